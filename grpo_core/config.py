@@ -1,0 +1,185 @@
+"""Every option of a training run, with TRL's names where the option is TRL's. No torch in here."""
+
+import difflib
+import math
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from grpo_core.errors import LabError
+
+
+@dataclass(frozen=True)
+class GRPOConfig:
+    """Options of one GRPO run. The defaults are the run the README shows.
+
+    What, with what:
+        task, task_options: a name from tasks.TASKS and keyword arguments for it.
+        model: "tiny", a folder, or a hub id (see models.load_policy).
+        reward_funcs, reward_weights: names from rewards.REWARDS, and one weight each.
+        seed: decides sampling and data order; the same seed on the same machine and thread
+            count gives the same run, bit for bit.
+
+    How much:
+        max_steps: optimisation steps.
+        generation_batch_size: completions a step, so generation_batch_size / num_generations
+            prompts a step.
+        num_generations: G, completions a prompt.
+        max_completion_length: tokens; a completion without end by then is truncated.
+
+    The algorithm (see algorithm/objective.py for what each does):
+        temperature, learning_rate, warmup_steps, adam_beta1, adam_beta2, weight_decay,
+        max_grad_norm, num_iterations, beta, epsilon, epsilon_high, loss_type, scale_rewards,
+        importance_sampling_level, mask_truncated_completions: as in trl.GRPOConfig.
+
+    Looking at it:
+        eval_steps: evaluate on held-out problems every so many steps (0: only at both ends).
+        eval_size: how many held-out problems; one completion each at temperature 1.
+        save_steps: write the checkpoint that `resume` starts from every so many steps.
+        threads: torch threads (0: leave torch's own choice).
+    """
+
+    task: str = "countdown"
+    task_options: dict[str, Any] = field(default_factory=dict)
+    model: str = "tiny"
+    reward_funcs: tuple[str, ...] = ("accuracy_reward", "format_reward")
+    reward_weights: tuple[float, ...] = (1.0, 0.3)
+    seed: int = 0
+
+    max_steps: int = 150
+    generation_batch_size: int = 128
+    num_generations: int = 16
+    max_completion_length: int = 256
+
+    temperature: float = 1.0
+    learning_rate: float = 3e-4
+    warmup_steps: int = 5
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.95
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    num_iterations: int = 1
+    beta: float = 0.001
+    epsilon: float = 0.2
+    epsilon_high: float | None = None
+    loss_type: str = "dapo"
+    scale_rewards: str = "group"
+    importance_sampling_level: str = "token"
+    mask_truncated_completions: bool = False
+
+    eval_steps: int = 25
+    eval_size: int = 256
+    save_steps: int = 1
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, in one sentence each."""
+        for name in ("reward_funcs", "reward_weights"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        _check_types(self)
+        for name in _POSITIVE:
+            if getattr(self, name) <= 0:
+                raise LabError(f"{name} must be above 0, not {getattr(self, name)}.")
+        for name in _NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                raise LabError(f"{name} must be 0 or above, not {getattr(self, name)}.")
+        if self.num_generations < 2:
+            raise LabError(
+                "num_generations must be 2 or more: GRPO compares the completions of a group."
+            )
+        if self.generation_batch_size % self.num_generations:
+            raise LabError(
+                f"generation_batch_size ({self.generation_batch_size}) must be a multiple of "
+                f"num_generations ({self.num_generations}), so that every group is whole."
+            )
+        if not self.reward_funcs:
+            raise LabError("reward_funcs is empty: name at least one reward.")
+        if len(self.reward_funcs) != len(self.reward_weights):
+            raise LabError(
+                f"{len(self.reward_funcs)} reward_funcs need {len(self.reward_funcs)} "
+                f"reward_weights, not {len(self.reward_weights)}."
+            )
+
+    @property
+    def prompts_per_step(self) -> int:
+        """How many prompts, and so groups, one step has."""
+        return self.generation_batch_size // self.num_generations
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON- and TOML-serialisable; `from_dict` reads it back."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "GRPOConfig":
+        """Build from plain values, such as a parsed TOML or JSON file.
+
+        Raises:
+            LabError: an unknown option (the message names the closest one) or a refused value.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in values:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f" Did you mean '{close[0]}'?" if close else ""
+                raise LabError(f"There is no option called '{name}'.{hint}")
+        return cls(**values)
+
+    @classmethod
+    def from_toml(cls, path: str | Path, **overrides: Any) -> "GRPOConfig":
+        """Read a TOML file whose keys are the field names; `overrides` win over the file.
+
+        Raises:
+            LabError: the file is missing, is not TOML, or holds a refused option.
+        """
+        try:
+            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise LabError(f"Cannot read the config file {path}: {error.strerror}.") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise LabError(f"The config file {path} is not valid TOML: {error}.") from error
+        return cls.from_dict({**values, **overrides})
+
+
+_POSITIVE = (
+    "max_steps",
+    "generation_batch_size",
+    "max_completion_length",
+    "temperature",
+    "learning_rate",
+    "max_grad_norm",
+    "num_iterations",
+    "eval_size",
+    "save_steps",
+)
+_NOT_NEGATIVE = (
+    "seed",
+    "warmup_steps",
+    "weight_decay",
+    "beta",
+    "epsilon",
+    "eval_steps",
+    "threads",
+)
+
+
+def _check_types(config: GRPOConfig) -> None:
+    """Raise LabError where a value has another type than its field's default.
+
+    Whole numbers are accepted for decimal fields, as TOML and argument parsers give them.
+    """
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if f.name == "epsilon_high":
+            expected: type | tuple[type, ...] = (int, float, type(None))
+        elif f.name == "task_options":
+            expected = dict
+        else:
+            kind = type(f.default)
+            expected = (int, float) if kind is float else kind
+        if not isinstance(value, expected) or isinstance(value, bool) and f.type is not bool:
+            if f.type is bool and isinstance(value, bool):
+                continue
+            raise LabError(f"{f.name} cannot be {value!r}: {f.type} is expected.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise LabError(f"{f.name} must be a finite number, not {value}.")

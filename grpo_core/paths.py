@@ -1,0 +1,17 @@
+"""Where things lie: shipped data, and the runs a user makes."""
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def data_dir() -> Path:
+    """The shipped data: `data/` beside the package in a clone, `grpo_core/_data` in a wheel."""
+    clone = _PACKAGE.parent / "data"
+    return clone if clone.is_dir() else _PACKAGE / "_data"
+
+
+def runs_dir() -> Path:
+    """Where run folders are made: $GRPO_LAB_RUNS, or `runs/` in the current folder."""
+    return Path(os.environ.get("GRPO_LAB_RUNS") or "runs").absolute()

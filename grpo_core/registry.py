@@ -1,0 +1,32 @@
+"""Names that users type, and the objects they stand for.
+
+A registry is a plain dict from a name to `"package.module:attribute"`. Modules are imported only
+when a name is used, so an optional dependency, or torch, is loaded by whoever needs it.
+"""
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from grpo_core.errors import LabError
+
+
+def load(registry: Mapping[str, str], name: str, kind: str) -> Any:
+    """Return the object registered as `name`.
+
+    Args:
+        registry: name -> "package.module:attribute".
+        name: what the user typed.
+        kind: the singular noun used in the error message, such as "task".
+
+    Raises:
+        LabError: `name` is not registered; the message lists the names and the closest one.
+    """
+    if name not in registry:
+        close = difflib.get_close_matches(name, registry, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        known = ", ".join(sorted(registry))
+        raise LabError(f"There is no {kind} called '{name}'.{hint} Known: {known}.")
+    module_name, attribute = registry[name].split(":")
+    return getattr(importlib.import_module(module_name), attribute)

@@ -1,0 +1,69 @@
+"""Tasks: where problems come from and what counts as solving one. No torch in here.
+
+A new task is one file with a class that satisfies `Task`, and one line in `TASKS`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from grpo_core import registry
+
+Split = Literal["pretrain", "train", "test"]
+SPLITS: tuple[Split, ...] = ("pretrain", "train", "test")
+
+TASKS: dict[str, str] = {
+    "countdown": "grpo_core.tasks.countdown:Countdown",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem, as reward functions see it.
+
+    Attributes:
+        prompt: the text given to the policy.
+        columns: everything a verifier needs, JSON-serialisable. Reward functions receive each
+            column as a list with one entry a completion, as in TRL.
+    """
+
+    prompt: str
+    columns: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What the rest of the kit asks of a task. `get_task` builds one from its options."""
+
+    name: str
+
+    def problems(self, split: Split) -> Sequence[Problem]:
+        """All problems of a split, always in the same order. Splits share no problem."""
+        ...
+
+    def verify(self, answer: str, **columns: Any) -> bool:
+        """Whether `answer` (untrusted text from between the answer tags) solves the problem.
+
+        Must never raise, hang or execute on any `answer`.
+        """
+        ...
+
+    def backtracks(self, completion: str) -> int:
+        """How often the (untrusted) completion discards a try and goes on: a metric, no reward."""
+        ...
+
+
+@lru_cache(maxsize=32)
+def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Task:
+    return registry.load(TASKS, name, "task")(**dict(options))
+
+
+def get_task(name: str, **options: Any) -> Task:
+    """The task registered as `name`, with its options; the same arguments give the same object.
+
+    Raises:
+        LabError: no such task, or an option the task refuses.
+    """
+    frozen = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in options.items()))
+    return _build(name, frozen)
