@@ -1,0 +1,68 @@
+# Everything is run from here, and every target does its own set-up: `make help`.
+#
+#   TORCH=auto|cpu|pypi   which build of torch to install (auto: see scripts/install.py)
+#   ARGS="..."            more arguments for the command that a target runs
+#   PYTHON=python3.12     the Python that .venv is made from (default: the first 3.11+ found)
+
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+TORCH ?= auto
+ARGS ?=
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+# One stamp for each TORCH, so that asking for another build installs it.
+STAMP := $(VENV)/.installed-$(TORCH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install app test lint format types pretrain notebooks doctor pins clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+install: $(STAMP) ## make .venv with the pinned dependencies (TORCH=cpu|pypi|auto)
+
+$(STAMP): pyproject.toml constraints.txt scripts/install.py
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed; name it with PYTHON=..."; exit 1; }
+	@"$(PYTHON)" scripts/install.py --torch $(TORCH)
+	@rm -f $(VENV)/.installed-* && touch $@
+
+app: $(STAMP) ## open the dashboard (ARGS: see python app.py --help)
+	$(BIN)/python app.py $(ARGS)
+
+test: $(STAMP) ## run the tests (ARGS: pytest's, as in ARGS="-k countdown")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: types ## check style, formatting and types
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+
+format: $(STAMP) ## format the code and mend what ruff can
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+types: $(STAMP) ## check the types of grpo_core
+	$(BIN)/python -m mypy
+
+pretrain: $(STAMP) ## make the tiny base model again, from nothing (ARGS: grpo-lab pretrain --help)
+	$(BIN)/grpo-lab pretrain $(ARGS)
+
+notebooks: $(STAMP) ## open the notebooks in JupyterLab
+	$(BIN)/python -m jupyter lab notebooks $(ARGS)
+
+doctor: $(STAMP) ## say what is present, missing or too small on this machine
+	$(BIN)/grpo-lab doctor $(ARGS)
+
+# Names and versions only, one list for every system. CUDA's packages are left to torch, which
+# pins them itself; torch stays where it is until someone edits its line.
+pins: $(STAMP) ## work out constraints.txt again from pyproject.toml (ARGS=--upgrade: newest)
+	@cp constraints.txt $(VENV)/pins.txt
+	@{ echo hatchling; grep '^torch==' constraints.txt; } | \
+		$(BIN)/python -m uv pip compile --quiet --universal --fork-strategy fewest --no-header \
+		--no-annotate --extra dev --extra trl pyproject.toml - -o $(VENV)/pins.txt $(ARGS)
+	@sed -E 's/ ;.*//; s/[+][a-z0-9.]+$$//; /^(cuda|nvidia)-/d; /^triton=/d' $(VENV)/pins.txt > constraints.txt
+
+clean: ## remove caches and build artefacts (.venv and runs/ stay)
+	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
