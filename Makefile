@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 STAMP := $(VENV)/.installed-$(TORCH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install app test lint format types pretrain notebooks doctor pins clean
+.PHONY: help install app test lint format types bench pretrain notebooks doctor pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,10 @@ format: $(STAMP) ## format the code and mend what ruff can
 
 types: $(STAMP) ## check the types of grpo_core
 	$(BIN)/python -m mypy
+
+bench: $(STAMP) ## run every measurement in benchmarks/
+	@for script in benchmarks/*.py; do \
+		echo "== $$script" && $(BIN)/python "$$script" $(ARGS) || exit 1; done
 
 pretrain: $(STAMP) ## make the tiny base model again, from nothing (ARGS: grpo-lab pretrain --help)
 	$(BIN)/grpo-lab pretrain $(ARGS)

@@ -170,3 +170,16 @@ def test_everything_asked_for_is_pinned():
     names = {re.match(r"[\w-]+", requirement).group() for requirement in asked}
     pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
     assert names - pinned == set()
+
+
+# --- What a machine may lack ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)]
+)
+def test_a_missing_part_fails_in_ci_and_is_skipped_elsewhere(monkeypatch, ci, outcome):
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="a missing thing"):
+        require(False, "a missing thing")
+    require(True, "a thing that is there")
