@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import filelock
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from grpo_core.config import GRPOConfig
