@@ -1,0 +1,21 @@
+"""The mathematics of GRPO: pure functions on tensors, and nothing else.
+
+    rewards -> advantages ------------------------------+
+    logits -> log-probs -> importance ratio -> surrogate -+-> per-token loss -> one number
+                       \\-> KL to the reference ----------+
+
+Every critic-free method of the family is one choice on each of five switches (`Variant`), and
+every switch is a dictionary from a name to a function: a new choice is one function and one line.
+
+| switch           | dictionary                    | choices so far                             |
+|------------------|-------------------------------|--------------------------------------------|
+| advantage        | `advantages.ADVANTAGES`       | group, batch, none                         |
+| importance level | `surrogates.LEVELS`           | token                                      |
+| surrogate        | `surrogates.SURROGATES`       | clip                                       |
+| KL               | `kl.KL_ESTIMATORS`            | k1, k2, k3, in the loss                    |
+| aggregation      | `aggregation.AGGREGATIONS`    | sequence_mean, token_mean,                 |
+|                  |                               | local_token_mean, constant                 |
+
+Letters in shapes: B completions (rows), T token positions, V vocabulary, N groups, G completions
+a group, so B = N * G. Log-probabilities, entropies and KL are in nats.
+"""

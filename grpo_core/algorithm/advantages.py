@@ -1,0 +1,75 @@
+"""Advantages: how much better a completion is than the others of its own group.
+
+PPO learns a critic to tell what reward to expect; GRPO asks the group. The mean reward of G
+completions of the same prompt is the expectation, and what remains after subtracting it is the
+advantage: DeepSeekMath (arXiv 2402.03300), section 4.1.2.
+"""
+
+import torch
+from torch import Tensor
+
+from grpo_core.algorithm.choices import TensorFunction, choose
+from grpo_core.errors import LabError
+
+EPS = 1e-4  # as in TRL; keeps a nearly tied group from dividing by nearly 0
+
+
+def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float = EPS) -> Tensor:
+    """Group-relative advantages: A_i = (r_i - mean(r)) / (std(r) + eps) in the default.
+
+    A group whose rewards all tie has advantage exactly 0: no completion is better than another.
+    That is decided by max == min and not by the arithmetic, because the float32 mean of sixteen
+    times 0.7 is not 0.7, and dividing the difference by a tiny eps would make an advantage of it.
+
+    Args:
+        rewards: (N, G) float, one row a group; (G,) for a single group.
+        scale_rewards: what the difference to the mean is divided by, under TRL's names:
+            "group": the standard deviation of the group (DeepSeekMath);
+            "batch": the standard deviation of all N * G rewards (Lite PPO, arXiv 2508.08221);
+            "none": nothing (Dr. GRPO, arXiv 2503.20783).
+        eps: added to the standard deviation.
+
+    Returns:
+        Advantages, of the shape and dtype of `rewards`; every token of a completion shares its
+        completion's advantage.
+
+    Raises:
+        LabError: G is 1, a reward is not finite, or `scale_rewards` is unknown.
+    """
+    if rewards.dim() == 0 or rewards.shape[-1] < 2:
+        raise LabError("A group needs 2 or more completions: GRPO compares them with each other.")
+    if not torch.isfinite(rewards).all():
+        raise LabError("A reward is NaN or infinite: every reward must be a finite number.")
+    advantages = choose(ADVANTAGES, scale_rewards, "scale_rewards")(rewards, eps)
+    tied = rewards.amax(dim=-1, keepdim=True) == rewards.amin(dim=-1, keepdim=True)
+    return advantages.masked_fill(tied, 0.0)
+
+
+def group_scaled(rewards: Tensor, eps: float = EPS) -> Tensor:
+    """(r - mean) / (std + eps), both over the group. (N, G) -> (N, G).
+
+    The standard deviation is the sample's, with G - 1 in the denominator (ddof 1), as in TRL. The
+    papers do not say which; with G (ddof 0) the advantages would be sqrt(G / (G - 1)) times as
+    large: [1, 1, 0, 0] gives 0.866 here and would give 1.0.
+    """
+    return centered(rewards) / (rewards.std(dim=-1, keepdim=True, correction=1) + eps)
+
+
+def batch_scaled(rewards: Tensor, eps: float = EPS) -> Tensor:
+    """(r - mean of the group) / (std of the batch + eps). (N, G) -> (N, G).
+
+    Easy and hard prompts then weigh by how much their rewards really vary, instead of all alike.
+    """
+    return centered(rewards) / (rewards.std(correction=1) + eps)
+
+
+def centered(rewards: Tensor, eps: float = EPS) -> Tensor:
+    """r - mean of the group: Dr. GRPO's advantage. (N, G) -> (N, G); `eps` is not needed."""
+    return rewards - rewards.mean(dim=-1, keepdim=True)
+
+
+ADVANTAGES: dict[str, TensorFunction] = {
+    "group": group_scaled,
+    "batch": batch_scaled,
+    "none": centered,
+}

@@ -1,0 +1,187 @@
+"""The GRPO objective: every piece of this package, composed."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from grpo_core.algorithm.advantages import ADVANTAGES
+from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize
+from grpo_core.algorithm.choices import choose
+from grpo_core.algorithm.kl import KL_ESTIMATORS
+from grpo_core.algorithm.surrogates import LEVELS, SURROGATES, clipped_tokens, importance_ratio
+from grpo_core.config import GRPOConfig
+from grpo_core.errors import LabError
+
+# TRL's loss_type sets two switches at once: (surrogate, aggregation).
+LOSS_TYPES: dict[str, tuple[str, str]] = {
+    "grpo": ("clip", "sequence_mean"),
+    "dapo": ("clip", "token_mean"),
+    "bnpo": ("clip", "local_token_mean"),
+    "dr_grpo": ("clip", "constant"),
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method of the GRPO family: one choice on each of five switches, and their numbers.
+
+    Attributes:
+        advantage: what rewards are compared with and divided by (see advantages.ADVANTAGES).
+        level: what has an importance ratio of its own (see surrogates.LEVELS).
+        surrogate: what is maximised, token by token (see surrogates.SURROGATES).
+        aggregation: how tokens become one number (see aggregation.AGGREGATIONS).
+        kl: the estimator of the KL to the reference, a term of the loss (see kl.KL_ESTIMATORS).
+        beta: the coefficient of the KL term; at 0 no reference is needed.
+        epsilon_low: the ratio is clipped below 1 - epsilon_low.
+        epsilon_high: the ratio is clipped above 1 + epsilon_high.
+    """
+
+    advantage: str = "group"
+    level: str = "token"
+    surrogate: str = "clip"
+    aggregation: str = "token_mean"
+    kl: str = "k3"
+    beta: float = 0.0
+    epsilon_low: float = 0.2
+    epsilon_high: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Refuse a choice that no switch has, before anything is computed."""
+        choose(ADVANTAGES, self.advantage, "scale_rewards")
+        choose(LEVELS, self.level, "importance_sampling_level")
+        choose(SURROGATES, self.surrogate, "The surrogate")
+        choose(AGGREGATIONS, self.aggregation, "The aggregation")
+        choose(KL_ESTIMATORS, self.kl, "The KL estimator")
+
+    @classmethod
+    def from_config(cls, config: GRPOConfig) -> "Variant":
+        """The variant that a configuration with TRL's field names asks for.
+
+        Raises:
+            LabError: a value that no switch knows.
+        """
+        if config.loss_type not in LOSS_TYPES:
+            known = ", ".join(LOSS_TYPES)
+            raise LabError(f"There is no loss_type '{config.loss_type}' yet. Known: {known}.")
+        surrogate, aggregation = LOSS_TYPES[config.loss_type]
+        return cls(
+            advantage=config.scale_rewards,
+            level=config.importance_sampling_level,
+            surrogate=surrogate,
+            aggregation=aggregation,
+            beta=config.beta,
+            epsilon_low=config.epsilon,
+            epsilon_high=config.epsilon if config.epsilon_high is None else config.epsilon_high,
+        )
+
+
+def grpo_objective(
+    logprobs: Tensor,
+    old_logprobs: Tensor | None,
+    ref_logprobs: Tensor | None,
+    advantages: Tensor,
+    mask: Tensor,
+    variant: Variant,
+    size: BatchSize | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of one batch, or of one micro-batch of it, and what to tell about it.
+
+    loss = aggregate( -surrogate(rho, A) + beta * KL ), DeepSeekMath (arXiv 2402.03300) eq. 3.
+
+    A loss of 0 is no bug. On the first update after sampling rho is 1, every token's surrogate
+    equals its advantage, and advantages sum to 0 in a group; what trains is the gradient.
+
+    Args:
+        logprobs: (B, T) log pi_theta of the sampled tokens, differentiable.
+        old_logprobs: (B, T) log pi_old, under the policy that sampled; None for "the same as
+            `logprobs`, as a constant", which is so in the first update after sampling.
+        ref_logprobs: (B, T) log pi_ref, or None when beta is 0.
+        advantages: (B,), or (B, T) when tokens of a completion differ.
+        mask: (B, T) bool or 0/1; what masked positions hold, NaN included, changes nothing.
+        variant: the five switches.
+        size: the size of the whole batch. Leave it out when this is the whole batch. Otherwise
+            losses, and gradients, and stats of the micro-batches add up to the whole batch's.
+
+    Returns:
+        loss: a scalar to call backward() on; 0 when everything is masked.
+        stats: TRL's metric names -> detached scalars, each a mean over all tokens of the batch:
+            clip_ratio/low_mean, clip_ratio/high_mean, clip_ratio/region_mean, and, given a
+            reference, kl.
+
+    Raises:
+        LabError: shapes that do not belong together, or beta above 0 without a reference.
+    """
+    advantages = advantages.unsqueeze(1) if advantages.dim() == 1 else advantages
+    _check_shapes(logprobs, old_logprobs, ref_logprobs, advantages, mask)
+    if variant.beta > 0 and ref_logprobs is None:
+        raise LabError(f"beta is {variant.beta}, so the log-probs of a reference are needed.")
+    mask = mask.bool()
+    size = size or BatchSize.of(mask)
+
+    # Masked positions become log-prob 0 under every policy: ratio 1, KL 0, gradient 0.
+    logprobs = logprobs.masked_fill(~mask, 0.0)
+    old_logprobs = logprobs if old_logprobs is None else old_logprobs.masked_fill(~mask, 0.0)
+    advantages, old_logprobs = advantages.detach(), old_logprobs.detach()
+
+    ratio = importance_ratio(logprobs, old_logprobs, mask, variant.level)
+    bounds = {"epsilon_low": variant.epsilon_low, "epsilon_high": variant.epsilon_high}
+    surrogate = SURROGATES[variant.surrogate](ratio, advantages, logprobs=logprobs, **bounds)
+    per_token_loss = -surrogate
+
+    low, high = clipped_tokens(ratio, advantages, **bounds)
+    stats = {"low_mean": low, "high_mean": high, "region_mean": low | high}
+    stats = {f"clip_ratio/{name}": _share(clipped, mask, size) for name, clipped in stats.items()}
+
+    if ref_logprobs is not None:
+        ref_logprobs = ref_logprobs.masked_fill(~mask, 0.0).detach()
+        kl = KL_ESTIMATORS[variant.kl](logprobs, ref_logprobs)
+        stats["kl"] = _share(kl, mask, size)
+        if variant.beta > 0:
+            per_token_loss = per_token_loss + variant.beta * kl
+
+    loss = AGGREGATIONS[variant.aggregation](per_token_loss, mask, size)
+    return loss, stats
+
+
+def token_push(
+    logprobs: Tensor,
+    old_logprobs: Tensor | None,
+    ref_logprobs: Tensor | None,
+    advantages: Tensor,
+    mask: Tensor,
+    variant: Variant,
+    size: BatchSize | None = None,
+) -> Tensor:
+    """How hard, and which way, one update pushes each token: minus d loss / d log pi_theta.
+
+    Above 0: the update makes the token likelier where it stands. Below 0: less likely. Arguments
+    as in `grpo_objective`. Returns (B, T), detached.
+    """
+    with torch.enable_grad():
+        leaf = logprobs.detach().requires_grad_()
+        loss, _ = grpo_objective(leaf, old_logprobs, ref_logprobs, advantages, mask, variant, size)
+        (gradient,) = torch.autograd.grad(loss, leaf)
+    return -gradient
+
+
+def _share(values: Tensor, mask: Tensor, size: BatchSize) -> Tensor:
+    """This micro-batch's share of the mean over all tokens of the batch."""
+    values = values.detach().to(torch.float32).expand_as(mask)
+    return values.masked_fill(~mask, 0.0).sum() / max(size.tokens, 1)
+
+
+def _check_shapes(
+    logprobs: Tensor, old: Tensor | None, ref: Tensor | None, advantages: Tensor, mask: Tensor
+) -> None:
+    """Refuse shapes that broadcasting would silently stretch."""
+    for name, tensor in [("old_logprobs", old), ("ref_logprobs", ref), ("mask", mask)]:
+        if tensor is not None and tensor.shape != logprobs.shape:
+            raise LabError(
+                f"{name} has shape {tuple(tensor.shape)}, logprobs {tuple(logprobs.shape)}: "
+                "they must be the same (B, T)."
+            )
+    if advantages.shape not in (logprobs.shape, (len(logprobs), 1)):
+        raise LabError(
+            f"advantages must have shape (B,) or (B, T) for {tuple(logprobs.shape)} logprobs."
+        )
