@@ -1,8 +1,8 @@
 """The mathematics of GRPO: pure functions on tensors, and nothing else.
 
-    rewards -> advantages ------------------------------+
-    logits -> log-probs -> importance ratio -> surrogate -+-> per-token loss -> one number
-                       \\-> KL to the reference ----------+
+    rewards -> advantages -----------------------+
+    logits -> log-probs -> importance ratio -----+-> surrogate --+
+                     +---> KL to the reference ------------------+-> loss a token -> one number
 
 Every critic-free method of the family is one choice on each of five switches (`Variant`), and
 every switch is a dictionary from a name to a function: a new choice is one function and one line.

@@ -46,7 +46,7 @@ def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float =
 
 
 def group_scaled(rewards: Tensor, eps: float = EPS) -> Tensor:
-    """(r - mean) / (std + eps), both over the group. (N, G) -> (N, G).
+    """(r - mean) / (std + eps), both over the group: GRPO. (N, G) -> (N, G).
 
     The standard deviation is the sample's, with G - 1 in the denominator (ddof 1), as in TRL. The
     papers do not say which; with G (ddof 0) the advantages would be sqrt(G / (G - 1)) times as
@@ -64,7 +64,7 @@ def batch_scaled(rewards: Tensor, eps: float = EPS) -> Tensor:
 
 
 def centered(rewards: Tensor, eps: float = EPS) -> Tensor:
-    """r - mean of the group: Dr. GRPO's advantage. (N, G) -> (N, G); `eps` is not needed."""
+    """Rewards minus the mean of their group (Dr. GRPO). (N, G) -> (N, G); `eps` is not needed."""
     return rewards - rewards.mean(dim=-1, keepdim=True)
 
 

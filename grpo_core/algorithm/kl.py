@@ -21,17 +21,17 @@ from grpo_core.algorithm.choices import TensorFunction
 
 
 def k1(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
-    """d: unbiased, but negative wherever the reference likes the token better."""
+    """The difference d: unbiased, but negative wherever the reference likes the token better."""
     return logprobs - ref_logprobs
 
 
 def k2(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
-    """d^2 / 2: never negative, slightly biased."""
+    """Half its square, d^2 / 2: never negative, slightly biased."""
     return (logprobs - ref_logprobs).square() / 2
 
 
 def k3(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
-    """exp(-d) + d - 1: unbiased and never negative. GRPO's: DeepSeekMath, equation 4."""
+    """GRPO's choice, exp(-d) + d - 1: unbiased, never negative. DeepSeekMath, equation 4."""
     d = logprobs - ref_logprobs
     return torch.exp(-d) + d - 1
 

@@ -9,7 +9,7 @@ from grpo_core.algorithm.choices import TensorFunction, choose
 def importance_ratio(
     logprobs: Tensor, old_logprobs: Tensor, mask: Tensor, level: str = "token"
 ) -> Tensor:
-    """rho = pi_theta / pi_old: how much likelier a sample has become since it was drawn.
+    """How much likelier a sample has become since it was drawn: rho = pi_theta / pi_old.
 
     It corrects for learning from samples of an older policy. On the first update after sampling
     it is 1 everywhere, and still its gradient is not 0: d rho = rho * d log pi_theta.
@@ -31,7 +31,7 @@ def importance_ratio(
 
 
 def token_level(log_ratio: Tensor, mask: Tensor) -> Tensor:
-    """rho_t = exp(log pi_theta(o_t) - log pi_old(o_t)), as in PPO and GRPO. (B, T) -> (B, T)."""
+    """One ratio a token, exp(log pi_theta - log pi_old), as PPO and GRPO. (B, T) -> (B, T)."""
     return log_ratio.exp()
 
 
@@ -48,7 +48,9 @@ def clip(
     epsilon_high: float = 0.2,
     **unused: Tensor,
 ) -> Tensor:
-    """PPO's clipped surrogate: min(rho A, clip(rho, 1 - eps_low, 1 + eps_high) A).
+    """PPO's clipped surrogate.
+
+    min(rho A, clip(rho, 1 - eps_low, 1 + eps_high) A)
 
     The minimum is what makes the clip one-sided. The gradient is 0 in two cases only: a good token
     (A > 0) that is already likelier by more than eps_high, and a bad one (A < 0) already less
