@@ -858,11 +858,22 @@ class RunWriter:
                 if target.is_dir():
                     _remove(target)
                 _replace(temporary, target)
-            except BaseException:
+            except BaseException as error:
                 with contextlib.suppress(OSError):
                     _remove(temporary)
-                raise
+                raise _disk_error(error) or error from error
         return target
+
+
+def _disk_error(error: BaseException | None) -> OSError | None:
+    """The OSError behind an error; torch and safetensors raise types of their own for it."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error
+        if re.search(r"No space left|os error (28|112)\b", str(error)):
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _remove(path: Path) -> None:

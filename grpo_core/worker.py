@@ -1,0 +1,407 @@
+"""A run as a process of its own: drain a Trainer into a run folder, and do what the viewer says.
+
+    python -m grpo_core.worker RUN       train RUN (or continue it) until it is done or stopped
+    worker.start(path)                   the same, detached: it outlives whoever started it
+    worker.run(path)                     the same, in this process
+
+What makes a run survive anything: each step is committed to run.db first, and only then does
+checkpoints/last.pt move on. Killed between the two, the run resumes one step earlier, computes
+that step again, bit for bit the same, and replaces it. So only the step in flight is ever lost.
+
+The viewer's wishes (run, pause, step, stop) are looked at between steps and acknowledged in
+state.json by their sequence number. A thread beats once a second, so that readers can tell a long
+step from a dead process. SIGTERM and SIGINT mean stop: the step in flight is finished first.
+
+Importing this loads no torch, and `start` needs none: the dashboard uses it.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil  # type: ignore[import-untyped]
+
+from grpo_core.config import GRPOConfig
+from grpo_core.errors import LabError
+from grpo_core.records import Step
+from grpo_core.store import LIVE, Run, RunWriter, Want
+
+POLL_SECONDS = 0.1
+BEAT_SECONDS = 1.0
+
+
+class Trainer(Protocol):
+    """What the worker asks of `training.Trainer`.
+
+    Attributes:
+        step_index: the last step done.
+        policy: has `model` and `tokenizer`, both with `save_pretrained`.
+    """
+
+    step_index: int
+    policy: Any
+
+    def __iter__(self) -> Iterator[Step]:
+        """The steps still to do."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the next step depends on; tensors and plain values only."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on from there."""
+        ...
+
+
+# --- starting ----------------------------------------------------------------------------------
+
+
+def environment(config: GRPOConfig) -> dict[str, str]:
+    """Environment variables that must be set before torch is imported.
+
+    Idle OpenMP threads otherwise spin for a while, which on a laptop's few cores slows whoever
+    else is there, above all the dashboard.
+    """
+    threads = {"OMP_NUM_THREADS": str(config.threads)} if config.threads else {}
+    return {
+        **threads,
+        "OMP_WAIT_POLICY": "passive",
+        "GOMP_SPINCOUNT": "0",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+def start(path: Path | str) -> int:
+    """Train or continue a run in a detached process, and return its pid at once.
+
+    The process goes on when its starter ends. What it prints goes to the folder's worker.log, and
+    whether it runs is `Run(path).status`. Two starts at once are harmless: the second process
+    finds the first one's lock and ends.
+
+    Raises:
+        LabError: the run is live already, or its folder is damaged or cannot be written to.
+    """
+    run = Run(path)
+    if run.status in LIVE:
+        raise LabError(f"Run '{run.name}' is running already: pause or stop it instead.")
+    variables = {**os.environ, **environment(run.config), "PYTHONUNBUFFERED": "1"}
+    home = Path(__file__).resolve().parents[1]
+    if home.name not in ("site-packages", "dist-packages"):  # a clone that is not installed
+        variables["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(home), os.environ.get("PYTHONPATH")])
+        )
+    options: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        options = {"creationflags": flags}
+    run.control("run")
+    with (run.path / "worker.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "grpo_core.worker", str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=variables,
+            **options,
+        )
+    # Collect its exit status whenever it ends, or it would stay behind as a zombie.
+    threading.Thread(target=process.wait, name=f"wait-{process.pid}", daemon=True).start()
+    return process.pid
+
+
+def run(
+    path: Path | str,
+    *,
+    make_trainer: Callable[[GRPOConfig], Trainer] | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> str:
+    """Train or continue a run in this process.
+
+    Args:
+        path: a folder that `store.create_run` made.
+        make_trainer: builds the trainer; None for `training.Trainer`.
+        on_step: called with each step after it was recorded.
+
+    Returns:
+        "finished", or "stopped" when the viewer or a signal asked for that.
+
+    Raises:
+        LabError: the run cannot be trained, or no longer; state.json says why, too.
+    """
+    with RunWriter(path) as writer:
+        acknowledged = int(writer.run.state.get("acknowledged") or 0)
+        writer.write_state(**_identity(), step=writer.run.last_step(), error=None)
+        with _beating(writer), _stop_on_signals() as stopping:
+            viewer = _Viewer(writer, stopping, acknowledged)
+            try:
+                status = _train(writer, viewer, make_trainer or _real_trainer, on_step)
+            except KeyboardInterrupt:
+                _farewell(writer, status="stopped")
+                raise
+            except LabError as error:
+                _farewell(writer, status="failed", error=str(error))
+                raise
+            except BaseException as error:
+                sentence = f"Unexpected {type(error).__name__}: {error}; see worker.log."
+                _farewell(writer, status="failed", error=sentence)
+                raise
+        writer.write_state(status=status)
+    return status
+
+
+def _identity() -> dict[str, Any]:
+    """Which process this is, in a way that survives the reuse of pids."""
+    return {
+        "status": "starting",
+        "pid": os.getpid(),
+        "pid_started": psutil.Process().create_time(),
+        "host": socket.gethostname(),
+        "started": time.time(),
+    }
+
+
+def _farewell(writer: RunWriter, **changes: Any) -> None:
+    """Record how it ended, as far as the disk still allows."""
+    with contextlib.suppress(LabError):
+        writer.write_state(**changes)
+
+
+def _log(message: str) -> None:
+    """A line for worker.log. A full disk must not end a run over its log."""
+    with contextlib.suppress(OSError, ValueError):
+        print(time.strftime("%Y-%m-%d %H:%M:%S"), message, file=sys.stderr, flush=True)
+
+
+# --- heartbeat, signals, viewer ----------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _beating(writer: RunWriter) -> Iterator[None]:
+    """Renew the heartbeat of state.json from a thread."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT_SECONDS):
+            with contextlib.suppress(LabError):
+                writer.write_state()
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """An event set by SIGINT or SIGTERM; a second SIGINT raises KeyboardInterrupt as usual."""
+    stopping = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping  # only the main thread may have signal handlers
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        if stopping.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stopping.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield stopping
+    finally:
+        for number, handler in zip(numbers, previous, strict=True):
+            signal.signal(number, handler)
+
+
+class _Viewer:
+    """What the viewer wants of this run, read between steps and acknowledged."""
+
+    def __init__(self, writer: RunWriter, stopping: threading.Event, acknowledged: int) -> None:
+        """A wish that an earlier process acknowledged is no wish for this one."""
+        self._writer = writer
+        self._stopping = stopping
+        self._sequence = acknowledged
+        self._want: Want = "run"
+        self._complaint: str | None = None
+
+    def allows_a_step(self) -> bool:
+        """Wait while the run is paused; then True for another step, False to stop."""
+        shown = None
+        while True:
+            self._look()
+            if self._stopping.is_set() or self._want == "stop":
+                return False
+            status = "paused" if self._want == "pause" else "running"
+            if status != shown:
+                self._writer.write_state(status=status, acknowledged=self._sequence)
+                shown = status
+            if self._want == "step":
+                self._want = "pause"
+                return True
+            if self._want == "run":
+                return True
+            self._stopping.wait(POLL_SECONDS)
+
+    def _look(self) -> None:
+        """Read control.json. Damage is reported and changes nothing: the next wish mends it."""
+        try:
+            control = self._writer.read_control()
+        except LabError as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                self._writer.write_state(error=self._complaint)
+                _log(self._complaint)
+            return
+        if self._complaint is not None:
+            self._complaint = None
+            self._writer.write_state(error=None)
+        if control.sequence > self._sequence:
+            self._sequence, self._want = control.sequence, control.want
+            self._writer.write_state(acknowledged=control.sequence)
+
+
+# --- training ----------------------------------------------------------------------------------
+
+
+def _real_trainer(config: GRPOConfig) -> Trainer:
+    """GRPO itself; this is where torch is loaded."""
+    for name, value in environment(config).items():
+        os.environ.setdefault(name, value)
+    from grpo_core.training import Trainer as GRPO
+
+    return GRPO(config)
+
+
+def _train(
+    writer: RunWriter,
+    viewer: _Viewer,
+    make_trainer: Callable[[GRPOConfig], Trainer],
+    on_step: Callable[[Step], None] | None,
+) -> str:
+    """Build or load the trainer and drain it; returns the final status."""
+    config = writer.run.config
+    trainer = make_trainer(config)
+    _load(trainer, writer)
+    _log(f"{writer.run.name}: training in process {os.getpid()}")
+    steps = iter(trainer)
+    last, saved, exported, status = None, True, True, "finished"
+    while last is None or last.index < config.max_steps:
+        if not viewer.allows_a_step():
+            status = "stopped"
+            break
+        step = next(steps, None)
+        if step is None:
+            break
+        last = step
+        # This order: whatever a kill leaves undone, the step before's checkpoint does again.
+        writer.append(last)
+        exported = last.index > 0 and any(name.startswith("eval/") for name in last.metrics)
+        if exported:
+            _export(trainer, writer, last.index)
+        saved = last.index % config.save_steps == 0
+        if saved:
+            _save(trainer, writer, last.index)
+        writer.write_state(step=last.index)
+        if on_step is not None:
+            on_step(last)
+    if last is not None and last.index > 0 and not exported:
+        _export(trainer, writer, last.index)
+    if last is not None and not saved:
+        _save(trainer, writer, last.index)
+    _log(f"{writer.run.name}: {status} after step {writer.run.last_step()}")
+    return status
+
+
+def _save(trainer: Trainer, writer: RunWriter, step: int) -> None:
+    """Write the checkpoint that `_load` reads. Raises LabError when it cannot be written."""
+    import torch
+
+    content = {"step": step, "trainer": trainer.state_dict()}
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:  # a Python file, as its errors say what is wrong
+            torch.save(content, file)
+
+    writer.save_checkpoint(write, step)
+
+
+def _load(trainer: Trainer, writer: RunWriter) -> None:
+    """Put the trainer where checkpoints/last.pt was taken, if there is one to go on from.
+
+    A checkpoint that is ahead of the recorded steps (run.db was moved away, being damaged) is left
+    alone: from the beginning the same steps come again.
+
+    Raises:
+        LabError: the checkpoint is damaged, or does not fit the configuration.
+    """
+    path = writer.path / "checkpoints" / "last.pt"
+    if not path.is_file():
+        return
+    import torch
+
+    try:
+        # weights_only: a checkpoint may come from someone else, and a pickle can run anything.
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        step, state = int(content["step"]), content["trainer"]
+    except Exception as error:  # on rubbish, torch.load raises all kinds
+        raise LabError(
+            f"{path} is damaged. Move it away and run `grpo-lab resume {writer.path}`: the steps "
+            "are computed again from the beginning, with the same result."
+        ) from error
+    recorded = writer.run.last_step()
+    if recorded is None or recorded < step:
+        _log(f"run.db ends at step {recorded}, before the checkpoint ({step}): from the beginning")
+        return
+    try:
+        trainer.load_state_dict(state)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise LabError(
+            f"{path} does not fit config.json ({type(error).__name__}): was either changed?"
+        ) from error
+
+
+def _export(trainer: Trainer, writer: RunWriter, step: int) -> None:
+    """Save the policy as a folder that transformers, TRL and `load_policy` load."""
+
+    def write(folder: Path) -> None:
+        trainer.policy.model.save_pretrained(folder)
+        trainer.policy.tokenizer.save_pretrained(folder)
+
+    writer.save_model(write, step)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m grpo_core.worker RUN`: 0 when finished or stopped, 1 when it failed."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if len(arguments) != 1:
+        _log("usage: python -m grpo_core.worker RUN_FOLDER")
+        return 2
+    try:
+        run(arguments[0])
+    except LabError as error:
+        _log(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    except Exception:
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
