@@ -29,7 +29,7 @@ class GRPOConfig:
         max_completion_length: tokens; a completion without end by then is truncated.
 
     The algorithm (see algorithm/objective.py for what each does):
-        temperature, learning_rate, warmup_steps, adam_beta1, adam_beta2, weight_decay,
+        temperature, learning_rate, lr_scheduler_type, warmup_steps, adam_beta1, adam_beta2, weight_decay,
         max_grad_norm, num_iterations, beta, epsilon, epsilon_high, loss_type, scale_rewards,
         importance_sampling_level, mask_truncated_completions: as in trl.GRPOConfig.
 
@@ -54,6 +54,7 @@ class GRPOConfig:
 
     temperature: float = 1.0
     learning_rate: float = 3e-4
+    lr_scheduler_type: str = "constant_with_warmup"
     warmup_steps: int = 5
     adam_beta1: float = 0.9
     adam_beta2: float = 0.95

@@ -1,0 +1,9 @@
+"""The dashboard: a server without torch, and one script that shows a run live.
+
+    run folder -> runs.RunBook -> feed.Feed -> WebSocket -> assets/lab.js (charts, group board)
+    button -> POST lab/api/... -> runs.RunBook -> control.json or a new worker process
+
+`server` puts the rooms together, `panels` is the Gradio shell around the script, `guard` decides
+which requests are answered. What is left out: roles (a class), comparison of runs, the formula
+lens; a panel is one module in assets/ and one line in `PANELS` of assets/lab.js.
+"""

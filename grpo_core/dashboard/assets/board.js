@@ -1,0 +1,136 @@
+/**
+ * The group board: one prompt, its G completions, and what GRPO makes of them.
+ *
+ * Cards are kept by their place in the group and changed in place, so an opened card stays open
+ * and a focused one stays focused while training goes on.
+ */
+
+import { Card } from "./card.js";
+import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { number, rewardName } from "./format.js";
+import { Inspector } from "./inspector.js";
+
+/**
+ * The board panel.
+ * @param {HTMLElement} parent
+ * @param {import("./session.js").Session} session
+ * @returns {() => void} update
+ */
+export function board(parent, session) {
+  const ui = build(parent);
+  const cards = [];
+  const inspector = new Inspector(ui.grid, () => session.board);
+  let drawn = null;
+  return () => {
+    const message = session.board;
+    setHidden(ui.section, session.steps.length === 0);
+    if (message === drawn) return;
+    drawn = message;
+    const groups = message?.groups ?? [];
+    updatePicker(ui.picker, groups, message?.group, session);
+    const empty = !groups.length;
+    for (const part of [ui.grid, ui.legend, ui.picker]) setHidden(part, empty);
+    if (empty) return updateEmpty(ui, message);
+    setText(ui.prompt, message.prompt);
+    setText(ui.facts, facts(message));
+    setHidden(ui.dead, !message.dead);
+    const unit = message.push_unit;
+    setText(ui.scale, unit ? `full colour: ±${number(unit * 1000, 2)}` : "no token was pushed");
+    const largest = Math.max(1, ...message.completions.map((c) => Math.abs(c.advantage ?? 0)));
+    while (cards.length > message.completions.length) cards.pop().element.remove();
+    message.completions.forEach((completion, i) => {
+      if (!cards[i]) ui.grid.append((cards[i] = new Card(i)).element);
+      cards[i].update(completion, largest);
+    });
+    inspector.refresh();
+  };
+}
+
+function build(parent) {
+  const ui = {
+    prompt: h("code", { class: "lab-prompt", dir: "ltr" }),
+    facts: h("span", { class: "lab-facts" }),
+    dead: h(
+      "p",
+      { class: "lab-dead" },
+      "All rewards are equal: nothing to learn from this group.",
+    ),
+    picker: h("div", { class: "lab-picker", role: "group", "aria-label": "Groups of this step" }),
+    scale: h("span", {}),
+    grid: h("div", { class: "lab-cards" }),
+  };
+  ui.legend = h(
+    "div",
+    { class: "lab-key" },
+    h("span", {}, "Each token is shaded by what the update pushed it to be: "),
+    h("span", { class: "tk n4" }, "less"),
+    h("span", { class: "tk n2" }, "likely"),
+    h("span", { class: "tk p2" }, "more"),
+    h("span", { class: "tk p4" }, "likely"),
+    ui.scale,
+    h("span", { class: "lab-key-help" }, "Point at a token, or use the arrow keys in a card."),
+  );
+  ui.section = h(
+    "section",
+    { class: "lab-panel lab-board", "aria-label": "Group board" },
+    h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.facts),
+    ui.picker,
+    ui.dead,
+    ui.legend,
+    ui.grid,
+  );
+  parent.append(ui.section);
+  return ui;
+}
+
+function updateEmpty(ui, message) {
+  setHidden(ui.dead, true);
+  setText(ui.facts, "");
+  setText(
+    ui.prompt,
+    message
+      ? `Step ${message.step} only evaluated the model: no groups were sampled.`
+      : "Reading the group ...",
+  );
+}
+
+/** "mean reward 0.42, from 0 to 1.3; accuracy 3 of 16". */
+function facts(message) {
+  const cards = message.completions;
+  const rewards = cards.map((c) => c.reward ?? 0);
+  const mean = rewards.reduce((a, b) => a + b, 0) / Math.max(1, rewards.length);
+  const full = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
+    const count = cards.filter((c) => c.rewards[name] > 0).length;
+    return `${rewardName(name)} ${count} of ${cards.length}`;
+  });
+  const hidden = message.hidden ? [`${message.hidden} more not shown`] : [];
+  return [`${cards.length} completions`, ...full, `mean reward ${number(mean)}`, ...hidden].join(
+    " · ",
+  );
+}
+
+/** One button a group: its number, its mean reward as a bar, and whether all its rewards tie. */
+function updatePicker(picker, groups, selected, session) {
+  const top = Math.max(1e-9, ...groups.map((group) => group.max ?? 0));
+  resize(picker, groups.length, (i) =>
+    h(
+      "button",
+      { type: "button", class: "lab-group", onclick: () => session.chooseGroup(i) },
+      h("span", { class: "lab-group-name" }, `Group ${i + 1}`),
+      h("span", { class: "lab-group-mean" }),
+      h("span", { class: "lab-meter" }, h("i")),
+    ),
+  );
+  groups.forEach((group, i) => {
+    const button = picker.childNodes[i];
+    setText(button.childNodes[1], group.dead ? "all tie" : number(group.mean, 2));
+    setAttribute(button.lastChild.firstChild, "style", `width:${meter(group.mean, top)}%`);
+    setAttribute(button, "aria-pressed", i === selected ? "true" : "false");
+    setAttribute(button, "title", group.prompt);
+    button.classList.toggle("lab-group-dead", group.dead);
+  });
+}
+
+function meter(value, top) {
+  return Math.round(100 * Math.min(1, Math.max(0, (value ?? 0) / top)));
+}

@@ -1,0 +1,105 @@
+/** One completion of the group board. Its height is fixed, so new text never moves the page. */
+
+import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { advantage, number, rewardName } from "./format.js";
+import { areWords, paint, parts } from "./tokens.js";
+
+export class Card {
+  /** @param {number} index the completion's place in the group */
+  constructor(index) {
+    this.index = index;
+    this.advantage = h("b", { class: "lab-adv" });
+    this.bar = h("i");
+    this.length = h("span", { class: "lab-length" });
+    this.toggle = h(
+      "button",
+      { type: "button", class: "lab-open", "aria-expanded": "false", onclick: () => this.#flip() },
+      "Open",
+    );
+    this.rewards = h("div", { class: "lab-rewards" });
+    this.think = h("div", { class: "lab-think", dir: "ltr" });
+    this.answerTokens = h("div", { class: "lab-answer-text", dir: "ltr" });
+    this.noAnswer = h("em", {}, "no answer given");
+    const answer = h(
+      "div",
+      { class: "lab-answer" },
+      h("span", { class: "lab-label" }, "answer"),
+      this.answerTokens,
+      this.noAnswer,
+    );
+    this.element = h(
+      "article",
+      { class: "lab-card", tabindex: "0", "data-card": index },
+      h(
+        "header",
+        {},
+        h("span", { class: "lab-number" }, String(index + 1)),
+        this.advantage,
+        h("span", { class: "lab-diverge", "aria-hidden": "true" }, this.bar),
+        this.length,
+        this.toggle,
+      ),
+      this.rewards,
+      this.think,
+      answer,
+    );
+  }
+
+  #flip() {
+    const open = this.element.classList.toggle("lab-card-open");
+    setText(this.toggle, open ? "Close" : "Open");
+    setAttribute(this.toggle, "aria-expanded", String(open));
+  }
+
+  /**
+   * @param {object} completion of a board message
+   * @param {number} largest the advantage that fills the bar
+   */
+  update(completion, largest) {
+    const value = completion.advantage;
+    const sign = value > 0 ? "up" : value < 0 ? "down" : "flat";
+    setText(this.advantage, advantage(value));
+    setAttribute(this.element, "data-sign", sign);
+    const share = (50 * Math.abs(value ?? 0)) / largest;
+    const start = value < 0 ? 50 - share : 50;
+    setAttribute(this.bar, "style", `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
+    const cut = completion.truncated ? "cut off at " : "";
+    setText(this.length, `${cut}${completion.length} tokens`);
+    this.length.classList.toggle("lab-cut", completion.truncated);
+    this.#updateRewards(completion);
+    this.#updateText(completion);
+    const name = `Completion ${this.index + 1}: advantage ${advantage(value)}, reward ${number(completion.reward)}`;
+    setAttribute(this.element, "aria-label", name);
+    setAttribute(this.toggle, "aria-label", `Show all of completion ${this.index + 1}`);
+  }
+
+  #updateRewards(completion) {
+    const entries = [
+      ...Object.entries(completion.rewards).map(([name, value]) => [rewardName(name), value]),
+      ["reward", completion.reward],
+    ];
+    resize(this.rewards, entries.length, () =>
+      h("span", {}, h("span"), h("span", { class: "lab-meter" }, h("i")), h("b")),
+    );
+    entries.forEach(([name, value], i) => {
+      const [label, meter, figure] = this.rewards.childNodes[i].childNodes;
+      setText(label, name);
+      setText(figure, number(value, 2));
+      const width = Math.round(100 * Math.min(1, Math.max(0, value ?? 0)));
+      setAttribute(meter.firstChild, "style", `width:${width}%`);
+    });
+  }
+
+  /** Thinking above, answer below; every token is in one of the two. */
+  #updateText(completion) {
+    if (!completion.tokens.length && completion.text) completion.tokens = [completion.text];
+    completion.words = areWords(completion.tokens);
+    const kinds = parts(completion.tokens);
+    const think = [];
+    const answer = [];
+    kinds.forEach((kind, i) => (kind === "a" || kind === "A" ? answer : think).push(i));
+    paint(this.think, completion, think, kinds);
+    paint(this.answerTokens, completion, answer, kinds);
+    setHidden(this.noAnswer, answer.length > 0);
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * The live part of the dashboard: panels over one run, for a page or, later, a notebook cell.
+ *
+ *     const session = new Session(connect(new URL("lab/", document.baseURI)));
+ *     mount(element, session);
+ *
+ * Nothing here knows about Gradio. A new panel is one module and one line in PANELS; it gets the
+ * element to append to and the session, and returns the function that brings it up to date.
+ */
+
+import { board } from "./board.js";
+import { charts } from "./charts.js";
+import { notice } from "./notice.js";
+import { runList } from "./runlist.js";
+import { timeline } from "./timeline.js";
+
+export { connect } from "./socket.js";
+export { Session } from "./session.js";
+
+const PANELS = [notice, timeline, charts, board];
+
+/**
+ * @param {HTMLElement} element
+ * @param {import("./session.js").Session} session
+ */
+export function mount(element, session) {
+  mountAll(element, session, PANELS);
+}
+
+/** The run list alone, for a side column. */
+export function mountRuns(element, session) {
+  mountAll(element, session, [runList]);
+}
+
+function mountAll(element, session, panels) {
+  element.classList.add("lab");
+  for (const panel of panels) session.subscribe(panel(element, session));
+}

@@ -1,0 +1,61 @@
+/**
+ * The page's own wiring: one session, its two places on the page, and the buttons.
+ *
+ * The buttons are Gradio's; they have no function on Gradio's server. Each calls `grpoLab` here,
+ * which posts to the one guarded API. Loaded by panels.py (the whole page) and shell.html.
+ */
+
+import { connect, mount, mountRuns, Session } from "./lab.js";
+
+const session = new Session(connect(new URL("lab/", document.baseURI)));
+const filled = new WeakSet();
+
+/** Put the live part into an element that says which with data-lab. */
+export function fill(element) {
+  if (!element || filled.has(element)) return;
+  filled.add(element);
+  if (element.dataset.lab === "runs") mountRuns(element, session);
+  else mount(element, session);
+}
+
+/** Which of Gradio's buttons can do something now. */
+function syncButtons() {
+  const run = session.run;
+  const mine = run && !run.recorded;
+  const live = Boolean(mine && run.live);
+  const halted = Boolean(mine && ["paused", "lost", "stopped", "failed"].includes(run.status));
+  const online = session.connection === "open";
+  enable("lab-start", online && !session.live && session.pending !== "start");
+  enable("lab-pause", online && live && run.status !== "paused");
+  enable("lab-resume", online && halted);
+  enable("lab-step", online && live);
+  enable("lab-stop", online && live);
+  document.body.dataset.labHalted = String(halted);
+}
+
+function enable(id, enabled) {
+  const button = document.getElementById(id);
+  if (button && button.disabled === enabled) button.disabled = !enabled;
+}
+
+globalThis.grpoLab = {
+  session,
+  /** @param {string[]} names of GRPOConfig fields @param {any[]} values in the same order */
+  start(names, values) {
+    const options = names.map((name, i) => [name, values[i]]);
+    session.start(Object.fromEntries(options.filter(([, value]) => value !== null)));
+  },
+  control: (want) => session.control(want),
+};
+
+session.subscribe(syncButtons);
+new MutationObserver(syncButtons).observe(document.body, { childList: true, subtree: false });
+
+for (const element of document.querySelectorAll("[data-lab]")) fill(element);
+
+if (document.body.hasAttribute("data-shell")) {
+  document.body.classList.toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches);
+  session.subscribe(() => {
+    if (session.ready) location.reload();
+  });
+}

@@ -1,0 +1,318 @@
+/**
+ * What one page knows and shows: the runs, one run's history, one group, and where in time it is.
+ * Panels read it and call its methods; it tells them, at most once a frame, that it changed.
+ */
+
+const REPLAY_MS = 500; // between two steps of a replay
+const REST_TICKS = 8; // how long a replay rests at its end before it begins again
+
+/** @typedef {{run: string|null, step: number|null, group: number}} View */
+
+export class Session {
+  /** @param {object} source see socket.js @param {Location|null} place whose hash holds the view */
+  constructor(source, place = globalThis.location) {
+    this.source = source;
+    this.place = place;
+    this.connection = "connecting";
+    this.ready = null;
+    this.runs = [];
+    this.listed = false;
+    this.clock = 0; // server's clock minus ours, in seconds
+    this.history = emptyHistory(null);
+    this.board = null;
+    this.notice = null;
+    this.pending = null;
+    this.playing = false;
+    this.cursor = null;
+    this.resting = 0;
+    this.automatic = null; // the run shown while the address names none
+    this.shown = null;
+    /** @type {View} */
+    this.view = readView(place?.hash ?? "");
+    this.subscribers = new Set();
+    this.frame = 0;
+    this.timer = setInterval(() => this.tick(), REPLAY_MS);
+    addEventListener("hashchange", () => this.#addressChanged());
+    source.listen(
+      (message) => this.receive(message),
+      (connection) => this.#set(() => (this.connection = connection)),
+    );
+  }
+
+  /** @param {() => void} update called once a frame in which something changed */
+  subscribe(update) {
+    this.subscribers.add(update);
+    update();
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.source.close();
+    this.subscribers.clear();
+  }
+
+  // What panels ask
+
+  /** The run list's entry of the run that is shown, or null. */
+  get run() {
+    return this.runs.find((run) => run.key === this.shown) ?? null;
+  }
+
+  /** The run that is training now, or null. */
+  get live() {
+    return this.runs.find((run) => run.live && !run.recorded) ?? null;
+  }
+
+  get steps() {
+    return this.history.steps;
+  }
+
+  get lastStep() {
+    return this.steps.length ? this.steps[this.steps.length - 1] : null;
+  }
+
+  /** The step that is shown. */
+  get step() {
+    return this.cursor ?? this.lastStep;
+  }
+
+  /** Whether the page moves on with the run by itself. */
+  get following() {
+    return this.cursor === null;
+  }
+
+  /** Seconds the shown run has been going, or took. */
+  get elapsed() {
+    const run = this.run;
+    if (!run?.started) return null;
+    return (run.ended ?? Date.now() / 1000 + this.clock) - run.started;
+  }
+
+  /** Values of a metric, one for each of `steps`. */
+  series(name) {
+    return this.history.metrics.get(name) ?? null;
+  }
+
+  // What people do
+
+  chooseRun(key) {
+    this.#set(() => {
+      this.view = { run: key, step: null, group: 0 };
+      this.#show(key);
+    });
+  }
+
+  chooseGroup(group) {
+    this.#set(() => (this.view.group = group));
+  }
+
+  /** Hold at one step. */
+  goTo(step) {
+    this.#set(() => {
+      this.playing = false;
+      this.cursor = step;
+    });
+  }
+
+  /** One recorded step on or back. */
+  move(by) {
+    const at = this.steps.indexOf(this.step);
+    const next = this.steps[Math.min(Math.max(at + by, 0), this.steps.length - 1)];
+    if (next !== undefined) this.goTo(next);
+  }
+
+  /** Go with the run, or to its last step. */
+  follow() {
+    this.#set(() => {
+      this.playing = false;
+      this.cursor = null;
+    });
+  }
+
+  /** Play from here, or from the beginning when at the end. */
+  play() {
+    this.#set(() => {
+      if (this.cursor === null || this.cursor === this.lastStep) this.cursor = this.#firstStep();
+      this.playing = true;
+      this.resting = 0;
+    });
+  }
+
+  hold() {
+    this.goTo(this.step);
+  }
+
+  /** Train a new run and go to it. @param {object} options as in GRPOConfig */
+  async start(options) {
+    this.#set(() => ((this.notice = null), (this.pending = "start")));
+    const answer = await this.source.post("api/runs", options);
+    this.#set(() => {
+      this.pending = null;
+      if (answer.error) this.notice = answer.error;
+      else this.chooseRun(answer.run);
+    });
+  }
+
+  /** @param {"run"|"pause"|"step"|"stop"} want */
+  async control(want) {
+    const run = this.run;
+    if (!run) return;
+    this.#set(() => ((this.notice = null), (this.pending = want)));
+    if (want === "run" || want === "step") this.follow();
+    const path = `api/runs/${encodeURIComponent(run.key)}/control`;
+    const answer = await this.source.post(path, { want });
+    if (!answer.error) return;
+    this.#set(() => ((this.pending = null), (this.notice = answer.error)));
+  }
+
+  dismiss() {
+    this.#set(() => (this.notice = null));
+  }
+
+  // What arrives
+
+  receive(message) {
+    this.#set(() => {
+      if (message.type === "hello") this.ready = message.ready;
+      else if (message.type === "runs") this.#receiveRuns(message);
+      else if (message.type === "metrics") this.#receiveMetrics(message);
+      else if (message.type === "board" && message.run === this.shown) this.board = message;
+      else if (message.type === "gone") this.#receiveGone(message.run);
+    });
+  }
+
+  #receiveRuns(message) {
+    const before = JSON.stringify([this.run?.status, this.run?.step]);
+    this.listed = true;
+    this.runs = message.runs;
+    this.clock = message.now - Date.now() / 1000;
+    if (JSON.stringify([this.run?.status, this.run?.step]) !== before) this.pending = null;
+    if (this.view.run === null) this.#show(this.#choose());
+    else if (this.run === null) this.#show(this.view.run);
+  }
+
+  /** The run to show when the address names none: live, else one's own, else a recorded one. */
+  #choose() {
+    const known = this.runs.find((run) => run.key === this.automatic);
+    const made = this.runs.find((run) => !run.recorded && run.step > 0);
+    const recorded = this.runs.find((run) => run.recorded);
+    const run = this.live ?? known ?? made ?? recorded ?? this.runs[0];
+    this.automatic = run?.key ?? null;
+    return this.automatic;
+  }
+
+  #receiveMetrics(message) {
+    if (message.run !== this.shown) return;
+    if (message.reset) this.history = emptyHistory(message.run);
+    const { steps, metrics } = this.history;
+    const before = steps.length;
+    steps.push(...message.steps);
+    for (const name of Object.keys(message.metrics)) {
+      if (!metrics.has(name)) metrics.set(name, new Array(before).fill(null));
+    }
+    for (const [name, values] of metrics) {
+      values.push(...(message.metrics[name] ?? new Array(message.steps.length).fill(null)));
+    }
+    this.history.version++;
+    if (this.playing && !steps.includes(this.cursor)) this.cursor = this.#firstStep();
+  }
+
+  #receiveGone(key) {
+    if (key !== this.shown) return;
+    this.notice = `There is no run called ${key} any more.`;
+    this.view = { run: null, step: null, group: 0 };
+    this.automatic = null;
+    this.#show(this.#choose());
+  }
+
+  // Inside
+
+  /** Turn to a run; a recorded one plays, unless the address names a step. */
+  #show(key) {
+    if (key === this.shown) return;
+    this.shown = key;
+    this.history = emptyHistory(key);
+    this.board = null;
+    this.pending = null;
+    const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;
+    this.playing = Boolean(this.run?.recorded) && this.view.step === null && !still;
+    this.cursor = this.playing ? 1 : this.view.step;
+    this.resting = 0;
+  }
+
+  /** The first step that trained: step 0 is the evaluation of the untouched model. */
+  #firstStep() {
+    return this.steps.find((step) => step > 0) ?? this.steps[0] ?? null;
+  }
+
+  /** One beat of the replay. */
+  tick() {
+    if (!this.playing || this.cursor === null || document.hidden) return;
+    const at = this.steps.indexOf(this.cursor);
+    if (at < this.steps.length - 1) {
+      this.#set(() => (this.cursor = this.steps[at + 1]));
+    } else if (!this.run?.recorded) {
+      this.#set(() => ((this.playing = false), (this.cursor = null)));
+    } else if (++this.resting >= REST_TICKS) {
+      this.#set(() => ((this.resting = 0), (this.cursor = this.#firstStep())));
+    }
+  }
+
+  #addressChanged() {
+    const view = readView(this.place.hash);
+    if (writeView(view) === writeView(this.view)) return;
+    this.#set(() => {
+      this.view = view;
+      this.playing = false;
+      if (view.run !== null && view.run !== this.shown) this.#show(view.run);
+      else if (view.run === null) this.#show(this.#choose());
+      this.cursor = view.step;
+    });
+  }
+
+  /** Change something, then tell the server, the address and the panels. */
+  #set(change) {
+    change();
+    this.view.step = this.playing ? null : this.cursor;
+    if (this.view.step !== null && this.view.run === null) this.view.run = this.shown;
+    if (this.shown !== null) {
+      this.source.watch({ run: this.shown, step: this.cursor, group: this.view.group });
+    }
+    if (this.place && this.listed) {
+      const hash = writeView(this.view);
+      if (hash !== this.place.hash) {
+        history.replaceState(null, "", hash || this.place.pathname + this.place.search);
+      }
+    }
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      for (const update of this.subscribers) update();
+    });
+  }
+}
+
+function emptyHistory(run) {
+  return { run, steps: [], metrics: new Map(), version: 0 };
+}
+
+/** @param {string} hash such as "#run=a&step=3&group=1" @returns {View} */
+export function readView(hash) {
+  const values = new URLSearchParams(hash.replace(/^#/, ""));
+  const step = values.get("step");
+  return {
+    run: values.get("run"),
+    step: step !== null && /^\d{1,9}$/.test(step) ? Number(step) : null,
+    group: Number((values.get("group") ?? "").match(/^\d{1,6}$/)?.[0] ?? 0),
+  };
+}
+
+/** @param {View} view @returns {string} */
+export function writeView(view) {
+  const values = new URLSearchParams();
+  if (view.run !== null) values.set("run", view.run);
+  if (view.step !== null) values.set("step", String(view.step));
+  if (view.group) values.set("group", String(view.group));
+  const text = values.toString();
+  return text && `#${text}`;
+}

@@ -1,0 +1,74 @@
+/**
+ * A source of messages over a WebSocket that comes back by itself.
+ *
+ * A source is what `mount` needs: `watch(view)`, `listen(message, connection)`, `close()`.
+ * A notebook can hand `mount` another one.
+ */
+
+const FIRST_WAIT = 300;
+const LONGEST_WAIT = 4000;
+
+/**
+ * @param {URL} base the address of "lab/", relative to the page so that proxies work
+ * @returns {{watch: Function, listen: Function, post: Function, close: Function}}
+ */
+export function connect(base) {
+  const address = new URL("ws", base);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  let socket = null;
+  let wait = FIRST_WAIT;
+  let timer = 0;
+  let wanted = null;
+  let onMessage = () => {};
+  let onConnection = () => {};
+
+  function open() {
+    socket = new WebSocket(address);
+    socket.onopen = () => {
+      wait = FIRST_WAIT;
+      onConnection("open");
+      if (wanted !== null) socket.send(wanted);
+    };
+    socket.onmessage = (event) => onMessage(JSON.parse(event.data));
+    socket.onclose = () => {
+      onConnection("lost");
+      timer = setTimeout(open, wait * (0.75 + Math.random() / 2));
+      wait = Math.min(wait * 2, LONGEST_WAIT);
+    };
+  }
+
+  /** POST JSON; resolves to the answer, which has `error` when something was refused. */
+  async function post(path, body) {
+    try {
+      const response = await fetch(new URL(path, base), {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      const answer = await response.json();
+      return response.ok || answer.error ? answer : { error: answer.detail ?? "Refused." };
+    } catch {
+      return { error: "The dashboard's server does not answer: is it still running?" };
+    }
+  }
+
+  return {
+    listen(message, connection) {
+      onMessage = message;
+      onConnection = connection;
+      open();
+    },
+    watch(view) {
+      const text = JSON.stringify(view);
+      if (text === wanted) return;
+      wanted = text;
+      if (socket?.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    post,
+    close() {
+      clearTimeout(timer);
+      if (socket) socket.onclose = null;
+      socket?.close();
+    },
+  };
+}

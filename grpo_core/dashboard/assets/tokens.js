@@ -1,0 +1,78 @@
+/**
+ * A completion's tokens: which part of the completion each belongs to, and how hard the update
+ * pushed it. Tokens are model text: they reach the page as textContent and no other way.
+ */
+
+import { h, resize, setAttribute } from "./dom.js";
+
+const TAG = /<\/?(think|answer)>/g;
+const LEVELS = 4;
+
+/**
+ * Which part each token belongs to: "t" thinking, "a" answer, "g" a tag, "o" outside both.
+ * Tags are found in the joined text, as a tokenizer may spread one over several tokens.
+ * @param {string[]} tokens
+ * @returns {string[]}
+ */
+export function parts(tokens) {
+  const marks = [];
+  const text = tokens.join("");
+  for (const match of text.matchAll(TAG)) {
+    const closing = match[0][1] === "/";
+    const end = match.index + match[0].length;
+    marks.push({ start: match.index, end, name: match[1], then: closing ? "o" : match[1][0] });
+  }
+  const found = [];
+  let at = 0;
+  let next = 0;
+  let now = "o";
+  for (const token of tokens) {
+    const end = at + token.length;
+    while (next < marks.length && marks[next].end <= at) now = marks[next++].then;
+    const mark = marks[next];
+    const inTag = mark && token.length > 0 && end > mark.start;
+    found.push(inTag ? (mark.name === "answer" ? "A" : "g") : now);
+    at = end;
+  }
+  return found;
+}
+
+/** Whether the tokens are whole words without spaces of their own. */
+export function areWords(tokens) {
+  return tokens.length > 1 && !tokens.some((token) => /\s/.test(token));
+}
+
+/**
+ * The class of a token's shade: "" for none, "p1" to "p4" for more likely, "n1" to "n4" for less.
+ * @param {number|undefined} push in thousandths of the group's largest push
+ */
+export function shade(push) {
+  if (!push) return "";
+  const level = Math.max(1, Math.ceil(Math.sqrt(Math.abs(push) / 1000) * LEVELS));
+  return (push > 0 ? "p" : "n") + Math.min(level, LEVELS);
+}
+
+/**
+ * Show some tokens of a completion, reusing the spans that are there.
+ * @param {HTMLElement} parent
+ * @param {object} completion of a board message
+ * @param {number[]} indices which tokens
+ * @param {string[]} kinds part of every token, see `parts`
+ */
+export function paint(parent, completion, indices, kinds) {
+  const gap = completion.words ? " " : "";
+  resize(parent, indices.length, () => h("span"));
+  let span = parent.firstChild;
+  for (const index of indices) {
+    const text = (completion.tokens[index] || "·") + gap;
+    if (span.textContent !== text) span.textContent = text;
+    const tag = kinds[index] === "g" || kinds[index] === "A" ? " tag" : "";
+    const name = `tk ${shade(completion.push?.[index])}${tag}`;
+    if (span.className !== name) span.className = name;
+    if (span.index !== index) {
+      span.index = index;
+      setAttribute(span, "data-token", index);
+    }
+    span = span.nextSibling;
+  }
+}

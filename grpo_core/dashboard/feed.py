@@ -1,0 +1,317 @@
+"""The live feed: what every viewer of a run shares, and what each viewer still has to be sent.
+
+One task looks at the run folders five times a second while anyone watches, and not at all while
+nobody does. Everything is turned into JSON once, for all viewers: the metrics of new steps, the
+state, and each (step, group) that somebody looks at. A viewer is sent what it lacks, at most five
+times a second; what it was too slow for, it never sees: the latest wins.
+
+Messages to the page, each a JSON object with a `type`:
+
+    hello    {boot, ready}              ready: the whole page with its controls can be loaded
+    runs     {now, runs: [...]}         the run list, see runs.describe
+    metrics  {run, reset, steps, metrics: {name: [...]}}     steps the page has not got
+    board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
+    gone     {run}                      the run that was asked for is not there
+
+From the page: {"run": key or null, "step": number or null (the latest), "group": number}.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from grpo_core.dashboard import payloads
+from grpo_core.dashboard.runs import RunBook, describe, stamp
+from grpo_core.errors import LabError
+from grpo_core.records import Step
+from grpo_core.store import Run
+
+TICK = 0.2  # seconds between looks at a live run, and between two messages to a viewer
+SCRUB_TICK = 0.04  # seconds between two answers to a viewer who moves about by hand
+LIST_TICKS = 5  # the run list is read every so many ticks
+CACHED_BOARDS = 256
+CACHED_STEPS = 3
+MAX_VIEWERS = 256
+
+Send = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class View:
+    """What one viewer wants to see."""
+
+    run: str | None = None
+    step: int | None = None
+    group: int = 0
+
+    @classmethod
+    def parse(cls, message: Any) -> "View":
+        """Read a message of the page; anything unexpected in it counts as not given."""
+        if not isinstance(message, dict):
+            return cls()
+        run, step, group = message.get("run"), message.get("step"), message.get("group")
+        return cls(
+            run=run if isinstance(run, str) and len(run) <= 200 else None,
+            step=step if type(step) is int and abs(step) < 2**53 else None,
+            group=group if type(group) is int and 0 <= group < 2**31 else 0,
+        )
+
+
+class RunFeed:
+    """One watched run: its metrics so far, and the boards somebody looked at."""
+
+    def __init__(self, key: str, run: Run) -> None:
+        self.key = key
+        self.run = run
+        self.epoch = 0  # counts how often the run was found to be another one of the same name
+        self.rows: list[tuple[int, dict[str, float]]] = []
+        self._stamp: tuple[Any, ...] | None = None
+        self._lock = threading.Lock()
+        self._steps: OrderedDict[int, Step] = OrderedDict()
+        self._boards: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self._metrics: dict[tuple[int, int, bool], str] = {}
+
+    def refresh(self) -> bool:
+        """Read what is new; True when there was something. Runs in a thread."""
+        current = stamp(self.run)
+        if current == self._stamp:
+            return False
+        with self._lock:
+            if self._stamp and current[0] and self._stamp[0] and current[0][0] != self._stamp[0][0]:
+                self._forget()
+            last = self.rows[-1][0] if self.rows else -1
+            new = self.run.metrics(after=last)
+            self._stamp = current
+            if new:
+                self.rows += new
+                self._metrics.clear()
+            return bool(new)
+
+    def _forget(self) -> None:
+        """Another run took this one's place."""
+        self.epoch += 1
+        self.rows = []
+        for cache in (self._steps, self._boards, self._metrics):
+            cache.clear()
+
+    def metrics(self, start: int, reset: bool) -> str:
+        """The message with all rows from number `start` on."""
+        key = (start, len(self.rows), reset)
+        if key not in self._metrics:
+            columns = payloads.metric_columns(self.rows[start:])
+            message = {"type": "metrics", "run": self.key, "reset": reset, **columns}
+            self._metrics[key] = payloads.encode(message)
+        return self._metrics[key]
+
+    def resolve(self, view: View) -> tuple[int, int] | None:
+        """The step and group a view means; None while nothing is recorded."""
+        if not self.rows:
+            return None
+        first, last = self.rows[0][0], self.rows[-1][0]
+        step = last if view.step is None else min(max(view.step, first), last)
+        return step, view.group
+
+    def board(self, step: int, group: int) -> str:
+        """The message with one group, from the cache or read and kept. Runs in a thread."""
+        with self._lock:
+            key = (step, group)
+            if key not in self._boards:
+                self._boards[key] = self._make_board(step, group)
+                while len(self._boards) > CACHED_BOARDS:
+                    self._boards.popitem(last=False)
+            self._boards.move_to_end(key)
+            return self._boards[key]
+
+    def _make_board(self, step: int, group: int) -> str:
+        groups = self._step(step).groups
+        board: dict[str, Any] = {"type": "board", "run": self.key, "step": step, "groups": []}
+        if groups:
+            group = min(group, len(groups) - 1)
+            rewards = [[c.reward for c in g.completions] for g in groups]
+            board["groups"] = payloads.step_summary(rewards, [g.prompt for g in groups])
+            board |= {"group": group, **payloads.group_payload(groups[group])}
+        return payloads.encode(board)
+
+    def _step(self, index: int) -> Step:
+        if index not in self._steps:
+            self._steps[index] = self.run.step(index)
+            while len(self._steps) > CACHED_STEPS:
+                self._steps.popitem(last=False)
+        self._steps.move_to_end(index)
+        return self._steps[index]
+
+
+@dataclass(eq=False)
+class Viewer:
+    """One open page, and what it has been sent."""
+
+    send: Send
+    view: View = View()
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    moved: bool = False
+    hello: bool | None = None
+    runs: str | None = None
+    run: tuple[str, int] | None = None  # key and epoch
+    rows: int = 0
+    board: tuple[int, int] | None = None
+
+
+class Feed:
+    """All watched runs and all viewers."""
+
+    def __init__(self, book: RunBook) -> None:
+        self.book = book
+        self.boot = uuid.uuid4().hex[:12]
+        self.ready = False
+        self.viewers: set[Viewer] = set()
+        self._feeds: dict[str, RunFeed] = {}
+        self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
+        self._runs = ""
+        self._entries: list[dict[str, Any]] = []
+        self._poller: asyncio.Task[None] | None = None
+
+    # Viewers
+
+    async def serve(self, send: Send, views: Any) -> None:
+        """Serve one viewer until its connection closes.
+
+        Args:
+            send: sends one text frame, and returns when there is room for the next.
+            views: asynchronous iterator over the viewer's messages, parsed from JSON.
+        """
+        viewer = Viewer(send)
+        self.viewers.add(viewer)
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll())
+        sender = asyncio.create_task(self._send_all(viewer))
+        try:
+            async for message in views:
+                viewer.view = View.parse(message)
+                viewer.moved = True
+                viewer.wake.set()
+        finally:
+            self.viewers.discard(viewer)
+            sender.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await sender
+
+    async def _send_all(self, viewer: Viewer) -> None:
+        """Send a viewer what it lacks, whenever there is something, at most every TICK."""
+        while True:
+            await viewer.wake.wait()
+            viewer.wake.clear()
+            viewer.moved = False
+            began = time.monotonic()
+            try:
+                texts = await self.messages(viewer)
+            except Exception as error:  # a folder somebody is deleting, a damaged file
+                print(f"Reading the run {viewer.view.run} failed: {error}", flush=True)
+                texts = []
+            for text in texts:
+                await viewer.send(text)
+            pause = began + TICK - time.monotonic()
+            while pause > 0 and not (viewer.moved and pause < TICK - SCRUB_TICK):
+                await asyncio.sleep(min(pause, SCRUB_TICK))
+                pause = began + TICK - time.monotonic()
+
+    async def messages(self, viewer: Viewer) -> list[str]:
+        """What a viewer lacks now, in the order in which it should arrive."""
+        texts: list[str] = []
+        if viewer.hello != self.ready:
+            viewer.hello = self.ready
+            texts.append(
+                payloads.encode({"type": "hello", "boot": self.boot, "ready": self.ready})
+            )
+        if not self._runs:
+            await asyncio.to_thread(self.list_runs)
+        if viewer.runs != self._runs:
+            viewer.runs = self._runs
+            texts.append(self._runs)
+        if viewer.view.run is not None:
+            try:
+                texts += await self._run_messages(viewer, viewer.view)
+            except LabError:
+                viewer.run = None
+                texts.append(payloads.encode({"type": "gone", "run": viewer.view.run}))
+        return texts
+
+    async def _run_messages(self, viewer: Viewer, view: View) -> list[str]:
+        assert view.run is not None
+        feed = self._feeds.get(view.run)
+        if feed is None:
+            feed = RunFeed(view.run, await asyncio.to_thread(self.book.get, view.run))
+            await asyncio.to_thread(feed.refresh)
+            feed = self._feeds.setdefault(view.run, feed)
+        texts: list[str] = []
+        identity = (feed.key, feed.epoch)
+        if viewer.run != identity:
+            viewer.run, viewer.rows, viewer.board = identity, 0, None
+            texts.append(feed.metrics(0, reset=True))
+        elif viewer.rows < len(feed.rows):
+            texts.append(feed.metrics(viewer.rows, reset=False))
+        viewer.rows = len(feed.rows)
+        wanted = feed.resolve(view)
+        if wanted is not None and wanted != viewer.board:
+            texts.append(await asyncio.to_thread(feed.board, *wanted))
+            viewer.board = wanted
+        return texts
+
+    # Looking at the folders
+
+    async def _poll(self) -> None:
+        """Look for news while anyone watches."""
+        tick = 0
+        while self.viewers:
+            try:
+                changed = await asyncio.to_thread(self._look, tick % LIST_TICKS == 0)
+            except Exception as error:  # a folder may vanish at any moment: look again later
+                changed = set()
+                print(f"Looking at the runs failed: {error}", flush=True)
+            for viewer in self.viewers:
+                if viewer.runs != self._runs or viewer.view.run in changed:
+                    viewer.wake.set()
+            tick += 1
+            await asyncio.sleep(TICK)
+
+    def _look(self, also_list: bool) -> set[str]:
+        """Read news of the watched runs, forget those unwatched; returns the keys with news."""
+        watched = {viewer.view.run for viewer in list(self.viewers)}
+        for key in [key for key in list(self._feeds) if key not in watched]:
+            del self._feeds[key]
+        changed = set()
+        for key, feed in list(self._feeds.items()):
+            with contextlib.suppress(LabError):
+                if feed.refresh():
+                    changed.add(key)
+        if also_list or changed:
+            self.list_runs()
+        return changed
+
+    def list_runs(self) -> list[dict[str, Any]]:
+        """Read the run list, describing again only runs whose files changed."""
+        described, entries = {}, []
+        moment = time.monotonic()
+        for key, run in self.book.runs().items():
+            mark = stamp(run)
+            known = self._described.get(key)
+            # A process that dies changes no file: a live run is asked again every second.
+            if not known or known[0] != mark or (known[2]["live"] and moment - known[1] > 1):
+                known = (mark, moment, describe(key, run))
+            described[key] = known
+            entries.append(known[2])
+        self._described = described
+        if entries != self._entries or not self._runs:
+            self._entries = entries
+            self._runs = payloads.encode({"type": "runs", "now": time.time(), "runs": entries})
+        return entries
+
+    def announce(self) -> None:
+        """Send every viewer what changed just now, without waiting for the next tick."""
+        for viewer in self.viewers:
+            viewer.wake.set()

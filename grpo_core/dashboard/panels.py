@@ -1,0 +1,149 @@
+"""The Gradio page: the shell, the options of the next run, and the buttons.
+
+What moves (charts, board, run list) is assets/lab.js in two gr.HTML hosts, which Gradio renders
+once and never again. The buttons have no Python function: each calls the page's script, which
+posts to the API of `server`. So there is one way to change a run, guarded in one place, and
+nothing of Gradio's own API to protect.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from grpo_core.config import GRPOConfig
+from grpo_core.tasks import TASKS
+
+ASSETS = Path(__file__).parent / "assets"
+
+HEAD = """
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<link rel="stylesheet" href="lab/assets/lab.css" />
+<script type="module" src="lab/assets/page.js"></script>
+"""
+FILL = (
+    "import(new URL('lab/assets/page.js', document.baseURI).href)"
+    ".then((page) => page.fill(element.querySelector('[data-lab]')));"
+)
+# A plain list, so that Gradio asks no font server.
+FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monospace"]
+
+
+def page() -> FastAPI:
+    """The whole page as an app of its own, to be mounted at the root."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    return gr.mount_gradio_app(
+        app,
+        blocks(),
+        path="/",
+        server_name="127.0.0.1",
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        favicon_path=str(ASSETS / "icon.svg"),
+        theme=gr.themes.Default(font=FONTS, font_mono=MONO, primary_hue="blue"),
+        head=HEAD,
+    )
+
+
+def blocks() -> gr.Blocks:
+    """Controls and run list on the left, the live part on the right."""
+    with (
+        gr.Blocks(title="GRPO Lab", analytics_enabled=False, fill_width=True) as demo,
+        gr.Row(elem_id="lab-frame"),
+    ):
+        with gr.Column(elem_id="lab-side", scale=0, min_width=240):
+            gr.HTML("<h1 class='lab-brand'>GRPO Lab</h1>", apply_default_css=False)
+            _controls()
+            _host("runs")
+        with gr.Column(elem_id="lab-body", scale=1, min_width=300):
+            _host("main")
+    return demo
+
+
+def _host(part: str) -> None:
+    """A place the page's script fills."""
+    gr.HTML(
+        html_template=f'<div data-lab="{part}"></div>',
+        js_on_load=FILL,
+        apply_default_css=False,
+        elem_id=f"lab-{part}",
+    )
+
+
+def _controls() -> None:
+    """The buttons, and what Start starts."""
+    with gr.Row(elem_id="lab-buttons"):
+        start = gr.Button("Start", variant="primary", elem_id="lab-start", min_width=80)
+        wishes = {
+            "pause": gr.Button("Pause", elem_id="lab-pause", min_width=80),
+            "run": gr.Button("Resume", elem_id="lab-resume", min_width=80),
+            "step": gr.Button("Step", elem_id="lab-step", min_width=80),
+            "stop": gr.Button("Stop", elem_id="lab-stop", min_width=80),
+        }
+    options = _options()
+    names = json.dumps(list(options))
+    start.click(
+        fn=None,
+        inputs=list(options.values()),
+        js=f"(...values) => window.grpoLab.start({names}, values)",
+    )
+    for want, button in wishes.items():
+        button.click(fn=None, js=f"() => window.grpoLab.control('{want}')")
+
+
+def _options() -> dict[str, Any]:
+    """Field name of GRPOConfig -> the control that sets it. Everything else keeps its default."""
+    default = GRPOConfig()
+    with gr.Accordion("Options of the next run", open=False, elem_id="lab-options"):
+        return {
+            "task": gr.Dropdown(
+                list(TASKS), value=default.task, label="Task", info="What is to be solved."
+            ),
+            "model": gr.Dropdown(
+                _models(),
+                value=default.model,
+                label="Model",
+                info="Where training begins. A folder or a hub id works too.",
+                allow_custom_value=True,
+            ),
+            "max_steps": gr.Number(
+                default.max_steps, label="Steps", precision=0, minimum=1, info="Updates to make."
+            ),
+            "seed": gr.Number(
+                default.seed,
+                label="Seed",
+                precision=0,
+                minimum=0,
+                info="The same seed gives the same run.",
+            ),
+            "num_generations": gr.Dropdown(
+                [4, 8, 16, 32],
+                value=default.num_generations,
+                label="Group size G",
+                info="Completions of one prompt that are compared.",
+            ),
+            "learning_rate": gr.Number(
+                default.learning_rate,
+                label="Learning rate",
+                minimum=0,
+                info="How far one update goes.",
+            ),
+            "beta": gr.Number(
+                default.beta,
+                label="Beta",
+                minimum=0,
+                info="Weight of the KL term that holds the model to where it began.",
+            ),
+        }
+
+
+def _models() -> list[str]:
+    from grpo_core.models import MODELS
+
+    return list(MODELS)

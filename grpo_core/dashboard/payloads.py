@@ -1,0 +1,119 @@
+"""Records turned into the JSON the page draws: rounded, capped, and never with NaN in it.
+
+Model text is hostile. Nothing is escaped here, because the page only ever sets textContent; what
+is done here is to bound sizes, so that no completion can stall a browser.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grpo_core.records import Completion, Group
+
+MAX_PROMPT = 2_000  # characters
+MAX_TEXT = 12_000  # characters of a completion whose tokens were not recorded
+MAX_TOKENS = 1_024  # tokens of one completion
+MAX_TOKEN = 48  # characters of one token
+MAX_COMPLETIONS = 64  # cards of one group
+PUSH_LEVELS = 1_000  # a push travels as a whole number, this many to the group's largest
+
+
+def encode(message: Mapping[str, Any]) -> str:
+    """JSON for a WebSocket text frame: ASCII, so that lone surrogates cannot break the frame."""
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def number(value: Any) -> float | None:
+    """A finite float rounded to 5 significant digits, or None."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.5g}")
+
+
+def clip(text: str, limit: int) -> str:
+    """`text`, or its beginning with a mark that something is missing."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def metric_columns(rows: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, Any]:
+    """Metric rows as columns: {"steps": [...], "metrics": {name: [value or None, ...]}}."""
+    names = sorted({name for _, metrics in rows for name in metrics})
+    return {
+        "steps": [step for step, _ in rows],
+        "metrics": {name: [number(metrics.get(name)) for _, metrics in rows] for name in names},
+    }
+
+
+def step_summary(rewards: Sequence[Sequence[float]], prompts: Sequence[str]) -> list[dict]:
+    """One entry a group of a step, for the group picker."""
+    return [
+        {
+            "prompt": clip(prompt, 200),
+            "mean": number(float(np.mean(values))) if len(values) else None,
+            "max": number(max(values, default=0.0)),
+            "dead": len(set(values)) <= 1,
+        }
+        for values, prompt in zip(rewards, prompts, strict=True)
+    ]
+
+
+def group_payload(group: Group) -> dict[str, Any]:
+    """One group as the board draws it.
+
+    Per-token arrays have at most MAX_TOKENS entries. `push` holds whole numbers; multiplied by
+    `push_unit` they are the recorded push again, to three digits.
+    """
+    shown = group.completions[:MAX_COMPLETIONS]
+    largest = max((_largest(c.push) for c in shown), default=0.0)
+    unit = largest / PUSH_LEVELS
+    return {
+        "prompt": clip(group.prompt, MAX_PROMPT),
+        "dead": bool(group.completions) and group.is_dead,
+        "hidden": len(group.completions) - len(shown),
+        "push_unit": number(unit),
+        "completions": [_completion(c, unit) for c in shown],
+    }
+
+
+def _completion(c: Completion, push_unit: float) -> dict[str, Any]:
+    """One card. Arrays that say nothing new (a ratio of 1, no reference) are left out."""
+    card: dict[str, Any] = {
+        "reward": number(c.reward),
+        "advantage": number(c.advantage),
+        "rewards": {clip(name, 64): number(value) for name, value in c.rewards.items()},
+        "truncated": bool(c.truncated),
+        "length": len(c),
+        "tokens": [clip(token, MAX_TOKEN) for token in c.tokens[:MAX_TOKENS]],
+        "logprob": _rounded(c.old_logprobs),
+    }
+    if not card["tokens"]:
+        card["text"] = clip(c.text, MAX_TEXT)
+    if c.logprobs is not c.old_logprobs and not np.array_equal(c.logprobs, c.old_logprobs):
+        card["ratio"] = _rounded(c.ratio)
+    if c.kl is not None:
+        card["kl"] = _rounded(c.kl)
+    if c.entropy is not None:
+        card["entropy"] = _rounded(c.entropy)
+    if c.push is not None and push_unit > 0:
+        levels = np.nan_to_num(c.push[:MAX_TOKENS] / push_unit, posinf=0, neginf=0)
+        card["push"] = np.rint(levels).astype(int).tolist()
+    return card
+
+
+def _largest(values: NDArray[np.float32] | None) -> float:
+    """The largest finite magnitude in `values`, 0 when there is none."""
+    if values is None or not len(values):
+        return 0.0
+    return float(np.abs(np.nan_to_num(values[:MAX_TOKENS], posinf=0, neginf=0)).max())
+
+
+def _rounded(values: NDArray[np.float32]) -> list[float | None]:
+    """Four decimals; what is not finite becomes None."""
+    values = np.round(values[:MAX_TOKENS].astype(np.float64), 4)
+    if np.isfinite(values).all():
+        return values.tolist()
+    return [v if math.isfinite(v) else None for v in values.tolist()]

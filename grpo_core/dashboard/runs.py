@@ -1,0 +1,179 @@
+"""Which runs there are, what each is doing, and the three ways to change one.
+
+A run is known to the page by its key: its folder's name, or "recorded:" and the name for a run
+that is shipped with the kit. A key is only ever compared with the names of folders that exist, so
+no key can lead anywhere else.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from grpo_core import registry
+from grpo_core.config import GRPOConfig
+from grpo_core.dashboard.payloads import clip
+from grpo_core.errors import LabError
+from grpo_core.store import Run, create_run, list_runs
+from grpo_core.tasks import TASKS
+
+RECORDED = "recorded:"
+LIVE = ("starting", "running", "paused")
+START_SECONDS = 60.0
+"""A worker that has not written its state for so long after the run was made never will."""
+WANTS = ("run", "pause", "step", "stop")
+SHOWN_OPTIONS = (
+    "task",
+    "model",
+    "seed",
+    "max_steps",
+    "num_generations",
+    "generation_batch_size",
+    "learning_rate",
+    "beta",
+    "epsilon",
+    "loss_type",
+    "scale_rewards",
+    "temperature",
+    "num_iterations",
+    "reward_funcs",
+    "reward_weights",
+)
+
+StartWorker = Callable[[Path], Any]
+
+
+def _start_worker(path: Path) -> Any:
+    """The real worker, imported when first needed."""
+    from grpo_core import worker
+
+    return worker.start(path)
+
+
+class RunBook:
+    """The runs of one folder, and the shipped ones beside them."""
+
+    def __init__(
+        self, root: Path, shipped: Path | None = None, start_worker: StartWorker | None = None
+    ) -> None:
+        self.root = root
+        self.shipped = shipped
+        self._start_worker = start_worker or _start_worker
+        self._lock = threading.Lock()
+
+    def runs(self) -> dict[str, Run]:
+        """Key -> run: the user's own, newest first, then the recorded ones."""
+        found = {run.name: run for run in list_runs(self.root)}
+        if self.shipped is not None:
+            found |= {RECORDED + run.name: run for run in list_runs(self.shipped)}
+        return found
+
+    def get(self, key: str) -> Run:
+        """The run with this key.
+
+        Raises:
+            LabError: there is none.
+        """
+        run = self.runs().get(key)
+        if run is None:
+            raise LabError(f"There is no run called '{clip(key, 80)}'.")
+        return run
+
+    def start(self, options: dict[str, Any]) -> str:
+        """Make a run with these options, start its worker, return its key.
+
+        Raises:
+            LabError: an option is refused, or a run of this folder is still live.
+        """
+        config = GRPOConfig.from_dict(options)
+        registry.load(TASKS, config.task, "task")
+        with self._lock:
+            self._refuse_second_run()
+            path = create_run(self.root, None, config)
+            self._start_worker(path)
+        return path.name
+
+    def control(self, key: str, want: str) -> int:
+        """Ask a run's worker to run, pause, make one step or stop; starts it again if it is gone.
+
+        Raises:
+            LabError: no such run or wish, or the run is over.
+        """
+        if want not in WANTS:
+            raise LabError(f"A run can be asked to {', '.join(WANTS)}, not '{clip(want, 20)}'.")
+        if key.startswith(RECORDED):
+            raise LabError("This is a recorded run: press Start to train your own.")
+        run = self.get(key)
+        status = describe(key, run)["status"]
+        if status == "finished":
+            raise LabError("This run is finished: press Start to train another.")
+        with self._lock:
+            if status not in LIVE and want in ("run", "step"):
+                self._refuse_second_run()
+                sequence = run.control(want)
+                self._start_worker(run.path)
+                return sequence
+            return run.control(want)
+
+    def _refuse_second_run(self) -> None:
+        for run in list_runs(self.root):
+            if describe(run.name, run)["status"] in LIVE:
+                raise LabError(
+                    f"The run {run.name} is still training, and a second one would slow both: "
+                    "stop it first."
+                )
+
+
+def describe(key: str, run: Run) -> dict[str, Any]:
+    """One line of the run list; nothing in it changes while nothing happens to the run."""
+    state = run.state
+    status, problem = _status(run, state)
+    options = _options(run)
+    return {
+        "key": key,
+        "name": run.name,
+        "recorded": key.startswith(RECORDED),
+        "status": status,
+        "live": status in LIVE,
+        "step": run.last_step_or_none(),
+        "started": state.get("started") or run.created,
+        "ended": None if status in LIVE else state.get("heartbeat"),
+        "problem": clip(problem, 500) if problem else None,
+        "pid": state.get("pid"),
+        "config": {name: options[name] for name in SHOWN_OPTIONS if name in options},
+    }
+
+
+def _options(run: Run) -> dict[str, Any]:
+    try:
+        return run.options
+    except LabError:
+        return {}
+
+
+def _status(run: Run, state: dict[str, Any]) -> tuple[str, str | None]:
+    """The run's status, and what is wrong with it if anything is.
+
+    A run whose worker has not reported yet is "starting": importing torch takes seconds.
+    """
+    status = run.status
+    if status != "new":
+        return status, run.problem
+    if time.time() - run.created < START_SECONDS:
+        return "starting", None
+    log = run.path / "worker.log"
+    return "failed", f"The training process never reported back: {log} may say why."
+
+
+def stamp(run: Run) -> tuple[Any, ...]:
+    """Changes whenever a file of the run does; cheap enough to ask five times a second."""
+    marks: list[Any] = []
+    for name in ("run.db", "run.db-wal", "state.json"):
+        try:
+            status = (run.path / name).stat()
+        except OSError:
+            marks.append(None)
+        else:
+            marks.append((status.st_ino, status.st_mtime_ns, status.st_size))
+    return tuple(marks)

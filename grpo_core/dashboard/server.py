@@ -1,0 +1,253 @@
+"""The server: our routes and WebSocket, with the Gradio page mounted once Gradio is imported.
+
+`import gradio` takes about five seconds, our own routes one. So the server listens at once with a
+page of ours that already plays the run (assets/shell.html, the same script as the whole page),
+imports Gradio in a thread, mounts it, and tells open pages to reload.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, WebSocket, WebSocketDisconnect
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
+from grpo_core.dashboard.guard import Guard
+from grpo_core.dashboard.runs import RunBook
+from grpo_core.errors import LabError
+
+ASSETS = Path(__file__).parent / "assets"
+MAX_BODY = 20_000  # bytes of a request that changes something
+PORTS_TRIED = 20
+
+
+def create_app(book: RunBook, with_gradio: bool = True) -> FastAPI:
+    """The application, without the guard around it (see `guarded`).
+
+    Args:
+        book: the runs to show.
+        with_gradio: False leaves the page at its shell, without controls (for tests).
+    """
+    feed = Feed(book)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            loading = asyncio.create_task(_load_gradio(app, stack)) if with_gradio else None
+            yield
+            if loading is not None:
+                loading.cancel()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.feed = feed
+    app.mount("/lab/assets", StaticFiles(directory=ASSETS), name="assets")
+    _add_api(app, feed)
+
+    @app.websocket("/lab/ws")
+    async def live(websocket: WebSocket) -> None:
+        await _serve_viewer(websocket, feed)
+
+    @app.get("/", name="shell")
+    async def shell() -> FileResponse:
+        return FileResponse(ASSETS / "shell.html", headers={"Cache-Control": "no-store"})
+
+    return app
+
+
+def guarded(app: FastAPI, allowed_hosts: list[str] | None = None) -> Guard:
+    """`app` behind the checks of `guard`."""
+    return Guard(app, allowed_hosts or [])
+
+
+async def _load_gradio(app: FastAPI, stack: contextlib.AsyncExitStack) -> None:
+    """Import Gradio in a thread, mount its page in place of the shell, tell the open pages."""
+    try:
+        page = await asyncio.to_thread(_import_page)
+        await stack.enter_async_context(page.router.lifespan_context(page))
+    except Exception as error:
+        print(f"The controls could not be loaded: {error}", file=sys.stderr, flush=True)
+        raise
+    shell = next(route for route in app.router.routes if getattr(route, "name", "") == "shell")
+    app.router.routes.remove(shell)
+    app.mount("/", page)
+    feed: Feed = app.state.feed
+    feed.ready = True
+    feed.announce()
+    print("Ready. Ctrl-C ends the dashboard; a training run goes on without it.", flush=True)
+
+
+def _import_page() -> FastAPI:
+    from grpo_core.dashboard import panels
+
+    return panels.page()
+
+
+# --- the API -----------------------------------------------------------------------------------
+
+
+def _add_api(app: FastAPI, feed: Feed) -> None:
+    """The requests of the buttons. Everything that changes something is a POST with JSON."""
+    book = feed.book
+
+    @app.get("/lab/status")
+    async def status() -> dict[str, Any]:
+        return {"boot": feed.boot, "ready": feed.ready, "viewers": len(feed.viewers)}
+
+    @app.post("/lab/api/runs")
+    async def start(request: Request) -> Response:
+        options = await _json_body(request)
+        return await _answer(lambda: {"run": book.start(options)}, feed)
+
+    @app.post("/lab/api/runs/{key}/control")
+    async def control(key: str, request: Request) -> Response:
+        want = str((await _json_body(request)).get("want"))
+        return await _answer(lambda: {"sequence": book.control(key, want)}, feed)
+
+
+async def _json_body(request: Request) -> dict[str, Any]:
+    """The request's JSON object.
+
+    Asking for application/json keeps plain forms of other sites out: a browser sends that type to
+    another origin only after a preflight, which is never granted.
+    """
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise HTTPException(415, "application/json is expected.")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, "The request is too large.")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise HTTPException(400, "A JSON object is expected.")
+    return value
+
+
+async def _answer(action: Any, feed: Feed) -> Response:
+    """Run `action` in a thread; its result, or the sentence of its LabError with status 409."""
+    try:
+        result = await asyncio.to_thread(action)
+    except LabError as error:
+        return JSONResponse({"error": str(error)}, status_code=409)
+    await asyncio.to_thread(feed.list_runs)
+    feed.announce()
+    return JSONResponse(result)
+
+
+async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
+    """One page's connection."""
+    if len(feed.viewers) >= MAX_VIEWERS:
+        await websocket.close(1013, "too many viewers")
+        return
+    await websocket.accept()
+
+    async def views() -> AsyncIterator[Any]:
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                text = await websocket.receive_text()
+                with contextlib.suppress(ValueError, RecursionError):
+                    yield json.loads(text)
+
+    await feed.serve(websocket.send_text, views())
+
+
+# --- serving -----------------------------------------------------------------------------------
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket on `port`, or on the next free one, saying so.
+
+    Raises:
+        LabError: the address cannot be used, or 20 ports in a row are taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, min(port + PORTS_TRIED, 65_536)):
+        server = socket.socket(family, socket.SOCK_STREAM)
+        if os.name != "nt":
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind((host, candidate))
+            server.listen(128)
+        except OSError as error:
+            server.close()
+            if candidate == port and not _is_taken(error):
+                raise LabError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+            continue
+        if candidate != port:
+            print(f"Port {port} is taken: using {candidate}.", flush=True)
+        return server
+    last = min(port + PORTS_TRIED, 65_536) - 1
+    raise LabError(f"Ports {port} to {last} are all taken: choose another with --port.")
+
+
+def _is_taken(error: OSError) -> bool:
+    import errno
+
+    return error.errno in (errno.EADDRINUSE, getattr(errno, "WSAEACCES", errno.EADDRINUSE))
+
+
+def serve(
+    book: RunBook,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    allowed_hosts: list[str] | None = None,
+    open_browser: bool = True,
+) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        LabError: no port is free.
+    """
+    server_socket = listen(host, port)
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    bracketed = f"[{shown}]" if ":" in shown else shown
+    url = f"http://{bracketed}:{server_socket.getsockname()[1]}/"
+    loopback = host in ("127.0.0.1", "::1", "localhost")
+    names = [*(allowed_hosts or []), *([] if loopback else [host])]
+    config = uvicorn.Config(
+        guarded(create_app(book), names),
+        log_level="warning",
+        ws_max_size=4_096,
+        ws_per_message_deflate=not loopback,
+        timeout_graceful_shutdown=2,
+    )
+    server = _Server(config, url, open_browser)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[server_socket])
+    print("The dashboard has ended; training runs go on. Start it again to watch them.")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling when it listens."""
+
+    def __init__(self, config: uvicorn.Config, url: str, open_browser: bool) -> None:
+        super().__init__(config)
+        self.url = url
+        self.open_browser = open_browser
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(f"Open {self.url} - it plays already; the controls follow.", flush=True)
+        if self.open_browser and _has_display():
+            threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
+
+
+def _has_display() -> bool:
+    """Whether a browser could open a window (a text browser would take over the terminal)."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,259 @@
+"""Every matplotlib figure of the kit, one function each. No torch in here.
+
+A figure is returned and not shown, so that a notebook shows it once, as the value of a cell, and
+a script saves it. Backgrounds are transparent. Colours are Okabe and Ito's, which stay distinct
+for colour-blind readers; blue always means "up, good, likelier", vermilion the opposite.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import colormaps, font_manager
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.patches import Rectangle
+
+from grpo_core.errors import LabError
+from grpo_core.records import Group
+
+if TYPE_CHECKING:  # pandas takes a third of a second to import, and only one figure meets it
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+OKABE_ITO = {
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "vermilion": "#D55E00",
+    "yellow": "#F0E442",
+    "black": "#000000",
+}
+UP, DOWN = OKABE_ITO["blue"], OKABE_ITO["vermilion"]
+_RUN_COLORS = [OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky")]
+
+# Token cells carry their own pale ground under dark letters, so they read on any page.
+_PUSH = LinearSegmentedColormap.from_list("push", ["#EE8A4B", "#F4F4F4", "#5AA9DC"])
+_CELL_TEXT = "#1A1A1A"
+
+# column of a run's metrics -> title, axis label
+CURVES = {
+    "eval/accuracy": ("Accuracy", "share of held-out problems"),
+    "eval/format": ("Format", "share well-formed"),
+    "eval/mean_length": ("Length", "tokens a completion"),
+    "eval/backtracks": ("Backtracks", "tries given up a completion"),
+    "eval/truncated": ("Truncated", "share cut off"),
+    "kl": ("KL to the reference", "nats a token"),
+}
+
+
+def use_style(dark: bool | None = None) -> None:
+    """Set the kit's look for all figures that follow.
+
+    Args:
+        dark: True for a dark page, False for a light one; None for a grey that reads on both.
+    """
+    ink = {True: "#E6E6E6", False: "#222222", None: "#808080"}[dark]
+    plt.rcParams.update(
+        {
+            "figure.facecolor": "none",
+            "savefig.facecolor": "none",
+            "axes.facecolor": "none",
+            "figure.dpi": 110,
+            "savefig.dpi": 160,
+            "font.size": 10,
+            "text.color": ink,
+            "axes.edgecolor": ink,
+            "axes.labelcolor": ink,
+            "axes.titlesize": 11,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": plt.cycler(color=_RUN_COLORS),
+            "xtick.color": ink,
+            "ytick.color": ink,
+            "legend.frameon": False,
+            "svg.hashsalt": "grpo-lab",  # the same figure is the same file
+        }
+    )
+
+
+def rewards_to_advantages(rewards: Sequence[float], advantages: Sequence[float]) -> "Figure":
+    """What normalisation does to one group: rewards left, advantages right.
+
+    Args:
+        rewards: G rewards.
+        advantages: the G advantages computed from them.
+    """
+    r, a = np.asarray(rewards, float), np.asarray(advantages, float)
+    rows = np.arange(len(r))
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(8, 0.45 * len(r) + 1.4), sharey=True, layout="constrained"
+    )
+    left.barh(rows, r, color=OKABE_ITO["sky"])
+    left.axvline(r.mean(), color=plt.rcParams["text.color"], linestyle="--")
+    spread = f" ± {r.std(ddof=1):.2f}" if len(r) > 1 else ""
+    left.set(title=f"Rewards: {r.mean():.2f}{spread}", xlabel="reward (dashed: mean of the group)")
+    _name_rows(left, [f"completion {i + 1}" for i in rows], "the group")
+    _signed_bars(right, a, "advantage (standard deviations from the mean)")
+    right.set_title("Advantages")
+    plt.close(figure)
+    return figure
+
+
+def advantages_bars(group: Group) -> "Figure":
+    """The advantages of one group, with the rewards they come from."""
+    rows = [
+        f"{i + 1}: reward {completion.reward:g}" for i, completion in enumerate(group.completions)
+    ]
+    figure, axes = plt.subplots(figsize=(7, 0.4 * len(rows) + 1.3), layout="constrained")
+    _signed_bars(axes, group.advantages, "advantage")
+    _name_rows(axes, rows, "completion")
+    axes.set_title(
+        "All rewards tie: every advantage is 0" if group.is_dead else "Better than its group?"
+    )
+    plt.close(figure)
+    return figure
+
+
+def token_push(group: Group, width: int = 72) -> "Figure":
+    """Every token of a group, shaded by what the update did to it.
+
+    Args:
+        group: one whose completions have their `push` recorded.
+        width: characters a line, after which a completion goes on in the next.
+
+    Raises:
+        LabError: no push was recorded.
+    """
+    pushes = [c.push for c in group.completions]
+    if not pushes or any(push is None for push in pushes):
+        raise LabError("This group has no push recorded, so there is nothing to shade.")
+    largest = max((float(np.abs(push).max()) for push in pushes if len(push)), default=0.0)
+    norm = Normalize(-(largest or 1.0), largest or 1.0)
+
+    lines = [_wrap([_printable(t) for t in c.tokens], width) for c in group.completions]
+    tops = np.cumsum([0, *(len(wrapped) + 0.6 for wrapped in lines)])
+    figure, axes = plt.subplots(
+        figsize=(0.105 * width + 2.6, 0.3 * tops[-1] + 1.1), layout="constrained"
+    )
+    for completion, push, wrapped, top in zip(
+        group.completions, pushes, lines, tops[:-1], strict=True
+    ):
+        for i, (line, start, text) in enumerate(cell for row in wrapped for cell in row):
+            color = _PUSH(norm(push[i]))
+            _cell(axes, start, top + line, len(text) + 1, color, text)
+        axes.text(
+            -1.5,
+            top + 0.5,
+            f"reward {completion.reward:g}\nadvantage {completion.advantage:+.2f}",
+            ha="right",
+            va="center",
+            fontsize=8,
+        )
+    axes.set(xlim=(0, width + 1), ylim=(tops[-1], -0.2), xticks=[], yticks=[])
+    axes.set_xlabel("tokens, in the order they were sampled")
+    axes.set_ylabel("completions of one prompt", labelpad=74)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(ScalarMappable(norm, _PUSH), ax=axes, shrink=0.8, pad=0.01)
+    bar.set_label("push: −∂loss / ∂log π")
+    bar.outline.set_visible(False)
+    plt.close(figure)
+    return figure
+
+
+def learning_curves(runs: Sequence[tuple[str, "pd.DataFrame"]]) -> "Figure":
+    """What a run learned, in six small charts: one thin line a run and their mean.
+
+    Args:
+        runs: label and metrics of each run; the metrics indexed by step, with the columns that
+            `CURVES` names. Held-out columns are empty at steps that did not evaluate.
+
+    Raises:
+        LabError: no runs.
+    """
+    if not runs:
+        raise LabError("There is no run to draw.")
+    figure, grid = plt.subplots(2, 3, figsize=(10, 5.2), sharex=True, layout="constrained")
+    for axes, (column, (title, label)) in zip(grid.flat, CURVES.items(), strict=True):
+        curves = [metrics[column].dropna() for _, metrics in runs if column in metrics]
+        for color, curve in zip(_colors(len(curves)), curves, strict=True):
+            marker = "." if len(curve) < 30 else None
+            axes.plot(curve.index, curve, color=color, linewidth=1, marker=marker, alpha=0.85)
+        if len(curves) > 1:
+            shared = sorted(set.intersection(*(set(curve.index) for curve in curves)))
+            mean = np.mean([curve.loc[shared] for curve in curves], axis=0)
+            axes.plot(shared, mean, color=plt.rcParams["text.color"], linewidth=2.2)
+        axes.set(title=title, xlabel="step", ylabel=label)
+        axes.set_ylim(bottom=0, top=1 if label.startswith("share") else None)
+    labels = [label for label, _ in runs] + (["mean"] if len(runs) > 1 else [])
+    colors = [*_colors(len(runs)), plt.rcParams["text.color"]]
+    handles = [plt.Line2D([], [], color=color) for color in colors[: len(labels)]]
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6))
+    plt.close(figure)
+    return figure
+
+
+def _signed_bars(axes: "Axes", values: Any, label: str) -> None:
+    """Horizontal bars around 0, coloured by sign, each with its number."""
+    values = np.asarray(values, float)
+    bars = axes.barh(np.arange(len(values)), values, color=np.where(values >= 0, UP, DOWN))
+    axes.bar_label(bars, labels=[f"{v:+.2f}" if v else "0" for v in values], padding=3)
+    axes.axvline(0, color=plt.rcParams["text.color"], linewidth=1)
+    reach = 1.3 * float(np.abs(values).max(initial=0.0)) or 1.0
+    axes.set(xlim=(-reach, reach), xlabel=label)
+
+
+def _name_rows(axes: "Axes", names: list[str], label: str) -> None:
+    """Name the rows of a bar chart, the first at the top."""
+    axes.set_yticks(np.arange(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_ylabel(label)
+
+
+def _colors(n: int) -> list[Any]:
+    """One colour a run; beyond five runs they share a colour map."""
+    if n <= len(_RUN_COLORS):
+        return _RUN_COLORS[:n]
+    return list(colormaps["viridis"](np.linspace(0.1, 0.9, n)))
+
+
+def _wrap(tokens: list[str], width: int) -> list[list[tuple[int, int, str]]]:
+    """Lay tokens out as text: lines of (line, start column, token)."""
+    lines: list[list[tuple[int, int, str]]] = [[]]
+    column = 0
+    for token in tokens:
+        if column and column + len(token) + 1 > width:
+            lines.append([])
+            column = 0
+        lines[-1].append((len(lines) - 1, column, token))
+        column += len(token) + 1
+    return lines
+
+
+def _cell(axes: "Axes", x: float, y: float, width: float, color: Any, text: str) -> None:
+    """One token on its ground. The text is a model's: never read as mathematics."""
+    axes.add_patch(Rectangle((x + 0.05, y + 0.06), width - 0.1, 0.88, color=color, linewidth=0))
+    axes.text(
+        x + width / 2,
+        y + 0.5,
+        text,
+        ha="center",
+        va="center_baseline",
+        family="DejaVu Sans Mono",
+        fontsize=8,
+        color=_CELL_TEXT,
+        parse_math=False,
+    )
+
+
+def _printable(token: str) -> str:
+    """The token with a sign for line breaks, and for what the font cannot draw."""
+    font = font_manager.get_font(font_manager.findfont("DejaVu Sans Mono"))
+    known = font.get_charmap()
+    shown = token.strip(" ").replace("\n", "↵") or "␣"
+    shown = "".join(c if ord(c) in known and c.isprintable() else "□" for c in shown)
+    return shown if len(shown) <= 24 else shown[:23] + "…"

@@ -1,0 +1,109 @@
+"""A policy: a causal language model, its tokenizer, and the few things asked of the pair."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from grpo_core.errors import LabError
+from grpo_core.models import MODELS, resolve
+
+
+@dataclass
+class Policy:
+    """What GRPO trains.
+
+    Attributes:
+        model: maps token ids to logits. Always in evaluation mode: dropout in sampling or in the
+            loss would make the importance ratio differ from 1 before the first update.
+        tokenizer: text to token ids and back.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    def __post_init__(self) -> None:
+        """Settle what the rest of the code relies on: no dropout, and a padding token."""
+        self.model.eval()
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+
+    @property
+    def pad_id(self) -> int:
+        """The id that fills up rows. It may equal an end id: masks never look at it."""
+        return int(self.tokenizer.pad_token_id)
+
+    @property
+    def eos_ids(self) -> list[int]:
+        """Every id that ends a completion; models of chat may have several."""
+        configured = self.model.generation_config.eos_token_id
+        if configured is None:
+            configured = self.tokenizer.eos_token_id
+        return list(configured) if isinstance(configured, list) else [int(configured)]
+
+    def encode(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
+        """Token ids of prompts, padded on the left so that every completion starts at once.
+
+        Returns:
+            ids (N, P) int64 and mask (N, P) bool, False on padding.
+
+        Raises:
+            LabError: a prompt has a word the tokenizer does not know.
+        """
+        batch = self.tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
+        ids, mask = batch["input_ids"], batch["attention_mask"].bool()
+        unknown = self.tokenizer.unk_token_id
+        if unknown is not None and (strange := (ids == unknown).any(dim=1)).any():
+            prompt = prompts[int(strange.nonzero()[0])]
+            missing = [w for w in prompt.split() if self.tokenizer(w)["input_ids"][-1] == unknown]
+            raise LabError(
+                f"The model does not know {', '.join(map(repr, missing)) or 'a word'} in the "
+                f"prompt {prompt!r}: use words of its tokenizer, or another model."
+            )
+        return ids, mask
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of a completion, without special tokens."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+
+    def pieces(self, ids: list[int]) -> list[str]:
+        """One string a token, as they are to be shown; joined they read like the text."""
+        return [str(self.tokenizer.decode([i])) for i in ids]
+
+    def frozen_copy(self) -> "Policy":
+        """A reference: the same policy as it is now, never to be trained."""
+        return Policy(copy.deepcopy(self.model).requires_grad_(False), self.tokenizer)
+
+    def save(self, folder: str | Path) -> None:
+        """Write model and tokenizer so that transformers and TRL load them from the folder."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def load_policy(name: str) -> Policy:
+    """The policy called `name`: a name from `MODELS`, a folder, or a hub id.
+
+    Raises:
+        LabError: there is no such model here, or what is there is no model.
+    """
+    where = resolve(name)
+    try:
+        # plain attention: faster than the fused kernel on a CPU at the lengths of this kit
+        model = AutoModelForCausalLM.from_pretrained(
+            where, dtype=torch.float32, attn_implementation="eager"
+        )
+        return Policy(model, AutoTokenizer.from_pretrained(where))
+    except (OSError, ValueError, KeyError) as error:
+        names = ", ".join(MODELS)
+        raise LabError(
+            f"Cannot load the model '{name}': it is none of the shipped ones ({names}), no folder "
+            f"with a complete model, and no hub id that can be reached from here."
+        ) from error
