@@ -15,11 +15,10 @@ from grpo_core import registry
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.payloads import clip
 from grpo_core.errors import LabError
-from grpo_core.store import Run, create_run, list_runs
+from grpo_core.store import LIVE, Run, create_run, list_runs
 from grpo_core.tasks import TASKS
 
 RECORDED = "recorded:"
-LIVE = ("starting", "running", "paused")
 START_SECONDS = 60.0
 """A worker that has not written its state for so long after the run was made never will."""
 WANTS = ("run", "pause", "step", "stop")
@@ -111,9 +110,7 @@ class RunBook:
         with self._lock:
             if status not in LIVE and want in ("run", "step"):
                 self._refuse_second_run()
-                sequence = run.control(want)
                 self._start_worker(run.path)
-                return sequence
             return run.control(want)
 
     def _refuse_second_run(self) -> None:

@@ -76,7 +76,7 @@ export class Card {
   #updateRewards(completion) {
     const entries = [
       ...Object.entries(completion.rewards).map(([name, value]) => [rewardName(name), value]),
-      ["reward", completion.reward],
+      ["total", completion.reward],
     ];
     resize(this.rewards, entries.length, () =>
       h("span", {}, h("span"), h("span", { class: "lab-meter" }, h("i")), h("b")),

@@ -185,12 +185,11 @@ class LineChart {
     });
     const place = (step) => LEFT + (step / end) * (right - LEFT);
     for (const tick of stepTicks(end)) {
-      if (place(tick) > right - 30 && tick !== 0) continue; // the axis label stands there
       parts.push(
         s("text", { x: place(tick), y: HEIGHT - 4, "text-anchor": "middle" }, String(tick)),
       );
     }
-    parts.push(s("text", { x: right, y: HEIGHT - 4, "text-anchor": "end" }, "step"));
+    parts.push(s("text", { x: LEFT - 12, y: HEIGHT - 4, "text-anchor": "end" }, "step"));
     this.axes.replaceChildren(...parts);
   }
 

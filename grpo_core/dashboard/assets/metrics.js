@@ -22,7 +22,7 @@ export const CHARTS = [
   {
     id: "reward",
     title: "Reward",
-    unit: "per completion",
+    unit: "a completion",
     text: "Mean reward of this step's completions, and the parts it is the weighted sum of. It is what training raises.",
     keys: (names) => [
       ["reward", "total"],
@@ -49,14 +49,14 @@ export const CHARTS = [
   {
     id: "backtracks",
     title: "Backtracks",
-    unit: "per completion",
+    unit: "a completion",
     text: "How often a completion discards a try and goes on with another one.",
     keys: fixed(["backtracks", "training"], ["eval/backtracks", "held-out"]),
   },
   {
     id: "kl",
     title: "KL to the reference",
-    unit: "nats per token",
+    unit: "nats a token",
     text: "How far the policy has moved from the model it started as. A sudden rise is an early sign of trouble.",
     keys: fixed(["kl", "mean"]),
   },
