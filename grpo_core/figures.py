@@ -129,8 +129,8 @@ def token_push(group: Group, width: int = 72) -> "Figure":
     Raises:
         LabError: no push was recorded.
     """
-    pushes = [c.push for c in group.completions]
-    if not pushes or any(push is None for push in pushes):
+    pushes = [c.push for c in group.completions if c.push is not None]
+    if len(pushes) < len(group.completions):
         raise LabError("This group has no push recorded, so there is nothing to shade.")
     largest = max((float(np.abs(push).max()) for push in pushes if len(push)), default=0.0)
     norm = Normalize(-(largest or 1.0), largest or 1.0)
@@ -140,23 +140,14 @@ def token_push(group: Group, width: int = 72) -> "Figure":
     figure, axes = plt.subplots(
         figsize=(0.105 * width + 2.6, 0.3 * tops[-1] + 1.1), layout="constrained"
     )
-    for completion, push, wrapped, top in zip(
-        group.completions, pushes, lines, tops[:-1], strict=True
-    ):
+    for push, wrapped, top in zip(pushes, lines, tops[:-1], strict=True):
         for i, (line, start, text) in enumerate(cell for row in wrapped for cell in row):
-            color = _PUSH(norm(push[i]))
-            _cell(axes, start, top + line, len(text) + 1, color, text)
-        axes.text(
-            -1.5,
-            top + 0.5,
-            f"reward {completion.reward:g}\nadvantage {completion.advantage:+.2f}",
-            ha="right",
-            va="center",
-            fontsize=8,
-        )
-    axes.set(xlim=(0, width + 1), ylim=(tops[-1], -0.2), xticks=[], yticks=[])
-    axes.set_xlabel("tokens, in the order they were sampled")
-    axes.set_ylabel("completions of one prompt", labelpad=74)
+            _cell(axes, start, top + line, len(text) + 1, _PUSH(norm(push[i])), text)
+    names = [f"reward {c.reward:g}\nadvantage {_signed(c.advantage)}" for c in group.completions]
+    axes.set_yticks(tops[:-1] + 0.5, names, fontsize=8)
+    axes.tick_params(length=0)
+    axes.set(xlim=(0, width + 1), ylim=(tops[-1], -0.2), xticks=[])
+    axes.set(xlabel="tokens, in the order they were sampled", ylabel="completions of one prompt")
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(ScalarMappable(norm, _PUSH), ax=axes, shrink=0.8, pad=0.01)
     bar.set_label("push: −∂loss / ∂log π")
@@ -188,10 +179,14 @@ def learning_curves(runs: Sequence[tuple[str, "pd.DataFrame"]]) -> "Figure":
             mean = np.mean([curve.loc[shared] for curve in curves], axis=0)
             axes.plot(shared, mean, color=plt.rcParams["text.color"], linewidth=2.2)
         axes.set(title=title, xlabel="step", ylabel=label)
-        axes.set_ylim(bottom=0, top=1 if label.startswith("share") else None)
+        axes.set_ylim(0, {"Accuracy": 1, "Format": 1}.get(title, 1.08 * axes.dataLim.y1 or 1))
     labels = [label for label, _ in runs] + (["mean"] if len(runs) > 1 else [])
     colors = [*_colors(len(runs)), plt.rcParams["text.color"]]
-    handles = [plt.Line2D([], [], color=color) for color in colors[: len(labels)]]
+    widths = [1.5] * len(runs) + [2.2]
+    handles = [
+        plt.Line2D([], [], color=color, linewidth=width)
+        for color, width in zip(colors, widths, strict=True)
+    ][: len(labels)]
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6))
     plt.close(figure)
     return figure
@@ -201,10 +196,15 @@ def _signed_bars(axes: "Axes", values: Any, label: str) -> None:
     """Horizontal bars around 0, coloured by sign, each with its number."""
     values = np.asarray(values, float)
     bars = axes.barh(np.arange(len(values)), values, color=np.where(values >= 0, UP, DOWN))
-    axes.bar_label(bars, labels=[f"{v:+.2f}" if v else "0" for v in values], padding=3)
+    axes.bar_label(bars, labels=[_signed(v) for v in values], padding=3)
     axes.axvline(0, color=plt.rcParams["text.color"], linewidth=1)
     reach = 1.3 * float(np.abs(values).max(initial=0.0)) or 1.0
     axes.set(xlim=(-reach, reach), xlabel=label)
+
+
+def _signed(value: float) -> str:
+    """Two decimals with a sign, and a minus that is one."""
+    return f"{value:+.2f}".replace("-", "−") if value else "0"
 
 
 def _name_rows(axes: "Axes", names: list[str], label: str) -> None:

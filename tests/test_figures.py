@@ -1,0 +1,165 @@
+"""Every figure draws without a warning, names its axes, and shows the numbers it was given."""
+
+import io
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from grpo_core import figures
+from grpo_core.errors import LabError
+from grpo_core.records import Completion, Group
+
+
+@pytest.fixture(autouse=True, params=[None, False, True], ids=["any page", "light", "dark"])
+def style(request: pytest.FixtureRequest) -> Iterator[None]:
+    with plt.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures.use_style(request.param)
+        yield
+        assert not plt.get_fignums(), "a figure was left open: a notebook would show it twice"
+
+
+def completion(tokens: list[str], reward: float, advantage: float) -> Completion:
+    n = len(tokens)
+    zeros = np.zeros(n, np.float32)
+    return Completion(
+        text=" ".join(tokens),
+        tokens=tokens,
+        token_ids=np.arange(n, dtype=np.int32),
+        rewards={"accuracy_reward": reward},
+        reward=reward,
+        advantage=advantage,
+        truncated=False,
+        old_logprobs=zeros,
+        logprobs=zeros,
+        push=np.full(n, advantage / 40, np.float32),
+    )
+
+
+HOSTILE = [
+    "$x^2",
+    "${alert(1)}",
+    "\\frac",
+    "\n",
+    "你好",
+    "\x00",
+    "👍",
+    "a" * 300,
+    "",
+    "<b>",
+    "\u202e",
+]
+
+
+def group(*completions: Completion) -> Group:
+    return Group("Use 3 , 5 , 10 to make 45 .", {}, list(completions))
+
+
+def bars(axes: plt.Axes) -> list[float]:
+    return [patch.get_width() for patch in axes.patches]
+
+
+def assert_drawn(figure: Figure) -> None:
+    figure.savefig(io.BytesIO(), format="png")
+    charts = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    assert charts
+    for axes in charts:
+        assert axes.get_xlabel()
+        shared = axes.get_shared_y_axes().get_siblings(axes)
+        assert any(other.get_ylabel() for other in shared)
+
+
+def test_rewards_to_advantages() -> None:
+    figure = figures.rewards_to_advantages([1.3, 0.3, 1.0, 0.0], [1.1, -0.6, 0.6, -1.1])
+    assert_drawn(figure)
+    assert bars(figure.axes[0]) == pytest.approx([1.3, 0.3, 1.0, 0.0])
+    assert bars(figure.axes[1]) == pytest.approx([1.1, -0.6, 0.6, -1.1])
+    assert figure.axes[0].get_title() == "Rewards: 0.65 ± 0.60"
+
+
+def test_advantages_bars() -> None:
+    figure = figures.advantages_bars(group(completion(["7"], 1, 0.7), completion(["8"], 0, -0.7)))
+    assert_drawn(figure)
+    (axes,) = figure.axes
+    assert bars(axes) == pytest.approx([0.7, -0.7])
+    assert [t.get_text() for t in axes.texts] == ["+0.70", "−0.70"]
+
+
+def test_a_dead_group_says_so() -> None:
+    figure = figures.advantages_bars(group(completion(["7"], 1, 0), completion(["8"], 1, 0)))
+    assert_drawn(figure)
+    assert "every advantage is 0" in figure.axes[0].get_title()
+
+
+def test_token_push() -> None:
+    figure = figures.token_push(
+        group(completion(["3", "+", "4"] * 40, 1, 0.7), completion(["8"], 0, -0.7)), width=60
+    )
+    assert_drawn(figure)
+    axes = figure.axes[0]
+    assert len(axes.patches) == 121
+    assert max(patch.get_x() + patch.get_width() for patch in axes.patches) <= 61
+    red, _, blue, _ = axes.patches[0].get_facecolor()
+    assert blue > red  # pushed up
+    red, _, blue, _ = axes.patches[-1].get_facecolor()
+    assert red > blue  # pushed down
+
+
+def test_token_push_of_hostile_tokens_and_an_empty_completion() -> None:
+    assert_drawn(figures.token_push(group(completion(HOSTILE, 1, 0.7), completion([], 0, -0.7))))
+
+
+def test_token_push_of_a_dead_group() -> None:
+    assert_drawn(figures.token_push(group(completion(["7"], 1, 0), completion(["8"], 1, 0))))
+
+
+def test_token_push_needs_a_push() -> None:
+    without = completion(["7"], 1, 0.7)
+    without.push = None
+    with pytest.raises(LabError, match="no push recorded"):
+        figures.token_push(group(without))
+
+
+def frame(seed: int, steps: int = 50) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    metrics = pd.DataFrame(rng.random((steps + 1, 6)), columns=list(figures.CURVES))
+    held_out = [column for column in metrics if column.startswith("eval/")]
+    metrics.loc[metrics.index % 25 != 0, held_out] = np.nan
+    metrics.loc[0, "kl"] = np.nan
+    return metrics
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 7])
+def test_learning_curves(seeds: int) -> None:
+    figure = figures.learning_curves([(f"seed {s}", frame(s)) for s in range(seeds)])
+    assert_drawn(figure)
+    assert len(figure.axes) == 6
+    lines = figure.axes[0].get_lines()
+    assert len(lines) == (1 if seeds == 1 else seeds + 1)
+    assert list(lines[0].get_xdata()) == [0, 25, 50]
+    if seeds > 1:
+        expected = np.mean([line.get_ydata() for line in lines[:-1]], axis=0)
+        np.testing.assert_allclose(lines[-1].get_ydata(), expected)
+
+
+def test_learning_curves_of_runs_that_are_still_going() -> None:
+    short, nothing = frame(0, steps=10), pd.DataFrame({"reward": [1.0]})
+    assert_drawn(figures.learning_curves([("long", frame(1)), ("short", short), ("new", nothing)]))
+    with pytest.raises(LabError, match="no run"):
+        figures.learning_curves([])
+
+
+def test_figures_need_neither_torch_nor_pandas() -> None:
+    program = """
+import sys
+import grpo_core.figures
+assert not {"torch", "transformers", "pandas"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
