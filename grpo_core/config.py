@@ -29,9 +29,10 @@ class GRPOConfig:
         max_completion_length: tokens; a completion without end by then is truncated.
 
     The algorithm (see algorithm/objective.py for what each does):
-        temperature, learning_rate, lr_scheduler_type, warmup_steps, adam_beta1, adam_beta2, weight_decay,
-        max_grad_norm, num_iterations, beta, epsilon, epsilon_high, loss_type, scale_rewards,
-        importance_sampling_level, mask_truncated_completions: as in trl.GRPOConfig.
+        temperature, learning_rate, lr_scheduler_type, warmup_steps, adam_beta1, adam_beta2,
+        weight_decay, max_grad_norm, num_iterations, beta, epsilon, epsilon_high, loss_type,
+        scale_rewards, importance_sampling_level, mask_truncated_completions: as in
+        trl.GRPOConfig.
 
     Looking at it:
         eval_steps: evaluate on held-out problems every so many steps (0: only at both ends).
@@ -171,16 +172,17 @@ def _check_types(config: GRPOConfig) -> None:
     """
     for f in fields(config):
         value = getattr(config, f.name)
+        expected: tuple[type, ...] = (type(f.default),)
         if f.name == "epsilon_high":
-            expected: type | tuple[type, ...] = (int, float, type(None))
+            expected = (float, int, type(None))
         elif f.name == "task_options":
-            expected = dict
-        else:
-            kind = type(f.default)
-            expected = (int, float) if kind is float else kind
-        if not isinstance(value, expected) or isinstance(value, bool) and f.type is not bool:
-            if f.type is bool and isinstance(value, bool):
-                continue
-            raise LabError(f"{f.name} cannot be {value!r}: {f.type} is expected.")
+            expected = (dict,)
+        elif isinstance(f.default, float):
+            expected = (float, int)
+        # True is an int to Python, and never meant as one
+        stray_bool = isinstance(value, bool) and bool not in expected
+        if not isinstance(value, expected) or stray_bool:
+            names = " or ".join(kind.__name__ for kind in expected)
+            raise LabError(f"{f.name} cannot be {value!r}: {names} is expected.")
         if isinstance(value, float) and not math.isfinite(value):
             raise LabError(f"{f.name} must be a finite number, not {value}.")

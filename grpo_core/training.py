@@ -1,4 +1,4 @@
-"""The GRPO loop: sample groups, score, compare, push. `for step in Trainer(config): ...`"""
+"""The GRPO loop: sample groups, score, compare, push: `for step in Trainer(config)`."""
 
 import random
 import time
@@ -114,9 +114,7 @@ class Trainer:
         sampled = time.perf_counter()
         rows = [p for p in problems for _ in range(self.config.num_generations)]
         texts = [self.policy.decode(samples.completion(row)) for row in range(len(rows))]
-        parts, totals = self.rewards(
-            [p.prompt for p in rows], texts, **columns_of(self.task, rows)
-        )
+        parts, totals = self.rewards([p.prompt for p in rows], texts, **columns_of(self.task, rows))
         rewards = torch.tensor(totals, dtype=torch.float64)
         rewards = rewards.view(-1, self.config.num_generations)
         advantages = group_advantages(rewards, self.variant.advantage).float()
@@ -146,9 +144,7 @@ class Trainer:
         )
         return [self.problems[i] for i in order[position * count : (position + 1) * count]]
 
-    def _update(
-        self, samples: Samples, advantages: Tensor
-    ) -> tuple[TokenValues, dict[str, float]]:
+    def _update(self, samples: Samples, advantages: Tensor) -> tuple[TokenValues, dict[str, float]]:
         """`num_iterations` gradient steps (mu in the paper) on one batch of samples.
 
         Args:
@@ -267,7 +263,8 @@ class Trainer:
         def completion(row: int) -> Completion:
             ids = samples.completion(row)
             per_token = {
-                name: tensor[row, : len(ids)].numpy().copy() for name, tensor in vars(values).items()
+                name: tensor[row, : len(ids)].numpy().copy()
+                for name, tensor in vars(values).items()
             }
             return Completion(
                 text=texts[row],

@@ -53,8 +53,11 @@ class CorpusConfig:
     repeated: float = 1.5
 
 
-KINDS = tuple(f.name for f in fields(CorpusConfig) if f.name not in (
-    "most_tries", "wrong_arithmetic", "false_yes", "missed_yes", "repeated"))
+KINDS = tuple(
+    f.name
+    for f in fields(CorpusConfig)
+    if f.name not in ("most_tries", "wrong_arithmetic", "false_yes", "missed_yes", "repeated")
+)
 
 
 @dataclass(frozen=True)
@@ -227,9 +230,9 @@ def _facts(most: int) -> list[tuple[int, str, int, int]]:
     """Every fact with numbers from 0 to `most`, larger operand first, products drawn as often."""
     sums = [(a, "+", b, a + b) for a in range(most + 1) for b in range(min(a, most - a) + 1)]
     differences = [(a, "-", b, a - b) for a in range(most + 1) for b in range(a + 1)]
-    products = [
-        (a, "*", b, a * b) for a in range(most + 1) for b in range(a + 1) if a * b <= most
+    products = [(a, "*", b, a * b) for a in range(most + 1) for b in range(a + 1) if a * b <= most]
+    quotients = [
+        (a, "/", b, a // b) for a in range(most + 1) for b in range(1, a + 1) if a % b == 0
     ]
-    quotients = [(a, "/", b, a // b) for a in range(most + 1) for b in range(1, a + 1) if a % b == 0]
     repeats = len(sums) // len(products)
     return sums + differences + products * repeats + quotients

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,8 +36,8 @@ class PretrainConfig:
     """
 
     seed: int = 0
-    target_tokens: int = 60_000_000
-    batch_tokens: int = 16_384
+    target_tokens: int = 50_000_000
+    batch_tokens: int = 5_120
     learning_rate: float = 3e-3
     warmup_steps: int = 100
     weight_decay: float = 0.05
@@ -99,20 +100,20 @@ class Pretrainer:
         if config.compile and shutil.which("g++"):
             self._body = torch.compile(self.model.model, dynamic=True)
         self._autocast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        parameters = list(self.model.parameters())
+        decayed: dict[str, Any] = {"params": [p for p in parameters if p.dim() > 1]}
+        gains: dict[str, Any] = {"params": [p for p in parameters if p.dim() == 1]}
         self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in self.model.parameters() if p.dim() > 1]},
-                {"params": [p for p in self.model.parameters() if p.dim() <= 1], "weight_decay": 0},
-            ],
+            [decayed, gains | {"weight_decay": 0.0}],
             betas=(0.9, 0.98),
             weight_decay=config.weight_decay,
             fused=True,
         )
 
     def __iter__(self) -> Iterator[Progress]:
-        start, tokens, step = time.perf_counter(), 0, 0
-        for input_ids, labels in batches(self.corpus, self.config):
-            step += 1
+        start, tokens = time.perf_counter(), 0
+        stream = batches(self.corpus, self.config)
+        for step, (input_ids, labels) in enumerate(stream, start=1):
             rate = _learning_rate(self.config, step, tokens / self.config.target_tokens)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate

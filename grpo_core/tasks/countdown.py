@@ -5,6 +5,7 @@ by a behaviour one can watch appear: try, check, try something else.
 """
 
 import hashlib
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,9 +88,12 @@ class Countdown:
             raise LabError(f"countdown: operators must be some of + - * /, not {self.operators!r}.")
         if not (0 < self.test_share < 1 and 0 < self.train_share < 1):
             raise LabError("countdown: test_share and train_share must lie between 0 and 1.")
-        if sum(1 for _, _ in zip(self._sets(), range(_MOST_SETS + 1), strict=False)) > _MOST_SETS:
+        # ways to draw `count` of the range with repetition, without listing them
+        sets = math.comb(self.largest - self.smallest + self.count, self.count)
+        if sets > _MOST_SETS:
             raise LabError(
-                f"countdown: more than {_MOST_SETS:,} sets of numbers; choose a smaller count or range."
+                f"countdown: {sets:,} sets of numbers are more than {_MOST_SETS:,}; choose a "
+                "smaller count or range."
             )
 
     def _sets(self) -> Iterator[tuple[int, ...]]:
@@ -106,9 +110,7 @@ class Countdown:
             found.setdefault(str(candidate), candidate)
         return list(found.values())
 
-    def _combine(
-        self, terms: list[tuple[int, str]], work: tuple[Work, ...]
-    ) -> Iterator[Candidate]:
+    def _combine(self, terms: list[tuple[int, str]], work: tuple[Work, ...]) -> Iterator[Candidate]:
         """Yield the candidates that combine `terms`, pairs of value and expression."""
         if len(terms) == 1:
             value, expression = terms[0]
@@ -138,7 +140,8 @@ class Countdown:
         ordered = tuple(sorted(numbers))
         if _fraction("set", ordered) < self.test_share:
             return "test"
-        return "train" if _fraction("problem", (*ordered, target)) < self.train_share else "pretrain"
+        for_rl = _fraction("problem", (*ordered, target)) < self.train_share
+        return "train" if for_rl else "pretrain"
 
     @cached_property
     def solvable(self) -> list[tuple[tuple[int, ...], int]]:
@@ -173,7 +176,7 @@ class Countdown:
             LabError: the options leave the split empty.
         """
         if not self._splits[split]:
-            raise LabError(f"countdown: no problem falls into the split '{split}'; widen the ranges.")
+            raise LabError(f"countdown: the split '{split}' is empty; widen the ranges.")
         return self._splits[split]
 
     def verify(
