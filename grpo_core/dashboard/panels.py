@@ -101,46 +101,45 @@ def _options() -> dict[str, Any]:
     """Field name of GRPOConfig -> the control that sets it. Everything else keeps its default."""
     default = GRPOConfig()
     with gr.Accordion("Options of the next run", open=False, elem_id="lab-options"):
-        return {
-            "task": gr.Dropdown(
-                list(TASKS), value=default.task, label="Task", info="What is to be solved."
-            ),
-            "model": gr.Dropdown(
-                _models(),
-                value=default.model,
-                label="Model",
-                info="Where training begins. A folder or a hub id works too.",
-                allow_custom_value=True,
-            ),
-            "max_steps": gr.Number(
-                default.max_steps, label="Steps", precision=0, minimum=1, info="Updates to make."
-            ),
-            "seed": gr.Number(
-                default.seed,
-                label="Seed",
-                precision=0,
-                minimum=0,
-                info="The same seed gives the same run.",
-            ),
-            "num_generations": gr.Dropdown(
-                [4, 8, 16, 32],
-                value=default.num_generations,
-                label="Group size G",
-                info="Completions of one prompt that are compared.",
-            ),
-            "learning_rate": gr.Number(
-                default.learning_rate,
-                label="Learning rate",
-                minimum=0,
-                info="How far one update goes.",
-            ),
-            "beta": gr.Number(
-                default.beta,
-                label="Beta",
-                minimum=0,
-                info="Weight of the KL term that holds the model to where it began.",
-            ),
-        }
+        with gr.Row():
+            task = gr.Dropdown(list(TASKS), value=default.task, label="Task", min_width=90)
+            model = gr.Dropdown(
+                _models(), value=default.model, label="Model", min_width=90, allow_custom_value=True
+            )
+        with gr.Row():
+            steps = gr.Number(
+                default.max_steps, label="Steps", precision=0, minimum=1, min_width=90
+            )
+            seed = gr.Number(default.seed, label="Seed", precision=0, minimum=0, min_width=90)
+        size = gr.Dropdown(
+            [4, 8, 16, 32],
+            value=default.num_generations,
+            label="Group size G",
+            info="Completions of one prompt that are compared.",
+        )
+        rate = gr.Number(
+            default.learning_rate,
+            label="Learning rate",
+            minimum=0,
+            step=1e-4,
+            info="How far one update goes.",
+        )
+        beta = gr.Number(
+            default.beta,
+            label="Beta",
+            minimum=0,
+            step=1e-3,
+            info="Weight of the KL term, which holds the model near its start.",
+        )
+    return {
+        "task": task,
+        "model": model,
+        "max_steps": steps,
+        "seed": seed,
+        "num_generations": size,
+        "learning_rate": rate,
+        "beta": beta,
+    }
 
 
 def _models() -> list[str]:

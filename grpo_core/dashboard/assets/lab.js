@@ -13,11 +13,12 @@ import { charts } from "./charts.js";
 import { notice } from "./notice.js";
 import { runList } from "./runlist.js";
 import { timeline } from "./timeline.js";
+import { waiting } from "./waiting.js";
 
 export { connect } from "./socket.js";
 export { Session } from "./session.js";
 
-const PANELS = [notice, timeline, charts, board];
+const PANELS = [notice, timeline, waiting, charts, board];
 
 /**
  * @param {HTMLElement} element

@@ -1,10 +1,13 @@
 /** Axes: round numbers that change rarely, so that a live chart does not jump. */
 
-/** The smallest of 1, 2, 2.5, 5 times a power of ten that is at least `value`. */
-export function roundUp(value) {
+const ENDS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
+const STRIDES = [1, 2, 5, 10];
+
+/** The smallest round number that is at least `value`. */
+export function roundUp(value, round = ENDS) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return power * [1, 2, 2.5, 5, 10].find((m) => m * power >= value * (1 - 1e-9));
+  return power * round.find((m) => m * power >= value * (1 - 1e-9));
 }
 
 /**
@@ -41,8 +44,8 @@ export function horizontalEnd(last, planned, live) {
 
 /** Three or four round step numbers from 0 to `end`. */
 export function stepTicks(end) {
-  const size = roundUp(end / 4);
+  const stride = Math.max(1, roundUp(end / 4, STRIDES));
   const ticks = [];
-  for (let tick = 0; tick <= end; tick += Math.max(1, Math.round(size))) ticks.push(tick);
+  for (let tick = 0; tick <= end; tick += stride) ticks.push(tick);
   return ticks;
 }
