@@ -3,12 +3,14 @@
 A new task is one file with a class that satisfies `Task`, and one line in `TASKS`.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from grpo_core import registry
+from grpo_core.errors import LabError
 
 Split = Literal["pretrain", "train", "test"]
 SPLITS: tuple[Split, ...] = ("pretrain", "train", "test")
@@ -56,7 +58,12 @@ class Task(Protocol):
 
 @lru_cache(maxsize=32)
 def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Task:
-    return registry.load(TASKS, name, "task")(**dict(options))
+    kind = registry.load(TASKS, name, "task")
+    unknown = dict(options).keys() - inspect.signature(kind).parameters.keys()
+    if unknown:
+        known = ", ".join(inspect.signature(kind).parameters)
+        raise LabError(f"The task '{name}' has no option '{min(unknown)}'. Known: {known}.")
+    return kind(**dict(options))
 
 
 def get_task(name: str, **options: Any) -> Task:

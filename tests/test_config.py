@@ -1,0 +1,56 @@
+"""Options: what is refused, in which words, and that nothing is lost on the way to a file."""
+
+import pytest
+
+from grpo_core.config import GRPOConfig
+from grpo_core.errors import LabError
+
+
+def test_plain_values_make_the_same_config() -> None:
+    config = GRPOConfig(seed=7, reward_funcs=("format_reward",), reward_weights=(2.0,))
+    assert GRPOConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"betta": 0.1}, "Did you mean 'beta'?"),
+        ({"num_generations": 1}, "num_generations must be 2 or more"),
+        ({"generation_batch_size": 100}, "multiple of num_generations"),
+        ({"reward_funcs": ["format_reward"]}, "1 reward_weights, not 2"),
+        ({"reward_funcs": [], "reward_weights": []}, "name at least one reward"),
+        ({"temperature": 0.0}, "temperature must be above 0"),
+        ({"beta": -1.0}, "beta must be 0 or above"),
+        ({"learning_rate": float("nan")}, "finite"),
+        ({"learning_rate": "fast"}, "float or int is expected"),
+        ({"seed": True}, "int is expected"),
+        ({"max_steps": 1.5}, "int is expected"),
+        ({"mask_truncated_completions": 1}, "bool is expected"),
+        ({"task_options": "count=3"}, "dict is expected"),
+        ({"reward_weights": "heavy"}, "reward_weights"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_a_sentence(options: dict, words: str) -> None:
+    with pytest.raises(LabError) as refused:
+        GRPOConfig.from_dict(options)
+    assert words in str(refused.value)
+
+
+def test_whole_numbers_are_fine_where_decimals_are_meant() -> None:
+    assert GRPOConfig.from_dict({"beta": 0, "epsilon_high": 1}).epsilon_high == 1
+
+
+def test_a_toml_file_and_what_is_wrong_with_one(tmp_path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("seed = 3\nreward_weights = [1, 0.5]\n[task_options]\nlargest = 9\n")
+    config = GRPOConfig.from_toml(path, seed=4)
+    assert (config.seed, config.reward_weights) == (4, (1, 0.5))
+    assert config.task_options == {"largest": 9}
+    path.write_text("seed = ")
+    with pytest.raises(LabError, match="not valid TOML"):
+        GRPOConfig.from_toml(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(LabError, match="not valid TOML"):
+        GRPOConfig.from_toml(path)
+    with pytest.raises(LabError, match="Cannot read the config file"):
+        GRPOConfig.from_toml(tmp_path / "missing.toml")
