@@ -225,9 +225,7 @@ class Feed:
         texts: list[str] = []
         if viewer.hello != self.ready:
             viewer.hello = self.ready
-            texts.append(
-                payloads.encode({"type": "hello", "boot": self.boot, "ready": self.ready})
-            )
+            texts.append(payloads.encode({"type": "hello", "boot": self.boot, "ready": self.ready}))
         if not self._runs:
             await asyncio.to_thread(self.list_runs)
         if viewer.runs != self._runs:

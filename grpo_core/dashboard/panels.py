@@ -101,11 +101,8 @@ def _options() -> dict[str, Any]:
     """Field name of GRPOConfig -> the control that sets it. Everything else keeps its default."""
     default = GRPOConfig()
     with gr.Accordion("Options of the next run", open=False, elem_id="lab-options"):
-        with gr.Row():
-            task = gr.Dropdown(list(TASKS), value=default.task, label="Task", min_width=90)
-            model = gr.Dropdown(
-                _models(), value=default.model, label="Model", min_width=90, allow_custom_value=True
-            )
+        task = gr.Dropdown(list(TASKS), value=default.task, label="Task")
+        model = gr.Dropdown(_models(), value=default.model, label="Model", allow_custom_value=True)
         with gr.Row():
             steps = gr.Number(
                 default.max_steps, label="Steps", precision=0, minimum=1, min_width=90

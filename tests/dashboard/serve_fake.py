@@ -1,6 +1,6 @@
 """The dashboard with `fake_run` in place of training.
 
-    python tests/dashboard/serve_fake.py RUNS SHIPPED PORT SECONDS_A_STEP
+python tests/dashboard/serve_fake.py RUNS SHIPPED PORT SECONDS_A_STEP
 """
 
 import subprocess

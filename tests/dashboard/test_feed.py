@@ -1,0 +1,292 @@
+"""The live feed and what it sends: capped, rounded, once for all, the latest wins."""
+
+import asyncio
+import json
+import math
+from pathlib import Path
+
+import fake_run
+import numpy as np
+import pytest
+
+from grpo_core.config import GRPOConfig
+from grpo_core.dashboard import payloads
+from grpo_core.dashboard.feed import Feed, RunFeed, View, Viewer
+from grpo_core.dashboard.runs import RECORDED, RunBook, describe
+from grpo_core.errors import LabError
+from grpo_core.records import Completion, Group
+from grpo_core.store import Run, RunWriter, create_run
+
+
+def completion(tokens: list[str], push: float | None = 0.5, text: str = "") -> Completion:
+    size = len(tokens)
+    zeros = np.zeros(size, dtype=np.float32)
+    return Completion(
+        text=text,
+        tokens=tokens,
+        token_ids=np.zeros(size, dtype=np.int32),
+        rewards={"accuracy_reward": 1.0},
+        reward=1.0,
+        advantage=1.0,
+        truncated=False,
+        old_logprobs=zeros,
+        logprobs=zeros,
+        push=None if push is None else np.full(size, push, dtype=np.float32),
+    )
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("shipped")
+    fake_run.record(root, "recorded", steps=3)
+    return root
+
+
+@pytest.fixture
+def book(tmp_path: Path, shipped: Path) -> RunBook:
+    return RunBook(tmp_path / "runs", shipped, start_worker=lambda path: None)
+
+
+def record_steps(path: Path, first: int, last: int) -> None:
+    with RunWriter(path) as writer:
+        for index in range(first, last + 1):
+            writer.append(fake_run.make_step(index, writer.run.config))
+
+
+# --- payloads ----------------------------------------------------------------------------------
+
+
+def test_sizes_are_capped() -> None:
+    group = Group("p" * 10**6, {}, [completion(["x" * 10**5] * 3000) for _ in range(100)])
+    payload = payloads.group_payload(group)
+    assert len(payload["prompt"]) == payloads.MAX_PROMPT
+    assert len(payload["completions"]) == payloads.MAX_COMPLETIONS
+    assert payload["hidden"] == 100 - payloads.MAX_COMPLETIONS
+    card = payload["completions"][0]
+    assert len(card["tokens"]) == payloads.MAX_TOKENS
+    assert max(map(len, card["tokens"])) == payloads.MAX_TOKEN
+    assert card["length"] == 3000
+    without_tokens = completion([], text="y" * 10**6)
+    capped = payloads.group_payload(Group("p", {}, [without_tokens]))["completions"][0]["text"]
+    assert len(capped) == payloads.MAX_TEXT
+
+
+def test_no_number_can_break_the_json() -> None:
+    odd = completion(["a", "b", "c"])
+    odd.old_logprobs = np.array([np.nan, -np.inf, -1.23456789], dtype=np.float32)
+    odd.push = np.array([np.nan, np.inf, 1e-4], dtype=np.float32)
+    odd.reward = odd.advantage = math.nan
+    text = payloads.encode(payloads.group_payload(Group("\ud800", {}, [odd])))
+    card = json.loads(text)["completions"][0]
+    assert card["logprob"] == [None, None, -1.2346]
+    assert card["push"] == [0, 0, payloads.PUSH_LEVELS]
+    assert card["reward"] is None and card["advantage"] is None
+    assert text.isascii()
+    columns = payloads.metric_columns([(0, {"kl": math.inf}), (1, {"kl": 0.5, "loss": 1.0})])
+    assert columns == {"steps": [0, 1], "metrics": {"kl": [None, 0.5], "loss": [None, 1.0]}}
+
+
+def test_push_travels_in_units_of_the_group() -> None:
+    group = Group("p", {}, [completion(["a"], 2e-4), completion(["b"], -1e-4)])
+    payload = payloads.group_payload(group)
+    assert [c["push"] for c in payload["completions"]] == [[1000], [-500]]
+    assert payload["push_unit"] == pytest.approx(2e-7)
+    assert "push" not in payloads.group_payload(Group("p", {}, [completion(["a"], None)]))
+
+
+def test_a_tie_is_said() -> None:
+    group = Group("p", {}, [completion(["a"]), completion(["b"])])
+    assert payloads.group_payload(group)["dead"]
+    assert payloads.step_summary([[1.0, 1.0], [0.0, 1.0]], ["p", "q"])[0]["dead"]
+    assert not payloads.step_summary([[0.0, 1.0]], ["q"])[0]["dead"]
+
+
+# --- one run -----------------------------------------------------------------------------------
+
+
+def test_history_once_then_increments(tmp_path: Path) -> None:
+    path = create_run(tmp_path, "a", GRPOConfig())
+    record_steps(path, 0, 2)
+    feed = RunFeed("a", Run(path))
+    assert feed.refresh() and not feed.refresh()
+    first = json.loads(feed.metrics(0, reset=True))
+    assert first["steps"] == [0, 1, 2] and first["reset"]
+    record_steps(path, 3, 4)
+    assert feed.refresh()
+    more = json.loads(feed.metrics(3, reset=False))
+    assert more["steps"] == [3, 4] and not more["reset"]
+
+
+def test_a_board_is_serialised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = create_run(tmp_path, "a", GRPOConfig())
+    record_steps(path, 0, 2)
+    feed = RunFeed("a", Run(path))
+    feed.refresh()
+    made = []
+    real = payloads.group_payload
+    monkeypatch.setattr(payloads, "group_payload", lambda group: made.append(1) or real(group))
+    texts = {feed.board(2, 3) for _ in range(5)}
+    assert len(texts) == 1 and len(made) == 1
+    message = json.loads(texts.pop())
+    assert message["step"] == 2 and message["group"] == 3 and len(message["groups"]) == 8
+
+
+def test_views_are_clamped_and_junk_is_ignored(tmp_path: Path) -> None:
+    path = create_run(tmp_path, "a", GRPOConfig())
+    record_steps(path, 0, 2)
+    feed = RunFeed("a", Run(path))
+    feed.refresh()
+    assert feed.resolve(View("a", 99, 0)) == (2, 0)
+    assert feed.resolve(View("a", -5, 0)) == (0, 0)
+    assert json.loads(feed.board(1, 10**6))["group"] == 7
+    assert json.loads(feed.board(0, 0))["groups"] == []
+    for junk in (None, [], {"run": 5, "step": "x", "group": -1}, {"step": True}, {"step": 1e9}):
+        assert View.parse(junk) == View()
+
+
+# --- viewers -----------------------------------------------------------------------------------
+
+
+class Page:
+    """A viewer without a browser."""
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self.delay = delay
+        self.messages: list[dict] = []
+        self.views: asyncio.Queue = asyncio.Queue()
+
+    async def send(self, text: str) -> None:
+        await asyncio.sleep(self.delay)
+        self.messages.append(json.loads(text))
+
+    async def stream(self):
+        while (view := await self.views.get()) is not None:
+            yield view
+
+    def of(self, kind: str) -> list[dict]:
+        return [message for message in self.messages if message["type"] == kind]
+
+
+async def until(condition, seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def watch(feed: Feed, *pages: Page):
+    return [asyncio.create_task(feed.serve(page.send, page.stream())) for page in pages]
+
+
+def test_first_messages_and_the_end_of_polling(book: RunBook) -> None:
+    async def scenario() -> None:
+        feed, page = Feed(book), Page()
+        tasks = watch(feed, page)
+        page.views.put_nowait({"run": RECORDED + "recorded", "step": 2, "group": 1})
+        await until(lambda: page.of("board"))
+        assert [m["type"] for m in page.messages][:2] == ["hello", "runs"]
+        assert page.of("metrics")[0]["steps"] == [0, 1, 2, 3]
+        assert (page.of("board")[0]["step"], page.of("board")[0]["group"]) == (2, 1)
+        page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+        assert not feed.viewers
+        await until(lambda: feed._poller.done())
+
+    asyncio.run(scenario())
+
+
+def test_latest_wins_for_a_slow_viewer(book: RunBook) -> None:
+    path = create_run(book.root, "live", GRPOConfig(generation_batch_size=16))
+    record_steps(path, 0, 1)
+
+    async def scenario() -> None:
+        feed, slow, quick = Feed(book), Page(delay=0.15), Page()
+        tasks = watch(feed, slow, quick)
+        for page in (slow, quick):
+            page.views.put_nowait({"run": "live"})
+        await until(lambda: slow.of("board") and quick.of("board"))
+        for last in range(2, 22):
+            await asyncio.to_thread(record_steps, path, last, last)
+            await asyncio.sleep(0.02)
+        await until(lambda: all(p.of("board")[-1]["step"] == 21 for p in (slow, quick)))
+        for page in (slow, quick):
+            steps = [step for message in page.of("metrics") for step in message["steps"]]
+            assert steps == list(range(22))  # no metric is lost
+            assert len(page.of("board")) < 15  # boards in between are
+            assert len(page.of("metrics")) < 15
+            page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_scrubbing_ends_at_the_last_place(book: RunBook) -> None:
+    async def scenario() -> None:
+        feed, page = Feed(book), Page()
+        tasks = watch(feed, page)
+        key = RECORDED + "recorded"
+        for step in [1, 2, 3] * 20 + [2]:
+            page.views.put_nowait({"run": key, "step": step, "group": 0})
+        await until(lambda: page.of("board") and page.of("board")[-1]["step"] == 2)
+        assert len(page.of("board")) < 10
+        page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_a_run_that_is_not_there(book: RunBook) -> None:
+    async def scenario() -> None:
+        feed = Feed(book)
+        for key in ("nothing", "../shipped/recorded", "/etc", "recorded:../x", "recorded:"):
+            messages = await feed.messages(Viewer(send=None, view=View(run=key)))  # type: ignore
+            assert json.loads(messages[-1]) == {"type": "gone", "run": key}
+
+    asyncio.run(scenario())
+
+
+def test_a_run_replaced_by_another_of_its_name(book: RunBook) -> None:
+    import shutil
+
+    path = create_run(book.root, "a", GRPOConfig())
+    record_steps(path, 0, 3)
+    feed = RunFeed("a", Run(path))
+    feed.refresh()
+    shutil.rmtree(path)
+    record_steps(create_run(book.root, "a", GRPOConfig(seed=1)), 0, 1)
+    feed.refresh()
+    if len(feed.rows) != 2:  # the file system gave the new file the old one's number
+        pytest.skip("the same inode was used again")
+    assert feed.epoch == 1
+
+
+# --- the run list and the controls ---------------------------------------------------------------
+
+
+def test_describe_says_what_a_run_does(book: RunBook) -> None:
+    key = book.start({"max_steps": 5, "seed": 3})
+    entry = describe(key, book.get(key))
+    assert entry["status"] == "starting" and entry["live"] and entry["step"] is None
+    assert entry["config"]["seed"] == 3 and not entry["recorded"]
+    recorded = describe(RECORDED + "recorded", book.get(RECORDED + "recorded"))
+    assert recorded["recorded"] and recorded["step"] == 3 and recorded["status"] == "finished"
+
+
+def test_refusals_are_sentences(book: RunBook) -> None:
+    for options, part in [
+        ({"task": "nope"}, "nope"),
+        ({"max_stepz": 5}, "max_stepz"),
+        ({"num_generations": 7}, "multiple"),
+        ({"learning_rate": "fast"}, "learning_rate"),
+    ]:
+        with pytest.raises(LabError, match=part):
+            book.start(options)
+    assert book.runs().keys() == {RECORDED + "recorded"}  # nothing was left behind
+    book.start({})
+    with pytest.raises(LabError, match="stop it first"):
+        book.start({})
+    with pytest.raises(LabError, match="recorded run"):
+        book.control(RECORDED + "recorded", "pause")
+    with pytest.raises(LabError, match="no run called"):
+        book.control("../a", "pause")
+    with pytest.raises(LabError, match="asked to"):
+        book.control("a", "explode")

@@ -1,0 +1,210 @@
+"""The server: who is answered, what may be changed, and that torch stays out."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import fake_run
+import pytest
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from grpo_core.dashboard.feed import Feed
+from grpo_core.dashboard.guard import hostname
+from grpo_core.dashboard.runs import RECORDED, RunBook
+from grpo_core.dashboard.server import ASSETS, create_app, guarded, listen
+from grpo_core.errors import LabError
+from grpo_core.store import Run
+
+LOCAL = {"host": "127.0.0.1:7860"}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> TestClient:
+    fake_run.record(tmp_path / "shipped", "recorded", steps=2)
+    book = RunBook(tmp_path / "runs", tmp_path / "shipped", start_worker=lambda path: None)
+    app = guarded(create_app(book, with_gradio=False), ["lab.example.org"])
+    with TestClient(app, headers=LOCAL) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:7860", 200),
+        ("localhost:7860", 200),
+        ("LOCALHOST", 200),
+        ("[::1]:7860", 200),
+        ("192.168.1.7:7860", 200),
+        ("lab.example.org", 200),
+        ("evil.example.com:7860", 403),
+        ("localhost.evil.example.com", 403),
+        ("127.0.0.1.evil.example.com", 403),
+        ("", 403),
+        ("[", 403),
+    ],
+)
+def test_host(client: TestClient, host: str, status: int) -> None:
+    assert client.get("/lab/status", headers={"host": host}).status_code == status
+
+
+def test_hostname() -> None:
+    assert hostname("A.b:80") == "a.b"
+    assert hostname("[::1]:80") == "::1"
+    assert hostname("x@y") == "y"
+    assert hostname("[") == ""
+
+
+ORIGINS = [
+    ("http://127.0.0.1:7860", True),
+    ("https://lab.example.org", True),
+    ("http://127.0.0.1:8888", False),
+    ("http://localhost:7860", False),
+    ("http://evil.example.com", False),
+    ("http://127.0.0.1:7860.evil.example.com", False),
+    ("null", False),
+]
+
+
+@pytest.mark.parametrize(("origin", "accepted"), ORIGINS)
+def test_origin_of_a_post(client: TestClient, origin: str, accepted: bool) -> None:
+    answer = client.post("/lab/api/runs", json={"seed": -1}, headers={"origin": origin})
+    assert answer.status_code == (409 if accepted else 403)
+
+
+@pytest.mark.parametrize(("origin", "accepted"), ORIGINS)
+def test_origin_of_a_websocket(client: TestClient, origin: str, accepted: bool) -> None:
+    headers = {**LOCAL, "origin": origin}
+    if accepted:
+        with client.websocket_connect("/lab/ws", headers=headers) as socket:
+            socket.send_json({"run": None})
+            assert socket.receive_json()["type"] == "hello"
+    else:
+        with (
+            pytest.raises(WebSocketDisconnect),
+            client.websocket_connect("/lab/ws", headers=headers),
+        ):
+            pass
+
+
+def test_websocket_serves_a_board_and_survives_junk(client: TestClient) -> None:
+    with client.websocket_connect("/lab/ws", headers=LOCAL) as socket:
+        socket.send_text("{not json")
+        socket.send_text("[" * 2000)
+        socket.send_json({"run": "../../etc/passwd"})
+        kinds = [socket.receive_json() for _ in range(3)]
+        assert [message["type"] for message in kinds] == ["hello", "runs", "gone"]
+        socket.send_json({"run": RECORDED + "recorded", "step": 1, "group": 2})
+        messages = [socket.receive_json() for _ in range(2)]
+        assert messages[0]["type"] == "metrics" and messages[0]["steps"] == [0, 1, 2]
+        assert messages[1]["step"] == 1 and len(messages[1]["completions"]) == 16
+
+
+def test_start_and_control(client: TestClient, tmp_path: Path) -> None:
+    answer = client.post("/lab/api/runs", json={"max_steps": 3, "seed": 5})
+    key = answer.json()["run"]
+    run = Run(tmp_path / "runs" / key)
+    assert answer.status_code == 200 and run.config.max_steps == 3
+    for want in ("pause", "step", "stop"):
+        answer = client.post(f"/lab/api/runs/{key}/control", json={"want": want})
+        assert answer.status_code == 200
+        control = json.loads((run.path / "control.json").read_text())
+        assert control == {"sequence": answer.json()["sequence"], "want": want}
+    again = client.post("/lab/api/runs", json={})
+    assert again.status_code == 409 and "stop it first" in again.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/lab/api/runs/..%2F..%2Fetc/control", {"want": "stop"}, {404, 409}),
+        ("/lab/api/runs/%2e%2e/control", {"want": "stop"}, {404, 405, 409}),
+        ("/lab/api/runs/recorded:recorded/control", {"want": "stop"}, {409}),
+        ("/lab/api/runs/recorded/control", {"want": "stop"}, {409}),
+        ("/lab/assets/../server.py", None, {404}),
+        ("/lab/assets/..%2fserver.py", None, {404}),
+        ("/lab/assets/%2e%2e/server.py", None, {404}),
+    ],
+)
+def test_no_way_out_of_the_folder(client: TestClient, path: str, body, status: set[int]) -> None:
+    answer = client.get(path) if body is None else client.post(path, json=body)
+    assert answer.status_code in status
+
+
+def test_changes_only_by_post_with_json(client: TestClient) -> None:
+    assert client.get("/lab/api/runs").status_code == 405
+    plain = client.post("/lab/api/runs", content="{}", headers={"content-type": "text/plain"})
+    assert plain.status_code == 415
+    json_type = {"content-type": "application/json"}
+    for content, status in [("[]", 400), ("{", 400), ("[" * 9999, 400), ("x" * 30_000, 413)]:
+        assert (
+            client.post("/lab/api/runs", content=content, headers=json_type).status_code == status
+        )
+
+
+def test_headers(client: TestClient) -> None:
+    headers = client.get("/").headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy and "http" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_assets_never_parse_html_and_name_no_host() -> None:
+    for path in ASSETS.iterdir():
+        text = path.read_text(encoding="utf-8")
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert word not in text, f"{word} in {path.name}"
+        outside = text.replace("http://www.w3.org/2000/svg", "")
+        assert "http://" not in outside and "https://" not in outside, path.name
+
+
+def test_a_taken_port(capsys: pytest.CaptureFixture[str]) -> None:
+    first = listen("127.0.0.1", 47_860)
+    port = first.getsockname()[1]
+    second = listen("127.0.0.1", port)
+    try:
+        assert second.getsockname()[1] > port
+        assert f"Port {port} is taken: using" in capsys.readouterr().out
+    finally:
+        first.close()
+        second.close()
+    with pytest.raises(LabError, match="Cannot listen"):
+        listen("203.0.113.1", 47_860)
+
+
+def test_no_viewer_no_work(tmp_path: Path) -> None:
+    assert Feed(RunBook(tmp_path))._poller is None
+
+
+def test_the_page_needs_no_torch(tmp_path: Path) -> None:
+    """The whole page, Gradio included, is made without torch or transformers."""
+    program = f"""
+        import sys, time, app
+        from pathlib import Path
+        from fastapi.testclient import TestClient
+        from grpo_core.dashboard.runs import RunBook
+        from grpo_core.dashboard.server import create_app, guarded
+        book = RunBook(Path({str(tmp_path)!r}))
+        with TestClient(guarded(create_app(book)), base_url="http://localhost") as client:
+            assert "data-shell" in client.get("/").text
+            for _ in range(300):
+                if client.get("/lab/status").json()["ready"]:
+                    break
+                time.sleep(0.1)
+            page = client.get("/").text
+            assert "gradio" in page and "lab/assets/page.js" in page, page[:500]
+            assert client.get("/config").json()["analytics_enabled"] is False
+        bad = [name for name in ("torch", "transformers", "datasets") if name in sys.modules]
+        assert not bad, bad
+        print("fine")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=60,
+    )
+    assert done.stdout.strip().endswith("fine"), done.stdout + done.stderr
