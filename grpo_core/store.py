@@ -385,8 +385,9 @@ def _make_folder(root: Path, name: str | None, config: GRPOConfig) -> Path:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder holds a run."""
-    return (path / "config.json").is_file() or (path / "run.db").is_file()
+    """Whether a folder holds a run, whole or damaged; a model's folder has a config.json, too."""
+    files = (path / name for name in ("config.json", "state.json"))
+    return (path / "run.db").is_file() or all(file.is_file() for file in files)
 
 
 def list_runs(root: Path) -> list["Run"]:
@@ -575,7 +576,7 @@ class Run:
 
     # The one thing a viewer may say
 
-    def control(self, want: Want) -> int:
+    def control(self, want: str) -> int:
         """Ask the writer for something; returns the sequence number it will acknowledge.
 
         Raises:

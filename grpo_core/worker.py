@@ -16,6 +16,7 @@ Importing this loads no torch, and `start` needs none: the dashboard uses it.
 """
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -23,7 +24,6 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,6 +35,8 @@ from grpo_core.errors import LabError
 from grpo_core.records import Step
 from grpo_core.store import LIVE, Run, RunWriter, Want
 
+log = logging.getLogger(__name__)
+
 POLL_SECONDS = 0.1
 BEAT_SECONDS = 1.0
 
@@ -44,7 +46,7 @@ class Trainer(Protocol):
 
     Attributes:
         step_index: the last step done.
-        policy: has `model` and `tokenizer`, both with `save_pretrained`.
+        policy: has `save(folder)`, as models.policy.Policy does.
     """
 
     step_index: int
@@ -59,7 +61,7 @@ class Trainer(Protocol):
         ...
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
-        """Go on from there."""
+        """Go on from there. Raises LabError when the state is of another model."""
         ...
 
 
@@ -176,12 +178,6 @@ def _farewell(writer: RunWriter, **changes: Any) -> None:
         writer.write_state(**changes)
 
 
-def _log(message: str) -> None:
-    """A line for worker.log. A full disk must not end a run over its log."""
-    with contextlib.suppress(OSError, ValueError):
-        print(time.strftime("%Y-%m-%d %H:%M:%S"), message, file=sys.stderr, flush=True)
-
-
 # --- heartbeat, signals, viewer ----------------------------------------------------------------
 
 
@@ -263,7 +259,7 @@ class _Viewer:
             if str(error) != self._complaint:
                 self._complaint = str(error)
                 self._writer.write_state(error=self._complaint)
-                _log(self._complaint)
+                log.warning(self._complaint)
             return
         if self._complaint is not None:
             self._complaint = None
@@ -280,8 +276,11 @@ def _real_trainer(config: GRPOConfig) -> Trainer:
     """GRPO itself; this is where torch is loaded."""
     for name, value in environment(config).items():
         os.environ.setdefault(name, value)
+    from transformers.utils import logging as transformers_logging
+
     from grpo_core.training import Trainer as GRPO
 
+    transformers_logging.disable_progress_bar()
     return GRPO(config)
 
 
@@ -295,7 +294,7 @@ def _train(
     config = writer.run.config
     trainer = make_trainer(config)
     _load(trainer, writer)
-    _log(f"{writer.run.name}: training in process {os.getpid()}")
+    log.info("%s: training in process %d", writer.run.name, os.getpid())
     steps = iter(trainer)
     last, saved, exported, status = None, True, True, "finished"
     while last is None or last.index < config.max_steps:
@@ -321,7 +320,7 @@ def _train(
         _export(trainer, writer, last.index)
     if last is not None and not saved:
         _save(trainer, writer, last.index)
-    _log(f"{writer.run.name}: {status} after step {writer.run.last_step()}")
+    log.info("%s: %s after step %s", writer.run.name, status, writer.run.last_step())
     return status
 
 
@@ -363,42 +362,32 @@ def _load(trainer: Trainer, writer: RunWriter) -> None:
         ) from error
     recorded = writer.run.last_step()
     if recorded is None or recorded < step:
-        _log(f"run.db ends at step {recorded}, before the checkpoint ({step}): from the beginning")
+        log.warning("run.db ends at step %s, before the checkpoint (%d): anew", recorded, step)
         return
-    try:
-        trainer.load_state_dict(state)
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise LabError(
-            f"{path} does not fit config.json ({type(error).__name__}): was either changed?"
-        ) from error
+    trainer.load_state_dict(state)
 
 
 def _export(trainer: Trainer, writer: RunWriter, step: int) -> None:
     """Save the policy as a folder that transformers, TRL and `load_policy` load."""
-
-    def write(folder: Path) -> None:
-        trainer.policy.model.save_pretrained(folder)
-        trainer.policy.tokenizer.save_pretrained(folder)
-
-    writer.save_model(write, step)
+    writer.save_model(trainer.policy.save, step)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """`python -m grpo_core.worker RUN`: 0 when finished or stopped, 1 when it failed."""
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     arguments = sys.argv[1:] if arguments is None else arguments
     if len(arguments) != 1:
-        _log("usage: python -m grpo_core.worker RUN_FOLDER")
+        log.error("usage: python -m grpo_core.worker RUN_FOLDER")
         return 2
     try:
         run(arguments[0])
     except LabError as error:
-        _log(str(error))
+        log.error(error)
         return 1
     except KeyboardInterrupt:
         return 0
     except Exception:
-        with contextlib.suppress(OSError):
-            traceback.print_exc()
+        log.exception("this is a bug of GRPO Lab, please report it:")
         return 1
     return 0
 

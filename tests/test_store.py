@@ -382,7 +382,7 @@ def test_control_counts_up_and_the_writer_reads_it(path: Path) -> None:
         assert [run.control("pause"), run.control("step")] == [1, 2]
         assert writer.read_control() == store.Control(2, "step")
     with pytest.raises(LabError, match="cannot be asked to 'fly'"):
-        run.control("fly")  # type: ignore[arg-type]
+        run.control("fly")
 
 
 def test_two_viewers_never_get_the_same_number(path: Path) -> None:
