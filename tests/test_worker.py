@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from minimodel import MINI, make_model
 
 from grpo_core import worker
 from grpo_core.config import GRPOConfig
@@ -447,6 +448,84 @@ def test_as_a_program_it_tells_what_it_was_not_given(
 def test_importing_the_worker_loads_no_torch() -> None:
     code = "import sys, grpo_core.worker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
+
+
+# --- the real trainer --------------------------------------------------------------------------
+
+
+def real_config(model: Path) -> GRPOConfig:
+    return GRPOConfig(**{**MINI, "model": str(model), "max_steps": 5, "reward_weights": (1, 0.3)})
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def real(model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+    """What the real trainer records when nothing interrupts it."""
+    path = create_run(tmp_path_factory.mktemp("real"), "real", real_config(model))
+    assert worker.run(path) == "finished"
+    return contents(path)
+
+
+def test_really_stopped_and_resumed(
+    model: Path, tmp_path: Path, real: dict[str, list[tuple[Any, ...]]]
+) -> None:
+    path = create_run(tmp_path, "demo", real_config(model))
+
+    def stop_at_3(step: Step) -> None:
+        if step.index == 3:
+            Run(path).control("stop")
+
+    assert worker.run(path, on_step=stop_at_3) == "stopped"
+    assert worker.run(path) == "finished"
+    assert contents(path) == real
+    assert Run(path).step(4).groups[1].completions[2].push is not None
+
+
+def test_a_saved_model_is_an_ordinary_one(
+    model: Path, tmp_path: Path, real: dict[str, list[tuple[Any, ...]]]
+) -> None:
+    path = create_run(tmp_path, "demo", real_config(model))
+    worker.run(path)
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = str(Run(path).models()[-1][1])
+    loaded = AutoModelForCausalLM.from_pretrained(folder)
+    assert len(AutoTokenizer.from_pretrained(folder)) == loaded.config.vocab_size
+
+
+def test_a_checkpoint_of_another_model_is_told(model: Path, tmp_path: Path) -> None:
+    path = create_run(tmp_path, "demo", real_config(model))
+    train(path)  # the fake trainer's checkpoint means nothing to the real one
+    with pytest.raises(LabError, match="does not fit"):
+        worker.run(path)
+    assert Run(path).status == "failed" and Run(path).last_step() == 5
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_detached_killed_and_started_twice_at_once(
+    model: Path, tmp_path: Path, real: dict[str, list[tuple[Any, ...]]]
+) -> None:
+    path = create_run(tmp_path, "demo", real_config(model))
+    run = Run(path)
+    run.control("stop")  # an old wish of nobody: start overrides it
+    pid = worker.start(path)
+    wait_for(lambda: (run.last_step_or_none() or 0) >= 2 or run.status == "failed", 60)
+    assert run.state["pid"] == pid != os.getpid()
+    assert os.getsid(pid) == pid  # a session of its own: closing the terminal does not reach it
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: run.status == "lost")
+    assert contents(path)["steps"] == real["steps"][: (run.last_step() or 0) + 1]
+
+    worker.start(path)
+    worker.start(path)
+    wait_for(lambda: run.status in ("finished", "failed"), 60)
+    assert run.problem is None and contents(path) == real
+    wait_for(lambda: "being trained already" in (path / "worker.log").read_text(), 30)
 
 
 if __name__ == "__main__":
