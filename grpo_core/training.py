@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import get_scheduler
 
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.aggregation import BatchSize
@@ -61,6 +60,7 @@ class Trainer:
             torch.set_num_threads(config.threads)
         self.config = config
         self.variant = Variant.from_config(config)
+        learning_rate(config, 1)  # refuses an unknown schedule now rather than after sampling
         self.rewards = RewardSum(config.reward_funcs, config.reward_weights)
         self.task = task or get_task(config.task, **config.task_options)
         self.problems = list(self.task.problems("train"))
@@ -76,9 +76,6 @@ class Trainer:
             lr=config.learning_rate,
             betas=(config.adam_beta1, config.adam_beta2),
             weight_decay=config.weight_decay,
-        )
-        self.scheduler = get_scheduler(
-            config.lr_scheduler_type, self.optimizer, config.warmup_steps, config.max_steps
         )
         self.generator = torch.Generator().manual_seed(config.seed)
         self.step_index = -1
@@ -160,6 +157,9 @@ class Trainer:
         size = BatchSize.of(mask, self.config.max_completion_length)
         values = TokenValues(*(torch.zeros(mask.shape) for _ in range(5)))
         totals: dict[str, float] = {}
+        rate = learning_rate(self.config, self.step_index)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
         for iteration in range(self.config.num_iterations):
             self.optimizer.zero_grad(set_to_none=True)
             for rows in _rows_of_like_length(samples.lengths):
@@ -174,8 +174,7 @@ class Trainer:
             totals["grad_norm"] = totals.get("grad_norm", 0.0) + float(norm)
             self.optimizer.step()
         metrics = {name: total / self.config.num_iterations for name, total in totals.items()}
-        metrics["learning_rate"] = self.scheduler.get_last_lr()[0]
-        self.scheduler.step()
+        metrics["learning_rate"] = rate
         return values, metrics
 
     def _backward(
@@ -292,7 +291,6 @@ class Trainer:
             "step_index": self.step_index,
             "model": self.policy.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
             "generator": self.generator.get_state(),
         }
 
@@ -305,7 +303,6 @@ class Trainer:
         try:
             self.policy.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.scheduler.load_state_dict(state["scheduler"])
             self.generator.set_state(state["generator"])
             self.step_index = int(state["step_index"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
@@ -313,6 +310,27 @@ class Trainer:
                 "The checkpoint does not fit this run's model or this version of the kit; "
                 "start a new run."
             ) from error
+
+
+def learning_rate(config: GRPOConfig, step: int) -> float:
+    """The learning rate of a step, counted from 1.
+
+    As transformers' schedules of the same names, but for the first step, which there is taken at
+    a rate of 0: here it is 1 / warmup_steps of the full rate, so that it teaches something.
+
+    Raises:
+        LabError: an unknown lr_scheduler_type.
+    """
+    warm = min(1.0, step / max(config.warmup_steps, 1))
+    if config.lr_scheduler_type == "constant_with_warmup":
+        return config.learning_rate * warm
+    if config.lr_scheduler_type == "linear":
+        left = (config.max_steps - step + 1) / config.max_steps
+        return config.learning_rate * warm * left
+    raise LabError(
+        f"There is no lr_scheduler_type '{config.lr_scheduler_type}'. "
+        "Known: constant_with_warmup, linear."
+    )
 
 
 def _rows_of_like_length(lengths: Tensor) -> Iterator[Tensor]:

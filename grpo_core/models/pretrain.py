@@ -90,7 +90,6 @@ class Pretrainer:
 
     def __init__(self, task: Countdown, config: PretrainConfig) -> None:
         torch.set_num_threads(config.threads)
-        torch.set_float32_matmul_precision("medium")  # bfloat16 products where the CPU has them
         self.config = config
         self.corpus = Corpus(task, config.corpus, config.seed)
         self.model = build_model(config)
