@@ -63,7 +63,7 @@ def use_style(dark: bool | None = None) -> None:
             "figure.facecolor": "none",
             "savefig.facecolor": "none",
             "axes.facecolor": "none",
-            "figure.dpi": 110,
+            "figure.dpi": 96,
             "savefig.dpi": 160,
             "font.size": 10,
             "text.color": ink,
@@ -152,6 +152,25 @@ def token_push(group: Group, width: int = 72) -> "Figure":
     bar = figure.colorbar(ScalarMappable(norm, _PUSH), ax=axes, shrink=0.8, pad=0.01)
     bar.set_label("push: −∂loss / ∂log π")
     bar.outline.set_visible(False)
+    plt.close(figure)
+    return figure
+
+
+def clipped_surrogate(epsilon_low: float = 0.2, epsilon_high: float = 0.2) -> "Figure":
+    """What one token adds to the objective as its probability moves, for a good and a bad one."""
+    ratio = np.linspace(0, 2, 201)
+    clipped = np.clip(ratio, 1 - epsilon_low, 1 + epsilon_high)
+    figure, panels = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+    for axes, sign, color, title in [
+        (panels[0], 1, UP, "A good token (A = +1)"),
+        (panels[1], -1, DOWN, "A bad token (A = −1)"),
+    ]:
+        axes.plot(ratio, sign * ratio, color=color, linestyle=":", label="ratio × A")
+        axes.plot(ratio, np.minimum(sign * ratio, sign * clipped), color=color, label="clipped")
+        axes.axvline(1, color=plt.rcParams["text.color"], linewidth=0.8)
+        axes.axvspan(1 - epsilon_low, 1 + epsilon_high, color=color, alpha=0.12, linewidth=0)
+        axes.set(title=title, xlabel="ratio: new probability / old", ylabel="objective")
+        axes.legend()
     plt.close(figure)
     return figure
 

@@ -127,6 +127,14 @@ def test_token_push_needs_a_push() -> None:
         figures.token_push(group(without))
 
 
+def test_clipped_surrogate() -> None:
+    figure = figures.clipped_surrogate(0.2, 0.28)
+    assert_drawn(figure)
+    for axes, flat in zip(figure.axes, [1.28, -0.8], strict=True):
+        clipped = axes.get_lines()[1].get_ydata()
+        assert max(clipped) == pytest.approx(flat)  # where the line stops rising
+
+
 def frame(seed: int, steps: int = 50) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     metrics = pd.DataFrame(rng.random((steps + 1, 6)), columns=list(figures.CURVES))

@@ -1,0 +1,105 @@
+"""Both editions of every notebook are up to date, fit a projector, and run from top to bottom."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from grpo_core.errors import LabError
+from grpo_core.lessons import build
+
+SOURCES = build.sources()
+EVERY_NOTEBOOK = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+def shipped(source: Path, solved: bool) -> NotebookNode:
+    folder = build.NOTEBOOKS / "solutions" if solved else build.NOTEBOOKS
+    return nbformat.read(folder / f"{source.stem}.ipynb", as_version=4)
+
+
+def printed(notebook: NotebookNode) -> str:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "".join(output.text for output in outputs if output.output_type == "stream")
+
+
+def code(notebook: NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_notebooks() -> None:
+    assert SOURCES
+    for folder in (build.NOTEBOOKS, build.NOTEBOOKS / "solutions"):
+        assert sorted(p.stem for p in folder.glob("*.ipynb")) == [s.stem for s in SOURCES]
+
+
+@EVERY_NOTEBOOK
+@pytest.mark.parametrize("solved", [False, True], ids=["learner", "solutions"])
+def test_the_shipped_edition_is_the_one_the_source_gives(source: Path, solved: bool) -> None:
+    built, found = build.edition(source, solved=solved), shipped(source, solved)
+    nbformat.validate(found)
+    assert [(c.id, c.cell_type, c.source) for c in found.cells] == [
+        (c.id, c.cell_type, c.source) for c in built.cells
+    ], f"run: python -m grpo_core.lessons.build {source.stem}"
+
+
+@EVERY_NOTEBOOK
+def test_the_learner_gets_stubs_and_no_outputs(source: Path) -> None:
+    notebook = shipped(source, solved=False)
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    assert "exercise" in tags and "solution" not in tags
+    for cell in notebook.cells:
+        assert not cell.get("outputs") and cell.get("execution_count") is None
+
+
+@EVERY_NOTEBOOK
+def test_the_solutions_are_complete(source: Path) -> None:
+    notebook = shipped(source, solved=True)
+    path = build.NOTEBOOKS / "solutions" / f"{source.stem}.ipynb"
+    assert path.stat().st_size <= build.MAX_BYTES
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    solved = [c for c in notebook.cells if "solution" in c.metadata.get("tags", [])]
+    assert solved
+    for cell in solved:
+        assert any("✓" in output.get("text", "") for output in cell.outputs)
+    stderr = [o for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
+    assert not stderr, stderr
+
+
+@EVERY_NOTEBOOK
+def test_it_opens_with_what_for_and_how_long_and_ends_with_references(source: Path) -> None:
+    cells = [cell.source for cell in build.edition(source, solved=False).cells]
+    for promise in ("you will be able to", "**Time:**", "**You need:**"):
+        assert promise in cells[0]
+    assert "## Summary" in cells[-1] and "### Further reading" in cells[-1]
+    assert "arXiv:" in cells[-1]
+
+
+@pytest.mark.slow
+@EVERY_NOTEBOOK
+@pytest.mark.parametrize("solved", [False, True], ids=["learner", "solutions"])
+def test_it_runs_from_top_to_bottom(source: Path, solved: bool) -> None:
+    notebook = build.execute(build.edition(source, solved=solved))
+    exercises = sum("check." in cell for cell in code(notebook))
+    text = printed(notebook)
+    assert text.count("✓") == (exercises if solved else 0)
+    assert text.count("…") == (0 if solved else exercises)
+    assert "✗" not in text
+    pictures = [
+        o for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})
+    ]
+    assert pictures
+
+
+def test_a_line_that_is_too_wide_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "wide.py"
+    source.write_text("# %%\nx = '" + "a" * 80 + "'\n")
+    with pytest.raises(LabError, match="more than 76 characters: x ="):
+        build.edition(source, solved=False)
+
+
+def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
+    for source in SOURCES:
+        once, again = (nbformat.writes(build.edition(source, solved=False)) for _ in range(2))
+        assert once == again
