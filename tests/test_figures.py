@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from grpo_core import figures
@@ -17,11 +18,11 @@ from grpo_core.errors import LabError
 from grpo_core.records import Completion, Group
 
 
-@pytest.fixture(autouse=True, params=[None, False, True], ids=["any page", "light", "dark"])
-def style(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def style() -> Iterator[None]:
     with plt.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        figures.use_style(request.param)
+        figures.use_style()
         yield
         assert not plt.get_fignums(), "a figure was left open: a notebook would show it twice"
 
@@ -82,6 +83,15 @@ def test_rewards_to_advantages() -> None:
     assert bars(figure.axes[0]) == pytest.approx([1.3, 0.3, 1.0, 0.0])
     assert bars(figure.axes[1]) == pytest.approx([1.1, -0.6, 0.6, -1.1])
     assert figure.axes[0].get_title() == "Rewards: 0.65 ± 0.60"
+
+
+@pytest.mark.parametrize("dark", [None, False, True])
+def test_the_style_is_the_pages(dark: bool | None) -> None:
+    figures.use_style(dark)
+    figure = figures.rewards_to_advantages([1.0, 0.0], [0.7, -0.7])
+    assert figure.get_facecolor()[3] == 0  # transparent
+    ink = np.mean(to_rgb(figure.axes[0].xaxis.label.get_color()))
+    assert {True: ink > 0.8, False: ink < 0.2, None: 0.4 < ink < 0.6}[dark]
 
 
 def test_advantages_bars() -> None:
