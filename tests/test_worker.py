@@ -121,7 +121,7 @@ def path(tmp_path: Path) -> Path:
     return create_run(tmp_path, "demo", config())
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "timed out"
@@ -247,27 +247,24 @@ def test_kill_9_loses_at_most_the_step_in_flight(
     tmp_path: Path, whole: dict[str, list[tuple[Any, ...]]], spawn: Spawn
 ) -> None:
     path = create_run(tmp_path, "demo", config(task_options={"delay": 0.05}))
-    run, recorded = Run(path), -1
-    for goal in (2, 5):
-        process = spawn(path)
-        wait_for(lambda goal=goal: (run.last_step_or_none() or 0) >= goal)
-        assert run.status == "running"
-        recorded = run.last_step() or 0
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert (run.last_step() or 0) >= recorded
-        assert run.status == "lost" and "grpo-lab resume demo" in str(run.problem)
+    run, process = Run(path), spawn(path)
+    wait_for(lambda: (run.last_step_or_none() or 0) >= 3)
+    assert run.status == "running"
+    recorded = run.last_step() or 0
+    process.kill()
+    process.wait()
+    assert recorded <= (run.last_step() or 0) < 8
+    assert run.status == "lost" and "grpo-lab resume demo" in str(run.problem)
     train(path)
     assert contents(path) == whole
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_after_the_step_in_flight(tmp_path: Path, number: int, spawn: Spawn) -> None:
+def test_a_signal_stops_after_the_step_in_flight(tmp_path: Path, spawn: Spawn) -> None:
     path = create_run(tmp_path, "demo", config(max_steps=1000, task_options={"delay": 0.05}))
     process = spawn(path)
     wait_for(lambda: Run(path).last_step_or_none())
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
     run = Run(path)
     assert run.status == "stopped" and run.state["step"] == run.last_step()
@@ -323,7 +320,7 @@ def test_pause_step_and_run(in_thread: Path) -> None:
     assert run.status == "running"
 
 
-def test_the_heart_beats_while_paused(in_thread: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_heart_beats_while_paused(in_thread: Path) -> None:
     ask(in_thread, "pause")
     first = Run(in_thread).state["heartbeat"]
     wait_for(lambda: Run(in_thread).state["heartbeat"] > first + 0.5, 5)
@@ -360,7 +357,7 @@ def test_a_users_mistake_is_told_in_its_own_words(path: Path) -> None:
     assert Run(path).problem is None
 
 
-def test_a_bug_is_told_as_one(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_is_told_as_one(path: Path) -> None:
     def fail(step: Step) -> None:
         if step.index == 2:
             raise ZeroDivisionError("by zero")
@@ -386,7 +383,7 @@ def test_a_damaged_checkpoint_is_told_and_left_alone(path: Path, damage: str) ->
     else:
         cut = {"cut": whole[: len(whole) // 2], "empty": b"", "rubbish": b"rubbish" * 99}
         checkpoint.write_bytes(cut[damage])
-    with pytest.raises(LabError, match="does not fit|Move it away"):
+    with pytest.raises(LabError, match=r"does not fit|Move it away"):
         train(path)
     assert Run(path).status == "failed" and "last.pt" in str(Run(path).problem)
     assert Run(path).last_step() == 8
@@ -438,11 +435,11 @@ def test_a_second_worker_leaves_the_first_alone(in_thread: Path) -> None:
 
 
 def test_as_a_program_it_tells_what_it_was_not_given(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert worker.main([]) == 2
     assert worker.main([str(tmp_path)]) == 1
-    assert "There is no run in" in capsys.readouterr().err
+    assert "There is no run in" in caplog.text
 
 
 def test_importing_the_worker_loads_no_torch() -> None:
@@ -514,7 +511,7 @@ def test_detached_killed_and_started_twice_at_once(
     run = Run(path)
     run.control("stop")  # an old wish of nobody: start overrides it
     pid = worker.start(path)
-    wait_for(lambda: (run.last_step_or_none() or 0) >= 2 or run.status == "failed", 60)
+    wait_for(lambda: (run.last_step_or_none() or 0) >= 2 or run.status == "failed")
     assert run.state["pid"] == pid != os.getpid()
     assert os.getsid(pid) == pid  # a session of its own: closing the terminal does not reach it
     os.kill(pid, signal.SIGKILL)
@@ -523,9 +520,9 @@ def test_detached_killed_and_started_twice_at_once(
 
     worker.start(path)
     worker.start(path)
-    wait_for(lambda: run.status in ("finished", "failed"), 60)
+    wait_for(lambda: run.status in ("finished", "failed"))
     assert run.problem is None and contents(path) == real
-    wait_for(lambda: "being trained already" in (path / "worker.log").read_text(), 30)
+    wait_for(lambda: "being trained already" in (path / "worker.log").read_text())
 
 
 if __name__ == "__main__":
