@@ -154,7 +154,10 @@ def run(
                 _farewell(writer, status="failed", error=str(error))
                 raise
             except BaseException as error:
-                sentence = f"Unexpected {type(error).__name__}: {error}; see worker.log."
+                sentence = (
+                    f"Unexpected {type(error).__name__}: {error}. The traceback is in worker.log, "
+                    "or in the terminal that the run was started from."
+                )
                 _farewell(writer, status="failed", error=sentence)
                 raise
         writer.write_state(status=status)
