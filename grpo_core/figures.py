@@ -57,7 +57,7 @@ def use_style(dark: bool | None = None) -> None:
     Args:
         dark: True for a dark page, False for a light one; None for a grey that reads on both.
     """
-    ink = {True: "#E6E6E6", False: "#222222", None: "#808080"}[dark]
+    ink = {True: "#E6E6E6", False: "#222222", None: "#797979"}[dark]
     plt.rcParams.update(
         {
             "figure.facecolor": "none",

@@ -90,7 +90,8 @@ def grpo_objective(
     loss = aggregate( -surrogate(rho, A) + beta * KL ), DeepSeekMath (arXiv 2402.03300) eq. 3.
 
     A loss of 0 is no bug. On the first update after sampling rho is 1, every token's surrogate
-    equals its advantage, and advantages sum to 0 in a group; what trains is the gradient.
+    equals its advantage, and advantages sum to 0 in a group; what trains is the gradient. A group
+    whose advantages are all 0 has no gradient of the surrogate, but still one of the KL term.
 
     Args:
         logprobs: (B, T) log pi_theta of the sampled tokens, differentiable.

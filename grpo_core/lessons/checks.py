@@ -136,7 +136,7 @@ class _WrongShape(Exception):
     """The function returned a tensor of a shape that makes no sense."""
 
 
-_UNFINISHED = "Nothing to check yet: write the function above, then run both cells again."
+_UNFINISHED = "Nothing to check yet: write the function, then run its cell again."
 
 
 def _tell(passed: bool, mistake: str | None, message: str) -> Result:

@@ -61,6 +61,9 @@ class RewardSum:
             raise LabError(f"Two rewards have the same name: {', '.join(names)}.")
         if len(weights) != len(names):
             raise LabError(f"{len(names)} rewards need {len(names)} weights, not {len(weights)}.")
+        for name, weight in zip(names, weights, strict=True):
+            if not isinstance(weight, int | float) or not math.isfinite(weight):
+                raise LabError(f"The weight of {name} must be a finite number, not {weight!r}.")
         self.functions = dict(zip(names, functions, strict=True))
         self.weights = dict(zip(names, map(float, weights), strict=True))
 

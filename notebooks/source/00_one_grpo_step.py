@@ -194,18 +194,18 @@ for row in texts[:3]:
 vocabulary = ["<start>", *sorted({token for row in texts for token in row})]
 number = {token: i for i, token in enumerate(vocabulary)}
 
-B, T, V = 4, max(len(row) for row in texts), len(vocabulary)
+B, T = 4, max(len(row) for row in texts)  # completions, positions
+V = len(vocabulary)
 ids = torch.zeros(B, T, dtype=torch.long)  # filled up with 0 on the right
 mask = torch.zeros(B, T, dtype=torch.bool)  # True where there is a token
 for i, row in enumerate(texts):
     ids[i, : len(row)] = torch.tensor([number[token] for token in row])
     mask[i, : len(row)] = True
-before = torch.cat(
-    [torch.zeros(B, 1, dtype=torch.long), ids[:, :-1]], dim=1
-)
+previous = torch.roll(ids, 1, dims=1)  # the token before each token
+previous[:, 0] = number["<start>"]
 
 counts = torch.full((V, V), 0.1)
-for last, following in zip(before[mask], ids[mask], strict=True):
+for last, following in zip(previous[mask], ids[mask], strict=True):
     counts[last, following] += 1
 table = counts.log().requires_grad_()
 print(f"{V} different tokens, {mask.sum()} tokens in {B} completions")
@@ -219,7 +219,7 @@ from grpo_core.algorithm.logprobs import token_logprobs
 
 def policy(ids: torch.Tensor) -> torch.Tensor:
     """Log-probabilities (B, T) of the tokens, under the table as it is."""
-    logprobs, _ = token_logprobs(logits=table[before], ids=ids)
+    logprobs, _ = token_logprobs(logits=table[previous], ids=ids)
     return logprobs
 
 

@@ -86,6 +86,8 @@ def test_it_runs_from_top_to_bottom(source: Path, solved: bool) -> None:
     assert text.count("✓") == (exercises if solved else 0)
     assert text.count("…") == (0 if solved else exercises)
     assert "✗" not in text
+    if solved:
+        assert text == printed(shipped(source, solved)), "the outputs shipped are out of date"
     pictures = [
         o for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})
     ]

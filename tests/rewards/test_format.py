@@ -93,9 +93,9 @@ def test_not_well_formed(text: str, think: str | None, answer: str | None) -> No
 )
 def test_a_hostile_hundred_thousand_characters_take_no_time(unit: str) -> None:
     text = unit * (100_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     assert not parse(text).well_formed
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 2
 
 
 pieces = st.lists(

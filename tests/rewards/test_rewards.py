@@ -51,6 +51,8 @@ def test_columns_reach_every_function() -> None:
         ([], None, "at least one reward"),
         (["format_reward", format_reward], None, "same name"),
         (["format_reward"], [1.0, 2.0], "1 rewards need 1 weights, not 2"),
+        (["format_reward"], [float("nan")], "weight of format_reward must be a finite number"),
+        (["format_reward"], ["1"], "weight of format_reward must be a finite number, not '1'"),
     ],
 )
 def test_settings_that_cannot_work(rewards: Any, weights: Any, sentence: str) -> None:

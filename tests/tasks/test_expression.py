@@ -128,12 +128,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_text_is_refused_at_once(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(ExpressionError):
             evaluate(text)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 2
 
 
 def test_a_text_with_a_value_problem_still_tells_its_numbers() -> None:
@@ -274,8 +274,8 @@ garbage = st.one_of(
 @example("(" * 128 + ")" * 128)
 @example("/" * 256)
 def test_garbage_raises_nothing_but_an_expression_error(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for function in (evaluate, literals, operators):
         with contextlib.suppress(ExpressionError):
             function(text)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 2
