@@ -79,12 +79,12 @@ def _host(part: str) -> None:
 def _controls() -> None:
     """The buttons, and what Start starts."""
     with gr.Row(elem_id="lab-buttons"):
-        start = gr.Button("Start", variant="primary", elem_id="lab-start", min_width=80)
+        start = _button("Start", "lab-start", variant="primary")
         wishes = {
-            "pause": gr.Button("Pause", elem_id="lab-pause", min_width=80),
-            "run": gr.Button("Resume", elem_id="lab-resume", min_width=80),
-            "step": gr.Button("Step", elem_id="lab-step", min_width=80),
-            "stop": gr.Button("Stop", elem_id="lab-stop", min_width=80),
+            "pause": _button("Pause", "lab-pause"),
+            "run": _button("Resume", "lab-resume"),
+            "step": _button("Step", "lab-step"),
+            "stop": _button("Stop", "lab-stop"),
         }
     options = _options()
     names = json.dumps(list(options))
@@ -95,6 +95,11 @@ def _controls() -> None:
     )
     for want, button in wishes.items():
         button.click(fn=None, js=f"() => window.grpoLab.control('{want}')")
+
+
+def _button(text: str, name: str, variant: Any = "secondary") -> gr.Button:
+    """A button that is disabled until the page's script knows what it can do."""
+    return gr.Button(text, elem_id=name, variant=variant, min_width=60, interactive=False)
 
 
 def _options() -> dict[str, Any]:

@@ -113,7 +113,5 @@ def _largest(values: NDArray[np.float32] | None) -> float:
 
 def _rounded(values: NDArray[np.float32]) -> list[float | None]:
     """Four decimals; what is not finite becomes None."""
-    values = np.round(values[:MAX_TOKENS].astype(np.float64), 4)
-    if np.isfinite(values).all():
-        return values.tolist()
-    return [v if math.isfinite(v) else None for v in values.tolist()]
+    rounded: list[float] = np.round(values[:MAX_TOKENS].astype(np.float64), 4).tolist()
+    return [value if math.isfinite(value) else None for value in rounded]

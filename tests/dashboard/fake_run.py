@@ -1,6 +1,8 @@
 """A stand-in for training: plausible run folders without torch, at once or live.
 
-    python tests/dashboard/fake_run.py RUN_FOLDER SECONDS_A_STEP     a worker that obeys control.json
+    python tests/dashboard/fake_run.py RUN_FOLDER SECONDS_A_STEP
+
+is a worker that obeys control.json.
 
 The completions look like Countdown's, some of them hostile when the run's seed is 666.
 """

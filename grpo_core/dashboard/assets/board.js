@@ -26,6 +26,7 @@ export function board(parent, session) {
     setHidden(ui.section, session.steps.length === 0);
     if (message === drawn) return;
     drawn = message;
+    setAttribute(ui.section, "data-step", message ? message.step : null);
     const groups = message?.groups ?? [];
     updatePicker(ui.picker, groups, message?.group, session);
     const empty = !groups.length;

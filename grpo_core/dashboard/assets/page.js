@@ -18,7 +18,7 @@ export function fill(element) {
   else mount(element, session);
 }
 
-/** Which of Gradio's buttons can do something now. */
+/** Which of Gradio's buttons can do something now; they are rendered disabled. */
 function syncButtons() {
   const run = session.run;
   const mine = run && !run.recorded;
@@ -49,7 +49,7 @@ globalThis.grpoLab = {
 };
 
 session.subscribe(syncButtons);
-new MutationObserver(syncButtons).observe(document.body, { childList: true, subtree: false });
+setInterval(syncButtons, 300); // Gradio renders its buttons when it likes
 
 for (const element of document.querySelectorAll("[data-lab]")) fill(element);
 

@@ -23,12 +23,12 @@ export class Session {
     this.notice = null;
     this.pending = null;
     this.playing = false;
-    this.cursor = null;
     this.resting = 0;
     this.automatic = null; // the run shown while the address names none
     this.shown = null;
     /** @type {View} */
     this.view = readView(place?.hash ?? "");
+    this.cursor = this.view.step;
     this.subscribers = new Set();
     this.frame = 0;
     this.timer = setInterval(() => this.tick(), REPLAY_MS);
@@ -108,6 +108,7 @@ export class Session {
 
   /** Hold at one step. */
   goTo(step) {
+    if (step === undefined || step === null) return;
     this.#set(() => {
       this.playing = false;
       this.cursor = step;

@@ -1,0 +1,177 @@
+"""A headless Chromium and a dashboard of its own, with `fake_run` in place of training."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import require
+
+ROOT = Path(__file__).parents[2]
+FAKES = ROOT / "tests" / "dashboard"
+sys.path.insert(0, str(FAKES))
+
+import fake_run  # noqa: E402
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SECONDS_A_STEP = 0.25
+
+
+class Dashboard:
+    """A dashboard process that can be killed and started again on the same port."""
+
+    def __init__(self, home: Path, shipped: Path, command: list[str] | None = None) -> None:
+        self.runs = home / "runs"
+        self.log = home / "server.log"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.command = command or [
+            str(FAKES / "serve_fake.py"),
+            str(self.runs),
+            str(shipped),
+            str(self.port),
+            str(SECONDS_A_STEP),
+        ]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, ready: bool = True) -> None:
+        """Start it, and wait for its first answer, or for its controls when `ready`."""
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        with self.log.open("ab") as log:
+            command = [sys.executable, *[c.format(port=self.port) for c in self.command]]
+            environment = {**os.environ, "PYTHONPATH": path}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        self.wait(ready)
+
+    def wait(self, ready: bool = True) -> None:
+        """Wait until it answers, and until its controls are there if `ready`."""
+        wanted = '"ready":true' if ready else '"ready"'
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), urllib.request.urlopen(self.url + "lab/status") as r:
+                if wanted in r.read().decode():
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"not ready: {self.log.read_text()}")
+
+    def kill(self) -> None:
+        """As a crash would."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    require(chromium, "Debian's chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("shipped")
+    fake_run.record(root, "countdown-recorded", steps=12)
+    return root
+
+
+@pytest.fixture
+def second_dashboard(tmp_path: Path, shipped: Path) -> Iterator[Dashboard]:
+    """One of the test's own, not started yet."""
+    board = Dashboard(tmp_path, shipped)
+    yield board
+    board.kill()
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory, shipped: Path) -> Iterator[Dashboard]:
+    board = Dashboard(tmp_path_factory.mktemp("dashboard"), shipped)
+    board.start()
+    yield board
+    board.kill()
+    kill_workers(board.runs)
+
+
+def kill_workers(runs: Path) -> None:
+    """End what a test left training."""
+    from grpo_core.store import LIVE, list_runs
+
+    for run in list_runs(runs):
+        if run.status in LIVE and run.state.get("pid"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(run.state["pid"], signal.SIGKILL)
+
+
+class Watched:
+    """A page, and everything on it that should not have happened."""
+
+    def __init__(self, browser: object, url: str, **options: object) -> None:
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        self.expected: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._console)
+        self.page.on("request", self._request)
+        self.base = url.split("#")[0]
+        self.page.on("websocket", lambda socket: self._check(socket.url))
+        self.page.goto(url)
+
+    def _console(self, message: object) -> None:
+        text = f"{message.text} {message.location.get('url', '')}"
+        if message.type in ("error", "warning") and not any(e in text for e in self.expected):
+            self.errors.append(text)
+
+    def _request(self, request: object) -> None:
+        self._check(request.url)
+
+    def _check(self, url: str) -> None:
+        bare = url.split("://", 1)[-1]
+        local = bare.startswith(self.base.split("://", 1)[1].rstrip("/"))
+        if not local and not url.startswith(("data:", "blob:", "about:")):
+            self.outside.append(url)
+
+    def close(self) -> None:
+        """Close the page; nothing may have gone wrong on it."""
+        self.context.close()
+        assert not self.errors, self.errors
+        assert not self.outside, self.outside
+
+
+@pytest.fixture
+def visit(browser: object, dashboard: Dashboard) -> Iterator[object]:
+    """Open pages of the dashboard; each is checked for errors and foreign requests at the end."""
+    opened: list[Watched] = []
+
+    def open_page(path: str = "", **options: object) -> Watched:
+        watched = Watched(browser, dashboard.url + path, **options)
+        opened.append(watched)
+        return watched
+
+    yield open_page
+    for watched in opened:
+        watched.close()

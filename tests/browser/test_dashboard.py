@@ -1,0 +1,259 @@
+"""The dashboard as a person sees it, in headless Chromium, from first paint to Stop.
+
+The tests of this file share one dashboard and run in order: each leaves its run stopped.
+"""
+
+import re
+import time
+from collections.abc import Callable
+
+import fake_run
+import pytest
+
+from grpo_core.store import Run
+
+pytestmark = pytest.mark.browser
+
+SHOWN = "() => Number(document.querySelector('.lab-board')?.dataset.step ?? -1)"
+
+
+def step(page) -> int:
+    return page.evaluate(SHOWN)
+
+
+def wait(page, condition: str, timeout: float = 10_000) -> None:
+    page.wait_for_function(condition, timeout=timeout)
+
+
+def wait_for_step(page, at_least: int) -> None:
+    wait(page, f"() => ({SHOWN})() >= {at_least}")
+
+
+def wait_for_status(page, status: str) -> None:
+    wait(page, f"() => document.querySelector('.lab-status').textContent === '{status}'")
+
+
+def start(page, **options: object) -> str:
+    """Fill in options, press Start, wait for the first steps; returns the run's name."""
+    page.wait_for_selector("#lab-start:not([disabled])")
+    if options:
+        page.click("#lab-options > button")
+        for label, value in options.items():
+            page.get_by_label(label, exact=True).fill(str(value))
+            page.keyboard.press("Tab")
+        page.click("#lab-options > button")
+    before = page.url
+    page.click("#lab-start")
+    wait(page, f"() => location.href !== {before!r} && location.hash.includes('run=')")
+    name = re.search(r"run=([^&]+)", page.url).group(1)
+    wait(page, f"() => document.querySelector('.lab-run-name').textContent === {name!r}")
+    wait_for_step(page, 2)
+    return name
+
+
+def stop(page) -> None:
+    page.click("#lab-stop")
+    wait_for_status(page, "stopped")
+
+
+def cards(page) -> list[str]:
+    return page.locator(".lab-card").all_inner_texts()
+
+
+def test_first_paint_is_a_recorded_run_that_plays(visit: Callable) -> None:
+    page = visit().page
+    page.wait_for_selector(".lab-card")
+    assert "Recorded run, seed 0 - press Start to train your own." in page.inner_text(".lab-notice")
+    assert page.locator(".lab-card").count() == 16
+    assert page.locator(".lab-chart").count() == 8
+    for chart in page.locator(".lab-chart svg[role=img]").all():
+        assert "at step" in chart.get_attribute("aria-label")
+    first, texts = step(page), cards(page)
+    wait_for_step(page, first + 2)
+    assert cards(page) != texts
+    page.get_by_role("button", name="Hold the replay").click()
+    held = step(page)
+    page.wait_for_timeout(1200)
+    assert step(page) == held
+    assert page.locator("#lab-pause").is_disabled() and page.locator("#lab-stop").is_disabled()
+
+
+def test_the_shell_plays_before_gradio_is_there(browser, second_dashboard) -> None:
+    second_dashboard.start(ready=False)
+    page = browser.new_context().new_page()
+    page.goto(second_dashboard.url)
+    page.wait_for_selector(".lab-card", timeout=5_000)
+    assert page.evaluate("document.body.hasAttribute('data-shell')")
+    page.wait_for_selector("#lab-start", timeout=30_000)  # by itself, when Gradio is there
+    page.wait_for_selector(".lab-card")
+    page.context.close()
+
+
+def test_start_pause_step_resume_stop(visit: Callable, dashboard) -> None:
+    page = visit().page
+    name = start(page, Steps=400)
+    run = Run(dashboard.runs / name)
+    assert run.config.max_steps == 400
+    texts = cards(page)
+    wait_for_step(page, step(page) + 2)
+    assert cards(page) != texts
+    page.click("#lab-pause")
+    wait_for_status(page, "paused")
+    page.wait_for_timeout(400)
+    frozen = step(page)
+    page.wait_for_timeout(900)
+    assert step(page) == frozen == run.last_step()
+    page.click("#lab-step")
+    wait_for_step(page, frozen + 1)
+    page.wait_for_timeout(900)
+    assert step(page) == frozen + 1 == run.last_step()
+    page.click("#lab-resume")
+    wait_for_step(page, frozen + 4)
+    stop(page)
+    assert run.status == "stopped"
+
+
+def test_back_in_time_while_training(visit: Callable) -> None:
+    page = visit().page
+    start(page)
+    wait_for_step(page, 4)
+    page.locator(".lab-travel input").fill("2")
+    wait(page, f"() => ({SHOWN})() === 2")
+    wait(page, "() => location.hash.includes('step=2')")
+    texts = cards(page)
+    page.wait_for_timeout(900)
+    assert step(page) == 2 and cards(page) == texts
+    page.get_by_role("button", name="Go with the run").click()
+    wait_for_step(page, 6)
+    page.get_by_role("button", name="One step back").click()
+    assert "step=" in page.url
+    stop(page)
+
+
+def test_reload_keeps_what_was_looked_at(visit: Callable) -> None:
+    page = visit().page
+    page.get_by_role("button", name=re.compile("countdown-recorded")).click()
+    page.wait_for_selector(".lab-card")
+    page.locator(".lab-travel input").fill("5")
+    page.get_by_role("button", name=re.compile("Group 3")).click()
+    wait(page, "() => location.hash.includes('step=5') && location.hash.includes('group=2')")
+    page.wait_for_timeout(300)
+    texts, prompt = cards(page), page.inner_text(".lab-prompt")
+    page.reload()
+    page.wait_for_selector(".lab-card")
+    wait(page, f"() => ({SHOWN})() === 5")
+    wait(page, f"() => document.querySelector('.lab-prompt').textContent === {prompt!r}")
+    assert cards(page) == texts
+    page.wait_for_timeout(1200)
+    assert step(page) == 5  # a named step does not begin to play
+
+
+def test_an_opened_card_stays_open_and_nothing_is_rebuilt(visit: Callable) -> None:
+    page = visit().page
+    start(page)
+    page.locator(".lab-card .lab-open").nth(3).click()
+    page.evaluate("document.querySelectorAll('.lab-card, .lab-chart').forEach(e => e.mine = 1)")
+    nodes = page.evaluate("document.querySelectorAll('*').length")
+    wait_for_step(page, step(page) + 5)
+    kept = page.evaluate(
+        "[...document.querySelectorAll('.lab-card, .lab-chart')].every(e => e.mine === 1)"
+    )
+    assert kept
+    assert page.locator(".lab-card-open").get_attribute("data-card") == "3"
+    grown = page.evaluate("document.querySelectorAll('*').length") - nodes
+    assert abs(grown) < 900  # longer completions have more tokens; nothing piles up
+    stop(page)
+
+
+def test_a_second_tab_is_live_and_both_survive_the_server(visit: Callable, dashboard) -> None:
+    first = visit()
+    name = start(first.page)
+    second = visit()
+    second.page.wait_for_selector(".lab-card")
+    assert second.page.inner_text(".lab-run-name") == name  # a live run is what one comes to
+    for watched in (first, second):
+        watched.expected = ["ERR_CONNECTION_REFUSED", "WebSocket connection", "Failed to load"]
+    run = Run(dashboard.runs / name)
+    pid = run.state["pid"]
+    dashboard.kill()
+    wait(
+        first.page, "() => document.body.innerText.includes('connection to the dashboard is lost')"
+    )
+    before = run.last_step()
+    time.sleep(1)
+    assert run.last_step() > before  # the worker goes on
+    dashboard.start(ready=False)
+    for watched in (first, second):
+        wait_for_step(watched.page, before + 2)
+        wait(watched.page, "() => !document.body.innerText.includes('is lost')")
+    assert run.state["pid"] == pid and run.status == "running"
+    dashboard.wait()
+    stop(first.page)
+    wait_for_status(second.page, "stopped")
+
+
+def test_hostile_completions_are_text(visit: Callable, dashboard) -> None:
+    fake_run.record(dashboard.runs, "hostile", steps=2, seed=666)
+    watched = visit("#run=hostile&step=2")
+    page = watched.page
+    page.wait_for_selector(".lab-card [data-token]")
+    shown = page.inner_text(".lab-cards")
+    for piece in ("<script>window.hacked", "${window.hacked", "<img", "{{value}}", "<style>"):
+        assert piece in shown
+    assert "<script>window.hacked = 4" in page.inner_text(".lab-prompt")
+    assert page.evaluate("window.hacked") is None
+    assert page.locator(".lab-cards img, .lab-cards script, .lab-cards style").count() == 0
+    for card in page.locator(".lab-card").all():
+        box = card.bounding_box()
+        assert box["height"] < 260 and box["width"] < 400
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("[data-token]").first.hover()
+    page.wait_for_selector(".lab-tip:not([hidden])")
+    assert page.evaluate("window.hacked") is None
+
+
+def test_keyboard_and_labels(visit: Callable) -> None:
+    page = visit("#run=recorded%3Acountdown-recorded&step=6").page
+    page.wait_for_selector(".lab-card [data-token]")
+    page.locator(".lab-chart").first.focus()
+    page.keyboard.press("ArrowRight")
+    wait(page, f"() => ({SHOWN})() === 7")
+    assert "It is what training raises" in page.inner_text(".lab-help")
+    page.locator(".lab-card").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    tip = page.inner_text(".lab-tip")
+    assert "pushed to be" in tip and "probability" in tip and "2 of" in tip
+    page.keyboard.press("Escape")
+    assert page.locator(".lab-tip").is_hidden()
+    nameless = page.evaluate(
+        """[...document.querySelectorAll('button, input, [role=img]')]
+           .filter(e => e.offsetParent && !(e.innerText || e.getAttribute('aria-label')
+                        || e.labels?.length)).length"""
+    )
+    assert nameless == 0
+
+
+def test_a_refused_start_says_why(visit: Callable) -> None:
+    watched = visit()
+    watched.expected = ["409"]
+    page = watched.page
+    page.wait_for_selector("#lab-start:not([disabled])")
+    page.evaluate("grpoLab.start(['num_generations'], [7])")
+    page.wait_for_selector(".lab-notice[data-kind=error]")
+    assert "multiple of" in page.inner_text(".lab-notice")
+    page.get_by_role("button", name="Dismiss").click()
+    page.wait_for_selector(".lab-notice[data-kind=error]", state="hidden")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280, 1920])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_overflows(browser, dashboard, width: int, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(dashboard.url + "#run=recorded%3Acountdown-recorded&step=9")
+    page.wait_for_selector(".lab-card [data-token]")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    is_dark = page.evaluate("document.body.classList.contains('dark')")
+    assert is_dark == (scheme == "dark")
+    context.close()
