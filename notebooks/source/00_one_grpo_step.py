@@ -211,7 +211,8 @@ table = counts.log().requires_grad_()
 print(f"{V} different tokens, {mask.sum()} tokens in {B} completions")
 
 # %% [markdown]
-# The log-probability of each token that was sampled, given the one before:
+# How likely each token of completion 3 was, given the one before. (We work
+# with logarithms: a product of many small numbers becomes a sum.)
 
 # %%
 from grpo_core.algorithm.logprobs import token_logprobs
