@@ -6,6 +6,7 @@ is one line on stderr and exit code 1; a mistake on the command line itself is e
 training that was stopped early is 130, as shells expect of Ctrl-C.
 """
 
+import dataclasses
 import json
 import math
 import os
@@ -587,11 +588,46 @@ def _row(run: "Run") -> dict[str, Any]:
 
 
 @app.command()
-def pretrain() -> None:
-    """Make the tiny base model from nothing, into data/models/tiny-base."""
-    from grpo_core.models.pretrain import pretrain as make  # type: ignore[attr-defined]
+def pretrain(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to save it; data/models/tiny-base.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides weights and corpus.")] = 0,
+    tokens: Annotated[
+        int | None, typer.Option("--tokens", min=1, help="Learn this many target tokens.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the tiny base model from nothing: generate a corpus, train on it, measure the result."""
+    from grpo_core.models.card import write_card
+    from grpo_core.models.policy import Policy
+    from grpo_core.models.pretrain import PretrainConfig, Pretrainer
+    from grpo_core.models.tokenizer import build_tokenizer
+    from grpo_core.tasks.countdown import Countdown
 
-    make()
+    config = PretrainConfig(seed=seed)
+    config = dataclasses.replace(config, target_tokens=tokens or config.target_tokens)
+    folder = out or data_dir() / "models" / "tiny-base"
+    task = Countdown()
+    trainer = Pretrainer(task, config)
+    seconds = 0.0
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=as_json)) as bar:
+        shown = bar.add_task("the first step compiles", total=config.target_tokens)
+        for progress in trainer:
+            seconds = progress.seconds
+            description = f"loss {progress.loss:.3f}"
+            bar.update(shown, completed=progress.tokens, description=description)
+    policy = Policy(trainer.model, build_tokenizer())
+    try:
+        policy.save(folder)
+        measured = write_card(folder, policy, task, config, seconds)
+    except OSError as error:
+        raise LabError(f"Cannot save the model to {folder}: {error.strerror or error}.") from error
+    if as_json:
+        _print_json(measured | {"seconds": seconds})
+    else:
+        Console().print(Text(f"Saved to {folder}; its README.md says what it can do."))
 
 
 @app.command()

@@ -78,6 +78,8 @@ class GRPOConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot work, in one sentence each."""
         for name in ("reward_funcs", "reward_weights"):
+            if not isinstance(getattr(self, name), tuple | list):
+                raise LabError(f"{name} must be a list, not {getattr(self, name)!r}.")
             object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_types(self)
         for name in _POSITIVE:

@@ -16,6 +16,11 @@ from transformers import (
 from grpo_core.errors import LabError
 from grpo_core.models import MODELS, resolve
 
+_NO_MODEL = (
+    "Cannot load the model '{name}': it is none of the shipped ones ({names}), no folder with a "
+    "complete model, and no hub id that can be reached from here."
+)
+
 
 @dataclass
 class Policy:
@@ -95,6 +100,8 @@ def load_policy(name: str) -> Policy:
         LabError: there is no such model here, or what is there is no model.
     """
     where = resolve(name)
+    if "/" not in where and not Path(where).is_dir():
+        raise LabError(_NO_MODEL.format(name=name, names=", ".join(MODELS)))
     try:
         # plain attention: faster than the fused kernel on a CPU at the lengths of this kit
         model = AutoModelForCausalLM.from_pretrained(
@@ -102,8 +109,4 @@ def load_policy(name: str) -> Policy:
         )
         return Policy(model, AutoTokenizer.from_pretrained(where))
     except (OSError, ValueError, KeyError) as error:
-        names = ", ".join(MODELS)
-        raise LabError(
-            f"Cannot load the model '{name}': it is none of the shipped ones ({names}), no folder "
-            f"with a complete model, and no hub id that can be reached from here."
-        ) from error
+        raise LabError(_NO_MODEL.format(name=name, names=", ".join(MODELS))) from error

@@ -38,7 +38,10 @@ class Problem:
 class Task(Protocol):
     """What the rest of the kit asks of a task. `get_task` builds one from its options."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is registered as."""
+        ...
 
     def problems(self, split: Split) -> Sequence[Problem]:
         """All problems of a split, always in the same order. Splits share no problem."""

@@ -1,0 +1,47 @@
+"""What may be imported without torch: the dashboard's process must start fast and stay small."""
+
+import subprocess
+import sys
+
+import pytest
+
+TORCH_FREE = (
+    "grpo_core", "grpo_core.config", "grpo_core.records", "grpo_core.registry", "grpo_core.tasks",
+    "grpo_core.tasks.countdown", "grpo_core.rewards.accuracy", "grpo_core.rewards.format",
+    "grpo_core.models", "grpo_core.store", "grpo_core.worker", "grpo_core.figures",
+    "grpo_core.dashboard.server", "grpo_core.cli", "app",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_imports_no_torch(module: str) -> None:
+    code = (
+        f"import sys, {module}; "
+        "print([m for m in ('torch', 'transformers', 'gradio') if m in sys.modules])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert "torch" not in loaded and "transformers" not in loaded
+
+
+def test_nothing_imports_to_the_right() -> None:
+    """The flow has one direction: see docs/architecture.md."""
+    import ast
+    from pathlib import Path
+
+    import grpo_core
+
+    order = ("errors registry paths config records tasks rewards algorithm models sampling "
+             "evaluation training store worker figures lessons dashboard doctor cli").split()  # fmt: skip
+    exceptions = {("models", "evaluation")}  # a model card is a measurement
+    root = Path(grpo_core.__file__).parent
+    for path in root.rglob("*.py"):
+        room = path.relative_to(root).parts[0].removesuffix(".py")
+        if room not in order:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("grpo_core."):
+                other = (node.module or "").split(".")[1]
+                if other in order and (room, other) not in exceptions:
+                    assert order.index(other) <= order.index(room), f"{path} imports {other}"
