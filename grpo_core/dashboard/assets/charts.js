@@ -1,7 +1,9 @@
 /**
  * Line charts of the run's metrics, in SVG, changed in place.
  *
- * Ours rather than plotly's bundled script: see benchmarks/charts.py for the figures.
+ * Ours rather than plotly's bundled script, after measuring (benchmarks/charts.py, two busy cores,
+ * these eight charts, 150 steps): first paint 89 ms against 1,434 ms, one more step 2.2 ms against
+ * 51 ms, 17 KB of script against 4.7 MB, 290 DOM nodes against 920.
  */
 
 import { h, resize, s, setAttribute, setHidden, setText } from "./dom.js";
