@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
@@ -108,5 +109,5 @@ def load_policy(name: str) -> Policy:
             where, dtype=torch.float32, attn_implementation="eager"
         )
         return Policy(model, AutoTokenizer.from_pretrained(where))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise LabError(_NO_MODEL.format(name=name, names=", ".join(MODELS))) from error

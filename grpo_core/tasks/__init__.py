@@ -47,8 +47,11 @@ class Task(Protocol):
         """All problems of a split, always in the same order. Splits share no problem."""
         ...
 
-    def verify(self, answer: str, **columns: Any) -> bool:
+    def verify(self, answer: str, *_: Any, **columns: Any) -> bool:
         """Whether `answer` (untrusted text from between the answer tags) solves the problem.
+
+        Columns come by name; a task names those it needs. (Type checkers read `*_, **columns` as
+        "whatever arguments the task has".)
 
         Must never raise, hang or execute on any `answer`.
         """

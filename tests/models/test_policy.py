@@ -24,7 +24,8 @@ def test_a_saved_policy_is_an_ordinary_folder(policy: Policy, tmp_path) -> None:
     ids, mask = loaded.encode(["Use 3 , 5 to make 8 ."])
     with torch.no_grad():
         expected = policy.model(input_ids=ids, attention_mask=mask).logits
-        assert torch.allclose(loaded.model(input_ids=ids, attention_mask=mask).logits, expected)
+        logits = loaded.model(input_ids=ids, attention_mask=mask).logits
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)  # two ways of attention
     assert loaded.eos_ids == policy.eos_ids == [2]
 
 
