@@ -59,7 +59,9 @@ class Dashboard:
         with self.log.open("ab") as log:
             command = [sys.executable, *[c.format(port=self.port) for c in self.command]]
             environment = {**os.environ, "PYTHONPATH": path}
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=environment, cwd=ROOT
+            )
         self.wait(ready)
 
     def wait(self, ready: bool = True) -> None:
@@ -104,6 +106,27 @@ def second_dashboard(tmp_path: Path, shipped: Path) -> Iterator[Dashboard]:
     board = Dashboard(tmp_path, shipped)
     yield board
     board.kill()
+
+
+@pytest.fixture
+def visit_other(browser: object, tmp_path: Path) -> Iterator[object]:
+    """Open a page of another command than the shared dashboard's; `{port}` in it is filled in."""
+    boards: list[Dashboard] = []
+    opened: list[Watched] = []
+
+    def start(*command: object) -> object:
+        boards.append(Dashboard(tmp_path, tmp_path, [str(word) for word in command]))
+        boards[0].start()
+        opened.append(Watched(browser, boards[0].url))
+        return opened[0].page
+
+    yield start
+    for board in boards:
+        board.kill()
+        kill_workers(board.runs)
+    for watched in opened:
+        watched.expected = ["ERR_CONNECTION", "WebSocket"]
+        watched.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,15 @@ The tests of this file share one dashboard and run in order: each leaves its run
 """
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import fake_run
 import pytest
+from minimodel import MINI
 
 from grpo_core.store import Run
 
@@ -25,8 +29,8 @@ def wait(page, condition: str, timeout: float = 10_000) -> None:
     page.wait_for_function(condition, timeout=timeout)
 
 
-def wait_for_step(page, at_least: int) -> None:
-    wait(page, f"() => ({SHOWN})() >= {at_least}")
+def wait_for_step(page, at_least: int, timeout: float = 10_000) -> None:
+    wait(page, f"() => ({SHOWN})() >= {at_least}", timeout)
 
 
 def wait_for_status(page, status: str) -> None:
@@ -257,3 +261,23 @@ def test_nothing_overflows(browser, dashboard, width: int, scheme: str) -> None:
     is_dark = page.evaluate("document.body.classList.contains('dark')")
     assert is_dark == (scheme == "dark")
     context.close()
+
+
+@pytest.mark.slow
+def test_real_training(visit_other: Callable, tmp_path: Path) -> None:
+    """app.py, the real worker, the real trainer, and a model of random weights."""
+    code = "import sys; sys.path.append('tests'); import minimodel as m; m.make_model(sys.argv[1])"
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code, tmp_path / "model"], check=True, cwd=root)
+    page = visit_other("app.py", "--no-browser", "--port", "{port}", "--runs", tmp_path / "runs")
+    page.wait_for_selector("#lab-start:not([disabled])")
+    options = {**MINI, "model": str(tmp_path / "model")}
+    page.evaluate("o => grpoLab.start(Object.keys(o), Object.values(o))", options)
+    wait(page, "() => document.body.innerText.includes('loading torch and the model')")
+    wait(page, "() => document.body.innerText.includes('What each step will do')")
+    wait_for_step(page, 1, timeout=60_000)
+    wait(page, "() => document.querySelector('.lab-status').textContent === 'finished'", 60_000)
+    wait_for_step(page, 3)
+    assert page.locator(".lab-card").count() == 4
+    assert page.locator(".lab-card [data-token]").count() > 20
+    assert "not recorded" not in page.locator("[data-chart=reward]").inner_text()
