@@ -1,0 +1,56 @@
+"""The run folder: everything a run leaves behind, with one writer and any number of readers.
+
+    run.db         SQLite: steps, groups, completions (the schema is in `database`)
+    config.json    the GRPOConfig, as `GRPOConfig.from_dict` reads it
+    control.json   what the viewer wants: {"sequence": n, "want": "run" | "pause" | "step" | "stop"}
+    state.json     what the writer is doing: status, step, pid, heartbeat, acknowledged sequence
+    writer.lock    held by the one writer, let go by the operating system when it dies
+    checkpoints/   last.pt to resume from, and step-000025/ ... to load as models
+
+While a run is written its database is in WAL mode, so readers and the writer never wait for each
+other; closing the writer folds it back into the one file run.db, which can be copied, mailed or
+put on a read-only disk. Small files are replaced whole (`os.replace`), never written in place.
+
+Per-token arrays are blobs: `zlib.compress(array with the bytes of its numbers regrouped, 1)`;
+`unpack` reads one back, and pandas reads every other column as it is. Measured on two cores, for a
+step of 8 groups x 16 completions x 100 tokens: of random numbers, 256 kB raw, 237 kB by zlib level
+3, 214 kB regrouped at level 1 (14 ms; level 3 gains 0.4%), and 28 ms for the whole `append`. A real
+step of the tiny model took 14 ms and 160 kB, text included: `push` is all but constant over a
+completion while there is one update a batch, and `logprobs` are the old ones, so stored as NULL.
+
+No torch in here: the dashboard reads runs, and must start quickly.
+
+    disk      small files replaced whole; what goes wrong, in one sentence
+    database  run.db: its schema, how it is opened
+    rows      records as rows, arrays as blobs
+    control   what a viewer asks for
+    folder    names, and making a run
+    reader    `Run`
+    writer    `RunWriter`
+"""
+
+from grpo_core.store.control import Control, Want
+from grpo_core.store.database import SCHEMA, SCHEMA_VERSION
+from grpo_core.store.folder import check_name, create_run, is_run, run_path
+from grpo_core.store.reader import LIVE, STALE_SECONDS, Run, list_runs
+from grpo_core.store.rows import clean, pack, unpack
+from grpo_core.store.writer import RunWriter
+
+__all__ = [
+    "LIVE",
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "STALE_SECONDS",
+    "Control",
+    "Run",
+    "RunWriter",
+    "Want",
+    "check_name",
+    "clean",
+    "create_run",
+    "is_run",
+    "list_runs",
+    "pack",
+    "run_path",
+    "unpack",
+]
