@@ -22,7 +22,7 @@ from grpo_core.rewards import RewardSum
 from grpo_core.sampling import Samples, sample_groups
 from grpo_core.tasks import Problem, Task, get_task
 
-_ROWS_PER_FORWARD = 32  # completions of like length that share a forward and backward pass
+_TOKENS_PER_FORWARD = 1024  # padding included: small enough for the activations to stay in cache
 
 
 @dataclass
@@ -162,7 +162,7 @@ class Trainer:
             group["lr"] = rate
         for iteration in range(self.config.num_iterations):
             self.optimizer.zero_grad(set_to_none=True)
-            for rows in _rows_of_like_length(samples.lengths):
+            for rows in _micro_batches(samples):
                 stats = self._backward(
                     samples, rows, advantages, mask, size, values, first=iteration == 0
                 )
@@ -333,9 +333,17 @@ def learning_rate(config: GRPOConfig, step: int) -> float:
     )
 
 
-def _rows_of_like_length(lengths: Tensor) -> Iterator[Tensor]:
-    """Row numbers in batches, sorted by length, so that little is computed for padding."""
-    yield from lengths.argsort(stable=True).split(_ROWS_PER_FORWARD)
+def _micro_batches(samples: Samples) -> Iterator[Tensor]:
+    """Row numbers in batches of like length, so that little is computed for padding."""
+    prompt = samples.prompt_ids.shape[1]
+    rows: list[int] = []
+    for row in samples.lengths.argsort(stable=True).tolist():  # so each is the longest so far
+        width = prompt + int(samples.lengths[row])
+        if rows and (len(rows) + 1) * width > _TOKENS_PER_FORWARD:
+            yield torch.tensor(rows)
+            rows = []
+        rows.append(row)
+    yield torch.tensor(rows)
 
 
 def _reward_metrics(rewards: Tensor, parts: dict[str, list[float]]) -> dict[str, float]:

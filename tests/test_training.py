@@ -127,7 +127,7 @@ def test_a_checkpoint_of_another_model_is_refused() -> None:
 
 def test_micro_batches_change_nothing(monkeypatch) -> None:
     whole = list(_trainer())
-    monkeypatch.setattr("grpo_core.training._ROWS_PER_FORWARD", 5)
+    monkeypatch.setattr("grpo_core.training._TOKENS_PER_FORWARD", 100)
     parts = list(_trainer())
     assert whole[1].metrics["grad_norm"] == pytest.approx(parts[1].metrics["grad_norm"], rel=1e-5)
     for a, b in zip(whole[1].groups[0].completions, parts[1].groups[0].completions, strict=True):
