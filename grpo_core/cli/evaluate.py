@@ -1,0 +1,115 @@
+"""`grpo-lab eval`."""
+
+import math
+import os
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from grpo_core.cli.find import find_model
+from grpo_core.cli.options import (
+    ConfigOption,
+    JsonOption,
+    SetOption,
+    TaskOption,
+    build_config,
+    merge,
+    parse_setting,
+)
+from grpo_core.cli.output import in_words, measurement, print_json
+from grpo_core.config import GRPOConfig
+from grpo_core.errors import LabError
+from grpo_core.tasks import get_task
+
+
+def evaluate(
+    task: TaskOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="'tiny', a folder, a hub id; or a run, by name or folder, for its last model."
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Of a run: the model saved after this step.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Decides problems and sampling; unless told, as runs are measured."),
+    ] = None,
+    config: ConfigOption = None,
+    n: Annotated[int | None, typer.Option("-n", "--n", help="How many held-out problems.")] = None,
+    temperature: Annotated[
+        float, typer.Option(help="1: as it was trained. 0: the likeliest token each time.")
+    ] = 1.0,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a model on held-out problems, which no training has seen.
+
+    One completion a problem. A run's model is measured on the run's task, with the run's options,
+    unless told otherwise.
+
+    With --json: accuracy, format, mean_length, backtracks, truncated, n, steps (that the model was
+    trained for), seconds.
+    """
+    values = build_config(config, settings, task=task, model=model, eval_size=n)
+    source, step, run = find_model(values.model, steps)
+    if run is not None and config is None:
+        base = run.config.to_dict() | {k: v for k, v in (("task", task), ("eval_size", n)) if v}
+        for setting in settings or []:
+            merge(base, parse_setting(setting))
+        values = GRPOConfig.from_dict(base)
+    console = Console(stderr=True)
+    if steps is not None and run is None and steps != 0:
+        console.print(Text(f"--steps {steps} is ignored: '{source}' is a model, not a run."))
+    if not 0 <= temperature < math.inf:
+        raise LabError(f"--temperature must be 0 or above, not {temperature}.")
+    if seed is not None and seed < 0:
+        raise LabError(f"--seed must be 0 or above, not {seed}.")
+    measured, seconds = _evaluate(values, source, seed, temperature, console)
+    if as_json:
+        result = {"steps": step, "seconds": round(seconds, 3), "model": source}
+        print_json(measurement(measured) | result)
+    else:
+        Console().print(Text(f"{source}: {in_words(measured)}, n {measured['n']:.0f}."))
+
+
+def _evaluate(
+    config: GRPOConfig, model: str, seed: int | None, temperature: float, console: Console
+) -> tuple[dict[str, float], float]:
+    """Load and measure a model, with a progress bar on `console`; returns the seconds, too."""
+    from grpo_core import worker
+
+    problem_source = get_task(config.task, **config.task_options)
+    os.environ.update(worker.environment(config))
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("loading the model", total=None)
+        import torch
+        from transformers.utils import logging as transformers_logging
+
+        from grpo_core.evaluation import EVAL_SEED
+        from grpo_core.evaluation import evaluate as measure
+        from grpo_core.models.policy import load_policy
+
+        transformers_logging.disable_progress_bar()
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        policy = load_policy(model)
+        progress.update(bar, description="held-out problems")
+        started = time.monotonic()
+        measured = measure(
+            policy,
+            problem_source,
+            n=config.eval_size,
+            seed=EVAL_SEED if seed is None else seed,
+            temperature=temperature,
+            max_completion_length=config.max_completion_length,
+            progress=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+        return measured, time.monotonic() - started

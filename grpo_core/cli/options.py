@@ -1,0 +1,77 @@
+"""Options that commands share, and the configuration that options make."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from grpo_core.config import GRPOConfig
+from grpo_core.errors import LabError
+
+TaskOption = Annotated[
+    str | None, typer.Option("--task", help="What to solve; 'countdown' unless told.")
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides everything random.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="A TOML file of options, named as in GRPOConfig (and TRL)."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Any option of GRPOConfig, as TOML: --set epsilon=0.1 --set task_options.count=4. "
+        "May be repeated; wins over everything else.",
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")
+]
+
+
+def build_config(file: Path | None, settings: list[str] | None, **options: Any) -> GRPOConfig:
+    """The configuration that a file, the options given (not None) and the --set's make.
+
+    Raises:
+        LabError: any of it is refused.
+    """
+    values = (GRPOConfig.from_toml(file) if file else GRPOConfig()).to_dict()
+    values |= {name: value for name, value in options.items() if value is not None}
+    for setting in settings or []:
+        merge(values, parse_setting(setting))
+    return GRPOConfig.from_dict(values)
+
+
+def parse_setting(setting: str) -> dict[str, Any]:
+    """`key=value` or `table.key=value` as nested dicts; a bare word is a string.
+
+    Raises:
+        LabError: it is not of that form.
+    """
+    key, equals, value = setting.partition("=")
+    if not equals or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", key.strip()):
+        raise LabError(f"--set takes KEY=VALUE, such as --set epsilon=0.1, not '{setting}'.")
+    for text in (value.strip(), json.dumps(value.strip())):
+        try:
+            parsed = tomllib.loads(f"{key} = {text}")
+        except tomllib.TOMLDecodeError:
+            if not re.fullmatch(r"[A-Za-z_][\w./-]*", value.strip()):
+                break
+        else:
+            return parsed
+    raise LabError(
+        f"'{value}' in --set {key} is no TOML value: 3, 0.5, true, \"text\" and [1, 2] are."
+    )
+
+
+def merge(into: dict[str, Any], values: dict[str, Any]) -> None:
+    """Merge nested dicts."""
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            merge(into[key], value)
+        else:
+            into[key] = value

@@ -1,0 +1,57 @@
+"""`grpo-lab pretrain`."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from grpo_core.cli.options import JsonOption
+from grpo_core.cli.output import print_json
+from grpo_core.errors import LabError
+from grpo_core.paths import data_dir
+
+
+def pretrain(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to save it; data/models/tiny-base.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides weights and corpus.")] = 0,
+    tokens: Annotated[
+        int | None, typer.Option("--tokens", min=1, help="Learn this many target tokens.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the tiny base model from nothing: generate a corpus, train on it, measure the result."""
+    from grpo_core.models.card import write_card
+    from grpo_core.models.policy import Policy
+    from grpo_core.models.pretrain import PretrainConfig, Pretrainer
+    from grpo_core.models.tokenizer import build_tokenizer
+    from grpo_core.tasks.countdown import Countdown
+
+    config = PretrainConfig(seed=seed)
+    config = dataclasses.replace(config, target_tokens=tokens or config.target_tokens)
+    folder = out or data_dir() / "models" / "tiny-base"
+    task = Countdown()
+    trainer = Pretrainer(task, config)
+    seconds = 0.0
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=as_json)) as bar:
+        shown = bar.add_task("the first step compiles", total=config.target_tokens)
+        for progress in trainer:
+            seconds = progress.seconds
+            description = f"loss {progress.loss:.3f}"
+            bar.update(shown, completed=progress.tokens, description=description)
+    policy = Policy(trainer.model, build_tokenizer())
+    try:
+        policy.save(folder)
+        measured = write_card(folder, policy, task, config, seconds)
+    except OSError as error:
+        raise LabError(f"Cannot save the model to {folder}: {error.strerror or error}.") from error
+    if as_json:
+        print_json(measured | {"seconds": seconds})
+    else:
+        Console().print(Text(f"Saved to {folder}; its README.md says what it can do."))

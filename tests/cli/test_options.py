@@ -1,0 +1,51 @@
+"""The configuration that options make."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clilab import Lab
+
+from grpo_core.cli.options import build_config, parse_setting
+from grpo_core.errors import LabError
+
+
+@pytest.mark.parametrize(
+    ("setting", "values"),
+    [
+        ("epsilon=0.1", {"epsilon": 0.1}),
+        ("seed = 3", {"seed": 3}),
+        ("loss_type=grpo", {"loss_type": "grpo"}),
+        ('loss_type="grpo"', {"loss_type": "grpo"}),
+        ("mask_truncated_completions=true", {"mask_truncated_completions": True}),
+        ("reward_weights=[1, 0.5]", {"reward_weights": [1, 0.5]}),
+        ("task_options.count=4", {"task_options": {"count": 4}}),
+        ("model=./some/folder-1.0", None),
+        ("model=owner/name-1.0", {"model": "owner/name-1.0"}),
+    ],
+)
+def test_settings_are_toml(setting: str, values: dict[str, Any] | None) -> None:
+    if values is None:
+        with pytest.raises(LabError, match="is no TOML value"):
+            parse_setting(setting)
+    else:
+        assert parse_setting(setting) == values
+
+
+def test_who_wins(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("seed = 1\nbeta = 0.5\nepsilon = 0.3\n[task_options]\ncount = 4\nlargest = 9\n")
+    config = build_config(file, ["epsilon=0.4", "task_options.count=2"], seed=2, beta=None)
+    assert (config.seed, config.beta, config.epsilon) == (2, 0.5, 0.4)
+    assert config.task_options == {"count": 2, "largest": 9}
+    with file.open("rb") as text:
+        assert tomllib.load(text)["task_options"]["count"] == 4
+
+
+@pytest.mark.parametrize("text", ["seed = ", "seed = 1\nseed = 2", "\x00", "max_steps = '3'"])
+def test_bad_toml_files(lab: Lab, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    code, _, err = lab("train", "--config", file)
+    assert code == 1 and ("is not valid TOML" in err or "max_steps cannot be '3'" in err)
