@@ -27,6 +27,7 @@ No torch in here: the dashboard reads runs, and must start quickly.
     folder    names, and making a run
     reader    `Run`
     writer    `RunWriter`
+    thin      a run made small enough to ship
 """
 
 from grpo_core.store.control import Control, Want
@@ -34,6 +35,7 @@ from grpo_core.store.database import SCHEMA, SCHEMA_VERSION
 from grpo_core.store.folder import check_name, create_run, is_run, run_path
 from grpo_core.store.reader import LIVE, STALE_SECONDS, Run, list_runs
 from grpo_core.store.rows import clean, pack, unpack
+from grpo_core.store.thin import thin_copy
 from grpo_core.store.writer import RunWriter
 
 __all__ = [
@@ -52,5 +54,6 @@ __all__ = [
     "list_runs",
     "pack",
     "run_path",
+    "thin_copy",
     "unpack",
 ]
