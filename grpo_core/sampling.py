@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from transformers import DynamicCache
+from transformers.cache_utils import Cache, DynamicLayer
 
 from grpo_core.models.policy import Policy
 
 _COMPACT_BELOW = 0.8  # drop finished rows once fewer than this share of the rows still run
+_ROOM = 64  # positions a cache grows by
 
 
 @dataclass
@@ -123,7 +125,7 @@ class _Decoder:
     def __init__(self, policy: Policy, ids: Tensor, mask: Tensor, repeats: int) -> None:
         self.model = policy.model
         positions = (mask.cumsum(dim=1) - 1).clamp_min(0)
-        self.cache = DynamicCache()
+        self.cache = _new_cache(policy)
         # without padding no mask is needed, and the model takes its faster way
         self.mask = None if mask.all() else mask.repeat_interleave(repeats, dim=0)
         output = self.model(
@@ -157,6 +159,48 @@ class _Decoder:
             use_cache=True,
         )
         self.logits = output.logits[:, -1].float()
+
+
+class _RoomyLayer(DynamicLayer):
+    """A layer's keys and values with room to grow: most new tokens are written in place.
+
+    transformers' own layer copies everything it holds at every token. `keys` and `values` are
+    views of buffers; whatever replaces them (repeating, selecting rows) drops the room, and the
+    next update makes new room.
+    """
+
+    is_initialized: bool
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
+    ) -> tuple[Tensor, Tensor]:
+        """Append (R, heads, new, head_dim) keys and values; returns all of them so far."""
+        if not self.is_initialized:
+            self._buffers = [key_states, value_states]
+            self.keys, self.values = key_states, value_states
+            self.is_initialized = True
+            return self.keys, self.values
+        held = [self.keys, self.values]
+        length, new = self.keys.shape[-2], key_states.shape[-2]
+        for i, states in enumerate((key_states, value_states)):
+            buffer = self._buffers[i]
+            if held[i].data_ptr() != buffer.data_ptr() or length + new > buffer.shape[-2]:
+                rows, heads, _, size = held[i].shape
+                buffer = states.new_empty(rows, heads, length + new + _ROOM, size)
+                buffer[:, :, :length] = held[i]
+                self._buffers[i] = buffer
+            buffer[:, :, length : length + new] = states
+            held[i] = buffer[:, :, : length + new]
+        self.keys, self.values = held
+        return self.keys, self.values
+
+
+def _new_cache(policy: Policy) -> Cache:
+    """A cache for the policy's kind of attention; the roomy one where every layer sees all."""
+    kinds = set(getattr(policy.model.config, "layer_types", None) or ["full_attention"])
+    if kinds == {"full_attention"}:
+        return Cache(layer_class_to_replicate=_RoomyLayer)
+    return DynamicCache(config=policy.model.config)
 
 
 def batched(prompts: list[str], size: int) -> Iterator[list[str]]:

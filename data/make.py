@@ -1,0 +1,92 @@
+"""Make what the README shows, from the shipped base model: three seeds, their picture, a recording.
+
+    python data/make.py train        train seeds 0, 1, 2 by the default settings, one after another,
+                                     and write data/results/countdown-seed<k>.csv and data/runs/
+    python data/make.py draw         draw docs/images/learning-curves*.png from those CSVs
+    python data/make.py table        print the README's table from those CSVs
+
+Everything is what `grpo-lab train --seed <k>` does; nothing is chosen afterwards.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from grpo_core.config import GRPOConfig
+from grpo_core.figures import learning_curves, use_style
+from grpo_core.store import Run, create_run, thin_copy
+from grpo_core.worker import environment
+
+DATA = Path(__file__).resolve().parent
+RESULTS, RECORDED = DATA / "results", DATA / "runs"
+IMAGES = DATA.parent / "docs" / "images"
+SEEDS = (0, 1, 2)
+RECORDED_SEED = 0  # the first one, not the best one
+
+
+def train(runs: Path) -> None:
+    """Train every seed in a process of its own, and keep its metrics."""
+    for seed in SEEDS:
+        name = f"countdown-seed{seed}"
+        folder = create_run(runs, name, GRPOConfig(seed=seed))
+        command = [sys.executable, "-m", "grpo_core.worker", str(folder)]
+        subprocess.run(command, check=True, env=_environment(seed))
+        run = Run(folder)
+        RESULTS.mkdir(exist_ok=True)
+        run.frame().to_csv(RESULTS / f"{name}.csv", float_format="%.6g")
+        if seed == RECORDED_SEED:
+            thin_copy(folder, RECORDED / name)
+
+
+def _environment(seed: int) -> dict[str, str]:
+    import os
+
+    return {**os.environ, **environment(GRPOConfig(seed=seed))}
+
+
+def frames() -> list[tuple[str, pd.DataFrame]]:
+    """The metrics of every seed, as (label, frame indexed by step)."""
+    return [
+        (f"seed {seed}", pd.read_csv(RESULTS / f"countdown-seed{seed}.csv", index_col=0))
+        for seed in SEEDS
+    ]
+
+
+def draw() -> None:
+    """Both versions of the picture, for a light and for a dark page."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for dark in (False, True):
+        use_style(dark=dark)
+        suffix = "-dark" if dark else ""
+        learning_curves(frames()).savefig(IMAGES / f"learning-curves{suffix}.png")
+
+
+def table() -> None:
+    """What each seed went from and to, as the rows of a Markdown table."""
+    columns = ["accuracy", "format", "mean_length", "backtracks", "truncated"]
+    print("| seed | " + " | ".join(columns) + " | training, minutes |")
+    print("|---" * (len(columns) + 2) + "|")
+    for label, frame in frames():
+        measured = frame.dropna(subset=["eval/accuracy"])
+        first, last = measured.iloc[0], measured.iloc[-1]
+        cells = [f"{first[f'eval/{c}']:.3g} → {last[f'eval/{c}']:.3g}" for c in columns]
+        seconds = frame["seconds/step"].sum()
+        print(f"| {label} | " + " | ".join(cells) + f" | {seconds / 60:.1f} |")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["train", "draw", "table"])
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the full runs go")
+    options = parser.parse_args()
+    if options.what == "train":
+        train(options.runs)
+    elif options.what == "draw":
+        draw()
+    else:
+        table()
