@@ -1,0 +1,195 @@
+"""What is learned here is valid in TRL: the same rewards, the same advantages, the same loss.
+
+The model is tests/minimodel.py's, which says nothing of use, so its `generate` is replaced by one
+that writes scripted completions; all the rest is TRL's own.
+"""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from conftest import require
+from minimodel import make_model
+
+from grpo_core.algorithm.advantages import group_advantages
+from grpo_core.algorithm.aggregation import BatchSize
+from grpo_core.algorithm.objective import Variant, grpo_objective
+from grpo_core.config import GRPOConfig
+from grpo_core.rewards.accuracy import accuracy_reward
+from grpo_core.rewards.format import format_reward
+from grpo_core.tasks import Problem
+from grpo_core.tasks.countdown import Countdown
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # among TRL and transformers
+
+GROUP, PROMPTS, LENGTH = 4, 2, 24
+
+
+@pytest.fixture(scope="module")
+def trl() -> ModuleType:
+    require(importlib.util.find_spec("trl"), "TRL: pip install 'grpo-lab[trl]'")
+    import trl
+
+    return trl
+
+
+@pytest.fixture(scope="module")
+def problems() -> list[Problem]:
+    return Countdown().problems("train")[: 2 * PROMPTS]
+
+
+@pytest.fixture(scope="module")
+def trainer(
+    trl: ModuleType, problems: list[Problem], tmp_path_factory: pytest.TempPathFactory
+) -> Any:
+    """TRL's trainer, with our rewards as they are, on a data set with our columns."""
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("trl")
+    model = AutoModelForCausalLM.from_pretrained(make_model(folder / "mini"))
+    tokenizer = AutoTokenizer.from_pretrained(folder / "mini")
+    model.generate = Scripted(tokenizer, problems)
+    arguments = trl.GRPOConfig(
+        output_dir=str(folder),
+        max_steps=2,
+        per_device_train_batch_size=GROUP * PROMPTS,
+        num_generations=GROUP,
+        max_completion_length=LENGTH,
+        reward_weights=[1.0, 0.3],
+        logging_steps=1,
+        log_completions=True,
+        use_bias_correction_kl=False,  # DeepSeekMath's KL term; TRL's default is DeepSeek-V3.2's
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+        bf16=False,
+    )
+    rows = [{"prompt": p.prompt, "task": "countdown", **p.columns} for p in problems]
+    return trl.GRPOTrainer(
+        model=model,
+        processing_class=tokenizer,
+        reward_funcs=[accuracy_reward, format_reward],
+        train_dataset=Dataset.from_list(rows),
+        args=arguments,
+    )
+
+
+class Scripted:
+    """A `generate` that solves a problem, well-formed or not, or fails at it, by turns."""
+
+    def __init__(self, tokenizer: Any, problems: list[Problem]) -> None:
+        self.tokenizer, self.calls = tokenizer, 0
+        self.solutions = {p.prompt: solution(p) for p in problems}
+
+    def __call__(self, input_ids: torch.Tensor, **_: Any) -> torch.Tensor:
+        prompts = self.tokenizer.batch_decode(input_ids, skip_special_tokens=True)
+        ids = []
+        for prompt in prompts:
+            right = f"<answer> {self.solutions[prompt]} </answer> <eos>"
+            scripts = [
+                f"<think> Check </think> {right}",
+                "<think> no </think> <answer> 1 + 1 </answer> <eos>",
+                right,
+                "Search " * LENGTH,  # never ends
+                "<think> yes </think> <eos>",
+            ]
+            text = scripts[self.calls % len(scripts)]
+            self.calls += 1
+            tokens = self.tokenizer(text, add_special_tokens=False).input_ids
+            ids.append(tokens + [self.tokenizer.pad_token_id] * (LENGTH - len(tokens)))
+        return torch.cat([input_ids, torch.tensor(ids)], dim=1)
+
+
+def solution(problem: Problem) -> str:
+    numbers, target = problem.columns["numbers"], problem.columns["target"]
+    return next(c.expression for c in Countdown().candidates(numbers) if c.value == target)
+
+
+def test_our_rewards_in_trls_trainer(trainer: Any, problems: list[Problem]) -> None:
+    import pandas as pd
+
+    trainer.train()
+    columns = {p.prompt: p.columns for p in problems}
+    logged = [entry for entry in trainer.state.log_history if "reward" in entry]
+    files = sorted(Path(trainer.args.output_dir, "completions").glob("*.parquet"))
+    assert len(logged) == len(files) == 2
+    for metrics, file in zip(logged, files, strict=True):
+        table = pd.read_parquet(file)
+        rows = [columns[prompt] for prompt in table["prompt"]]
+        ours = {
+            "accuracy_reward": accuracy_reward(
+                list(table["prompt"]),
+                list(table["completion"]),
+                task=["countdown"] * len(rows),
+                numbers=[row["numbers"] for row in rows],
+                target=[row["target"] for row in rows],
+                operators=[row["operators"] for row in rows],
+            ),
+            "format_reward": format_reward(list(table["prompt"]), list(table["completion"])),
+        }
+        for name, values in ours.items():
+            assert 0 < sum(values) < len(values) == GROUP * PROMPTS
+            assert list(table[name]) == values
+            assert metrics[f"rewards/{name}/mean"] == pytest.approx(sum(values) / len(values))
+        parts = torch.tensor([ours["accuracy_reward"], ours["format_reward"]])
+        rewards = (parts * torch.tensor([[1.0], [0.3]])).sum(dim=0).view(PROMPTS, GROUP)
+        advantages = group_advantages(rewards).flatten().tolist()
+        assert list(table["advantage"]) == pytest.approx(advantages, abs=1e-6)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.1])
+@pytest.mark.parametrize("loss_type", ["grpo", "dapo", "bnpo", "dr_grpo"])
+def test_our_objective_is_trls(
+    trainer: Any, monkeypatch: pytest.MonkeyPatch, loss_type: str, beta: float
+) -> None:
+    """Loss, gradient and metrics, on ratios of which many are clipped."""
+    torch.manual_seed(0)
+    shape = (6, 9)
+    mask = torch.arange(9) < torch.tensor([9, 1, 4, 7, 2, 9]).unsqueeze(1)
+    logprobs = -torch.rand(shape)
+    old, ref = logprobs + 0.5 * torch.randn(shape), logprobs + 0.3 * torch.randn(shape)
+    advantages = torch.tensor([1.0, -1.0, 0.5, -0.5, 2.0, -2.0])
+
+    theirs = logprobs.clone().requires_grad_()
+    for name, value in {
+        "loss_type": loss_type,
+        "beta": beta,
+        "epsilon_low": 0.2,
+        "epsilon_high": 0.28,
+        "_get_per_token_logps_and_entropies": lambda *_, **__: (theirs, torch.zeros(shape), None),
+    }.items():
+        assert hasattr(trainer, name)
+        monkeypatch.setattr(trainer, name, value)
+    trainer.model.eval()  # one batch that is not accumulated with others
+    trainer._metrics["eval"].clear()
+    inputs = {
+        "prompt_ids": torch.ones(6, 1, dtype=torch.long),
+        "prompt_mask": torch.ones(6, 1),
+        "completion_ids": torch.ones(shape, dtype=torch.long),
+        "completion_mask": mask.int(),
+        "advantages": advantages,
+        "old_per_token_logps": old,
+        "ref_per_token_logps": ref,
+        "num_items_in_batch": mask.sum(),
+    }
+    trls = trainer._compute_loss(trainer.model, inputs)
+    trls.backward()
+
+    mine = logprobs.clone().requires_grad_()
+    config = GRPOConfig(loss_type=loss_type, beta=beta, epsilon=0.2, epsilon_high=0.28)
+    loss, stats = grpo_objective(
+        *(mine, old, ref, advantages, mask, Variant.from_config(config)),
+        size=BatchSize.of(mask, max_completion_length=LENGTH),
+    )
+    loss.backward()
+
+    torch.testing.assert_close(loss, trls)
+    torch.testing.assert_close(mine.grad, theirs.grad)
+    assert mine.grad.abs().sum() > 0 and stats["clip_ratio/region_mean"] > 0
+    for name in stats.keys() - ({"kl"} if beta == 0 else set()):
+        assert stats[name].item() == pytest.approx(trainer._metrics["eval"][name][-1])
