@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 STAMP := $(VENV)/.installed-$(TORCH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install app test lint format types bench pretrain notebooks doctor pins clean
+.PHONY: help install app test lint format types bench pretrain notebooks lessons doctor pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ pretrain: $(STAMP) ## make the tiny base model again, from nothing (ARGS: grpo-l
 
 notebooks: $(STAMP) ## open the notebooks in JupyterLab
 	$(BIN)/python -m jupyter lab notebooks $(ARGS)
+
+lessons: $(STAMP) ## make both editions of every notebook from its source (ARGS: names)
+	$(BIN)/python -m grpo_core.lessons.build $(ARGS)
 
 doctor: $(STAMP) ## say what is present, missing or too small on this machine
 	$(BIN)/grpo-lab doctor $(ARGS)
