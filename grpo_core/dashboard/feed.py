@@ -71,6 +71,7 @@ class RunFeed:
         self.run = run
         self.epoch = 0  # counts how often the run was found to be another one of the same name
         self.rows: list[tuple[int, dict[str, float]]] = []
+        self._created = run.created
         self._stamp: tuple[Any, ...] | None = None
         self._lock = threading.Lock()
         self._steps: OrderedDict[int, Step] = OrderedDict()
@@ -83,7 +84,7 @@ class RunFeed:
         if current == self._stamp:
             return False
         with self._lock:
-            if self._stamp and current[0] and self._stamp[0] and current[0][0] != self._stamp[0][0]:
+            if self.run.created != self._created:
                 self._forget()
             last = self.rows[-1][0] if self.rows else -1
             new = self.run.metrics(after=last)
@@ -96,6 +97,7 @@ class RunFeed:
     def _forget(self) -> None:
         """Another run took this one's place."""
         self.epoch += 1
+        self._created = self.run.created
         self.rows = []
         for cache in (self._steps, self._boards, self._metrics):
             cache.clear()

@@ -82,8 +82,9 @@ class Dashboard:
             self.process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
+    """Closed after each file: an open playwright forbids asyncio.run to the tests after it."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     require(chromium, "Debian's chromium")
     sync_api = pytest.importorskip("playwright.sync_api")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fake_run
+import psutil
 import pytest
 from minimodel import MINI
 
@@ -261,6 +262,32 @@ def test_nothing_overflows(browser, dashboard, width: int, scheme: str) -> None:
     is_dark = page.evaluate("document.body.classList.contains('dark')")
     assert is_dark == (scheme == "dark")
     context.close()
+
+
+def test_parts_of_a_completion(visit: Callable) -> None:
+    page = visit().page
+    code = """async (lists) => {
+      const address = new URL("lab/assets/tokens.js", document.baseURI);
+      const { answerStart, parts } = await import(address);
+      return lists.map((tokens) => [parts(tokens).join(""), answerStart(parts(tokens))]);
+    }"""
+    cases = {
+        "<think> 1 </think> <answer> 2 </answer> <eos>": ["TtTAaAo", 3],
+        "< think > a </ think > < ans wer > 4 </ answer >": ["TTTtTTTAAAAaAAA", 7],
+        "no tags at all": ["oooo", 4],
+        "</think> <answer> x": ["TAa", 1],
+        "<answer> </answer>": ["AA", 2],
+        "<answer> 1 </answer> <think> 2": ["AaATt", 0],
+    }
+    found = page.evaluate(code, [text.split() for text in cases])
+    assert found == list(cases.values())
+
+
+def test_nobody_looking_costs_nothing(dashboard) -> None:
+    server = psutil.Process(dashboard.process.pid)
+    used = sum(server.cpu_times()[:2])
+    time.sleep(2)
+    assert sum(server.cpu_times()[:2]) - used < 0.06  # Gradio's idle queue alone took 0.12
 
 
 @pytest.mark.slow

@@ -35,8 +35,9 @@ export function board(parent, session) {
     setText(ui.prompt, message.prompt);
     setText(ui.facts, facts(message));
     setHidden(ui.dead, !message.dead);
+    setHidden(ui.shades, message.dead);
     const unit = message.push_unit;
-    setText(ui.scale, unit ? `full colour: ±${number(unit * 1000, 2)}` : "no token was pushed");
+    setText(ui.scale, unit ? `full colour: ±${number(unit * 1000, 2)}` : "no push was recorded");
     const largest = Math.max(1, ...message.completions.map((c) => Math.abs(c.advantage ?? 0)));
     while (cards.length > message.completions.length) cards.pop().element.remove();
     message.completions.forEach((completion, i) => {
@@ -52,7 +53,7 @@ function build(parent) {
     prompt: h("code", { class: "lab-prompt", dir: "ltr" }),
     facts: h("span", { class: "lab-facts" }),
     dead: h(
-      "p",
+      "span",
       { class: "lab-dead" },
       "All rewards are equal: nothing to learn from this group.",
     ),
@@ -60,15 +61,21 @@ function build(parent) {
     scale: h("span", {}),
     grid: h("div", { class: "lab-cards" }),
   };
-  ui.legend = h(
-    "div",
-    { class: "lab-key" },
+  ui.shades = h(
+    "span",
+    { class: "lab-shades" },
     h("span", {}, "Each token is shaded by what the update pushed it to be: "),
     h("span", { class: "tk n4" }, "less"),
     h("span", { class: "tk n2" }, "likely"),
     h("span", { class: "tk p2" }, "more"),
     h("span", { class: "tk p4" }, "likely"),
     ui.scale,
+  );
+  ui.legend = h(
+    "div",
+    { class: "lab-key" },
+    ui.shades,
+    ui.dead,
     h("span", { class: "lab-key-help" }, "Point at a token, or use the arrow keys in a card."),
   );
   ui.section = h(
@@ -76,7 +83,6 @@ function build(parent) {
     { class: "lab-panel lab-board", "aria-label": "Group board" },
     h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.facts),
     ui.picker,
-    ui.dead,
     ui.legend,
     ui.grid,
   );
@@ -85,7 +91,6 @@ function build(parent) {
 }
 
 function updateEmpty(ui, message) {
-  setHidden(ui.dead, true);
   setText(ui.facts, "");
   setText(
     ui.prompt,

@@ -2,7 +2,7 @@
 
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { advantage, number, rewardName } from "./format.js";
-import { areWords, paint, parts } from "./tokens.js";
+import { answerStart, areWords, paint, parts } from "./tokens.js";
 
 export class Card {
   /** @param {number} index the completion's place in the group */
@@ -63,8 +63,9 @@ export class Card {
     const share = (50 * Math.abs(value ?? 0)) / largest;
     const start = value < 0 ? 50 - share : 50;
     setAttribute(this.bar, "style", `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
-    const cut = completion.truncated ? "cut off at " : "";
-    setText(this.length, `${cut}${completion.length} tokens`);
+    const cut = completion.truncated;
+    setText(this.length, cut ? `cut at ${completion.length}` : `${completion.length} tokens`);
+    setAttribute(this.length, "title", cut ? "It did not end within the allowed tokens." : null);
     this.length.classList.toggle("lab-cut", completion.truncated);
     this.#updateRewards(completion);
     this.#updateText(completion);
@@ -95,9 +96,10 @@ export class Card {
     if (!completion.tokens.length && completion.text) completion.tokens = [completion.text];
     completion.words = areWords(completion.tokens);
     const kinds = parts(completion.tokens);
-    const think = [];
-    const answer = [];
-    kinds.forEach((kind, i) => (kind === "a" || kind === "A" ? answer : think).push(i));
+    const start = answerStart(kinds);
+    const all = completion.tokens.map((_, i) => i);
+    const think = all.slice(0, start);
+    const answer = all.slice(start);
     paint(this.think, completion, think, kinds);
     paint(this.answerTokens, completion, answer, kinds);
     setHidden(this.noAnswer, answer.length > 0);

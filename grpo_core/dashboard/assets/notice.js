@@ -1,7 +1,6 @@
 /** One line about what matters now: what failed, what is loading, that this is a recording. */
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
-import { duration } from "./format.js";
 
 /**
  * The notice panel.
@@ -15,7 +14,7 @@ export function notice(parent, session) {
   const element = h("div", { class: "lab-notice", role: "status" }, text, button);
   let act = () => {};
   parent.append(element);
-  const update = () => {
+  return () => {
     const now = current(session);
     setHidden(element, !now);
     if (!now) return;
@@ -25,8 +24,6 @@ export function notice(parent, session) {
     setText(button, now.button ?? "");
     act = now.act ?? act;
   };
-  setInterval(update, 1000);
-  return update;
 }
 
 /** @returns {{kind: string, text: string, button?: string, act?: () => void}|null} */
@@ -41,10 +38,13 @@ function current(session) {
   }
   if (!session.listed) return { kind: "wait", text: "Connecting ..." };
   if (!run) return { kind: "note", text: "No run yet: press Start to train one." };
+  if (run.status === "lost") {
+    const text = "The process that trained this run is gone: press Resume to go on where it was.";
+    return { kind: "error", text };
+  }
   if (run.problem) return { kind: "error", text: run.problem };
   if (run.status === "starting") {
-    const time = duration(session.elapsed ?? 0);
-    return { kind: "wait", text: `Starting: loading torch and the model (${time}) ...` };
+    return { kind: "wait", text: "Starting: loading torch and the model takes some seconds ..." };
   }
   if (run.live && !session.steps.length) {
     return { kind: "wait", text: "Training has begun: the first step is on its way ..." };

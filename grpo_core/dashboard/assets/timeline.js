@@ -108,7 +108,7 @@ function timeText(session) {
   const elapsed = session.elapsed;
   if (!run || elapsed === null || run.recorded) return "";
   if (run.status === "starting") return `loading torch and the model: ${duration(elapsed)}`;
-  return duration(elapsed);
+  return run.ended ? `took ${duration(elapsed)}` : duration(elapsed);
 }
 
 function factsText(config) {

@@ -6,35 +6,46 @@
 import { h, resize, setAttribute } from "./dom.js";
 
 const TAG = /<\/?(think|answer)>/g;
+const SPECIAL = /^<[^<>]*>$/;
 const LEVELS = 4;
 
 /**
- * Which part each token belongs to: "t" thinking, "a" answer, "g" a tag, "o" outside both.
- * Tags are found in the joined text, as a tokenizer may spread one over several tokens.
+ * Which part each token belongs to: "t" thinking, "a" answer, "o" outside both; the tags
+ * themselves "T" and "A". They are found in the joined text, as a tokenizer may spread one over
+ * several tokens.
  * @param {string[]} tokens
  * @returns {string[]}
  */
 export function parts(tokens) {
-  const marks = [];
-  const text = tokens.join("");
-  for (const match of text.matchAll(TAG)) {
-    const closing = match[0][1] === "/";
-    const end = match.index + match[0].length;
-    marks.push({ start: match.index, end, name: match[1], then: closing ? "o" : match[1][0] });
-  }
+  const marks = [...tokens.join("").matchAll(TAG)].map((match) => ({
+    start: match.index,
+    end: match.index + match[0].length,
+    kind: match[1][0].toUpperCase(),
+    then: match[0][1] === "/" ? "o" : match[1][0],
+  }));
   const found = [];
   let at = 0;
   let next = 0;
   let now = "o";
   for (const token of tokens) {
-    const end = at + token.length;
     while (next < marks.length && marks[next].end <= at) now = marks[next++].then;
+    at += token.length;
     const mark = marks[next];
-    const inTag = mark && token.length > 0 && end > mark.start;
-    found.push(inTag ? (mark.name === "answer" ? "A" : "g") : now);
-    at = end;
+    found.push(mark && token.length > 0 && at > mark.start ? mark.kind : now);
   }
   return found;
+}
+
+/**
+ * Where the answer begins: the place of its tag, or the number of tokens when there is none.
+ * What follows the answer, the end-of-sequence token above all, stands with it.
+ * @param {string[]} kinds see `parts`
+ */
+export function answerStart(kinds) {
+  let start = kinds.indexOf("a");
+  if (start < 0) return kinds.length;
+  while (kinds[start - 1] === "A") start--;
+  return start;
 }
 
 /** Whether the tokens are whole words without spaces of their own. */
@@ -48,7 +59,7 @@ export function areWords(tokens) {
  */
 export function shade(push) {
   if (!push) return "";
-  const level = Math.max(1, Math.ceil(Math.sqrt(Math.abs(push) / 1000) * LEVELS));
+  const level = Math.max(1, Math.ceil((Math.abs(push) / 1000) * LEVELS));
   return (push > 0 ? "p" : "n") + Math.min(level, LEVELS);
 }
 
@@ -66,13 +77,11 @@ export function paint(parent, completion, indices, kinds) {
   for (const index of indices) {
     const text = (completion.tokens[index] || "·") + gap;
     if (span.textContent !== text) span.textContent = text;
-    const tag = kinds[index] === "g" || kinds[index] === "A" ? " tag" : "";
+    const special = "TA".includes(kinds[index]) || SPECIAL.test(completion.tokens[index]);
+    const tag = special ? " tag" : "";
     const name = `tk ${shade(completion.push?.[index])}${tag}`;
     if (span.className !== name) span.className = name;
-    if (span.index !== index) {
-      span.index = index;
-      setAttribute(span, "data-token", index);
-    }
+    setAttribute(span, "data-token", index);
     span = span.nextSibling;
   }
 }
