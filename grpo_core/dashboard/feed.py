@@ -17,6 +17,7 @@ From the page: {"run": key or null, "step": number or null (the latest), "group"
 """
 
 import asyncio
+import bisect
 import contextlib
 import threading
 import time
@@ -102,22 +103,24 @@ class RunFeed:
         for cache in (self._steps, self._boards, self._metrics):
             cache.clear()
 
-    def metrics(self, start: int, reset: bool) -> str:
-        """The message with all rows from number `start` on."""
-        key = (start, len(self.rows), reset)
-        if key not in self._metrics:
-            columns = payloads.metric_columns(self.rows[start:])
+    def metrics(self, start: int, stop: int, reset: bool) -> str:
+        """The message with the rows from number `start` to before `stop`."""
+        key = (start, stop, reset)
+        text = self._metrics.get(key)
+        if text is None:
+            columns = payloads.metric_columns(self.rows[start:stop])
             message = {"type": "metrics", "run": self.key, "reset": reset, **columns}
-            self._metrics[key] = payloads.encode(message)
-        return self._metrics[key]
+            text = self._metrics[key] = payloads.encode(message)
+        return text
 
     def resolve(self, view: View) -> tuple[int, int] | None:
-        """The step and group a view means; None while nothing is recorded."""
+        """The last step recorded until the view's, and its group; None while there is none."""
         if not self.rows:
             return None
-        first, last = self.rows[0][0], self.rows[-1][0]
-        step = last if view.step is None else min(max(view.step, first), last)
-        return step, view.group
+        if view.step is None:
+            return self.rows[-1][0], view.group
+        place = bisect.bisect_right(self.rows, view.step, key=lambda row: row[0])
+        return self.rows[max(place - 1, 0)][0], view.group
 
     def board(self, step: int, group: int) -> str:
         """The message with one group, from the cache or read and kept. Runs in a thread."""
@@ -233,29 +236,37 @@ class Feed:
         if viewer.runs != self._runs:
             viewer.runs = self._runs
             texts.append(self._runs)
-        if viewer.view.run is not None:
-            try:
-                texts += await self._run_messages(viewer, viewer.view)
-            except LabError:
-                viewer.run = None
-                texts.append(payloads.encode({"type": "gone", "run": viewer.view.run}))
-        return texts
+        view = viewer.view
+        if view.run is None:
+            return texts
+        try:
+            feed = await self._watched(view.run)
+        except LabError:
+            viewer.run = None
+            return [*texts, payloads.encode({"type": "gone", "run": view.run})]
+        return texts + await self._run_messages(viewer, view, feed)
 
-    async def _run_messages(self, viewer: Viewer, view: View) -> list[str]:
-        assert view.run is not None
-        feed = self._feeds.get(view.run)
+    async def _watched(self, key: str) -> RunFeed:
+        """The feed of a run. Raises LabError when there is no such run."""
+        feed = self._feeds.get(key)
         if feed is None:
-            feed = RunFeed(view.run, await asyncio.to_thread(self.book.get, view.run))
-            await asyncio.to_thread(feed.refresh)
-            feed = self._feeds.setdefault(view.run, feed)
+            feed = RunFeed(key, await asyncio.to_thread(self.book.get, key))
+            with contextlib.suppress(LabError):  # damaged: the run list says so
+                await asyncio.to_thread(feed.refresh)
+            feed = self._feeds.setdefault(key, feed)
+        return feed
+
+    async def _run_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[str]:
+        """What a viewer lacks of the run it looks at."""
         texts: list[str] = []
         identity = (feed.key, feed.epoch)
+        count = len(feed.rows)  # read once: a thread adds rows meanwhile
         if viewer.run != identity:
-            viewer.run, viewer.rows, viewer.board = identity, 0, None
-            texts.append(feed.metrics(0, reset=True))
-        elif viewer.rows < len(feed.rows):
-            texts.append(feed.metrics(viewer.rows, reset=False))
-        viewer.rows = len(feed.rows)
+            viewer.run, viewer.board = identity, None
+            texts.append(feed.metrics(0, count, reset=True))
+        elif viewer.rows < count:
+            texts.append(feed.metrics(viewer.rows, count, reset=False))
+        viewer.rows = count
         wanted = feed.resolve(view)
         if wanted is not None and wanted != viewer.board:
             texts.append(await asyncio.to_thread(feed.board, *wanted))

@@ -155,8 +155,9 @@ def _status(run: Run, state: dict[str, Any]) -> tuple[str, str | None]:
     A run whose worker has not reported yet is "starting": importing torch takes seconds.
     """
     status = run.status
-    if status != "new":
-        return status, run.problem
+    problem = run.problem
+    if status != "new" or problem:
+        return "failed" if status == "new" else status, problem
     if time.time() - run.created < START_SECONDS:
         return "starting", None
     log = run.path / "worker.log"

@@ -221,6 +221,8 @@ def serve(
     url = f"http://{bracketed}:{server_socket.getsockname()[1]}/"
     loopback = host in ("127.0.0.1", "::1", "localhost")
     names = [*(allowed_hosts or []), *([] if loopback else [host])]
+    if not loopback:
+        print("Whoever can reach this address can start and stop runs here.", flush=True)
     config = uvicorn.Config(
         guarded(create_app(book), names),
         log_level="warning",

@@ -109,11 +109,11 @@ def test_history_once_then_increments(tmp_path: Path) -> None:
     record_steps(path, 0, 2)
     feed = RunFeed("a", Run(path))
     assert feed.refresh() and not feed.refresh()
-    first = json.loads(feed.metrics(0, reset=True))
+    first = json.loads(feed.metrics(0, 3, reset=True))
     assert first["steps"] == [0, 1, 2] and first["reset"]
     record_steps(path, 3, 4)
     assert feed.refresh()
-    more = json.loads(feed.metrics(3, reset=False))
+    more = json.loads(feed.metrics(3, 5, reset=False))
     assert more["steps"] == [3, 4] and not more["reset"]
 
 
@@ -138,6 +138,8 @@ def test_views_are_clamped_and_junk_is_ignored(tmp_path: Path) -> None:
     feed.refresh()
     assert feed.resolve(View("a", 99, 0)) == (2, 0)
     assert feed.resolve(View("a", -5, 0)) == (0, 0)
+    feed.rows = [(0, {}), (5, {}), (10, {})]
+    assert [feed.resolve(View("a", s))[0] for s in (0, 4, 5, 9, 10)] == [0, 0, 5, 5, 10]
     assert json.loads(feed.board(1, 10**6))["group"] == 7
     assert json.loads(feed.board(0, 0))["groups"] == []
     for junk in (None, [], {"run": 5, "step": "x", "group": -1}, {"step": True}, {"step": 1e9}):
@@ -240,6 +242,20 @@ def test_a_run_that_is_not_there(book: RunBook) -> None:
         for key in ("nothing", "../shipped/recorded", "/etc", "recorded:../x", "recorded:"):
             messages = await feed.messages(Viewer(send=None, view=View(run=key)))  # type: ignore
             assert json.loads(messages[-1]) == {"type": "gone", "run": key}
+
+    asyncio.run(scenario())
+
+
+def test_a_damaged_run_is_told_in_the_list(book: RunBook) -> None:
+    path = create_run(book.root, "a", GRPOConfig())
+    (path / "run.db").write_bytes(b"rubbish" * 999)
+
+    async def scenario() -> None:
+        messages = await Feed(book).messages(Viewer(send=None, view=View("a")))  # type: ignore
+        kinds = [json.loads(text) for text in messages]
+        assert [message["type"] for message in kinds] == ["hello", "runs", "metrics"]
+        entry = next(run for run in kinds[1]["runs"] if run["key"] == "a")
+        assert "damaged" in entry["problem"]
 
     asyncio.run(scenario())
 
