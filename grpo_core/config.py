@@ -36,7 +36,8 @@ class GRPOConfig:
 
     Looking at it:
         eval_steps: evaluate on held-out problems every so many steps (0: only at both ends).
-        eval_size: how many held-out problems; one completion each at temperature 1.
+        eval_size: how many held-out problems, or all if there are fewer (Countdown has 553); one
+            completion each at temperature 1.
         save_steps: write the checkpoint that `resume` starts from every so many steps.
         threads: torch threads (0: leave torch's own choice).
     """
@@ -71,7 +72,7 @@ class GRPOConfig:
     mask_truncated_completions: bool = False
 
     eval_steps: int = 25
-    eval_size: int = 256
+    eval_size: int = 600
     save_steps: int = 1
     threads: int = 1
 
