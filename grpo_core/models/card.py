@@ -28,7 +28,7 @@ the *base* that GRPO starts from in GRPO Lab: it can search and check, and mostl
 | | |
 |---|---|
 | made by | `grpo-lab pretrain --seed {seed}` |
-| learned | {tokens:,} target tokens of generated text, no document twice |
+| learned | {tokens:,} target tokens of generated text, in one pass |
 | time | {minutes:.0f} minutes, {threads} threads, {machine}, torch {torch} |
 | architecture | Llama, hidden {hidden_size}, {layers} layers, {heads} heads, feed-forward \
 {feed_forward}, tied embeddings |
@@ -46,8 +46,8 @@ anywhere in it, whatever the target. Shares of documents:
 {kinds}
 
 The first three are *skills*, which no task prompt precedes: arithmetic, checking, searching. The
-others are replies to a task prompt, and few of them search. So the base has the skills and seldom
-uses them; RL changes how often it uses them. **RL amplifies what is here; it invents nothing.**
+others are replies to a task prompt, and most of them do not search. So the base has the skills and
+seldom uses them; RL changes how often it uses them. **RL amplifies what is here; it invents nothing.**
 
 ## What it does, measured on {n} held-out problems at temperature 1
 
