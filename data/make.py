@@ -1,7 +1,7 @@
 """Make what the README shows, from the shipped base model: three seeds, their picture, a recording.
 
-    python data/make.py train        train seeds 0, 1, 2 by the default settings, one after another,
-                                     and write data/results/countdown-seed<k>.csv and data/runs/
+    python data/make.py train        train seeds 0, 1, 2 by the default settings, and write
+                                     data/results/countdown-seed<k>.csv and data/runs/
     python data/make.py draw         draw docs/images/learning-curves*.png from those CSVs
     python data/make.py table        print the README's table from those CSVs
 
@@ -9,8 +9,11 @@ Everything is what `grpo-lab train --seed <k>` does; nothing is chosen afterward
 """
 
 import argparse
+import os
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -27,24 +30,33 @@ SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
 
 
-def train(runs: Path) -> None:
-    """Train every seed in a process of its own, and keep its metrics."""
-    for seed in SEEDS:
-        name = f"countdown-seed{seed}"
-        folder = create_run(runs, name, GRPOConfig(seed=seed))
-        command = [sys.executable, "-m", "grpo_core.worker", str(folder)]
-        subprocess.run(command, check=True, env=_environment(seed))
-        run = Run(folder)
-        RESULTS.mkdir(exist_ok=True)
-        run.frame().to_csv(RESULTS / f"{name}.csv", float_format="%.6g")
-        if seed == RECORDED_SEED:
-            thin_copy(folder, RECORDED / name)
+def train(runs: Path, jobs: int) -> None:
+    """Train every seed in a process of its own, `jobs` at a time, and keep its metrics.
+
+    Runs that are finished are kept and others are resumed, so it can be stopped and started.
+    """
+    with ThreadPoolExecutor(jobs) as pool:
+        folders = list(pool.map(lambda seed: _train_seed(runs, seed), SEEDS))
+    RESULTS.mkdir(exist_ok=True)
+    for folder in folders:
+        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+    recorded = RECORDED / folders[SEEDS.index(RECORDED_SEED)].name
+    shutil.rmtree(recorded, ignore_errors=True)
+    thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
 
 
-def _environment(seed: int) -> dict[str, str]:
-    import os
-
-    return {**os.environ, **environment(GRPOConfig(seed=seed))}
+def _train_seed(runs: Path, seed: int) -> Path:
+    config = GRPOConfig(seed=seed)
+    folder = runs.absolute() / f"countdown-seed{seed}"
+    if not folder.exists():
+        create_run(runs, folder.name, config)
+    if Run(folder).status != "finished":
+        subprocess.run(
+            [sys.executable, "-m", "grpo_core.worker", str(folder)],
+            check=True,
+            env={**os.environ, **environment(config)},
+        )
+    return folder
 
 
 def frames() -> list[tuple[str, pd.DataFrame]]:
@@ -83,9 +95,10 @@ if __name__ == "__main__":
     )
     parser.add_argument("what", choices=["train", "draw", "table"])
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the full runs go")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time; each uses one core")
     options = parser.parse_args()
     if options.what == "train":
-        train(options.runs)
+        train(options.runs, options.jobs)
     elif options.what == "draw":
         draw()
     else:
