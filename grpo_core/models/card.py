@@ -47,7 +47,8 @@ anywhere in it, whatever the target. Shares of documents:
 
 The first three are *skills*, which no task prompt precedes: arithmetic, checking, searching. The
 others are replies to a task prompt, and most of them do not search. So the base has the skills and
-seldom uses them; RL changes how often it uses them. **RL amplifies what is here; it invents nothing.**
+seldom uses them; RL changes how often it uses them. **RL amplifies what is here; it invents
+nothing.**
 
 ## What it does, measured on {n} held-out problems at temperature 1
 
