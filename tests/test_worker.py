@@ -246,7 +246,8 @@ def spawn() -> Iterator[Spawn]:
 def test_kill_9_loses_at_most_the_step_in_flight(
     tmp_path: Path, whole: dict[str, list[tuple[Any, ...]]], spawn: Spawn
 ) -> None:
-    path = create_run(tmp_path, "demo", config(task_options={"delay": 0.05}))
+    # slow enough that a busy machine sees step 3 and kills before step 8
+    path = create_run(tmp_path, "demo", config(task_options={"delay": 0.25}))
     run, process = Run(path), spawn(path)
     wait_for(lambda: (run.last_step_or_none() or 0) >= 3)
     assert run.status == "running"

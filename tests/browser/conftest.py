@@ -1,6 +1,7 @@
 """A headless Chromium and a dashboard of its own, with `fake_run` in place of training."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -87,7 +88,9 @@ def browser() -> Iterator[object]:
     """Closed after each file: an open playwright forbids asyncio.run to the tests after it."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     require(chromium, "Debian's chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
+    require(importlib.util.find_spec("playwright"), "playwright: make install brings it")
+    from playwright import sync_api
+
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser

@@ -14,18 +14,18 @@ ROOT = Path(__file__).parents[2]
 
 def test_help_is_quick_and_loads_no_torch() -> None:
     code = (
-        "import sys, time; start = time.perf_counter()\n"
+        "import sys, time\n"
         "from grpo_core import cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'transformers', 'pandas', 'gradio', 'matplotlib'} & set(sys.modules)\n"
-        "print(heavy or 'light', time.perf_counter() - start)"
+        "print(heavy or 'light', time.process_time())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     word, seconds = done.stdout.split()[-2:]
-    assert word == "light" and float(seconds) < 3  # 0.4 s on an idle machine
+    assert word == "light" and float(seconds) < 3  # 0.4 s where this was written
 
 
 def test_version(lab: Lab) -> None:

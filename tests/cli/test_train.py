@@ -16,7 +16,7 @@ from grpo_core.cli.output import MEASURED
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.records import Step
-from grpo_core.store import Run, RunWriter, create_run
+from grpo_core.store import Run, RunWriter, create_run, is_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,7 +107,7 @@ def test_ctrl_c_in_a_terminal(runs: Path, tmp_path: Path) -> None:
     )
     try:
         deadline = time.monotonic() + 60
-        while not (runs / "demo").is_dir() or not Run(runs / "demo").last_step_or_none():
+        while not is_run(runs / "demo") or not Run(runs / "demo").last_step_or_none():
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)

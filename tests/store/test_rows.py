@@ -153,4 +153,4 @@ def test_append_is_fast_enough(path: Path) -> None:
             start = time.process_time()
             writer.append(record)
             times.append(time.process_time() - start)
-    assert min(times) < 0.06
+    assert min(times) < 0.3
