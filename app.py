@@ -32,10 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     # Imported here: argparse answers --help at once, and the line above is the first thing seen.
-    from grpo_core.dashboard.runs import RunBook
-    from grpo_core.dashboard.server import serve
-    from grpo_core.errors import LabError
-    from grpo_core.paths import data_dir, runs_dir
+    try:
+        from grpo_core.dashboard.runs import RunBook
+        from grpo_core.dashboard.server import serve
+        from grpo_core.errors import LabError
+        from grpo_core.paths import data_dir, runs_dir
+    except ModuleNotFoundError as error:
+        print(f"{error.name} is not in this Python: start with `make app`.", file=sys.stderr)
+        return 1
 
     book = RunBook((options.runs or runs_dir()).absolute(), data_dir() / "runs")
     try:

@@ -269,8 +269,11 @@ class Feed:
         viewer.rows = count
         wanted = feed.resolve(view)
         if wanted is not None and wanted != viewer.board:
-            texts.append(await asyncio.to_thread(feed.board, *wanted))
-            viewer.board = wanted
+            try:
+                texts.append(await asyncio.to_thread(feed.board, *wanted))
+                viewer.board = wanted
+            except Exception as error:  # one damaged step: the rest must still arrive
+                print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
         return texts
 
     # Looking at the folders

@@ -99,8 +99,8 @@ class Guard:
         harmless = scope["type"] == "http" and scope["method"] in SAFE_METHODS
         if origin is None or harmless:
             return None
-        parts = urlsplit(origin)
-        if parts.netloc.lower() == host.lower() or hostname(parts.netloc) in self.proxies:
+        authority = origin.partition("://")[2]
+        if authority.lower() == host.lower() or hostname(authority) in self.proxies:
             return None
         return "Requests from pages of another origin are refused."
 

@@ -45,6 +45,7 @@ def page() -> FastAPI:
         ssr_mode=False,
         pwa=False,
         mcp_server=False,
+        max_file_size=1,  # bytes: nothing here takes files, and Gradio's upload route stays open
         favicon_path=str(ASSETS / "icon.svg"),
         theme=gr.themes.Default(font=FONTS, font_mono=MONO, primary_hue="blue"),
         head=HEAD,

@@ -1,4 +1,4 @@
-"""Which runs there are, what each is doing, and the three ways to change one.
+"""Which runs there are, what each is doing, and the two ways to change that: start, control.
 
 A run is known to the page by its key: its folder's name, or "recorded:" and the name for a run
 that is shipped with the kit. A key is only ever compared with the names of folders that exist, so

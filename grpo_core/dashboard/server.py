@@ -159,7 +159,8 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
     await websocket.accept()
 
     async def views() -> AsyncIterator[Any]:
-        with contextlib.suppress(WebSocketDisconnect):
+        # KeyError: a frame of bytes, which our page never sends; it ends the connection
+        with contextlib.suppress(WebSocketDisconnect, KeyError):
             while True:
                 text = await websocket.receive_text()
                 with contextlib.suppress(ValueError, RecursionError):
@@ -177,6 +178,8 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         LabError: the address cannot be used, or 20 ports in a row are taken.
     """
+    if not 0 <= port < 65_536:
+        raise LabError(f"A port is a number from 0 to 65535, not {port}.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in range(port, min(port + PORTS_TRIED, 65_536)):
         server = socket.socket(family, socket.SOCK_STREAM)

@@ -214,7 +214,6 @@ export class Session {
     for (const [name, values] of metrics) {
       values.push(...(message.metrics[name] ?? new Array(message.steps.length).fill(null)));
     }
-    this.history.version++;
     if (this.playing && !steps.includes(this.cursor)) this.cursor = this.#firstStep();
   }
 
@@ -294,7 +293,7 @@ export class Session {
 }
 
 function emptyHistory(run) {
-  return { run, steps: [], metrics: new Map(), version: 0 };
+  return { run, steps: [], metrics: new Map() };
 }
 
 /** @param {string} hash such as "#run=a&step=3&group=1" @returns {View} */
