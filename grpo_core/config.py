@@ -49,7 +49,7 @@ class GRPOConfig:
     reward_weights: tuple[float, ...] = (1.0, 0.3)
     seed: int = 0
 
-    max_steps: int = 150
+    max_steps: int = 125
     generation_batch_size: int = 128
     num_generations: int = 16
     max_completion_length: int = 256
