@@ -76,7 +76,7 @@ def _packages() -> Iterator[Finding]:
 
 def _extras() -> Iterator[Finding]:
     if importlib.util.find_spec("trl") is None:
-        advice = "Only to train the same task with TRL: pip install 'grpo-lab[trl]'."
+        advice = "Only to train the same task with TRL; make install brings it."
         yield Finding("TRL", "note", "not installed", advice)
     else:
         yield Finding("TRL", "ok", importlib.metadata.version("trl"))
@@ -103,7 +103,7 @@ def _memory() -> Iterator[Finding]:
 
 def _existing(path: Path) -> Path:
     """`path`, or the nearest folder above that exists."""
-    while not path.is_dir():
+    while not os.path.isdir(path):  # Path.is_dir raises where a folder above is private
         path = path.parent
     return path
 

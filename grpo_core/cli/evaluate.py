@@ -69,8 +69,8 @@ def evaluate(
         console.print(Text(f"--steps {steps} is ignored: '{source}' is a model, not a run."))
     if not 0 <= temperature < math.inf:
         raise LabError(f"--temperature must be 0 or above, not {temperature}.")
-    if seed is not None and seed < 0:
-        raise LabError(f"--seed must be 0 or above, not {seed}.")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise LabError(f"--seed must be 0 or above and below 2**63, not {seed}.")
     measured, seconds = _evaluate(values, source, seed, temperature, console)
     if as_json:
         result = {"steps": step, "seconds": round(seconds, 3), "model": source}

@@ -1,6 +1,7 @@
 """`grpo-lab pretrain`."""
 
 import dataclasses
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,9 @@ def pretrain(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to save it; data/models/tiny-base.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides weights and corpus.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides weights and corpus.")
+    ] = 0,
     tokens: Annotated[
         int | None, typer.Option("--tokens", min=1, help="Learn this many target tokens.")
     ] = None,
@@ -35,6 +38,7 @@ def pretrain(
     config = PretrainConfig(seed=seed)
     config = dataclasses.replace(config, target_tokens=tokens or config.target_tokens)
     folder = out or data_dir() / "models" / "tiny-base"
+    _check_writable(folder)
     task = Countdown()
     trainer = Pretrainer(task, config)
     seconds = 0.0
@@ -50,8 +54,22 @@ def pretrain(
         policy.save(folder)
         measured = write_card(folder, policy, task, config, seconds)
     except OSError as error:
-        raise LabError(f"Cannot save the model to {folder}: {error.strerror or error}.") from error
+        raise _cannot_save(folder, error) from error
     if as_json:
         print_json(measured | {"seconds": seconds})
     else:
         Console().print(Text(f"Saved to {folder}; its README.md says what it can do."))
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise LabError where nothing could be saved: better now than after an hour's training."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _cannot_save(folder, error) from error
+
+
+def _cannot_save(folder: Path, error: OSError) -> LabError:
+    return LabError(f"Cannot save the model to {folder}: {error.strerror or error}.")

@@ -32,6 +32,7 @@ from grpo_core.cli.output import in_words, last_measured, measurement, print_jso
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.paths import runs_dir
+from grpo_core.tasks import get_task
 
 if TYPE_CHECKING:
     from grpo_core.records import Step
@@ -142,6 +143,7 @@ def _train_new(options: GRPOConfig, name_or_path: str | None, as_json: bool) -> 
 
     source, _, _ = find_model(options.model)
     options = GRPOConfig.from_dict({**options.to_dict(), "model": source})
+    get_task(options.task, **options.task_options)  # refused now, not after torch is loaded
     target = run_path(runs_dir(), name_or_path) if name_or_path else runs_dir() / "-"
     path = create_run(target.parent, target.name if name_or_path else None, options)
     try:
@@ -169,8 +171,9 @@ def _conclude(run: "Run", status: str, seconds: float, as_json: bool) -> None:
     console = Console(stderr=as_json)
     measured_at, measured = last_measured(run)
     if status == "stopped":
-        advice = f"Stopped after step {run.last_step()}. Go on with: grpo-lab resume {name_of(run)}"
-        console.print(Text(advice))
+        last = run.last_step()
+        when = "before the first step" if last is None else f"after step {last}"
+        console.print(Text(f"Stopped {when}. Go on with: grpo-lab resume {name_of(run)}"))
     else:
         console.print(Text(f"Finished: {in_words(measured)}."))
     if as_json:
