@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 
+from grpo_core.errors import LabError
 from grpo_core.models.policy import Policy
 from grpo_core.rewards import get_reward
 from grpo_core.rewards.format import parse
@@ -41,8 +42,13 @@ def evaluate(
     Returns:
         accuracy and format, shares in [0, 1]; mean_length in tokens; backtracks a completion;
         truncated, a share; n, how many problems it was.
+
+    Raises:
+        LabError: the split is empty, or a prompt has a word the tokenizer does not know.
     """
     problems = list(task.problems(split))
+    if not problems:
+        raise LabError(f"The task '{task.name}' has no problems in its split '{split}'.")
     if n < len(problems):
         problems = random.Random(seed).sample(problems, n)
     generator = torch.Generator().manual_seed(seed)

@@ -1,6 +1,7 @@
 """The run or the model that a user means."""
 
 import difflib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ def find_model(name: str, step: int | None = None) -> tuple[str, int, "Run | Non
         inside = Path(name).absolute()
         if re.fullmatch(r"step-\d+", inside.name) and is_run(inside.parent.parent):
             return str(inside), int(inside.name[5:]), Run(inside.parent.parent)
-        if name not in MODELS and "/" not in name and not Path(name).is_dir():
+        if name not in MODELS and "/" not in name and not os.path.isdir(name):
             raise LabError(
                 f"There is no model, folder or run called '{name}'. Shipped: {', '.join(MODELS)}. "
                 "From the hub, with a network: owner/name."

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grpo_core import registry
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.payloads import clip
 from grpo_core.errors import LabError
 from grpo_core.store import LIVE, Run, create_run, list_runs
-from grpo_core.tasks import TASKS
+from grpo_core.tasks import get_task
 
 RECORDED = "recorded:"
 START_SECONDS = 60.0
@@ -86,7 +85,7 @@ class RunBook:
             LabError: an option is refused, or a run of this folder is still live.
         """
         config = GRPOConfig.from_dict(options)
-        registry.load(TASKS, config.task, "task")
+        get_task(config.task, **config.task_options)
         with self._lock:
             self._refuse_second_run()
             path = create_run(self.root, None, config)

@@ -1,6 +1,7 @@
 """A policy: a causal language model, its tokenizer, and the few things asked of the pair."""
 
 import copy
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def load_policy(name: str) -> Policy:
         LabError: there is no such model here, or what is there is no model.
     """
     where = resolve(name)
-    if "/" not in where and not Path(where).is_dir():
+    if "/" not in where and not os.path.isdir(where):
         raise LabError(_NO_MODEL.format(name=name, names=", ".join(MODELS)))
     try:
         # plain attention: faster than the fused kernel on a CPU at the lengths of this kit

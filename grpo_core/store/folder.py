@@ -47,8 +47,9 @@ def run_path(root: Path, name_or_path: str) -> Path:
 
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run, whole or damaged; a model's folder has a config.json, too."""
+    # os.path, as Path.is_file raises where a folder is private or a name too long
     files = (path / name for name in ("config.json", "state.json"))
-    return (path / "run.db").is_file() or all(file.is_file() for file in files)
+    return os.path.isfile(path / "run.db") or all(map(os.path.isfile, files))
 
 
 def create_run(root: Path, name: str | None, config: GRPOConfig) -> Path:
@@ -63,7 +64,7 @@ def create_run(root: Path, name: str | None, config: GRPOConfig) -> Path:
     Raises:
         LabError: the name is taken or cannot be one, or `root` cannot be written to.
     """
-    if os.sep in config.model and Path(config.model).is_dir():
+    if os.sep in config.model and os.path.isdir(config.model):
         absolute = str(Path(config.model).absolute())
         config = GRPOConfig.from_dict({**config.to_dict(), "model": absolute})
     path = _make_folder(Path(root).absolute(), name, config)

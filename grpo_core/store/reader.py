@@ -234,16 +234,16 @@ def _writer_lives(state: dict[str, Any]) -> bool:
     A pid alone proves nothing, as systems reuse them: the process must also have started when the
     state says (or, should the clock have been set since, have beaten just now).
     """
-    age = time.time() - float(state.get("heartbeat") or 0)
-    if age > STALE_SECONDS:
-        return False
-    if state.get("host") != socket.gethostname():
-        return True
     try:
+        age = time.time() - float(state.get("heartbeat") or 0)
+        if age > STALE_SECONDS:
+            return False
+        if state.get("host") != socket.gethostname():
+            return True
         process = psutil.Process(int(state.get("pid") or 0))
         same = abs(process.create_time() - float(state.get("pid_started") or 0)) < 2
         return process.status() != psutil.STATUS_ZOMBIE and (same or age < 3)
-    except (psutil.NoSuchProcess, ValueError):
+    except (psutil.NoSuchProcess, ValueError, TypeError, OverflowError):  # or edited by hand
         return False
     except psutil.AccessDenied:
         return True

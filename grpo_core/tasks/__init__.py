@@ -79,4 +79,9 @@ def get_task(name: str, **options: Any) -> Task:
         LabError: no such task, or an option the task refuses.
     """
     frozen = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in options.items()))
-    return _build(name, frozen)
+    try:
+        return _build(name, frozen)
+    except (TypeError, ValueError) as error:
+        if not options:
+            raise  # no option is to blame: a bug of the task
+        raise LabError(f"The task '{name}' cannot work with its options: {error}.") from error

@@ -18,7 +18,7 @@ from grpo_core.errors import LabError
 from grpo_core.tasks import SPLITS, Problem, Split
 from grpo_core.tasks.expression import ExpressionError, evaluate, literals, operators
 
-_MOST_SETS = 50_000  # enumerating more number sets than this would take minutes
+_MOST_TRIES = 5_000_000  # listing more ways to combine numbers than this would take minutes
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,13 @@ class Countdown:
             raise LabError("countdown: test_share and train_share must lie between 0 and 1.")
         # ways to draw `count` of the range with repetition, without listing them
         sets = math.comb(self.largest - self.smallest + self.count, self.count)
-        if sets > _MOST_SETS:
+        # and of combining them: any pair with any operator, until one number is left
+        pairs = [math.comb(left, 2) for left in range(2, self.count + 1)]
+        tries = sets * math.prod(pairs) * len(self.operators) ** (self.count - 1)
+        if tries > _MOST_TRIES:
             raise LabError(
-                f"countdown: {sets:,} sets of numbers are more than {_MOST_SETS:,}; choose a "
-                "smaller count or range."
+                f"countdown: {sets:,} sets of numbers can be combined in {tries:,} ways, more than "
+                f"{_MOST_TRIES:,}; choose a smaller count or range, or fewer operators."
             )
 
     def _sets(self) -> Iterator[tuple[int, ...]]:

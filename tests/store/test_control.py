@@ -85,6 +85,9 @@ def live_state(**changes: object) -> dict[str, object]:
         ({"heartbeat": time.time() - 1000}, "lost"),
         ({"pid": 2**22 - 1}, "lost"),
         ({"pid": None}, "lost"),
+        ({"pid": 10**30}, "lost"),
+        ({"heartbeat": "noon"}, "lost"),
+        ({"pid": []}, "lost"),
         # The pid was reused: a process of that number lives, but began at another time.
         ({"pid_started": 1.0, "heartbeat": time.time() - 10}, "lost"),
         # The clock was set: the process began at another time, but it has just beaten.

@@ -118,6 +118,10 @@ def test_other_numbers_ranges_and_operators() -> None:
         {"operators": ""},
         {"smallest": 9, "largest": 3},
         {"test_share": 0.0},
+        {"count": 5},
+        {"count": "three"},
+        {"largest": 9.5},
+        {"operators": {"plus": True}},
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict) -> None:
