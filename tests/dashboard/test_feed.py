@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import time
 from pathlib import Path
 
 import fake_run
@@ -11,7 +12,7 @@ import pytest
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.feed import Feed, RunFeed, View, Viewer
+from grpo_core.dashboard.feed import TICK, Feed, RunFeed, View, Viewer
 from grpo_core.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.errors import LabError
 from grpo_core.records import Completion, Group
@@ -169,7 +170,7 @@ class Page:
         return [message for message in self.messages if message["type"] == kind]
 
 
-async def until(condition, seconds: float = 5.0) -> None:
+async def until(condition, seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
@@ -206,15 +207,17 @@ def test_latest_wins_for_a_slow_viewer(book: RunBook) -> None:
         for page in (slow, quick):
             page.views.put_nowait({"run": "live"})
         await until(lambda: slow.of("board") and quick.of("board"))
+        began = time.monotonic()
         for last in range(2, 22):
             await asyncio.to_thread(record_steps, path, last, last)
             await asyncio.sleep(0.02)
         await until(lambda: all(p.of("board")[-1]["step"] == 21 for p in (slow, quick)))
+        most = 3 + (time.monotonic() - began) / TICK  # at most one a tick, however slow the disk
         for page in (slow, quick):
             steps = [step for message in page.of("metrics") for step in message["steps"]]
             assert steps == list(range(22))  # no metric is lost
-            assert len(page.of("board")) < 15  # boards in between are
-            assert len(page.of("metrics")) < 15
+            assert len(page.of("board")) <= most  # boards in between are
+            assert len(page.of("metrics")) <= most
             page.views.put_nowait(None)
         await asyncio.gather(*tasks)
 
