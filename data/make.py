@@ -77,16 +77,20 @@ def draw() -> None:
 
 
 def table() -> None:
-    """What each seed went from and to, as the rows of a Markdown table."""
-    columns = ["accuracy", "format", "mean_length", "backtracks", "truncated"]
-    print("| seed | " + " | ".join(columns) + " | training, minutes |")
-    print("|---" * (len(columns) + 2) + "|")
+    """What each seed went from and to, as a Markdown table; wall time includes the evaluations."""
+    digits = {"accuracy": 3, "format": 3, "mean_length": 1, "backtracks": 2, "truncated": 3}
+    heads = [name.replace("_", " ") for name in digits]
+    print(f"| | {' | '.join(heads)} | minutes |")
+    print("|---" * (len(digits) + 2) + "|")
     for label, frame in frames():
         measured = frame.dropna(subset=["eval/accuracy"])
         first, last = measured.iloc[0], measured.iloc[-1]
-        cells = [f"{first[f'eval/{c}']:.3g} → {last[f'eval/{c}']:.3g}" for c in columns]
-        seconds = frame["seconds/step"].sum()
-        print(f"| {label} | " + " | ".join(cells) + f" | {seconds / 60:.1f} |")
+        cells = [
+            f"{first[f'eval/{name}']:.{n}f} → {last[f'eval/{name}']:.{n}f}"
+            for name, n in digits.items()
+        ]
+        seconds = frame["seconds/step"].sum() + frame["seconds/eval"].sum()
+        print(f"| {label} | {' | '.join(cells)} | {seconds / 60:.1f} |")
 
 
 if __name__ == "__main__":
