@@ -1,4 +1,4 @@
-"""What every test shares: a quiet, offline, single-threaded process, and `require`."""
+"""What every test shares: a quiet, offline, single-threaded process."""
 
 import os
 
@@ -15,18 +15,6 @@ from hypothesis import settings
 # A busy machine is no failure, and a test that passed once must not fail by luck later.
 settings.register_profile("kit", deadline=None, derandomize=True)
 settings.load_profile("kit")
-
-
-def require(condition: object, what: str) -> None:
-    """Skip the test where `what` is missing; in CI, which installs everything, fail instead.
-
-    Use it in a test or a fixture: `require(shutil.which("chromium"), "Debian's chromium")`.
-    """
-    if condition:
-        return
-    if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(f"missing in CI: {what}", pytrace=False)
-    pytest.skip(f"missing here: {what}")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import require
+from needs import require
 
 ROOT = Path(__file__).resolve().parent.parent
 PIN = "2.13.0"

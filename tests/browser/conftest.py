@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import require
+from needs import require
 
 ROOT = Path(__file__).parents[2]
 FAKES = ROOT / "tests" / "dashboard"

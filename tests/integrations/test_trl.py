@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import require
 from minimodel import make_model
+from needs import require
 
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.aggregation import BatchSize

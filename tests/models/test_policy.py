@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from grpo_core.errors import LabError
+from grpo_core.evaluation import evaluate
 from grpo_core.models.measure import verdicts
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.models.pretrain import PretrainConfig, build_model
@@ -36,8 +37,11 @@ def test_the_shipped_model_loads_by_its_name() -> None:
 
 
 def test_the_shipped_base_knows_right_from_wrong_and_is_a_base() -> None:
-    measured = verdicts(load_policy("tiny"), Countdown(), n=128)
+    policy, task = load_policy("tiny"), Countdown()
+    measured = verdicts(policy, task, n=128)
     assert measured["yes_if_right"] > 5 * measured["yes_if_wrong"]
+    before = evaluate(policy, task, n=600)
+    assert before["accuracy"] <= 0.15 and before["format"] <= 0.6 and before["mean_length"] < 40
 
 
 @pytest.mark.parametrize("name", ["tniy", "./nowhere", ""])
