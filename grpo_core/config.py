@@ -89,6 +89,14 @@ class GRPOConfig:
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise LabError(f"{name} must be 0 or above, not {getattr(self, name)}.")
+        for name, most in _AT_MOST.items():
+            if getattr(self, name) > most:
+                raise LabError(f"{name} must be at most {most:,}, not {getattr(self, name):,}.")
+        for name in ("adam_beta1", "adam_beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise LabError(f"{name} must be 0 or above and below 1, not {getattr(self, name)}.")
+        if self.epsilon_high is not None and self.epsilon_high < 0:
+            raise LabError(f"epsilon_high must be 0 or above, not {self.epsilon_high}.")
         if self.num_generations < 2:
             raise LabError(
                 "num_generations must be 2 or more: GRPO compares the completions of a group."
@@ -141,7 +149,7 @@ class GRPOConfig:
             values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise LabError(f"Cannot read the config file {path}: {error.strerror}.") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # TOML's and Unicode's are ValueErrors
             raise LabError(f"The config file {path} is not valid TOML: {error}.") from error
         return cls.from_dict({**values, **overrides})
 
@@ -166,6 +174,13 @@ _NOT_NEGATIVE = (
     "eval_steps",
     "threads",
 )
+# What no machine here can do, said before the machine says it.
+_AT_MOST = {
+    "seed": 2**63 - 1,
+    "threads": 1024,
+    "max_completion_length": 100_000,
+    "generation_batch_size": 1_000_000,
+}
 
 
 def _check_types(config: GRPOConfig) -> None:

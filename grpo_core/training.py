@@ -1,5 +1,6 @@
 """The GRPO loop: sample groups, score, compare, push: `for step in Trainer(config)`."""
 
+import hashlib
 import random
 import time
 from collections.abc import Iterator
@@ -27,7 +28,10 @@ _TOKENS_PER_FORWARD = 1024  # padding included: small enough for the activations
 
 @dataclass
 class TokenValues:
-    """What the update computed for every token, each (B, T) float32, 0 where masked."""
+    """What the update computed for every token, each (B, T) float32.
+
+    Positions behind a completion's end hold anything: records are cut to each one's length.
+    """
 
     logprobs: Tensor
     old_logprobs: Tensor
@@ -150,6 +154,9 @@ class Trainer:
 
         Returns:
             values as the last of the updates saw them, and the metrics, means over the updates.
+
+        Raises:
+            LabError: the gradient is not finite.
         """
         mask = samples.mask
         if self.config.mask_truncated_completions:
@@ -171,6 +178,11 @@ class Trainer:
             norm = torch.nn.utils.clip_grad_norm_(
                 self.policy.model.parameters(), self.config.max_grad_norm
             )
+            if not norm.isfinite():
+                raise LabError(
+                    f"The gradient of step {self.step_index} is no finite number: the policy is "
+                    "lost. Start again with a smaller learning_rate."
+                )
             totals["grad_norm"] = totals.get("grad_norm", 0.0) + float(norm)
             self.optimizer.step()
         metrics = {name: total / self.config.num_iterations for name, total in totals.items()}
@@ -289,6 +301,7 @@ class Trainer:
         """All that the next step depends on, beside the config; for torch.save."""
         return {
             "step_index": self.step_index,
+            "reference": _fingerprint(self.reference),
             "model": self.policy.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
@@ -298,8 +311,14 @@ class Trainer:
         """Go on where `state_dict` was called: the same steps follow, bit for bit.
 
         Raises:
-            LabError: the state is of another model or version.
+            LabError: the state is of another model or version, or the base model that the KL is
+                measured to is no longer the one the run began with.
         """
+        if "reference" in state and state["reference"] != _fingerprint(self.reference):
+            raise LabError(
+                f"The model '{self.config.model}' has changed since this run began, so it cannot "
+                "go on as it was; start a new run."
+            )
         try:
             self.policy.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -333,6 +352,14 @@ def learning_rate(config: GRPOConfig, step: int) -> float:
     )
 
 
+def _fingerprint(policy: Policy) -> str:
+    """A short name of the exact weights."""
+    digest = hashlib.sha256()
+    for weights in policy.model.state_dict().values():
+        digest.update(weights.contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
+
+
 def _micro_batches(samples: Samples) -> Iterator[Tensor]:
     """Row numbers in batches of like length, so that little is computed for padding."""
     prompt = samples.prompt_ids.shape[1]
@@ -347,11 +374,12 @@ def _micro_batches(samples: Samples) -> Iterator[Tensor]:
 
 
 def _reward_metrics(rewards: Tensor, parts: dict[str, list[float]]) -> dict[str, float]:
-    """TRL's reward metrics of (N, G) rewards: means over the batch, spreads inside groups."""
+    """TRL's reward metrics of (N, G) rewards, and the spread that advantages are divided by."""
     tie = rewards.amax(dim=1) == rewards.amin(dim=1)
     metrics = {
         "reward": float(rewards.mean()),
-        "reward_std": float(rewards.std(dim=1).mean()),
+        "reward_std": float(rewards.std()),
+        "reward_std_in_group": float(rewards.std(dim=1).mean()),
         "frac_reward_zero_std": float(tie.float().mean()),
     }
     for name, values in parts.items():
@@ -369,6 +397,6 @@ def _completion_metrics(samples: Samples, backtracks: list[int]) -> dict[str, fl
         "completions/min_length": float(lengths.min()),
         "completions/max_length": float(lengths.max()),
         "completions/clipped_ratio": float(samples.truncated.float().mean()),
-        "num_tokens": float(samples.lengths.sum()),
+        "completions/num_tokens": float(samples.lengths.sum()),
         "backtracks": sum(backtracks) / len(backtracks),
     }

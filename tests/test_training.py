@@ -90,7 +90,7 @@ def test_the_names_are_trls() -> None:
     assert {
         "loss", "grad_norm", "learning_rate", "reward", "reward_std", "frac_reward_zero_std",
         "kl", "entropy", "clip_ratio/low_mean", "clip_ratio/high_mean", "clip_ratio/region_mean",
-        "completions/mean_length", "completions/clipped_ratio", "num_tokens",
+        "completions/mean_length", "completions/clipped_ratio", "reward_std_in_group",
         "rewards/format_reward/mean", "rewards/varied_reward/mean",
     } <= set(metrics)  # fmt: skip
 
@@ -123,6 +123,18 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(cut: int, tmp_path) -> 
 def test_a_checkpoint_of_another_model_is_refused() -> None:
     with pytest.raises(LabError, match="does not fit"):
         _trainer().load_state_dict({"model": {}})
+
+
+def test_a_checkpoint_of_another_base_is_refused() -> None:
+    state = _trainer().state_dict() | {"reference": "of other weights"}
+    with pytest.raises(LabError, match="has changed since this run began"):
+        _trainer().load_state_dict(state)
+
+
+def test_a_policy_that_is_lost_says_so() -> None:
+    trainer = _trainer(learning_rate=1e30, max_grad_norm=1e30, eval_steps=0)
+    with pytest.raises(LabError, match="smaller learning_rate"):
+        list(trainer)
 
 
 def test_micro_batches_change_nothing(monkeypatch) -> None:

@@ -512,7 +512,10 @@ def test_detached_killed_and_started_twice_at_once(
     run = Run(path)
     run.control("stop")  # an old wish of nobody: start overrides it
     pid = worker.start(path)
-    wait_for(lambda: (run.last_step_or_none() or 0) >= 2 or run.status == "failed")
+    for step in range(3):  # one at a time, so that it cannot be done before it is killed
+        run.control("step")
+        wait_for(lambda step=step: run.last_step_or_none() == step or run.status == "failed")
+    run.control("run")
     assert run.state["pid"] == pid != os.getpid()
     assert os.getsid(pid) == pid  # a session of its own: closing the terminal does not reach it
     os.kill(pid, signal.SIGKILL)

@@ -26,6 +26,7 @@ def pretrain(
     tokens: Annotated[
         int | None, typer.Option("--tokens", min=1, help="Learn this many target tokens.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model that is there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make the tiny base model from nothing: generate a corpus, train on it, measure the result."""
@@ -38,6 +39,8 @@ def pretrain(
     config = PretrainConfig(seed=seed)
     config = dataclasses.replace(config, target_tokens=tokens or config.target_tokens)
     folder = out or data_dir() / "models" / "tiny-base"
+    if (folder / "model.safetensors").exists() and not force:
+        raise LabError(f"{folder} holds a model: name another folder by --out, or add --force.")
     _check_writable(folder)
     task = Countdown()
     trainer = Pretrainer(task, config)

@@ -23,8 +23,23 @@ PUSH_LEVELS = 1_000  # a push travels as a whole number, this many to the group'
 
 
 def encode(message: Mapping[str, Any]) -> str:
-    """JSON for a WebSocket text frame: ASCII, so that lone surrogates cannot break the frame."""
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+    """JSON for a WebSocket text frame: ASCII, so that lone surrogates cannot break the frame.
+
+    What is no finite number, in somebody's config.json say, becomes null.
+    """
+    try:
+        return json.dumps(message, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(message), separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with every number that JSON lacks replaced by None."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def number(value: Any) -> float | None:

@@ -45,7 +45,7 @@ export function connect(base) {
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify(body),
       });
-      const answer = await response.json();
+      const answer = await response.json().catch(() => ({}));
       return response.ok || answer.error ? answer : { error: answer.detail ?? "Refused." };
     } catch {
       return { error: "The dashboard's server does not answer: is it still running?" };
