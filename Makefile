@@ -49,7 +49,7 @@ bench: $(STAMP) ## run every measurement in benchmarks/
 	@for script in benchmarks/*.py; do \
 		echo "== $$script" && $(BIN)/python "$$script" $(ARGS) || exit 1; done
 
-pretrain: $(STAMP) ## make the tiny base model again, from nothing (ARGS: grpo-lab pretrain --help)
+pretrain: $(STAMP) ## make the tiny base model again, from nothing (ARGS="--out my-base" or --force)
 	$(BIN)/grpo-lab pretrain $(ARGS)
 
 notebooks: $(STAMP) ## open the notebooks in JupyterLab

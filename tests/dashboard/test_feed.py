@@ -83,6 +83,9 @@ def test_no_number_can_break_the_json() -> None:
     assert card["push"] == [0, 0, payloads.PUSH_LEVELS]
     assert card["reward"] is None and card["advantage"] is None
     assert text.isascii()
+    assert payloads.encode({"config": [math.nan, {"beta": -math.inf}]}) == (
+        '{"config":[null,{"beta":null}]}'
+    )
     columns = payloads.metric_columns([(0, {"kl": math.inf}), (1, {"kl": 0.5, "loss": 1.0})])
     assert columns == {"steps": [0, 1], "metrics": {"kl": [None, 0.5], "loss": [None, 1.0]}}
 

@@ -12,7 +12,7 @@ import { CHARTS } from "./metrics.js";
 import { horizontalEnd, stepTicks, verticalAxis } from "./scale.js";
 
 const HEIGHT = 104;
-const LEFT = 40;
+const LEFT = 46; // room for "0.0075"
 const RIGHT = 10;
 const TOP = 7;
 const BOTTOM = 17;
