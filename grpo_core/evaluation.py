@@ -81,10 +81,21 @@ def columns_of(task: Task, problems: list[Problem]) -> dict[str, list[object]]:
     """What reward functions take beside the texts: column name -> one entry a problem.
 
     The column `task` says whose verifier is to judge; the others are the problems' own.
+
+    Raises:
+        LabError: the problems differ in their columns, or use a name that is taken.
     """
-    columns: dict[str, list[object]] = {
-        name: [p.columns[name] for p in problems] for name in problems[0].columns
-    }
+    names = problems[0].columns.keys()
+    if taken := names & {"task", "prompts", "completions"}:
+        raise LabError(f"A problem of '{task.name}' cannot have a column called '{min(taken)}'.")
+    for problem in problems:
+        if problem.columns.keys() != names:
+            raise LabError(
+                f"All problems of '{task.name}' must have the same columns: {problem.prompt!r} has "
+                f"{', '.join(problem.columns) or 'none'}, and another has "
+                f"{', '.join(names) or 'none'}."
+            )
+    columns: dict[str, list[object]] = {name: [p.columns[name] for p in problems] for name in names}
     return {**columns, "task": [task.name] * len(problems)}
 
 

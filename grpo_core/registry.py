@@ -9,11 +9,11 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from grpo_core.errors import LabError
+from grpo_core.errors import LabError, told
 
 
-def load(registry: Mapping[str, str], name: str, kind: str) -> Any:
-    """Return the object registered as `name`.
+def check(registry: Mapping[str, str], name: str, kind: str) -> None:
+    """Refuse a name that is not registered; nothing is imported.
 
     Args:
         registry: name -> "package.module:attribute".
@@ -28,5 +28,20 @@ def load(registry: Mapping[str, str], name: str, kind: str) -> Any:
         hint = f" Did you mean '{close[0]}'?" if close else ""
         known = ", ".join(sorted(registry))
         raise LabError(f"There is no {kind} called '{name}'.{hint} Known: {known}.")
-    module_name, attribute = registry[name].split(":")
-    return getattr(importlib.import_module(module_name), attribute)
+
+
+def load(registry: Mapping[str, str], name: str, kind: str) -> Any:
+    """Return the object registered as `name`.
+
+    Raises:
+        LabError: `name` is not registered, or what it stands for cannot be imported.
+    """
+    check(registry, name, kind)
+    module_name, _, attribute = registry[name].partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except Exception as error:
+        raise LabError(
+            f"The {kind} '{name}', registered as '{registry[name]}', cannot be loaded: "
+            f"{told(error)}."
+        ) from error

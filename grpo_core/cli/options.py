@@ -63,9 +63,8 @@ def parse_setting(setting: str) -> dict[str, Any]:
                 break
         else:
             return parsed
-    raise LabError(
-        f"'{value}' in --set {key} is no TOML value: 3, 0.5, true, \"text\" and [1, 2] are."
-    )
+    examples = '3, 0.5, true, "text" and ["a", "b"]'
+    raise LabError(f"'{value}' in --set {key} is no TOML value: {examples} are.")
 
 
 def merge(into: dict[str, Any], values: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from grpo_core.cli.output import in_words, last_measured, measurement, print_jso
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.paths import runs_dir
+from grpo_core.rewards import RewardSum
 from grpo_core.tasks import get_task
 
 if TYPE_CHECKING:
@@ -143,7 +144,9 @@ def _train_new(options: GRPOConfig, name_or_path: str | None, as_json: bool) -> 
 
     source, _, _ = find_model(options.model)
     options = GRPOConfig.from_dict({**options.to_dict(), "model": source})
-    get_task(options.task, **options.task_options)  # refused now, not after torch is loaded
+    # refused now, not after torch is loaded
+    get_task(options.task, **options.task_options)
+    RewardSum(options.reward_funcs, options.reward_weights)
     target = run_path(runs_dir(), name_or_path) if name_or_path else runs_dir() / "-"
     path = create_run(target.parent, target.name if name_or_path else None, options)
     try:

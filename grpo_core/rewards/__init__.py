@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from grpo_core import registry
-from grpo_core.errors import LabError
+from grpo_core.errors import LabError, told
 
 RewardFunction = Callable[..., list[float]]
 
@@ -109,7 +109,7 @@ def _checked(
     except LabError:
         raise
     except Exception as error:
-        raise LabError(f"The reward {name} raised {type(error).__name__}: {error}.") from error
+        raise LabError(f"The reward {name} raised {told(error)}.") from error
     try:
         numbers = [float(value) for value in values]
     except (TypeError, ValueError) as error:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from grpo_core.errors import LabError
+from grpo_core.errors import LabError, told
 from grpo_core.rewards.format import Completion, completion_text, parse
 from grpo_core.tasks import get_task
 
@@ -55,6 +55,6 @@ def _solves(task: str, answer: str, problem: dict[str, Any]) -> bool:
         return bool(verify(answer, **problem))
     except Exception as error:
         raise LabError(
-            f"The verifier of task '{task}' must return True or False on any text, but raised "
-            f"{type(error).__name__} ({error}) on the answer {answer[:80]!r}."
+            f"The verifier of task '{task}' must return True or False on any text, but on the "
+            f"answer {answer[:80]!r} it raised {told(error)}."
         ) from error

@@ -65,18 +65,38 @@ class Task(Protocol):
 @lru_cache(maxsize=32)
 def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Task:
     kind = registry.load(TASKS, name, "task")
-    unknown = dict(options).keys() - inspect.signature(kind).parameters.keys()
-    if unknown:
-        known = ", ".join(inspect.signature(kind).parameters)
-        raise LabError(f"The task '{name}' has no option '{min(unknown)}'. Known: {known}.")
-    return kind(**dict(options))
+    known = {k: p.default for k, p in inspect.signature(kind).parameters.items() if k != "name"}
+    for option, value in options:
+        if option not in known:
+            names = ", ".join(known) or "none"
+            raise LabError(f"The task '{name}' has no option '{option}'. Known: {names}.")
+        _check_type(f"The option '{option}' of the task '{name}'", value, known[option])
+    task = kind(**dict(options))
+    missing = [m for m in ("name", "problems", "verify", "backtracks") if not hasattr(task, m)]
+    if missing:
+        raise LabError(f"The task '{name}' has no {' and no '.join(missing)}: see docs/adding.md.")
+    if task.name != name:
+        raise LabError(
+            f"The task registered as '{name}' says that its name is {task.name!r}: give both the "
+            "same, for rewards find a problem's verifier by it."
+        )
+    return task
 
 
-def get_task(name: str, **options: Any) -> Task:
+def _check_type(what: str, value: Any, default: Any) -> None:
+    """Raise LabError where an option has another type than its default; 1 passes for 1.0."""
+    if default is None or default is inspect.Parameter.empty:
+        return
+    expected = (int, float) if isinstance(default, float) else (type(default),)
+    if not isinstance(value, expected) or isinstance(value, bool) != isinstance(default, bool):
+        raise LabError(f"{what} cannot be {value!r}: {type(default).__name__} is expected.")
+
+
+def get_task(name: str, /, **options: Any) -> Task:
     """The task registered as `name`, with its options; the same arguments give the same object.
 
     Raises:
-        LabError: no such task, or an option the task refuses.
+        LabError: no such task, an option the task refuses, or a task that lacks something.
     """
     frozen = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in options.items()))
     try:

@@ -87,5 +87,7 @@ def test_an_unknown_task_is_named() -> None:
 
 
 def test_a_verifier_that_raises_is_named_with_the_answer() -> None:
-    with pytest.raises(LabError, match=r"verifier of task 'echo'.*KeyError.*'7'"):
+    with pytest.raises(
+        LabError, match=r"verifier of task 'echo'.*'7' it raised KeyError.*test_accuracy.py, line"
+    ):
         reward(["<answer> 7 </answer>"], ["bug"])
