@@ -14,6 +14,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from grpo_core.config import GRPOConfig
+from grpo_core.rewards import REWARDS
 from grpo_core.tasks import TASKS
 
 ASSETS = Path(__file__).parent / "assets"
@@ -87,12 +88,12 @@ def _controls() -> None:
             "step": _button("Step", "lab-step"),
             "stop": _button("Stop", "lab-stop"),
         }
-    options = _options()
-    names = json.dumps(list(options))
+    options, weights = _options()
+    names, rewards = json.dumps(list(options)), json.dumps(list(weights))
     start.click(
         fn=None,
-        inputs=list(options.values()),
-        js=f"(...values) => window.grpoLab.start({names}, values)",
+        inputs=[*options.values(), *weights.values()],
+        js=f"(...values) => window.grpoLab.start({names}, values, {rewards})",
     )
     for want, button in wishes.items():
         button.click(fn=None, js=f"() => window.grpoLab.control('{want}')")
@@ -103,8 +104,12 @@ def _button(text: str, name: str, variant: Any = "secondary") -> gr.Button:
     return gr.Button(text, elem_id=name, variant=variant, min_width=60, interactive=False)
 
 
-def _options() -> dict[str, Any]:
-    """Field name of GRPOConfig -> the control that sets it. Everything else keeps its default."""
+def _options() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The controls of the next run; what has none keeps its default.
+
+    Returns:
+        field name of GRPOConfig -> its control, and name of a reward -> the control of its weight.
+    """
     default = GRPOConfig()
     with gr.Accordion("Options of the next run", open=False, elem_id="lab-options"):
         task = gr.Dropdown(list(TASKS), value=default.task, label="Task")
@@ -134,7 +139,8 @@ def _options() -> dict[str, Any]:
             step=1e-3,
             info="Weight of the KL term, which holds the model near its start.",
         )
-    return {
+        weights = _weights(default)
+    options = {
         "task": task,
         "model": model,
         "max_steps": steps,
@@ -143,6 +149,22 @@ def _options() -> dict[str, Any]:
         "learning_rate": rate,
         "beta": beta,
     }
+    return options, weights
+
+
+def _weights(default: GRPOConfig) -> dict[str, Any]:
+    """One number for each registered reward, under the name that cards and charts give it."""
+    given = dict(zip(default.reward_funcs, default.reward_weights, strict=True))
+    with gr.Column(elem_id="lab-weights"):
+        gr.HTML("<b>Reward weights</b><p>0 leaves it out.</p>", apply_default_css=False)
+        return {
+            name: gr.Number(
+                given.get(name, 0),
+                label=name.removesuffix("_reward").replace("_", " "),
+                step=0.1,
+            )
+            for name in REWARDS
+        }
 
 
 def _models() -> list[str]:

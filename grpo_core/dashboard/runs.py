@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from grpo_core import registry
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.payloads import clip
 from grpo_core.errors import LabError
+from grpo_core.rewards import REWARDS
 from grpo_core.store import LIVE, Run, create_run, list_runs
-from grpo_core.tasks import get_task
+from grpo_core.tasks import TASKS, get_task
 
 RECORDED = "recorded:"
 START_SECONDS = 60.0
@@ -85,7 +87,13 @@ class RunBook:
             LabError: an option is refused, or a run of this folder is still live.
         """
         config = GRPOConfig.from_dict(options)
-        get_task(config.task, **config.task_options)
+        # Only the names, where that will do: the worker, a fresh process, loads what they stand for
+        # as it is then, while a file that was mended since it was loaded here would stay as it was.
+        registry.check(TASKS, config.task, "task")
+        for name in config.reward_funcs:
+            registry.check(REWARDS, name, "reward")
+        if config.task_options:
+            get_task(config.task, **config.task_options)
         with self._lock:
             self._refuse_second_run()
             path = create_run(self.root, None, config)

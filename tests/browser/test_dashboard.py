@@ -118,6 +118,22 @@ def test_start_pause_step_resume_stop(visit: Callable, dashboard) -> None:
     assert run.status == "stopped"
 
 
+def test_rewards_are_chosen_by_their_weights(visit: Callable, dashboard) -> None:
+    watched = visit()
+    name = start(watched.page, format=0, accuracy=2.5)
+    config = Run(dashboard.runs / name).config
+    assert config.reward_funcs == ("accuracy_reward",) and config.reward_weights == (2.5,)
+    assert "reward 2.5 x accuracy" in watched.page.inner_text(".lab-run-line")
+    stop(watched.page)
+    watched.expected = ["409"]
+    watched.page.click("#lab-options > button")
+    watched.page.get_by_label("accuracy", exact=True).fill("")
+    watched.page.keyboard.press("Tab")
+    watched.page.click("#lab-start")
+    watched.page.wait_for_selector(".lab-notice[data-kind=error]")
+    assert "name at least one reward" in watched.page.inner_text(".lab-notice")
+
+
 def test_back_in_time_while_training(visit: Callable) -> None:
     page = visit().page
     start(page)

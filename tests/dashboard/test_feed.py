@@ -294,6 +294,7 @@ def test_describe_says_what_a_run_does(book: RunBook) -> None:
 def test_refusals_are_sentences(book: RunBook) -> None:
     for options, part in [
         ({"task": "nope"}, "nope"),
+        ({"reward_funcs": ["nope_reward"], "reward_weights": [1.0]}, "no reward called"),
         ({"max_stepz": 5}, "max_stepz"),
         ({"num_generations": 7}, "multiple"),
         ({"learning_rate": "fast"}, "learning_rate"),

@@ -100,19 +100,26 @@ function updateEmpty(ui, message) {
   );
 }
 
-/** "mean reward 0.42, from 0 to 1.3; accuracy 3 of 16". */
+/** "16 completions · accuracy 3 of 16 · brevity mean 0.71 · mean reward 0.42". */
 function facts(message) {
   const cards = message.completions;
-  const rewards = cards.map((c) => c.reward ?? 0);
-  const mean = rewards.reduce((a, b) => a + b, 0) / Math.max(1, rewards.length);
-  const full = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
-    const count = cards.filter((c) => c.rewards[name] > 0).length;
-    return `${rewardName(name)} ${count} of ${cards.length}`;
+  const parts = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
+    const values = cards.map((c) => c.rewards[name] ?? 0);
+    const either = values.every((value) => value === 0 || value === 1);
+    const said = either ? `${sum(values)} of ${values.length}` : `mean ${number(mean(values))}`;
+    return `${rewardName(name)} ${said}`;
   });
   const hidden = message.hidden ? [`${message.hidden} more not shown`] : [];
-  return [`${cards.length} completions`, ...full, `mean reward ${number(mean)}`, ...hidden].join(
-    " · ",
-  );
+  const total = `mean reward ${number(mean(cards.map((c) => c.reward ?? 0)))}`;
+  return [`${cards.length} completions`, ...parts, total, ...hidden].join(" · ");
+}
+
+function sum(values) {
+  return values.reduce((a, b) => a + b, 0);
+}
+
+function mean(values) {
+  return sum(values) / Math.max(1, values.length);
 }
 
 /** One button a group: its number, its mean reward as a bar, and whether all its rewards tie. */

@@ -4,6 +4,8 @@ import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { advantage, number, rewardName } from "./format.js";
 import { answerStart, areWords, paint, parts } from "./tokens.js";
 
+const ONE_LINE = 20; // letters of the reward parts' names; more go on two lines
+
 export class Card {
   /** @param {number} index the completion's place in the group */
   constructor(index) {
@@ -79,12 +81,15 @@ export class Card {
       ...Object.entries(completion.rewards).map(([name, value]) => [rewardName(name), value]),
       ["total", completion.reward],
     ];
+    const letters = entries.reduce((sum, [name]) => sum + name.length, 0);
+    this.rewards.classList.toggle("lab-rewards-many", letters > ONE_LINE);
     resize(this.rewards, entries.length, () =>
       h("span", {}, h("span"), h("span", { class: "lab-meter" }, h("i")), h("b")),
     );
     entries.forEach(([name, value], i) => {
       const [label, meter, figure] = this.rewards.childNodes[i].childNodes;
       setText(label, name);
+      setAttribute(label, "title", name);
       setText(figure, number(value, 2));
       const width = Math.round(100 * Math.min(1, Math.max(0, value ?? 0)));
       setAttribute(meter.firstChild, "style", `width:${width}%`);

@@ -35,6 +35,14 @@ export function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
+/** What a run adds up: "1 x accuracy + 0.3 x format". @param {object} config */
+export function rewardSum(config) {
+  const weights = config.reward_weights ?? [];
+  return (config.reward_funcs ?? [])
+    .map((name, i) => `${number(weights[i])} x ${rewardName(name)}`)
+    .join(" + ");
+}
+
 /** "accuracy_reward" -> "accuracy". */
 export function rewardName(name) {
   return name.replace(/_reward$/, "").replaceAll("_", " ");

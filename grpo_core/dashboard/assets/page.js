@@ -40,10 +40,21 @@ function enable(id, enabled) {
 
 globalThis.grpoLab = {
   session,
-  /** @param {string[]} names of GRPOConfig fields @param {any[]} values in the same order */
-  start(names, values) {
-    const options = names.map((name, i) => [name, values[i]]);
-    session.start(Object.fromEntries(options.filter(([, value]) => value !== null)));
+  /**
+   * @param {string[]} names of GRPOConfig fields; one whose value is null keeps its default
+   * @param {any[]} values of the fields, then the weights of the rewards
+   * @param {string[]} rewards their names; one whose weight is 0 or null is left out
+   */
+  start(names, values, rewards = []) {
+    const fields = names.map((name, i) => [name, values[i] ?? null]);
+    const options = Object.fromEntries(fields.filter(([, value]) => value !== null));
+    if (rewards.length) {
+      const weights = rewards.map((name, i) => [name, values[names.length + i]]);
+      const chosen = weights.filter(([, weight]) => weight);
+      options.reward_funcs = chosen.map(([name]) => name);
+      options.reward_weights = chosen.map(([, weight]) => weight);
+    }
+    session.start(options);
   },
   control: (want) => session.control(want),
 };

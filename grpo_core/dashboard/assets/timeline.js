@@ -1,7 +1,7 @@
 /** Which run and which moment is shown: name, status, the slider through its steps, the replay. */
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
-import { duration, number } from "./format.js";
+import { duration, number, rewardSum } from "./format.js";
 
 /** What a status means, for people. */
 export const STATUS = {
@@ -119,6 +119,7 @@ function factsText(config) {
     `G ${config.num_generations}`,
     `learning rate ${number(config.learning_rate)}`,
     `beta ${number(config.beta)}`,
+    config.reward_funcs && `reward ${rewardSum(config)}`,
   ];
   return facts.filter((fact) => fact && !fact.includes("undefined")).join(" · ");
 }

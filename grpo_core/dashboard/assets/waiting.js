@@ -1,7 +1,7 @@
 /** What to read while there is nothing to see yet: what each step is about to do. */
 
 import { h, resize, setHidden, setText } from "./dom.js";
-import { number, rewardName } from "./format.js";
+import { number, rewardSum } from "./format.js";
 
 /**
  * The waiting panel; hidden as soon as the shown run has a step.
@@ -33,11 +33,8 @@ function describe(config) {
   const size = config.num_generations ?? "G";
   const prompts = config.generation_batch_size / config.num_generations;
   const many = Number.isFinite(prompts) ? `each of ${number(prompts)} prompts` : "each prompt";
-  const weights = config.reward_weights ?? [];
-  const parts = (config.reward_funcs ?? []).map(
-    (name, i) => `${number(weights[i])} x ${rewardName(name)}`,
-  );
-  const sum = parts.length ? `reward = ${parts.join(" + ")}.` : "no other model is asked.";
+  const parts = rewardSum(config);
+  const sum = parts ? `reward = ${parts}.` : "no other model is asked.";
   return [
     ["Sample", `The model writes ${size} completions of ${many}.`],
     ["Score", `Rules give each completion its reward: ${sum}`],
