@@ -27,7 +27,7 @@ the *base* that GRPO starts from in GRPO Lab: it can search and check, and mostl
 
 | | |
 |---|---|
-| made by | `grpo-lab pretrain --seed {seed}` |
+| made by | `grpo-lab pretrain --seed {seed} --tokens {target_tokens}` |
 | learned | {tokens:,} target tokens of generated text, in one pass |
 | time | {minutes:.0f} minutes, {threads} threads, {machine}, torch {torch} |
 | architecture | Llama, hidden {hidden_size}, {layers} layers, {heads} heads, feed-forward \

@@ -23,7 +23,7 @@ def test_a_card_holds_the_measurements(tmp_path: Path, monkeypatch: pytest.Monke
     policy = Policy(build_model(config), build_tokenizer())
     measured = write_card(tmp_path, policy, task, config, seconds=120)
     card = (tmp_path / "README.md").read_text()
-    assert "`grpo-lab pretrain --seed 5`" in card and "2 minutes" in card
+    assert "`grpo-lab pretrain --seed 5 --tokens 50000000`" in card and "2 minutes" in card
     assert f"{measured['yes_if_right']:.3f}" in card and "8 held-out problems" in card
     assert all(f"| {kind} |" in card for kind in KINDS)
 
