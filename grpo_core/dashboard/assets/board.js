@@ -106,7 +106,7 @@ function facts(message) {
   const parts = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
     const values = cards.map((c) => c.rewards[name] ?? 0);
     const either = values.every((value) => value === 0 || value === 1);
-    const said = either ? `${sum(values)} of ${values.length}` : `mean ${number(mean(values))}`;
+    const said = either ? `${sum(values)} of ${values.length}` : `mean ${number(mean(values), 2)}`;
     return `${rewardName(name)} ${said}`;
   });
   const hidden = message.hidden ? [`${message.hidden} more not shown`] : [];

@@ -4,7 +4,7 @@ import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { advantage, number, rewardName } from "./format.js";
 import { answerStart, areWords, paint, parts } from "./tokens.js";
 
-const ONE_LINE = 20; // letters of the reward parts' names; more go on two lines
+const LETTERS_A_LINE = [20, 32]; // of the reward parts' names: up to so many take one line, two
 
 export class Card {
   /** @param {number} index the completion's place in the group */
@@ -82,7 +82,8 @@ export class Card {
       ["total", completion.reward],
     ];
     const letters = entries.reduce((sum, [name]) => sum + name.length, 0);
-    this.rewards.classList.toggle("lab-rewards-many", letters > ONE_LINE);
+    const lines = 1 + LETTERS_A_LINE.filter((most) => letters > most).length;
+    setAttribute(this.rewards, "data-lines", lines);
     resize(this.rewards, entries.length, () =>
       h("span", {}, h("span"), h("span", { class: "lab-meter" }, h("i")), h("b")),
     );
