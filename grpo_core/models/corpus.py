@@ -7,9 +7,10 @@ the base can search and check, and rarely does when it is asked: that gap is wha
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import accumulate
 
 from grpo_core.tasks.countdown import Candidate, Countdown
 
@@ -183,7 +184,7 @@ class Corpus:
         doubled = candidates + candidates
         return doubled[start : start + length]
 
-    def _search_document(self, fewest: int, most: int, wrap) -> Document:  # type: ignore[no-untyped-def]
+    def _search_document(self, fewest: int, most: int, wrap: Callable[[str, str], str]) -> Document:
         """A prompt and a search with slips, wrapped by `wrap(think, answer)`."""
         numbers, target = self._problem()
         lines = []
@@ -217,12 +218,9 @@ def _verdict(right: bool) -> str:
     return "yes" if right else "no"
 
 
-def _cumulative(weights) -> list[float]:  # type: ignore[no-untyped-def]
-    total, sums = 0.0, []
-    for weight in weights:
-        total += weight
-        sums.append(total)
-    return sums
+def _cumulative(weights: Iterable[float]) -> list[float]:
+    """Running sums, as `random.choices` takes them."""
+    return list(accumulate(weights))
 
 
 @lru_cache(maxsize=1)
