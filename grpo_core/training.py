@@ -68,6 +68,8 @@ class Trainer:
         self.rewards = RewardSum(config.reward_funcs, config.reward_weights)
         self.task = task or get_task(config.task, **config.task_options)
         self.problems = list(self.task.problems("train"))
+        if not self.problems:
+            raise LabError(f"The task '{self.task.name}' has no problems in its split 'train'.")
         if len(self.problems) < config.prompts_per_step:
             raise LabError(
                 f"The task '{self.task.name}' has {len(self.problems)} training problems, and a "

@@ -13,6 +13,7 @@ from grpo_core.models.pretrain import PretrainConfig, build_model
 from grpo_core.models.tokenizer import build_tokenizer
 from grpo_core.records import Step
 from grpo_core.rewards import REWARDS
+from grpo_core.tasks.countdown import Countdown
 from grpo_core.training import Trainer
 
 SMALL = GRPOConfig(
@@ -177,6 +178,12 @@ def test_it_learns_what_is_rewarded() -> None:
     )  # fmt: skip
     rewards = [step.metrics["reward"] for step in itertools.islice(trainer, 1, None)]
     assert np.mean(rewards[-5:]) > 5 * np.mean(rewards[:5]) + 0.1
+
+
+def test_a_task_without_problems_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr(Countdown, "problems", lambda self, split: [])
+    with pytest.raises(LabError, match="no problems in its split 'train'"):
+        _trainer()
 
 
 @pytest.mark.parametrize(
