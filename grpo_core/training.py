@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -303,11 +304,19 @@ class Trainer:
         """All that the next step depends on, beside the config; for torch.save."""
         return {
             "step_index": self.step_index,
-            "reference": _fingerprint(self.reference),
+            "reference": self._reference_fingerprint,
             "model": self.policy.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
         }
+
+    @cached_property
+    def _reference_fingerprint(self) -> str:
+        """A short name of the reference's exact weights, which never change."""
+        digest = hashlib.sha256()
+        for weights in self.reference.model.state_dict().values():
+            digest.update(weights.contiguous().view(torch.uint8).numpy())
+        return digest.hexdigest()[:16]
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was called: the same steps follow, bit for bit.
@@ -316,7 +325,7 @@ class Trainer:
             LabError: the state is of another model or version, or the base model that the KL is
                 measured to is no longer the one the run began with.
         """
-        if "reference" in state and state["reference"] != _fingerprint(self.reference):
+        if "reference" in state and state["reference"] != self._reference_fingerprint:
             raise LabError(
                 f"The model '{self.config.model}' has changed since this run began, so it cannot "
                 "go on as it was; start a new run."
@@ -352,14 +361,6 @@ def learning_rate(config: GRPOConfig, step: int) -> float:
         f"There is no lr_scheduler_type '{config.lr_scheduler_type}'. "
         "Known: constant_with_warmup, linear."
     )
-
-
-def _fingerprint(policy: Policy) -> str:
-    """A short name of the exact weights."""
-    digest = hashlib.sha256()
-    for weights in policy.model.state_dict().values():
-        digest.update(weights.contiguous().view(torch.uint8).numpy())
-    return digest.hexdigest()[:16]
 
 
 def _micro_batches(samples: Samples) -> Iterator[Tensor]:
