@@ -30,7 +30,6 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     print("Loading the dashboard (about 6 s on two cores) ...", flush=True)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     # Imported here: argparse answers --help at once, and the line above is the first thing seen.
     try:
         from grpo_core.dashboard.runs import RunBook
