@@ -57,7 +57,7 @@ FORMAT_GAP = 0.5
 """Half of all completions well-formed and wrong: the format reward is what is being earned."""
 KL_LOOK, KL_TROUBLE = 0.2, 1.0
 """Nats a token. At 0.2 a sampled token is some 1.2 times as likely as under the reference, at 1.0
-e times: the reference's language is gone. Windows of the three shipped seeds stay below 0.11."""
+e times: the reference's language is gone. The shipped seeds' medians stay below 0.07."""
 KL_SPIKE, KL_BEFORE = 5.0, 9
 """A spike is five times the median of the nine steps before it, and at least KL_LOOK."""
 STILL_RISING = 1.5
@@ -541,7 +541,7 @@ def is_kl_out_of_hand(
     middle = float(np.median(values[len(values) // 2 - w // 2 :][:w]))
     evidence |= {"kl": now, "kl_middle": middle, "kl_max": float(values.max())}
     rising = len(values) >= MIN_STEPS and now > STILL_RISING * max(middle, 0.0)
-    spoken = f"{_n(now)} nats a token over the last {w} steps"
+    spoken = f"a median of {_n(now)} nats a token over the last {w} steps"
     spoken += f", {_n(middle)} midway" if len(values) >= MIN_STEPS else ""
     beta = _option(options, "beta")
     if beta is not None:

@@ -242,12 +242,12 @@ def diagnosis(frame: "pd.DataFrame", finding: "Finding") -> "Figure":
     curves = {m: curve[np.isfinite(curve)] for m, curve in curves.items()}
     if not curves:
         raise LabError(f"'{finding.question}': nothing was recorded that could be drawn.")
-    n = len(curves)
-    figure, grid = plt.subplots(
-        1, n, figsize=(3.1 * max(n, 2), 2.9), sharex=True, squeeze=False, layout="constrained"
-    )
+    wide = min(len(curves), 3)
+    high = -(-len(curves) // wide)
+    figure = plt.figure(figsize=(3.3 * max(wide, 2), 2.6 * high + 0.3), layout="constrained")
+    charts = [figure.add_subplot(high, wide, i + 1) for i in range(len(curves))]
     color = {"look": OKABE_ITO["orange"], "trouble": DOWN}.get(finding.verdict, UP)
-    for axes, (metric, curve) in zip(grid.flat, curves.items(), strict=True):
+    for axes, (metric, curve) in zip(charts, curves.items(), strict=True):
         marker = "." if len(curve) < 30 else None
         axes.plot(curve.index, curve, color=color, linewidth=1.2, marker=marker)
         axes.set(xlabel="step", ylabel=_UNITS.get(metric, "mean reward, unweighted"))

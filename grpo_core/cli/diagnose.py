@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from grpo_core.cli.find import find_run
@@ -30,6 +31,7 @@ def diagnose(
     for finding in findings:
         verdict = Text(f"{finding.verdict:8}", style=_COLORS[finding.verdict])
         console.print(verdict + Text(finding.question, style="bold"))
-        console.print(Text(f"        {finding.answer}"))
+        console.print(Padding(Text(finding.answer), (0, 0, 0, 8), expand=False))
         if finding.metrics:
-            console.print(Text(f"        see {', '.join(finding.metrics)}", style="dim"))
+            shown = Text(f"see {', '.join(finding.metrics)}", style="dim")
+            console.print(Padding(shown, (0, 0, 0, 8), expand=False))
