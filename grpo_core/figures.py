@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # pandas takes a third of a second to import, and only one fi
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from grpo_core.diagnosis import Finding
+
 OKABE_ITO = {
     "blue": "#0072B2",
     "orange": "#E69F00",
@@ -48,6 +50,21 @@ CURVES = {
     "eval/backtracks": ("Backtracks", "tries given up a completion"),
     "eval/truncated": ("Truncated", "share cut off"),
     "kl": ("KL to the reference", "nats a token"),
+}
+
+
+# metric -> its unit, where the name does not end in one; see docs/glossary.md
+_UNITS = {
+    "kl": "nats a token",
+    "entropy": "nats a token",
+    "completions/mean_length": "tokens",
+    "loss": "loss (no unit)",
+    "grad_norm": "norm (no unit)",
+    "reward": "reward",
+    "frac_reward_zero_std": "share of groups",
+    "completions/clipped_ratio": "share of completions",
+    "eval/accuracy": "share of held-out problems",
+    "eval/format": "share of held-out problems",
 }
 
 
@@ -207,6 +224,35 @@ def learning_curves(runs: Sequence[tuple[str, "pd.DataFrame"]]) -> "Figure":
         for color, width in zip(colors, widths, strict=True)
     ][: len(labels)]
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6))
+    plt.close(figure)
+    return figure
+
+
+def diagnosis(frame: "pd.DataFrame", finding: "Finding") -> "Figure":
+    """The metrics that show a finding, over steps: small charts, the question above them.
+
+    Args:
+        frame: metrics indexed by step, the one the finding was made from.
+        finding: what `grpo_core.diagnosis` found.
+
+    Raises:
+        LabError: the frame has none of its metrics.
+    """
+    curves = {m: frame[m].astype(float) for m in finding.metrics if m in frame}
+    curves = {m: curve[np.isfinite(curve)] for m, curve in curves.items()}
+    if not curves:
+        raise LabError(f"'{finding.question}': nothing was recorded that could be drawn.")
+    wide = min(len(curves), 3)
+    high = -(-len(curves) // wide)
+    figure = plt.figure(figsize=(3.3 * max(wide, 2), 2.6 * high + 0.3), layout="constrained")
+    charts = [figure.add_subplot(high, wide, i + 1) for i in range(len(curves))]
+    color = {"look": OKABE_ITO["orange"], "trouble": DOWN}.get(finding.verdict, UP)
+    for axes, (metric, curve) in zip(charts, curves.items(), strict=True):
+        marker = "." if len(curve) < 30 else None
+        axes.plot(curve.index, curve, color=color, linewidth=1.2, marker=marker)
+        axes.set(xlabel="step", ylabel=_UNITS.get(metric, "mean reward, unweighted"))
+        axes.set_title(metric, fontsize=9)
+    figure.suptitle(f"{finding.question} {finding.verdict.capitalize()}")
     plt.close(figure)
     return figure
 

@@ -32,7 +32,9 @@ def test_version(lab: Lab) -> None:
     assert lab("--version") == (0, f"grpo-lab {__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", ["train", "eval", "resume", "runs", "pretrain", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["train", "eval", "resume", "runs", "diagnose", "pretrain", "doctor"]
+)
 def test_every_command_explains_itself(lab: Lab, command: str) -> None:
     code, out, _ = lab(command, "--help")
     assert code == 0 and f"Usage: grpo-lab {command}" in out
