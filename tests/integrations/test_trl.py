@@ -243,6 +243,55 @@ def test_our_objective_is_trls(
         assert stats[name].item() == pytest.approx(trainer._metrics["eval"][name][-1])
 
 
+@pytest.mark.parametrize("loss_type", sorted({setting[0] for setting in SETTINGS}))
+def test_gradient_accumulation_over_four_is_trls(
+    trainer: Any, monkeypatch: pytest.MonkeyPatch, loss_type: str
+) -> None:
+    torch.manual_seed(1)
+    config = GRPOConfig(loss_type=loss_type, beta=0.1, epsilon=0.2, epsilon_high=1.2)
+    mask = torch.arange(6) < torch.tensor([6, 1, 4, 3, 2, 6, 5, 2]).unsqueeze(1)
+    logprobs = -torch.rand(8, 6).double()
+    old, ref = logprobs + 0.5 * torch.randn(8, 6), logprobs + 0.3 * torch.randn(8, 6)
+    advantages = torch.randn(8).double()
+    theirs, mine = logprobs.clone().requires_grad_(), logprobs.clone().requires_grad_()
+    for name, value in {
+        "loss_type": loss_type,
+        "beta": config.beta,
+        "epsilon_low": config.epsilon,
+        "epsilon_high": config.epsilon_high,
+        "current_gradient_accumulation_steps": 4,
+    }.items():
+        monkeypatch.setattr(trainer, name, value, raising=False)
+    monkeypatch.setattr(trainer.args, "steps_per_generation", 4)
+    trainer.model.train()
+    size = BatchSize.of(mask, max_completion_length=LENGTH)
+    trls, ours = 0.0, 0.0
+    for rows in torch.arange(8).view(4, 2):
+        values = (theirs[rows], torch.zeros(2, 6), None)
+        monkeypatch.setattr(
+            trainer, "_get_per_token_logps_and_entropies", lambda *_, values=values, **__: values
+        )
+        inputs = {
+            "prompt_ids": torch.ones(2, 1, dtype=torch.long),
+            "prompt_mask": torch.ones(2, 1),
+            "completion_ids": torch.ones((2, 6), dtype=torch.long),
+            "completion_mask": mask[rows].int(),
+            "advantages": advantages[rows],
+            "old_per_token_logps": old[rows],
+            "ref_per_token_logps": ref[rows],
+            "num_items_in_batch": mask.sum(),
+        }
+        trls = trls + trainer._compute_loss(trainer.model, inputs)
+        part, _ = grpo_objective(
+            *(mine[rows], old[rows], ref[rows], advantages[rows], mask[rows]),
+            *(Variant.from_config(config), size),
+        )
+        ours = ours + part
+    trls.backward()
+    ours.backward()
+    assert error(ours, trls) < 1e-6 and error(mine.grad, theirs.grad) < 1e-5
+
+
 @pytest.mark.parametrize("on_policy", [False, True])
 def test_our_rloo_is_trls(trl: ModuleType, trainer: Any, on_policy: bool) -> None:
     """TRL has it as a trainer of its own; its loss is called on what it needs, and no more."""
