@@ -30,9 +30,12 @@ class GRPOConfig:
 
     The algorithm (see algorithm/objective.py for what each does):
         temperature, learning_rate, lr_scheduler_type, warmup_steps, adam_beta1, adam_beta2,
-        weight_decay, max_grad_norm, num_iterations, beta, epsilon, epsilon_high, loss_type,
-        scale_rewards, importance_sampling_level, mask_truncated_completions: as in
-        trl.GRPOConfig.
+        weight_decay, max_grad_norm, num_iterations, beta, epsilon, epsilon_high, delta,
+        loss_type, scale_rewards, importance_sampling_level, mask_truncated_completions,
+        sapo_temperature_neg, sapo_temperature_pos, vespo_k_pos, vespo_lambda_pos, vespo_k_neg,
+        vespo_lambda_neg: as in trl.GRPOConfig. Beside TRL's values there are loss_type
+        "reinforce", scale_rewards "loo", and importance_sampling_level "sequence_token" and
+        "sequence_sum".
 
     Looking at it:
         eval_steps: evaluate on held-out problems every so many steps (0: only at both ends).
@@ -66,10 +69,17 @@ class GRPOConfig:
     beta: float = 0.001
     epsilon: float = 0.2
     epsilon_high: float | None = None
+    delta: float | None = None
     loss_type: str = "dapo"
     scale_rewards: str = "group"
     importance_sampling_level: str = "token"
     mask_truncated_completions: bool = False
+    sapo_temperature_neg: float = 1.05
+    sapo_temperature_pos: float = 1.0
+    vespo_k_pos: float = 2.0
+    vespo_lambda_pos: float = 3.0
+    vespo_k_neg: float = 3.0
+    vespo_lambda_neg: float = 2.0
 
     eval_steps: int = 25
     eval_size: int = 600
@@ -162,6 +172,10 @@ _POSITIVE = (
     "learning_rate",
     "max_grad_norm",
     "num_iterations",
+    "sapo_temperature_neg",
+    "sapo_temperature_pos",
+    "vespo_lambda_pos",
+    "vespo_lambda_neg",
     "eval_size",
     "save_steps",
 )
@@ -171,6 +185,8 @@ _NOT_NEGATIVE = (
     "weight_decay",
     "beta",
     "epsilon",
+    "vespo_k_pos",
+    "vespo_k_neg",
     "eval_steps",
     "threads",
 )
@@ -191,7 +207,7 @@ def _check_types(config: GRPOConfig) -> None:
     for f in fields(config):
         value = getattr(config, f.name)
         expected: tuple[type, ...] = (type(f.default),)
-        if f.name == "epsilon_high":
+        if f.name in ("epsilon_high", "delta"):
             expected = (float, int, type(None))
         elif f.name == "task_options":
             expected = (dict,)

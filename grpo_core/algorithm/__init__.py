@@ -9,12 +9,16 @@ every switch is a dictionary from a name to a function: a new choice is one func
 
 | switch           | dictionary                    | choices so far                             |
 |------------------|-------------------------------|--------------------------------------------|
-| advantage        | `advantages.ADVANTAGES`       | group, batch, none                         |
-| importance level | `surrogates.LEVELS`           | token                                      |
-| surrogate        | `surrogates.SURROGATES`       | clip                                       |
+| advantage        | `advantages.ADVANTAGES`       | group, batch, none, loo                    |
+| importance level | `surrogates.LEVELS`           | token, sequence, sequence_token,           |
+|                  |                               | sequence_sum                               |
+| surrogate        | `surrogates.SURROGATES`       | clip, cispo, sapo, vespo, none             |
 | KL               | `kl.KL_ESTIMATORS`            | k1, k2, k3, in the loss                    |
 | aggregation      | `aggregation.AGGREGATIONS`    | sequence_mean, token_mean,                 |
-|                  |                               | local_token_mean, constant                 |
+|                  |                               | local_token_mean, constant,                |
+|                  |                               | length_weighted                            |
+
+A row of `presets.PRESETS` sets all of them to what a paper did.
 
 Letters in shapes: B completions (rows), T token positions, V vocabulary, N groups, G completions
 a group, so B = N * G. Log-probabilities, entropies and KL are in nats.

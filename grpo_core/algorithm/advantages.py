@@ -26,7 +26,8 @@ def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float =
         scale_rewards: what the difference to the mean is divided by, under TRL's names:
             "group": the standard deviation of the group (DeepSeekMath);
             "batch": the standard deviation of all N * G rewards (Lite PPO, arXiv 2508.08221);
-            "none": nothing (Dr. GRPO, arXiv 2503.20783).
+            "none": nothing (Dr. GRPO, arXiv 2503.20783);
+            "loo", this kit's own value: nothing, and the mean is of the others only (RLOO).
         eps: added to the standard deviation.
 
     Returns:
@@ -68,8 +69,20 @@ def centered(rewards: Tensor, eps: float = EPS) -> Tensor:
     return rewards - rewards.mean(dim=-1, keepdim=True)
 
 
+def leave_one_out(rewards: Tensor, eps: float = EPS) -> Tensor:
+    """Rewards minus the mean of the other G - 1 of the group. (N, G) -> (N, G).
+
+    G / (G - 1) times `centered`: with its own reward out of the baseline, the expected gradient is
+    the policy gradient itself and not (G - 1) / G of it. RLOO, arXiv 2402.14740; a trainer of
+    its own in TRL. `eps` is not needed.
+    """
+    g = rewards.shape[-1]
+    return centered(rewards) * (g / (g - 1))
+
+
 ADVANTAGES: dict[str, TensorFunction] = {
     "group": group_scaled,
     "batch": batch_scaled,
     "none": centered,
+    "loo": leave_one_out,
 }

@@ -99,6 +99,17 @@ def constant(values: Tensor, mask: Tensor, size: BatchSize | None = None) -> Ten
     return _masked(values, mask).sum() / max(size.sequences * size.max_completion_length, 1)
 
 
+def length_weighted(values: Tensor, mask: Tensor, size: BatchSize | None = None) -> Tensor:
+    """Sum over each completion's tokens, then mean over completions: loss_type "luspo".
+
+    1/B sum_i sum_t values_it. With one ratio a completion that is GSPO's term times its length:
+    LUSPO (arXiv 2602.05261). With log-probs for values it is the textbook policy gradient, since
+    log pi(o) is the sum over the tokens. Arguments and result as in `sequence_mean`.
+    """
+    size = size or BatchSize.of(mask)
+    return _masked(values, mask).sum() / max(size.sequences, 1)
+
+
 def _masked(values: Tensor, mask: Tensor) -> Tensor:
     """0 where masked, even over a NaN, which a product with 0 would keep."""
     return values.masked_fill(~mask.bool(), 0.0)
@@ -109,4 +120,5 @@ AGGREGATIONS: dict[str, TensorFunction] = {
     "token_mean": token_mean,
     "local_token_mean": local_token_mean,
     "constant": constant,
+    "length_weighted": length_weighted,
 }

@@ -9,16 +9,27 @@ from grpo_core.algorithm.advantages import ADVANTAGES
 from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize
 from grpo_core.algorithm.choices import choose
 from grpo_core.algorithm.kl import KL_ESTIMATORS
-from grpo_core.algorithm.surrogates import LEVELS, SURROGATES, clipped_tokens, importance_ratio
+from grpo_core.algorithm.surrogates import (
+    LEVELS,
+    SURROGATES,
+    capped_tokens,
+    clipped_tokens,
+    importance_ratio,
+)
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 
-# TRL's loss_type sets two switches at once: (surrogate, aggregation).
+# TRL's loss_type sets two switches at once: (surrogate, aggregation). "reinforce" is not TRL's.
 LOSS_TYPES: dict[str, tuple[str, str]] = {
     "grpo": ("clip", "sequence_mean"),
     "dapo": ("clip", "token_mean"),
     "bnpo": ("clip", "local_token_mean"),
     "dr_grpo": ("clip", "constant"),
+    "cispo": ("cispo", "token_mean"),
+    "sapo": ("sapo", "sequence_mean"),
+    "luspo": ("clip", "length_weighted"),
+    "vespo": ("vespo", "token_mean"),
+    "reinforce": ("none", "length_weighted"),
 }
 
 
@@ -34,7 +45,10 @@ class Variant:
         kl: the estimator of the KL to the reference, a term of the loss (see kl.KL_ESTIMATORS).
         beta: the coefficient of the KL term; at 0 no reference is needed.
         epsilon_low: the ratio is clipped below 1 - epsilon_low.
-        epsilon_high: the ratio is clipped above 1 + epsilon_high.
+        epsilon_high: the ratio is clipped above 1 + epsilon_high; for `cispo`, above epsilon_high.
+        delta: for `clip`, an upper bound on the ratio of bad tokens; None for none.
+        sapo_temperature_pos, sapo_temperature_neg: for `sapo`.
+        vespo_k_pos, vespo_lambda_pos, vespo_k_neg, vespo_lambda_neg: for `vespo`.
     """
 
     advantage: str = "group"
@@ -45,21 +59,55 @@ class Variant:
     beta: float = 0.0
     epsilon_low: float = 0.2
     epsilon_high: float = 0.2
+    delta: float | None = None
+    sapo_temperature_pos: float = 1.0
+    sapo_temperature_neg: float = 1.05
+    vespo_k_pos: float = 2.0
+    vespo_lambda_pos: float = 3.0
+    vespo_k_neg: float = 3.0
+    vespo_lambda_neg: float = 2.0
 
     def __post_init__(self) -> None:
-        """Refuse a choice that no switch has, before anything is computed."""
+        """Refuse a choice that no switch has, or that another rules out, before anything else."""
         choose(ADVANTAGES, self.advantage, "scale_rewards")
         choose(LEVELS, self.level, "importance_sampling_level")
         choose(SURROGATES, self.surrogate, "The surrogate")
         choose(AGGREGATIONS, self.aggregation, "The aggregation")
         choose(KL_ESTIMATORS, self.kl, "The KL estimator")
+        self._refuse_clashes()
+
+    def _refuse_clashes(self) -> None:
+        """Refuse switches that would silently be ignored beside each other."""
+        if self.surrogate in ("vespo", "none") and self.level != "token":
+            why = "makes its own ratio" if self.surrogate == "vespo" else "has no importance ratio"
+            raise LabError(
+                f"The surrogate '{self.surrogate}' {why}, so importance_sampling_level "
+                f"'{self.level}' clashes with it: leave that at 'token'."
+            )
+        if self.surrogate == "cispo" and self.epsilon_high < 1:
+            raise LabError(
+                f"loss_type 'cispo' caps the ratio at epsilon_high itself, and {self.epsilon_high} "
+                "is below 1, where every ratio begins: set epsilon_high, to 5.0 for instance."
+            )
+        if self.delta is None:
+            return
+        if self.surrogate != "clip":
+            raise LabError(
+                f"delta bounds the ratio of the surrogate 'clip', and clashes with the surrogate "
+                f"'{self.surrogate}': leave delta out."
+            )
+        if self.delta <= 1 + self.epsilon_high:
+            raise LabError(
+                f"delta ({self.delta}) must be above 1 + epsilon_high ({1 + self.epsilon_high}), "
+                "or it takes the place of that bound."
+            )
 
     @classmethod
     def from_config(cls, config: GRPOConfig) -> "Variant":
         """The variant that a configuration with TRL's field names asks for.
 
         Raises:
-            LabError: a value that no switch knows.
+            LabError: a value that no switch knows, or values that clash.
         """
         if config.loss_type not in LOSS_TYPES:
             known = ", ".join(LOSS_TYPES)
@@ -73,7 +121,29 @@ class Variant:
             beta=config.beta,
             epsilon_low=config.epsilon,
             epsilon_high=config.epsilon if config.epsilon_high is None else config.epsilon_high,
+            delta=config.delta,
+            sapo_temperature_pos=config.sapo_temperature_pos,
+            sapo_temperature_neg=config.sapo_temperature_neg,
+            vespo_k_pos=config.vespo_k_pos,
+            vespo_lambda_pos=config.vespo_lambda_pos,
+            vespo_k_neg=config.vespo_k_neg,
+            vespo_lambda_neg=config.vespo_lambda_neg,
         )
+
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """The numbers that a surrogate may ask for, by their names."""
+        return {
+            "epsilon_low": self.epsilon_low,
+            "epsilon_high": self.epsilon_high,
+            "delta": self.delta,
+            "sapo_temperature_pos": self.sapo_temperature_pos,
+            "sapo_temperature_neg": self.sapo_temperature_neg,
+            "vespo_k_pos": self.vespo_k_pos,
+            "vespo_lambda_pos": self.vespo_lambda_pos,
+            "vespo_k_neg": self.vespo_k_neg,
+            "vespo_lambda_neg": self.vespo_lambda_neg,
+        }
 
 
 def grpo_objective(
@@ -107,8 +177,9 @@ def grpo_objective(
     Returns:
         loss: a scalar to call backward() on; 0 when everything is masked.
         stats: TRL's metric names -> detached scalars, each a mean over all tokens of the batch:
-            clip_ratio/low_mean, clip_ratio/high_mean, clip_ratio/region_mean, and, given a
-            reference, kl.
+            clip_ratio/low_mean, clip_ratio/high_mean, clip_ratio/region_mean for `clip`,
+            cispo_clip_ratio for `cispo` (both a mean over completions where a completion has one
+            ratio), and, given a reference, kl.
 
     Raises:
         LabError: shapes that do not belong together, or beta above 0 without a reference.
@@ -126,13 +197,20 @@ def grpo_objective(
     advantages, old_logprobs = advantages.detach(), old_logprobs.detach()
 
     ratio = importance_ratio(logprobs, old_logprobs, mask, variant.level)
-    bounds = {"epsilon_low": variant.epsilon_low, "epsilon_high": variant.epsilon_high}
-    surrogate = SURROGATES[variant.surrogate](ratio, advantages, logprobs=logprobs, **bounds)
-    per_token_loss = -surrogate
+    surrogate = SURROGATES[variant.surrogate](
+        ratio,
+        advantages,
+        logprobs=logprobs,
+        log_ratio=logprobs - old_logprobs,
+        **variant.numbers,
+    )
+    per_token_loss = -surrogate.expand_as(logprobs)
 
-    low, high = clipped_tokens(ratio, advantages, **bounds)
-    stats = {"low_mean": low, "high_mean": high, "region_mean": low | high}
-    stats = {f"clip_ratio/{name}": _share(clipped, mask, size) for name, clipped in stats.items()}
+    one_each = variant.level in ("sequence", "sequence_sum") and advantages.shape[1] == 1
+    stats = {
+        name: _sequence_share(clipped, mask, size) if one_each else _share(clipped, mask, size)
+        for name, clipped in _clipped(ratio, advantages, variant).items()
+    }
 
     if ref_logprobs is not None:
         ref_logprobs = ref_logprobs.masked_fill(~mask, 0.0).detach()
@@ -164,6 +242,23 @@ def token_push(
         loss, _ = grpo_objective(leaf, old_logprobs, ref_logprobs, advantages, mask, variant, size)
         (gradient,) = torch.autograd.grad(loss, leaf)
     return -gradient
+
+
+def _clipped(ratio: Tensor, advantages: Tensor, variant: Variant) -> dict[str, Tensor]:
+    """What the surrogate bounds, by TRL's metric names, each a bool of the ratio's shape."""
+    if variant.surrogate == "cispo":
+        return {"cispo_clip_ratio": capped_tokens(ratio, advantages, variant.epsilon_high)}
+    if variant.surrogate != "clip":
+        return {}
+    low, high = clipped_tokens(ratio, advantages, variant.epsilon_low, variant.epsilon_high)
+    stats = {"low_mean": low, "high_mean": high, "region_mean": low | high}
+    return {f"clip_ratio/{name}": clipped for name, clipped in stats.items()}
+
+
+def _sequence_share(values: Tensor, mask: Tensor, size: BatchSize) -> Tensor:
+    """This micro-batch's share of the mean over all completions of the batch; values: (B, 1)."""
+    values = values.squeeze(1).to(torch.float32).masked_fill(~mask.any(dim=1), 0.0)
+    return values.sum() / max(size.sequences, 1)
 
 
 def _share(values: Tensor, mask: Tensor, size: BatchSize) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 
@@ -18,6 +19,14 @@ SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides everythi
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="A TOML file of options, named as in GRPOConfig (and TRL)."),
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"A paper's method: {', '.join(PRESETS)}. Wins over --config; other options win over "
+        "it.",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -33,17 +42,33 @@ JsonOption = Annotated[
 ]
 
 
-def build_config(file: Path | None, settings: list[str] | None, **options: Any) -> GRPOConfig:
-    """The configuration that a file, the options given (not None) and the --set's make.
+def build_config(
+    file: Path | None, settings: list[str] | None, *, preset: str | None = None, **options: Any
+) -> GRPOConfig:
+    """The configuration that a file, a preset, the options given (not None) and the --set's make.
+
+    Each wins over those before it.
 
     Raises:
         LabError: any of it is refused.
     """
     values = (GRPOConfig.from_toml(file) if file else GRPOConfig()).to_dict()
+    values |= find_preset(preset) if preset is not None else {}
     values |= {name: value for name, value in options.items() if value is not None}
     for setting in settings or []:
         merge(values, parse_setting(setting))
     return GRPOConfig.from_dict(values)
+
+
+def find_preset(name: str) -> dict[str, Any]:
+    """The settings that go by the name of a paper.
+
+    Raises:
+        LabError: there is no such preset; the message lists those there are.
+    """
+    if name not in PRESETS:
+        raise LabError(f"There is no preset '{name}'. Known: {', '.join(PRESETS)}.")
+    return PRESETS[name]
 
 
 def parse_setting(setting: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from grpo_core.cli.find import find_model, find_run, name_of
 from grpo_core.cli.options import (
     ConfigOption,
     JsonOption,
+    PresetOption,
     SeedOption,
     SetOption,
     TaskOption,
@@ -72,6 +73,7 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Optimisation steps.")] = None,
     seed: SeedOption = None,
     config: ConfigOption = None,
+    preset: PresetOption = None,
     run: Annotated[
         str | None,
         typer.Option(metavar="NAME-OR-PATH", help="The new run's name, or where to put it."),
@@ -100,6 +102,7 @@ def train(
     options = build_config(
         config,
         settings,
+        preset=preset,
         task=task,
         model=model,
         max_steps=steps,

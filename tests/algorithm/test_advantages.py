@@ -100,12 +100,21 @@ def test_order_does_not_matter_inside_or_across_groups(
     torch.testing.assert_close(shuffled, group_advantages(rewards, scale)[rows][:, columns])
 
 
-@pytest.mark.parametrize("scale", ["group", "none"])
+@pytest.mark.parametrize("scale", ["group", "none", "loo"])
 @given(rewards=batches())
 def test_groups_never_mix(scale: str, rewards: torch.Tensor) -> None:
     # The same prompt drawn twice stays two groups: each row is on its own.
     alone = torch.stack([group_advantages(row, scale) for row in rewards])
     torch.testing.assert_close(group_advantages(rewards, scale), alone)
+
+
+@given(batches())
+def test_leave_one_out_compares_with_the_others(rewards: torch.Tensor) -> None:
+    g = rewards.shape[1]
+    others = (rewards.sum(dim=1, keepdim=True) - rewards) / (g - 1)
+    loo = group_advantages(rewards, "loo")
+    torch.testing.assert_close(loo, rewards - others, atol=1e-12, rtol=1e-9)
+    torch.testing.assert_close(loo, g / (g - 1) * group_advantages(rewards, "none"))
 
 
 def test_dtype_and_shape_are_kept() -> None:

@@ -9,6 +9,7 @@ from grpo_core.algorithm.aggregation import (
     AGGREGATIONS,
     BatchSize,
     constant,
+    length_weighted,
     local_token_mean,
     sequence_mean,
     token_mean,
@@ -16,7 +17,12 @@ from grpo_core.algorithm.aggregation import (
 from grpo_core.errors import LabError
 
 L = 12  # max_completion_length
-EXACT = ["sequence_mean", "token_mean", "constant"]  # under gradient accumulation
+EXACT = [
+    "sequence_mean",
+    "token_mean",
+    "constant",
+    "length_weighted",
+]  # under gradient accumulation
 
 
 @st.composite
@@ -29,7 +35,7 @@ def ragged(draw: st.DrawFn, min_length: int = 0) -> tuple[torch.Tensor, torch.Te
     return torch.randn(mask.shape, generator=generator, dtype=torch.float64), mask
 
 
-def test_the_four_by_hand() -> None:
+def test_the_five_by_hand() -> None:
     values = torch.tensor([[1.0, 2.0, 3.0], [10.0, 0.0, 0.0]])
     mask = torch.tensor([[1, 1, 1], [1, 0, 0]]).bool()
     size = BatchSize.of(mask, max_completion_length=8)
@@ -38,6 +44,7 @@ def test_the_four_by_hand() -> None:
     assert token_mean(values, mask) == 16 / 4
     assert local_token_mean(values, mask) == 16 / 4
     assert constant(values, mask, size) == 16 / 16
+    assert length_weighted(values, mask) == (6 + 10) / 2
 
 
 @given(ragged(min_length=1))

@@ -17,6 +17,23 @@ from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 
 L = 12  # max_completion_length
+EXACT = ["sequence_mean", "token_mean", "constant", "length_weighted"]  # under accumulation
+METHODS = {
+    name: Variant(**switches)
+    for name, switches in {
+        "gspo": {"level": "sequence", "epsilon_low": 0.03, "epsilon_high": 0.04},
+        "gspo_token": {"level": "sequence_token", "epsilon_low": 0.03, "epsilon_high": 0.04},
+        "rloo": {"level": "sequence_sum", "advantage": "loo"},
+        "luspo": {"level": "sequence", "aggregation": "length_weighted"},
+        "cispo": {"surrogate": "cispo", "epsilon_high": 1.1},
+        "cispo_sequence": {"surrogate": "cispo", "level": "sequence", "epsilon_high": 1.1},
+        "sapo": {"surrogate": "sapo", "aggregation": "sequence_mean"},
+        "vespo": {"surrogate": "vespo"},
+        "reinforce": {"surrogate": "none", "aggregation": "length_weighted"},
+        "two_sided": {"delta": 1.5},
+    }.items()
+}
+EVERY_METHOD = pytest.mark.parametrize("method", list(METHODS))
 EVERY_AGGREGATION = pytest.mark.parametrize("aggregation", list(AGGREGATIONS))
 
 
@@ -71,6 +88,7 @@ def test_on_policy_each_token_is_pushed_by_its_advantage_alone(aggregation: str,
         "token_mean": torch.full_like(a, 1 / size.tokens),
         "local_token_mean": torch.full_like(a, 1 / size.tokens),
         "constant": torch.full_like(a, 1 / (size.sequences * L)),
+        "length_weighted": torch.full_like(a, 1 / size.sequences),
     }[aggregation]
     torch.testing.assert_close(push, (a * weight).unsqueeze(1) * b["mask"])
     torch.testing.assert_close(loss, -(a * weight * lengths).sum())
@@ -164,6 +182,92 @@ def test_nothing_but_the_policy_gets_a_gradient() -> None:
     assert not any(value.requires_grad for value in stats.values())
 
 
+# --- every method ---------------------------------------------------------------------------------
+
+
+@EVERY_METHOD
+@given(seed=st.integers(0, 500))
+def test_on_policy_every_method_pushes_by_the_advantage(method: str, seed: int) -> None:
+    b = batch(seed) | {"old_logprobs": None, "ref_logprobs": None}
+    variant = METHODS[method]
+    push = loss_and_push(b, variant)[1]
+    expected = loss_and_push(b, Variant(aggregation=variant.aggregation))[1]
+    if variant.level == "sequence_sum":  # each of len tokens carries the gradient of all of them
+        expected = expected * b["mask"].sum(1, keepdim=True)
+    torch.testing.assert_close(push, expected)
+
+
+@EVERY_METHOD
+@given(
+    seed=st.integers(0, 500),
+    pad=st.tuples(st.integers(0, 3), st.integers(0, 3), st.just(0), st.integers(0, 2)),
+)
+def test_padding_changes_no_method(method: str, seed: int, pad: tuple[int, int, int, int]) -> None:
+    b = batch(seed) | {"ref_logprobs": None}
+    padded = {
+        name: torch.nn.functional.pad(b[name], pad, value=junk)
+        for name, junk in [
+            ("logprobs", float("nan")),
+            ("old_logprobs", -float("inf")),
+            ("mask", False),
+        ]
+    }
+    padded["advantages"] = torch.nn.functional.pad(b["advantages"], (0, pad[3]), value=7.0)
+    padded["ref_logprobs"] = None
+    loss, push = loss_and_push(b, METHODS[method])
+    padded_loss, padded_push = loss_and_push(padded, METHODS[method])
+    torch.testing.assert_close(padded_loss, loss)
+    torch.testing.assert_close(padded_push, torch.nn.functional.pad(push, pad))
+    _, stats = grpo_objective(**b, variant=METHODS[method])
+    _, padded_stats = grpo_objective(**padded, variant=METHODS[method])
+    torch.testing.assert_close(padded_stats, stats)
+
+
+@EVERY_METHOD
+@given(seed=st.integers(0, 500), cuts=st.sets(st.integers(1, 8), max_size=4))
+def test_accumulation_is_exact_for_every_method(method: str, seed: int, cuts: set[int]) -> None:
+    b = batch(seed)
+    variant = replace(METHODS[method], beta=0.1)
+    size = BatchSize.of(b["mask"], L)
+    whole, stats = grpo_objective(**b, variant=variant, size=size)
+    edges = [0, *sorted(cuts), 8]
+    parts = [rows(b, slice(i, j)) for i, j in itertools.pairwise(edges)]
+    results = [grpo_objective(**part, variant=variant, size=size) for part in parts]
+    torch.testing.assert_close(sum(loss for loss, _ in results), whole)
+    for name, value in stats.items():
+        torch.testing.assert_close(sum(s[name] for _, s in results), value)
+
+
+@EVERY_METHOD
+def test_a_masked_batch_gives_zero_by_every_method(method: str) -> None:
+    b = batch(0)
+    b["mask"] = torch.zeros_like(b["mask"])
+    loss, stats = grpo_objective(**b, variant=METHODS[method])
+    assert loss == 0 and all(value == 0 for value in stats.values())
+    assert loss_and_push(b, METHODS[method])[1].eq(0).all()
+
+
+@pytest.mark.parametrize("method", ["gspo", "rloo", "luspo", "sapo", "reinforce", "two_sided"])
+@pytest.mark.parametrize("seed", range(2))
+def test_finite_differences_where_nothing_is_held_constant(method: str, seed: int) -> None:
+    b = batch(seed)
+    logprobs = b.pop("logprobs").requires_grad_()
+    variant = replace(METHODS[method], beta=0.3)
+
+    def loss(lp: torch.Tensor) -> torch.Tensor:
+        return grpo_objective(lp, **b, variant=variant)[0]
+
+    assert torch.autograd.gradcheck(loss, (logprobs,))
+
+
+@given(st.integers(0, 500))
+def test_gspo_by_tokens_is_gspo(seed: int) -> None:
+    b = batch(seed)
+    gspo = replace(METHODS["gspo"], aggregation="sequence_mean", beta=0.1)
+    by_token = replace(gspo, level="sequence_token")
+    torch.testing.assert_close(loss_and_push(b, by_token), loss_and_push(b, gspo))
+
+
 # --- order, padding, micro-batches ----------------------------------------------------------------
 
 
@@ -228,7 +332,7 @@ def test_the_end_token_is_pushed_and_nothing_after_it() -> None:
     torch.testing.assert_close(push, expected)
 
 
-@pytest.mark.parametrize("aggregation", ["sequence_mean", "token_mean", "constant"])
+@pytest.mark.parametrize("aggregation", EXACT)
 @given(seed=st.integers(0, 500), cuts=st.sets(st.integers(1, 8), max_size=4))
 def test_gradient_accumulation_is_exact(aggregation: str, seed: int, cuts: set[int]) -> None:
     b = batch(seed)
@@ -315,7 +419,19 @@ def test_without_scaling_the_expected_gradient_is_the_policy_gradient(
     expected_reward = (bandit.logprobs().sum(1).exp() * bandit.rewards).sum()
     (policy_gradient,) = torch.autograd.grad(expected_reward, bandit.theta)
     # (g - 1) / g: a completion's own reward is in the mean it is compared with. 1/2: two tokens.
-    torch.testing.assert_close(gradient, -(g - 1) / g / 2 * policy_gradient)
+    share = 1 if aggregation == "length_weighted" else 1 / 2
+    torch.testing.assert_close(gradient, -(g - 1) / g * share * policy_gradient)
+
+
+@pytest.mark.parametrize("surrogate", ["none", "cispo", "vespo", "sapo"])
+def test_leave_one_out_is_the_policy_gradient_itself(surrogate: str) -> None:
+    bandit = Bandit(3)
+    variant = Variant("loo", "token", surrogate, "length_weighted", epsilon_high=5.0)
+    expected_reward = (bandit.logprobs().sum(1).exp() * bandit.rewards).sum()
+    (policy_gradient,) = torch.autograd.grad(expected_reward, bandit.theta)
+    torch.testing.assert_close(bandit.expected_gradient(2, variant), -policy_gradient)
+    rloo = replace(variant, level="sequence_sum", surrogate="clip", aggregation="sequence_mean")
+    torch.testing.assert_close(bandit.expected_gradient(2, rloo), -policy_gradient)
 
 
 def test_with_scaling_it_is_the_enumerated_policy_gradient_of_the_advantages() -> None:
@@ -353,7 +469,7 @@ def test_trls_names_choose_the_switches() -> None:
     same_both_ways = Variant.from_config(GRPOConfig(epsilon=0.1, epsilon_high=None))
     assert (same_both_ways.epsilon_low, same_both_ways.epsilon_high) == (0.1, 0.1)
     for name in LOSS_TYPES:
-        Variant.from_config(GRPOConfig(loss_type=name))
+        Variant.from_config(GRPOConfig(loss_type=name, epsilon_high=5.0))
 
 
 @pytest.mark.parametrize(
@@ -361,10 +477,25 @@ def test_trls_names_choose_the_switches() -> None:
     [
         ({"loss_type": "drgrpo"}, "no loss_type 'drgrpo' yet. Known: grpo, dapo"),
         ({"scale_rewards": "std"}, "scale_rewards has no choice called 'std'"),
-        ({"importance_sampling_level": "sequence"}, "importance_sampling_level has no choice"),
+        ({"importance_sampling_level": "sentence"}, "importance_sampling_level has no choice"),
     ],
 )
 def test_settings_that_no_switch_knows(field: dict[str, str], sentence: str) -> None:
+    with pytest.raises(LabError, match=sentence):
+        Variant.from_config(GRPOConfig(**field))
+
+
+@pytest.mark.parametrize(
+    ("field", "sentence"),
+    [
+        ({"loss_type": "vespo", "importance_sampling_level": "sequence"}, "'sequence' clashes"),
+        ({"loss_type": "reinforce", "importance_sampling_level": "sequence_sum"}, "'none' has no"),
+        ({"loss_type": "cispo"}, "caps the ratio at epsilon_high itself, and 0.2 is below 1"),
+        ({"loss_type": "sapo", "delta": 3.0}, "clashes with the surrogate 'sapo'"),
+        ({"delta": 1.1}, r"delta \(1.1\) must be above 1 \+ epsilon_high \(1.2\)"),
+    ],
+)
+def test_switches_that_clash(field: dict[str, Any], sentence: str) -> None:
     with pytest.raises(LabError, match=sentence):
         Variant.from_config(GRPOConfig(**field))
 

@@ -1,13 +1,24 @@
 """Invariants 4, 5 and 6: the ratio and the clip, by value and by gradient."""
 
 import itertools
+import math
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpo_core.algorithm.surrogates import LEVELS, clip, clipped_tokens, importance_ratio
+from grpo_core.algorithm.surrogates import (
+    LEVELS,
+    capped_tokens,
+    cispo,
+    clip,
+    clipped_tokens,
+    importance_ratio,
+    plain,
+    sapo,
+    vespo,
+)
 from grpo_core.errors import LabError
 
 ONE = torch.ones(1, 1, dtype=torch.bool)
@@ -19,7 +30,7 @@ def test_on_policy_the_ratio_is_one_and_its_gradient_is_not_zero() -> None:
         ratio = importance_ratio(logprobs, logprobs.detach(), ONE.expand(1, 2), level)
         assert ratio.eq(1).all()
         (gradient,) = torch.autograd.grad(ratio.sum(), logprobs)
-        assert gradient.eq(1).all()
+        assert gradient.eq(0.5 if level == "sequence" else 1).all()
 
 
 @given(st.floats(-3, 3), st.floats(-5, 0))
@@ -38,10 +49,28 @@ def test_the_ratio_of_probabilities() -> None:
     assert importance_ratio(new, old, ONE).item() == pytest.approx(2.0)
 
 
-def test_levels_that_are_still_to_come_are_refused_clearly() -> None:
+def test_levels_that_there_are_not_are_refused_clearly() -> None:
     lp = torch.zeros(1, 1)
-    with pytest.raises(LabError, match=r"no choice called 'sequence' yet. Known: token"):
-        importance_ratio(lp, lp, ONE, "sequence")
+    with pytest.raises(
+        LabError, match=r"no choice called 'sequences' yet. Did you mean 'sequence'"
+    ):
+        importance_ratio(lp, lp, ONE, "sequences")
+
+
+def test_the_ratios_of_a_whole_completion() -> None:
+    log_ratio = torch.tensor([[3.0, 1.5, 9.0], [2.0, 4.0, 7.0]]).log()
+    mask = torch.tensor([[1, 1, 0], [1, 0, 0]])
+    both = {name: importance_ratio(log_ratio, torch.zeros(2, 3), mask, name) for name in LEVELS}
+    torch.testing.assert_close(both["sequence_sum"], torch.tensor([[4.5], [2.0]]))
+    torch.testing.assert_close(both["sequence"], torch.tensor([[4.5**0.5], [2.0]]))
+    torch.testing.assert_close(both["sequence_token"], both["sequence"].expand(2, 3))
+
+
+def test_the_ratio_by_tokens_has_the_gradient_of_the_token_alone() -> None:
+    log_ratio = torch.tensor([[0.3, -0.1]], requires_grad=True)
+    ratio = importance_ratio(log_ratio, torch.zeros(1, 2), ONE.expand(1, 2), "sequence_token")
+    (gradient,) = torch.autograd.grad(ratio[0, 0], log_ratio)
+    torch.testing.assert_close(gradient, torch.tensor([[0.1]]).exp() * torch.tensor([[1.0, 0.0]]))
 
 
 # A, rho, whether the clip (0.8, 1.3) leaves a gradient
@@ -68,6 +97,54 @@ def test_the_truth_table_of_the_clip(advantage: float, rho: float, has_gradient:
     assert (low | high).item() is not has_gradient
     assert low.item() is (advantage < 0 and rho < 0.8)
     assert high.item() is (advantage > 0 and rho > 1.3)
+
+
+@pytest.mark.parametrize(("advantage", "rho", "has_gradient"), TRUTH_TABLE)
+def test_delta_bounds_the_bad_tokens_too(advantage: float, rho: float, has_gradient: bool) -> None:
+    ratio = torch.tensor([[rho]], requires_grad=True)
+    value = clip(ratio, torch.tensor([[advantage]]), epsilon_high=0.3, delta=1.4)
+    (gradient,) = torch.autograd.grad(value.sum(), ratio)
+    stopped = advantage < 0 and rho > 1.4
+    assert gradient.item() == (advantage if has_gradient and not stopped else 0.0)
+
+
+@given(st.sampled_from([-2.0, 0.5]), st.floats(-4, 4), st.floats(1, 5))
+def test_cispo_never_stops_a_token(advantage: float, log_ratio: float, cap: float) -> None:
+    lp = torch.tensor([[log_ratio]], dtype=torch.float64, requires_grad=True)
+    a = torch.tensor([[advantage]], dtype=torch.float64)
+    value = cispo(lp.exp(), a, logprobs=lp, epsilon_high=cap)
+    (gradient,) = torch.autograd.grad(value.sum(), lp)
+    assert gradient.item() == pytest.approx(min(math.exp(log_ratio), cap) * advantage)
+    capped = capped_tokens(lp.exp(), a, cap).item()
+    assert capped is (advantage > 0 and math.exp(log_ratio) > cap)
+
+
+@given(st.sampled_from([-2.0, 0.5]), st.floats(-2, 2))
+def test_sapo_fades_on_both_sides(advantage: float, log_ratio: float) -> None:
+    rho = torch.tensor([[log_ratio]], dtype=torch.float64).exp().requires_grad_()
+    a = torch.tensor([[advantage]], dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(sapo(rho, a).sum(), rho)
+    tau = 1.0 if advantage > 0 else 1.05
+    gate = 1 / (1 + math.exp(-tau * (rho.item() - 1)))
+    assert gradient.item() == pytest.approx(4 * gate * (1 - gate) * advantage)
+    assert 0 < gradient.item() / advantage <= 1
+
+
+@given(st.sampled_from([-2.0, 0.5]), st.floats(-2, 2))
+def test_vespo_weighs_the_whole_completion(advantage: float, log_ratio: float) -> None:
+    lp = torch.tensor([[log_ratio, 0.1]], dtype=torch.float64, requires_grad=True)
+    a = torch.tensor([[advantage]], dtype=torch.float64)
+    value = vespo(lp.exp(), a, logprobs=lp, log_ratio=lp)
+    (gradient,) = torch.autograd.grad(value.sum(), lp)
+    k, rate = (2.0, 3.0) if advantage > 0 else (3.0, 2.0)
+    w = math.exp(log_ratio + 0.1)
+    phi = w**k * math.exp(rate * (1 - w))
+    assert gradient.flatten().tolist() == pytest.approx([phi * advantage] * 2)
+
+
+def test_the_plain_policy_gradient_asks_for_no_ratio() -> None:
+    lp = torch.tensor([[-1.0, -2.0]])
+    assert plain(torch.zeros(1, 2), torch.tensor([[3.0]]), logprobs=lp).tolist() == [[-3.0, -6.0]]
 
 
 @given(st.floats(-3, 3), st.floats(0.01, 5), st.floats(0, 0.9), st.floats(0, 2))

@@ -43,6 +43,17 @@ def test_who_wins(tmp_path: Path) -> None:
         assert tomllib.load(text)["task_options"]["count"] == 4
 
 
+def test_a_preset_wins_over_the_file_and_options_over_the_preset(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("seed = 1\nbeta = 0.5\nepsilon_high = 0.4\n")
+    config = build_config(file, ["epsilon_high=0.3"], preset="dapo", epsilon=0.1)
+    assert (config.seed, config.beta, config.loss_type) == (1, 0.0, "dapo")
+    assert (config.epsilon, config.epsilon_high) == (0.1, 0.3)
+    assert build_config(None, None, preset="dr_grpo").scale_rewards == "none"
+    with pytest.raises(LabError, match=r"There is no preset 'ppo'\. Known: grpo, dr_grpo"):
+        build_config(None, None, preset="ppo")
+
+
 @pytest.mark.parametrize("text", ["seed = ", "seed = 1\nseed = 2", "\x00", "max_steps = '3'"])
 def test_bad_toml_files(lab: Lab, tmp_path: Path, text: str) -> None:
     file = tmp_path / "bad.toml"
