@@ -186,8 +186,7 @@ def grpo_objective(
     """
     advantages = advantages.unsqueeze(1) if advantages.dim() == 1 else advantages
     _check_shapes(logprobs, old_logprobs, ref_logprobs, advantages, mask)
-    if variant.beta > 0 and ref_logprobs is None:
-        raise LabError(f"beta is {variant.beta}, so the log-probs of a reference are needed.")
+    _check_reference(variant, ref_logprobs)
     mask = mask.bool()
     size = size or BatchSize.of(mask)
 
@@ -206,11 +205,7 @@ def grpo_objective(
     )
     per_token_loss = -surrogate.expand_as(logprobs)
 
-    one_each = variant.level in ("sequence", "sequence_sum") and advantages.shape[1] == 1
-    stats = {
-        name: _sequence_share(clipped, mask, size) if one_each else _share(clipped, mask, size)
-        for name, clipped in _clipped(ratio, advantages, variant).items()
-    }
+    stats = _clip_stats(ratio, advantages, mask, variant, size)
 
     if ref_logprobs is not None:
         ref_logprobs = ref_logprobs.masked_fill(~mask, 0.0).detach()
@@ -244,6 +239,20 @@ def token_push(
     return -gradient
 
 
+def _clip_stats(
+    ratio: Tensor, advantages: Tensor, mask: Tensor, variant: Variant, size: BatchSize
+) -> dict[str, Tensor]:
+    """How much the surrogate held back, counted in whatever has a ratio of its own.
+
+    Args: ratio and advantages (B, T) or (B, 1), mask (B, T) bool. Returns TRL's names -> scalars,
+    this micro-batch's share of the batch's means.
+    """
+    one_each = variant.level in ("sequence", "sequence_sum") and advantages.shape[1] == 1
+    share = _sequence_share if one_each else _share
+    held_back = _clipped(ratio, advantages, variant)
+    return {name: share(clipped, mask, size) for name, clipped in held_back.items()}
+
+
 def _clipped(ratio: Tensor, advantages: Tensor, variant: Variant) -> dict[str, Tensor]:
     """What the surrogate bounds, by TRL's metric names, each a bool of the ratio's shape."""
     if variant.surrogate == "cispo":
@@ -265,6 +274,12 @@ def _share(values: Tensor, mask: Tensor, size: BatchSize) -> Tensor:
     """This micro-batch's share of the mean over all tokens of the batch."""
     values = values.detach().to(torch.float32).expand_as(mask)
     return values.masked_fill(~mask, 0.0).sum() / max(size.tokens, 1)
+
+
+def _check_reference(variant: Variant, ref_logprobs: Tensor | None) -> None:
+    """Refuse a KL term with nothing to measure it to."""
+    if variant.beta > 0 and ref_logprobs is None:
+        raise LabError(f"beta is {variant.beta}, so the log-probs of a reference are needed.")
 
 
 def _check_shapes(
