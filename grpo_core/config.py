@@ -32,10 +32,31 @@ class GRPOConfig:
         temperature, learning_rate, lr_scheduler_type, warmup_steps, adam_beta1, adam_beta2,
         weight_decay, max_grad_norm, num_iterations, beta, epsilon, epsilon_high, delta,
         loss_type, scale_rewards, importance_sampling_level, mask_truncated_completions,
-        sapo_temperature_neg, sapo_temperature_pos, vespo_k_pos, vespo_lambda_pos, vespo_k_neg,
-        vespo_lambda_neg: as in trl.GRPOConfig. Beside TRL's values there are loss_type
-        "reinforce", scale_rewards "loo", and importance_sampling_level "sequence_token" and
-        "sequence_sum".
+        multi_objective_aggregation, use_bias_correction_kl, sync_ref_model,
+        ref_model_mixup_alpha, ref_model_sync_steps, sapo_temperature_neg, sapo_temperature_pos,
+        vespo_k_pos, vespo_lambda_pos, vespo_k_neg, vespo_lambda_neg: as in trl.GRPOConfig.
+        Beside TRL's values there are loss_type "reinforce" and "gmpo", scale_rewards "loo",
+        "process" and "gae", and importance_sampling_level "sequence_token" and "sequence_sum".
+        use_bias_correction_kl is off unless set, for DeepSeekMath's KL; TRL's default is on.
+        steps_per_generation: mini-batches that a batch is cut into, each an optimizer step.
+        kl_estimator: "k1", "k2" or "k3".
+        use_kl_in_reward: take beta times the KL from the reward instead of adding it to the loss.
+        entropy_coef: what a nat of entropy is worth in the loss.
+
+    Around it:
+        dynamic_sampling: draw again for groups in which this reward ("reward" for the weighted
+            sum) is the same throughout; "" for never.
+        max_sampling_rounds: how often to draw in all; what is missing then is filled with groups
+            that tie.
+        soft_punish_cache: DAPO's overlong shaping over the last so many tokens, as TRL's
+            get_soft_overlong_punishment; 0 for none.
+        step_reward_func, step_reward_weight: for scale_rewards "process", a name from
+            rewards.STEP_REWARDS; the sum of the other rewards is the last step's.
+
+    A critic, for scale_rewards "gae" (which is PPO), with the names of TRL's PPOConfig:
+        critic: "separate" for a model of its own, "value_head" for a head on the policy.
+        gamma, lam, vf_coef, cliprange_value: see algorithm/critic.py.
+        critic_learning_rate: the policy's unless set.
 
     Looking at it:
         eval_steps: evaluate on held-out problems every so many steps (0: only at both ends).
@@ -74,12 +95,34 @@ class GRPOConfig:
     scale_rewards: str = "group"
     importance_sampling_level: str = "token"
     mask_truncated_completions: bool = False
+    multi_objective_aggregation: str = "sum_then_normalize"
+    steps_per_generation: int = 1
+    kl_estimator: str = "k3"
+    use_bias_correction_kl: bool = False
+    use_kl_in_reward: bool = False
+    sync_ref_model: bool = False
+    ref_model_mixup_alpha: float = 0.6
+    ref_model_sync_steps: int = 512
+    entropy_coef: float = 0.0
     sapo_temperature_neg: float = 1.05
     sapo_temperature_pos: float = 1.0
     vespo_k_pos: float = 2.0
     vespo_lambda_pos: float = 3.0
     vespo_k_neg: float = 3.0
     vespo_lambda_neg: float = 2.0
+
+    dynamic_sampling: str = ""
+    max_sampling_rounds: int = 4
+    soft_punish_cache: int = 0
+    step_reward_func: str = ""
+    step_reward_weight: float = 1.0
+
+    critic: str = "separate"
+    critic_learning_rate: float | None = None
+    gamma: float = 1.0
+    lam: float = 0.95
+    vf_coef: float = 0.1
+    cliprange_value: float = 0.2
 
     eval_steps: int = 25
     eval_size: int = 600
@@ -105,9 +148,21 @@ class GRPOConfig:
         for name in ("adam_beta1", "adam_beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise LabError(f"{name} must be 0 or above and below 1, not {getattr(self, name)}.")
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise LabError(f"{name} must lie between 0 and 1, not {getattr(self, name)}.")
         if self.epsilon_high is not None and self.epsilon_high < 0:
             raise LabError(f"epsilon_high must be 0 or above, not {self.epsilon_high}.")
-        if self.num_generations < 2:
+        if self.critic_learning_rate is not None and self.critic_learning_rate <= 0:
+            raise LabError(
+                f"critic_learning_rate must be above 0, not {self.critic_learning_rate}."
+            )
+        self._check_batch()
+        self._check_rewards()
+
+    def _check_batch(self) -> None:
+        """Refuse groups and batches that do not fit into each other."""
+        if self.num_generations < 2 and (self.scale_rewards != "gae" or self.dynamic_sampling):
             raise LabError(
                 "num_generations must be 2 or more: GRPO compares the completions of a group."
             )
@@ -116,12 +171,38 @@ class GRPOConfig:
                 f"generation_batch_size ({self.generation_batch_size}) must be a multiple of "
                 f"num_generations ({self.num_generations}), so that every group is whole."
             )
+        if self.generation_batch_size % self.steps_per_generation:
+            raise LabError(
+                f"generation_batch_size ({self.generation_batch_size}) must be a multiple of "
+                f"steps_per_generation ({self.steps_per_generation}), so that mini-batches are "
+                "alike."
+            )
+        if self.soft_punish_cache > self.max_completion_length:
+            raise LabError(
+                f"soft_punish_cache ({self.soft_punish_cache}) must be at most "
+                f"max_completion_length ({self.max_completion_length}), whose last tokens it is."
+            )
+        if self.critic not in CRITICS:
+            raise LabError(f"There is no critic '{self.critic}'. Known: {', '.join(CRITICS)}.")
+
+    def _check_rewards(self) -> None:
+        """Refuse rewards that do not fit their weights, or that something else needs."""
         if not self.reward_funcs:
             raise LabError("reward_funcs is empty: name at least one reward.")
         if len(self.reward_funcs) != len(self.reward_weights):
             raise LabError(
                 f"{len(self.reward_funcs)} reward_funcs need {len(self.reward_funcs)} "
                 f"reward_weights, not {len(self.reward_weights)}."
+            )
+        if self.dynamic_sampling not in ("", "reward", *self.reward_funcs):
+            raise LabError(
+                f"dynamic_sampling '{self.dynamic_sampling}' is none of the run's rewards: "
+                f"choose from reward, {', '.join(self.reward_funcs)}."
+            )
+        if bool(self.step_reward_func) != (self.scale_rewards == "process"):
+            raise LabError(
+                "scale_rewards 'process' and step_reward_func go together: set both, to 'process' "
+                "and 'equations_true' for instance, or neither."
             )
 
     @property
@@ -164,6 +245,8 @@ class GRPOConfig:
         return cls.from_dict({**values, **overrides})
 
 
+CRITICS = ("separate", "value_head")
+
 _POSITIVE = (
     "max_steps",
     "generation_batch_size",
@@ -172,6 +255,10 @@ _POSITIVE = (
     "learning_rate",
     "max_grad_norm",
     "num_iterations",
+    "steps_per_generation",
+    "ref_model_sync_steps",
+    "max_sampling_rounds",
+    "cliprange_value",
     "sapo_temperature_neg",
     "sapo_temperature_pos",
     "vespo_lambda_pos",
@@ -187,14 +274,19 @@ _NOT_NEGATIVE = (
     "epsilon",
     "vespo_k_pos",
     "vespo_k_neg",
+    "entropy_coef",
+    "soft_punish_cache",
+    "vf_coef",
     "eval_steps",
     "threads",
 )
+_SHARES = ("ref_model_mixup_alpha", "gamma", "lam")
 # What no machine here can do, said before the machine says it.
 _AT_MOST = {
     "seed": 2**63 - 1,
     "threads": 1024,
     "max_completion_length": 100_000,
+    "max_sampling_rounds": 1_000,
     "generation_batch_size": 1_000_000,
 }
 
@@ -207,7 +299,7 @@ def _check_types(config: GRPOConfig) -> None:
     for f in fields(config):
         value = getattr(config, f.name)
         expected: tuple[type, ...] = (type(f.default),)
-        if f.name in ("epsilon_high", "delta"):
+        if f.name in ("epsilon_high", "delta", "critic_learning_rate"):
             expected = (float, int, type(None))
         elif f.name == "task_options":
             expected = (dict,)

@@ -24,7 +24,8 @@ class Completion:
         token_ids: (T,) int32.
         rewards: reward function name -> unweighted value.
         reward: the weighted sum that the advantage was computed from.
-        advantage: the group-relative advantage, the same for every token.
+        advantage: the group-relative advantage, the same for every token; where tokens have
+            advantages of their own, the mean of them.
         truncated: no end-of-sequence token within max_completion_length.
         old_logprobs: (T,) log pi_old, under the policy that sampled, at the sampling temperature.
         logprobs: (T,) log pi_theta, under the policy the loss last saw. Equal to old_logprobs
@@ -34,6 +35,9 @@ class Completion:
         push: (T,) minus the derivative of the loss with respect to `logprobs`: how hard, and
             which way, the update pushed each token. Summed over the batch it is what a
             gradient step acts on; None when it was not recorded.
+        token_advantages: (T,) where tokens have advantages of their own (process supervision, a
+            critic), else None.
+        values: (T,) what the critic expected before each token; None without a critic.
     """
 
     text: str
@@ -48,6 +52,8 @@ class Completion:
     ref_logprobs: FloatArray | None = None
     entropy: FloatArray | None = None
     push: FloatArray | None = None
+    token_advantages: FloatArray | None = None
+    values: FloatArray | None = None
 
     @property
     def ratio(self) -> FloatArray:

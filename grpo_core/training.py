@@ -4,41 +4,26 @@ import hashlib
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from grpo_core.algorithm.advantages import group_advantages
-from grpo_core.algorithm.aggregation import BatchSize
-from grpo_core.algorithm.logprobs import token_logprobs
-from grpo_core.algorithm.objective import Variant, grpo_objective
+from grpo_core.algorithm.objective import Variant
 from grpo_core.config import GRPOConfig
+from grpo_core.credit import Credit, assign_credit, find_steps
 from grpo_core.errors import LabError
-from grpo_core.evaluation import columns_of, evaluate
+from grpo_core.evaluation import evaluate
+from grpo_core.models.critic import Critic
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.records import Completion, Group, Step
-from grpo_core.rewards import RewardSum
-from grpo_core.sampling import Samples, sample_groups
+from grpo_core.rewards import RewardFunction, RewardSum, get_step_reward
+from grpo_core.rewards.overlong import soft_overlong_punishment
+from grpo_core.rollout import Rollout, draw, draw_until_full, shuffled
+from grpo_core.sampling import Samples
 from grpo_core.tasks import Problem, Task, get_task
-
-_TOKENS_PER_FORWARD = 1024  # padding included: small enough for the activations to stay in cache
-
-
-@dataclass
-class TokenValues:
-    """What the update computed for every token, each (B, T) float32.
-
-    Positions behind a completion's end hold anything: records are cut to each one's length.
-    """
-
-    logprobs: Tensor
-    old_logprobs: Tensor
-    ref_logprobs: Tensor
-    entropy: Tensor
-    push: Tensor
+from grpo_core.update import Learner, TokenValues
 
 
 class Trainer:
@@ -49,7 +34,9 @@ class Trainer:
 
     Attributes:
         config, task, policy: what is trained on what.
-        reference: the policy as it was at the start, which the KL is measured to.
+        reference: the policy as it was at the start, which the KL is measured to; with
+            sync_ref_model it follows the policy.
+        learner: the policy, the reference, a critic where there is one, and the optimizer.
         step_index: of the last step taken; -1 before the evaluation of the untouched policy.
     """
 
@@ -66,7 +53,10 @@ class Trainer:
         self.config = config
         self.variant = Variant.from_config(config)
         learning_rate(config, 1)  # refuses an unknown schedule now rather than after sampling
-        self.rewards = RewardSum(config.reward_funcs, config.reward_weights)
+        self.rewards = _rewards_of(config)
+        self.step_reward = (
+            get_step_reward(config.step_reward_func) if config.step_reward_func else None
+        )
         self.task = task or get_task(config.task, **config.task_options)
         self.problems = list(self.task.problems("train"))
         if not self.problems:
@@ -78,12 +68,11 @@ class Trainer:
             )
         self.policy = policy or load_policy(config.model)
         self.reference = self.policy.frozen_copy()
-        self.optimizer = torch.optim.AdamW(
-            self.policy.model.parameters(),
-            lr=config.learning_rate,
-            betas=(config.adam_beta1, config.adam_beta2),
-            weight_decay=config.weight_decay,
-        )
+        self._base_fingerprint = ""
+        if config.sync_ref_model:
+            self._fingerprint()  # before the reference moves away from it
+        critic = Critic(self.policy, config.critic) if self.variant.advantage == "gae" else None
+        self.learner = Learner(config, self.variant, self.policy, self.reference, critic)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.step_index = -1
 
@@ -106,34 +95,64 @@ class Trainer:
     def _train_step(self) -> Step:
         """Sample, score, compare, push."""
         started = time.perf_counter()
-        problems = self._next_problems()
-        samples = sample_groups(
-            self.policy,
-            [p.prompt for p in problems],
-            self.config.num_generations,
-            max_completion_length=self.config.max_completion_length,
-            temperature=self.config.temperature,
-            generator=self.generator,
-        )
+        rollout, metrics = self._draw()
+        samples, mask = rollout.samples, self._mask(rollout.samples)
         sampled = time.perf_counter()
-        rows = [p for p in problems for _ in range(self.config.num_generations)]
-        texts = [self.policy.decode(samples.completion(row)) for row in range(len(rows))]
-        parts, totals = self.rewards([p.prompt for p in rows], texts, **columns_of(self.task, rows))
-        rewards = torch.tensor(totals, dtype=torch.float64)
-        rewards = rewards.view(-1, self.config.num_generations)
-        advantages = group_advantages(rewards, self.variant.advantage).float()
-        values, metrics = self._update(samples, advantages.flatten())
+        steps = None
+        if self.step_reward is not None:
+            weight = self.config.step_reward_weight
+            steps = find_steps(rollout, self.policy, self.task, self.step_reward, weight)
+            metrics["steps/mean_reward"] = sum(steps.truth) / len(steps.truth)
+        scores = self.learner.score(samples) if self.learner.needs_scores else None
+        credit = assign_credit(rollout, mask, self.variant, self.config, scores=scores, steps=steps)
+        rate = learning_rate(self.config, self.step_index) / self.config.learning_rate
+        values, stats = self.learner.update(
+            samples, mask, credit, scores, rate=rate, generator=self.generator
+        )
+        self._move_reference()
         updated = time.perf_counter()
 
-        groups = self._groups(problems, samples, texts, parts, rewards, advantages, values)
-        metrics |= _reward_metrics(rewards, parts)
-        metrics |= _completion_metrics(samples, [self.task.backtracks(text) for text in texts])
+        groups = self._groups(rollout, credit, values)
+        metrics |= stats | _reward_metrics(credit.rewards, rollout.parts)
+        metrics |= _completion_metrics(samples, [self.task.backtracks(t) for t in rollout.texts])
         metrics |= {
             "seconds/sampling": sampled - started,
             "seconds/update": updated - sampled,
             "seconds/step": time.perf_counter() - started,
         }
         return Step(self.step_index, metrics, groups)
+
+    def _draw(self) -> tuple[Rollout, dict[str, float]]:
+        """The completions of this step, drawn again for ties where that is asked for."""
+        config, problems = self.config, self._next_problems()
+        drawn = partial(
+            draw,
+            self.policy,
+            self.task,
+            rewards=self.rewards,
+            num_generations=config.num_generations,
+            max_completion_length=config.max_completion_length,
+            temperature=config.temperature,
+            generator=self.generator,
+        )
+        if not config.dynamic_sampling:
+            return drawn(problems), {}
+        more = shuffled(self.problems, f"{config.seed}:again:{self.step_index}", problems)
+        return draw_until_full(
+            drawn, problems, more, config.dynamic_sampling, config.max_sampling_rounds
+        )
+
+    def _mask(self, samples: Samples) -> Tensor:
+        """(B, T) bool: the tokens to be trained."""
+        if not self.config.mask_truncated_completions:
+            return samples.mask
+        return samples.mask & ~samples.truncated.unsqueeze(1)
+
+    def _move_reference(self) -> None:
+        """Let the reference follow, every so many steps, where that is asked for."""
+        config = self.config
+        if config.sync_ref_model and self.step_index % config.ref_model_sync_steps == 0:
+            self.learner.move_reference(config.ref_model_mixup_alpha)
 
     def _next_problems(self) -> list[Problem]:
         """The prompts of this step: every problem once before any comes again, in seeded order.
@@ -147,105 +166,6 @@ class Trainer:
             range(len(self.problems)), len(self.problems)
         )
         return [self.problems[i] for i in order[position * count : (position + 1) * count]]
-
-    def _update(self, samples: Samples, advantages: Tensor) -> tuple[TokenValues, dict[str, float]]:
-        """`num_iterations` gradient steps (mu in the paper) on one batch of samples.
-
-        Args:
-            samples: B completions.
-            advantages: (B,) float32.
-
-        Returns:
-            values as the last of the updates saw them, and the metrics, means over the updates.
-
-        Raises:
-            LabError: the gradient is not finite.
-        """
-        mask = samples.mask
-        if self.config.mask_truncated_completions:
-            mask = mask & ~samples.truncated.unsqueeze(1)
-        size = BatchSize.of(mask, self.config.max_completion_length)
-        values = TokenValues(*(torch.zeros(mask.shape) for _ in range(5)))
-        totals: dict[str, float] = {}
-        rate = learning_rate(self.config, self.step_index)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        for iteration in range(self.config.num_iterations):
-            self.optimizer.zero_grad(set_to_none=True)
-            for rows in _micro_batches(samples):
-                stats = self._backward(
-                    samples, rows, advantages, mask, size, values, first=iteration == 0
-                )
-                for name, value in stats.items():
-                    totals[name] = totals.get(name, 0.0) + value
-            norm = torch.nn.utils.clip_grad_norm_(
-                self.policy.model.parameters(), self.config.max_grad_norm
-            )
-            if not norm.isfinite():
-                raise LabError(
-                    f"The gradient of step {self.step_index} is no finite number: the policy is "
-                    "lost. Start again with a smaller learning_rate."
-                )
-            totals["grad_norm"] = totals.get("grad_norm", 0.0) + float(norm)
-            self.optimizer.step()
-        metrics = {name: total / self.config.num_iterations for name, total in totals.items()}
-        metrics["learning_rate"] = rate
-        return values, metrics
-
-    def _backward(
-        self,
-        samples: Samples,
-        rows: Tensor,
-        advantages: Tensor,
-        mask: Tensor,
-        size: BatchSize,
-        values: TokenValues,
-        *,
-        first: bool,
-    ) -> dict[str, float]:
-        """Add the gradient of some rows' share of the loss, and note what each token got.
-
-        In the first update after sampling the policy is still the one that sampled, so its
-        log-probs are the old ones: no second forward pass is needed for them.
-        """
-        logprobs, entropy = self._logprobs(self.policy, samples, rows)
-        with torch.no_grad():
-            ref_logprobs, _ = self._logprobs(self.reference, samples, rows)
-        here = (rows, slice(logprobs.shape[1]))
-        row_mask = mask[here]
-        logprobs.retain_grad()
-        old_logprobs = None if first else values.old_logprobs[here]
-        loss, stats = grpo_objective(
-            logprobs, old_logprobs, ref_logprobs, advantages[rows], row_mask, self.variant, size
-        )
-        loss.backward()
-        assert logprobs.grad is not None
-        seen = {"logprobs": logprobs, "ref_logprobs": ref_logprobs, "entropy": entropy}
-        seen |= {"push": -logprobs.grad} | ({"old_logprobs": logprobs} if first else {})
-        for name, tensor in seen.items():
-            getattr(values, name)[here] = tensor.detach()
-        metrics = {name: float(value) for name, value in stats.items()}
-        metrics["loss"] = float(loss.detach())
-        metrics["entropy"] = float((entropy * row_mask).sum()) / max(size.tokens, 1)
-        return metrics
-
-    def _logprobs(self, policy: Policy, samples: Samples, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probs and entropies (R, T') of some rows; T' is the longest completion of them."""
-        longest = int(samples.lengths[rows].max())
-        completion = samples.completion_ids[rows, :longest]
-        ids = torch.cat([samples.prompt_ids[rows], completion], dim=1)
-        attention = torch.cat(
-            [samples.prompt_mask[rows], torch.ones_like(completion, dtype=torch.bool)], dim=1
-        )
-        # padding on the right of a completion is behind everything that matters: no mask for it
-        logits = policy.model(
-            input_ids=ids[:, :-1],
-            attention_mask=None if attention.all() else attention[:, :-1],
-            position_ids=(attention[:, :-1].cumsum(dim=1) - 1).clamp_min(0),
-            use_cache=False,
-            logits_to_keep=longest,
-        ).logits
-        return token_logprobs(logits, completion, self.config.temperature)
 
     def _evaluate(self) -> dict[str, float]:
         """The policy on held-out problems, as metrics `eval/...`."""
@@ -261,34 +181,26 @@ class Trainer:
 
     # --- records and resumption -------------------------------------------------------------
 
-    def _groups(
-        self,
-        problems: list[Problem],
-        samples: Samples,
-        texts: list[str],
-        parts: dict[str, list[float]],
-        rewards: Tensor,
-        advantages: Tensor,
-        values: TokenValues,
-    ) -> list[Group]:
-        """The step's groups as records. rewards and advantages are (N, G)."""
-        size = self.config.num_generations
+    def _groups(self, rollout: Rollout, credit: Credit, values: TokenValues) -> list[Group]:
+        """The step's groups as records."""
+        size, samples = rollout.group_size, rollout.samples
+        rewards = credit.rewards.flatten()
+        per_token = {name: t for name, t in vars(values).items() if t is not None}
 
         def completion(row: int) -> Completion:
             ids = samples.completion(row)
-            per_token = {
-                name: tensor[row, : len(ids)].numpy().copy()
-                for name, tensor in vars(values).items()
-            }
+            advantages = credit.advantages[row]
+            if advantages.dim():  # by token: their mean stands for the completion
+                advantages = advantages[: len(ids)].mean()
             return Completion(
-                text=texts[row],
+                text=rollout.texts[row],
                 tokens=self.policy.pieces(ids),
                 token_ids=samples.completion_ids[row, : len(ids)].int().numpy(),
-                rewards={name: part[row] for name, part in parts.items()},
-                reward=float(rewards[row // size, row % size]),
-                advantage=float(advantages[row // size, row % size]),
+                rewards={name: part[row] for name, part in rollout.parts.items()},
+                reward=float(rewards[row]),
+                advantage=float(advantages),
                 truncated=bool(samples.truncated[row]),
-                **per_token,
+                **{name: t[row, : len(ids)].numpy().copy() for name, t in per_token.items()},
             )
 
         return [
@@ -297,26 +209,32 @@ class Trainer:
                 problem.columns,
                 [completion(row) for row in range(i * size, (i + 1) * size)],
             )
-            for i, problem in enumerate(problems)
+            for i, problem in enumerate(rollout.problems)
         ]
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on, beside the config; for torch.save."""
-        return {
+        state = {
             "step_index": self.step_index,
-            "reference": self._reference_fingerprint,
+            "reference": self._fingerprint(),
             "model": self.policy.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.learner.optimizer.state_dict(),
             "generator": self.generator.get_state(),
         }
+        if self.config.sync_ref_model:
+            state["reference_model"] = self.reference.model.state_dict()
+        if self.learner.critic is not None:
+            state["critic"] = self.learner.critic.state_dict()
+        return state
 
-    @cached_property
-    def _reference_fingerprint(self) -> str:
-        """A short name of the reference's exact weights, which never change."""
-        digest = hashlib.sha256()
-        for weights in self.reference.model.state_dict().values():
-            digest.update(weights.contiguous().view(torch.uint8).numpy())
-        return digest.hexdigest()[:16]
+    def _fingerprint(self) -> str:
+        """A short name of the exact weights of the model that the run began with."""
+        if not self._base_fingerprint:
+            digest = hashlib.sha256()
+            for weights in self.reference.model.state_dict().values():
+                digest.update(weights.contiguous().view(torch.uint8).numpy())
+            self._base_fingerprint = digest.hexdigest()[:16]
+        return self._base_fingerprint
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was called: the same steps follow, bit for bit.
@@ -325,21 +243,37 @@ class Trainer:
             LabError: the state is of another model or version, or the base model that the KL is
                 measured to is no longer the one the run began with.
         """
-        if "reference" in state and state["reference"] != self._reference_fingerprint:
+        if "reference" in state and state["reference"] != self._fingerprint():
             raise LabError(
                 f"The model '{self.config.model}' has changed since this run began, so it cannot "
                 "go on as it was; start a new run."
             )
         try:
             self.policy.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self.learner.optimizer.load_state_dict(state["optimizer"])
             self.generator.set_state(state["generator"])
             self.step_index = int(state["step_index"])
+            if self.config.sync_ref_model:
+                self.reference.model.load_state_dict(state["reference_model"])
+            if self.learner.critic is not None:
+                self.learner.critic.load_state_dict(state["critic"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise LabError(
                 "The checkpoint does not fit this run's model or this version of the kit; "
                 "start a new run."
             ) from error
+
+
+def _rewards_of(config: GRPOConfig) -> RewardSum:
+    """The rewards a configuration names, and overlong shaping where it asks for that."""
+    functions: list[str | RewardFunction] = list(config.reward_funcs)
+    weights = list(config.reward_weights)
+    if config.soft_punish_cache:
+        functions.append(
+            soft_overlong_punishment(config.max_completion_length, config.soft_punish_cache)
+        )
+        weights.append(1.0)
+    return RewardSum(functions, weights)
 
 
 def learning_rate(config: GRPOConfig, step: int) -> float:
@@ -363,28 +297,13 @@ def learning_rate(config: GRPOConfig, step: int) -> float:
     )
 
 
-def _micro_batches(samples: Samples) -> Iterator[Tensor]:
-    """Row numbers in batches of like length, so that little is computed for padding."""
-    prompt = samples.prompt_ids.shape[1]
-    rows: list[int] = []
-    for row in samples.lengths.argsort(stable=True).tolist():  # so each is the longest so far
-        width = prompt + int(samples.lengths[row])
-        if rows and (len(rows) + 1) * width > _TOKENS_PER_FORWARD:
-            yield torch.tensor(rows)
-            rows = []
-        rows.append(row)
-    yield torch.tensor(rows)
-
-
 def _reward_metrics(rewards: Tensor, parts: dict[str, list[float]]) -> dict[str, float]:
     """TRL's reward metrics of (N, G) rewards, and the spread that advantages are divided by."""
-    tie = rewards.amax(dim=1) == rewards.amin(dim=1)
-    metrics = {
-        "reward": float(rewards.mean()),
-        "reward_std": float(rewards.std()),
-        "reward_std_in_group": float(rewards.std(dim=1).mean()),
-        "frac_reward_zero_std": float(tie.float().mean()),
-    }
+    metrics = {"reward": float(rewards.mean()), "reward_std": float(rewards.std())}
+    if rewards.shape[1] > 1:  # a critic needs no groups
+        tie = rewards.amax(dim=1) == rewards.amin(dim=1)
+        metrics["reward_std_in_group"] = float(rewards.std(dim=1).mean())
+        metrics["frac_reward_zero_std"] = float(tie.float().mean())
     for name, values in parts.items():
         part = torch.tensor(values, dtype=torch.float64)
         metrics[f"rewards/{name}/mean"] = float(part.mean())

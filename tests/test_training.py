@@ -141,7 +141,7 @@ def test_a_policy_that_is_lost_says_so() -> None:
 
 def test_micro_batches_change_nothing(monkeypatch) -> None:
     whole = list(_trainer())
-    monkeypatch.setattr("grpo_core.training._TOKENS_PER_FORWARD", 100)
+    monkeypatch.setattr("grpo_core.update._TOKENS_PER_FORWARD", 100)
     parts = list(_trainer())
     assert whole[1].metrics["grad_norm"] == pytest.approx(parts[1].metrics["grad_norm"], rel=1e-5)
     for a, b in zip(whole[1].groups[0].completions, parts[1].groups[0].completions, strict=True):
@@ -158,7 +158,13 @@ def test_several_updates_on_a_batch_move_the_ratio() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_trains(preset: str) -> None:
-    options = PRESETS[preset] | {"max_steps": 2, "num_iterations": 2, "eval_steps": 0}
+    options = PRESETS[preset] | {
+        "soft_punish_cache": 0,
+        "dynamic_sampling": "",
+        "max_steps": 2,
+        "num_iterations": 2,
+        "eval_steps": 0,
+    }
     for step in list(_trainer(**options))[1:]:
         assert step.metrics["grad_norm"] > 0 and np.isfinite(step.metrics["loss"])
         # (no more is asked of `push`: GSPO's narrow bounds may hold back all of a second update)

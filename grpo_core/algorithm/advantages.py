@@ -23,7 +23,8 @@ def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float =
 
     Args:
         rewards: (N, G) float, one row a group; (G,) for a single group.
-        scale_rewards: what the difference to the mean is divided by, under TRL's names:
+        scale_rewards: what the difference to the mean is divided by, a name from `ADVANTAGES` under
+            TRL's names:
             "group": the standard deviation of the group (DeepSeekMath);
             "batch": the standard deviation of all N * G rewards (Lite PPO, arXiv 2508.08221);
             "none": nothing (Dr. GRPO, arXiv 2503.20783);
@@ -44,6 +45,63 @@ def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float =
     advantages = choose(ADVANTAGES, scale_rewards, "scale_rewards")(rewards, eps)
     tied = rewards.amax(dim=-1, keepdim=True) == rewards.amin(dim=-1, keepdim=True)
     return advantages.masked_fill(tied, 0.0)
+
+
+def normalize_then_sum(parts: Tensor, weights: Tensor, eps: float = EPS) -> Tensor:
+    """Advantages of several rewards, each compared for itself before they are added.
+
+    A_i = z_i / (std(z) + eps), z_i = sum_k w_k (r_ki - mean(r_k)) / (std(r_k) + eps)
+
+    Added first (`RewardSum`), two completions whose rewards have the same sum are the same to GRPO,
+    and a reward that varies little is drowned by one that varies much. GDPO, arXiv 2601.05242; as
+    TRL's multi_objective_aggregation "normalize_then_sum". The last division is over the batch; the
+    mean of z needs no subtracting, since every group's is 0.
+
+    Args:
+        parts: (K, N, G) float, the unweighted rewards of K functions.
+        weights: (K,) float.
+        eps: added to each standard deviation (ddof 1).
+
+    Returns:
+        (N, G), of the dtype of `parts`; exactly 0 where every reward ties in its group.
+
+    Raises:
+        LabError: as `group_advantages`.
+    """
+    summed = torch.zeros_like(parts[0])
+    for rewards, weight in zip(parts, weights, strict=True):
+        summed = summed + weight * group_advantages(rewards, "group", eps)
+    return summed / (summed.std(correction=1) + eps)
+
+
+def process_advantages(step_rewards: Tensor, step_ends: Tensor, eps: float = EPS) -> Tensor:
+    """Process supervision: a token is answerable for the steps that end with it or after it.
+
+    A_it = sum over steps of o_i ending at or after t of (r - mean) / (std + eps), mean and std over
+    all steps of all G completions. DeepSeekMath (arXiv 2402.03300), section 4.1.3. With a single
+    step, at the end of each completion, it is outcome supervision.
+
+    It pays by the step: where a step is worth more than the mean, more such steps are worth more.
+
+    Args:
+        step_rewards: (N, G, T) float; what stands where no step ends is not read.
+        step_ends: (N, G, T) bool, True on the last token of each step.
+        eps: added to the standard deviation (ddof 1).
+
+    Returns:
+        (N, G, T); 0 throughout a group that has fewer than two steps or whose rewards all tie.
+
+    Raises:
+        LabError: the reward of a step is not finite.
+    """
+    if not torch.isfinite(step_rewards[step_ends]).all():
+        raise LabError("A step's reward is NaN or infinite: it must be a finite number.")
+    normalized = torch.zeros_like(step_rewards)
+    for rewards, ends, out in zip(step_rewards, step_ends, normalized, strict=True):
+        pool = rewards[ends]
+        if len(pool) > 1 and pool.max() > pool.min():
+            out[ends] = (pool - pool.mean()) / (pool.std(correction=1) + eps)
+    return normalized.flip(-1).cumsum(-1).flip(-1)
 
 
 def group_scaled(rewards: Tensor, eps: float = EPS) -> Tensor:

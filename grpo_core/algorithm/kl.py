@@ -10,6 +10,10 @@ pass through the sampling (checked by enumeration in the tests):
 | k1            | nothing: its expected gradient is 0                         |
 | k2            | KL(pi, pi_ref), the reverse KL                              |
 | k3            | KL(pi_ref, pi), the forward KL, though E[k3] is the reverse |
+| rho * k3      | KL(pi, pi_ref), the reverse KL (DeepSeek-V3.2, 2512.02556)  |
+
+Subtracted from the reward instead, where no gradient passes through the estimate at all, k1 follows
+the reverse KL and k3 is biased.
 
 All take and return (B, T), in nats.
 """
@@ -34,6 +38,16 @@ def k3(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
     """GRPO's choice, exp(-d) + d - 1: unbiased, never negative. DeepSeekMath, equation 4."""
     d = logprobs - ref_logprobs
     return torch.exp(-d) + d - 1
+
+
+def sequence_penalty(kl: Tensor, mask: Tensor, beta: float) -> Tensor:
+    """What the KL takes from each completion's reward: beta * sum_t KL_it. (B, T) -> (B,).
+
+    The whole completion is the action and log pi(o) the sum over its tokens, so the sum, not the
+    mean: with k1 it estimates KL(pi, pi_ref) between distributions of completions. RLOO, arXiv
+    2402.14740, and TRL's RLOOTrainer.
+    """
+    return beta * kl.detach().masked_fill(~mask.bool(), 0.0).sum(dim=1)
 
 
 KL_ESTIMATORS: dict[str, TensorFunction] = {

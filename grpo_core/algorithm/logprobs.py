@@ -6,7 +6,9 @@ from torch import Tensor
 from grpo_core.errors import LabError
 
 
-def token_logprobs(logits: Tensor, ids: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
+def token_logprobs(
+    logits: Tensor, ids: Tensor, temperature: float = 1.0, *, entropy_gradient: bool = False
+) -> tuple[Tensor, Tensor]:
     """Log-probability of each sampled token, and the entropy of what it was sampled from.
 
     log pi(o_t | q, o_<t) = log_softmax(logits_t / temperature)[o_t]
@@ -20,10 +22,11 @@ def token_logprobs(logits: Tensor, ids: Tensor, temperature: float = 1.0) -> tup
             model the logits one position earlier.
         ids: (B, T) int64, the sampled tokens.
         temperature: of the sampling, above 0.
+        entropy_gradient: keep the entropy differentiable, as an entropy bonus needs it.
 
     Returns:
         logprobs: (B, T) in nats, float32 or wider, differentiable.
-        entropy: (B, T) in nats, detached.
+        entropy: (B, T) in nats, detached unless asked otherwise.
 
     Raises:
         LabError: the temperature is not above 0.
@@ -34,6 +37,8 @@ def token_logprobs(logits: Tensor, ids: Tensor, temperature: float = 1.0) -> tup
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     log_policy = torch.log_softmax(logits / temperature, dim=-1)
     logprobs = log_policy.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
+    if entropy_gradient:
+        return logprobs, -(log_policy.exp() * log_policy).sum(dim=-1)
     # entr(p) = -p log p, and 0 at p = 0, where the product would be 0 * inf.
     entropy = torch.special.entr(log_policy.detach().exp()).sum(dim=-1)
     return logprobs, entropy

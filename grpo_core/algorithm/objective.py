@@ -1,13 +1,16 @@
 """The GRPO objective: every piece of this package, composed."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from grpo_core.algorithm.advantages import ADVANTAGES
+from grpo_core.algorithm.advantages import ADVANTAGES, process_advantages
 from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize
 from grpo_core.algorithm.choices import choose
+from grpo_core.algorithm.critic import gae
 from grpo_core.algorithm.kl import KL_ESTIMATORS
 from grpo_core.algorithm.surrogates import (
     LEVELS,
@@ -19,7 +22,13 @@ from grpo_core.algorithm.surrogates import (
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 
-# TRL's loss_type sets two switches at once: (surrogate, aggregation). "reinforce" is not TRL's.
+# These give every token an advantage of its own; the others give a completion one.
+TOKEN_ADVANTAGES: dict[str, Callable[..., Any]] = {"process": process_advantages, "gae": gae}
+
+REWARD_AGGREGATIONS = ("sum_then_normalize", "normalize_then_sum")
+
+# TRL's loss_type sets two switches at once: (surrogate, aggregation). "reinforce" is this kit's,
+# "gmpo" the name of a trainer of its own in TRL.
 LOSS_TYPES: dict[str, tuple[str, str]] = {
     "grpo": ("clip", "sequence_mean"),
     "dapo": ("clip", "token_mean"),
@@ -29,6 +38,7 @@ LOSS_TYPES: dict[str, tuple[str, str]] = {
     "sapo": ("sapo", "sequence_mean"),
     "luspo": ("clip", "length_weighted"),
     "vespo": ("vespo", "token_mean"),
+    "gmpo": ("gmpo", "sequence_mean"),
     "reinforce": ("none", "length_weighted"),
 }
 
@@ -38,12 +48,17 @@ class Variant:
     """A method of the GRPO family: one choice on each of five switches, and their numbers.
 
     Attributes:
-        advantage: what rewards are compared with and divided by (see advantages.ADVANTAGES).
+        advantage: what rewards are compared with and divided by (see advantages.ADVANTAGES), or
+            "process" for step rewards, or "gae" for a critic, which is PPO.
         level: what has an importance ratio of its own (see surrogates.LEVELS).
         surrogate: what is maximised, token by token (see surrogates.SURROGATES).
         aggregation: how tokens become one number (see aggregation.AGGREGATIONS).
-        kl: the estimator of the KL to the reference, a term of the loss (see kl.KL_ESTIMATORS).
-        beta: the coefficient of the KL term; at 0 no reference is needed.
+        kl: the estimator of the KL to the reference (see kl.KL_ESTIMATORS).
+        beta: the coefficient of the KL; at 0 no reference is needed.
+        kl_in_reward: the KL is taken from the reward before the advantages, not added to the loss.
+        kl_weighted: the KL in the loss is multiplied by the importance ratio.
+        entropy_coef: how much each nat of entropy is worth in the loss.
+        several_rewards: "sum_then_normalize", or "normalize_then_sum" (GDPO).
         epsilon_low: the ratio is clipped below 1 - epsilon_low.
         epsilon_high: the ratio is clipped above 1 + epsilon_high; for `cispo`, above epsilon_high.
         delta: for `clip`, an upper bound on the ratio of bad tokens; None for none.
@@ -57,6 +72,10 @@ class Variant:
     aggregation: str = "token_mean"
     kl: str = "k3"
     beta: float = 0.0
+    kl_in_reward: bool = False
+    kl_weighted: bool = False
+    entropy_coef: float = 0.0
+    several_rewards: str = "sum_then_normalize"
     epsilon_low: float = 0.2
     epsilon_high: float = 0.2
     delta: float | None = None
@@ -69,17 +88,63 @@ class Variant:
 
     def __post_init__(self) -> None:
         """Refuse a choice that no switch has, or that another rules out, before anything else."""
-        choose(ADVANTAGES, self.advantage, "scale_rewards")
+        choose({**ADVANTAGES, **TOKEN_ADVANTAGES}, self.advantage, "scale_rewards")
         choose(LEVELS, self.level, "importance_sampling_level")
         choose(SURROGATES, self.surrogate, "The surrogate")
         choose(AGGREGATIONS, self.aggregation, "The aggregation")
-        choose(KL_ESTIMATORS, self.kl, "The KL estimator")
-        self._refuse_clashes()
+        choose(KL_ESTIMATORS, self.kl, "kl_estimator")
+        if self.several_rewards not in REWARD_AGGREGATIONS:
+            raise LabError(
+                f"There is no multi_objective_aggregation '{self.several_rewards}'. "
+                f"Known: {', '.join(REWARD_AGGREGATIONS)}."
+            )
+        self._refuse_clashing_advantages()
+        self._refuse_clashing_kl()
+        self._refuse_clashing_surrogates()
 
-    def _refuse_clashes(self) -> None:
-        """Refuse switches that would silently be ignored beside each other."""
-        if self.surrogate in ("vespo", "none") and self.level != "token":
-            why = "makes its own ratio" if self.surrogate == "vespo" else "has no importance ratio"
+    @property
+    def by_token(self) -> bool:
+        """Whether tokens of one completion may have different advantages."""
+        return self.advantage in TOKEN_ADVANTAGES
+
+    def _refuse_clashing_advantages(self) -> None:
+        """Refuse what needs one advantage a completion, or one sum of rewards, beside others."""
+        whole = self.level in ("sequence", "sequence_sum") or self.surrogate == "gmpo"
+        if self.by_token and whole:
+            what = "loss_type 'gmpo'" if self.surrogate == "gmpo" else f"level '{self.level}'"
+            raise LabError(
+                f"scale_rewards '{self.advantage}' gives every token its own advantage, and {what} "
+                "one ratio to a whole completion, so they clash: take importance_sampling_level "
+                "'token' or 'sequence_token' and another loss_type."
+            )
+        if self.several_rewards == "normalize_then_sum" and self.advantage != "group":
+            raise LabError(
+                "multi_objective_aggregation 'normalize_then_sum' divides each reward by its own "
+                f"spread, and clashes with scale_rewards '{self.advantage}': leave that at 'group'."
+            )
+
+    def _refuse_clashing_kl(self) -> None:
+        """Refuse a KL in two places, or in a reward that it cannot be taken from."""
+        if not self.kl_in_reward:
+            return
+        if self.kl_weighted:
+            raise LabError(
+                "use_bias_correction_kl weighs the KL in the loss, and use_kl_in_reward takes it "
+                "out of the loss: set one of them."
+            )
+        if self.advantage == "process" or self.several_rewards == "normalize_then_sum":
+            other = "scale_rewards 'process'"
+            if self.advantage != "process":
+                other = "multi_objective_aggregation 'normalize_then_sum'"
+            raise LabError(
+                f"use_kl_in_reward needs one reward a completion to take the KL from, and clashes "
+                f"with {other}: leave the KL in the loss."
+            )
+
+    def _refuse_clashing_surrogates(self) -> None:
+        """Refuse switches that would silently be ignored beside the surrogate."""
+        if self.surrogate in ("vespo", "gmpo", "none") and self.level != "token":
+            why = "has no importance ratio" if self.surrogate == "none" else "makes its own ratio"
             raise LabError(
                 f"The surrogate '{self.surrogate}' {why}, so importance_sampling_level "
                 f"'{self.level}' clashes with it: leave that at 'token'."
@@ -115,10 +180,15 @@ class Variant:
         surrogate, aggregation = LOSS_TYPES[config.loss_type]
         return cls(
             advantage=config.scale_rewards,
+            several_rewards=config.multi_objective_aggregation,
             level=config.importance_sampling_level,
             surrogate=surrogate,
             aggregation=aggregation,
+            kl=config.kl_estimator,
             beta=config.beta,
+            kl_in_reward=config.use_kl_in_reward,
+            kl_weighted=config.use_bias_correction_kl,
+            entropy_coef=config.entropy_coef,
             epsilon_low=config.epsilon,
             epsilon_high=config.epsilon if config.epsilon_high is None else config.epsilon_high,
             delta=config.delta,
@@ -154,10 +224,12 @@ def grpo_objective(
     mask: Tensor,
     variant: Variant,
     size: BatchSize | None = None,
+    entropy: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of one batch, or of one micro-batch of it, and what to tell about it.
 
-    loss = aggregate( -surrogate(rho, A) + beta * KL ), DeepSeekMath (arXiv 2402.03300) eq. 3.
+    loss = aggregate( -surrogate(rho, A) + beta * KL - entropy_coef * H ), DeepSeekMath (arXiv
+    2402.03300) eq. 3, and an entropy bonus as in PPO (arXiv 1707.06347, eq. 9) where one is set.
 
     A loss of 0 is no bug. On the first update after sampling rho is 1, every token's surrogate
     equals its advantage, and advantages sum to 0 in a group; what trains is the gradient. A group
@@ -173,20 +245,21 @@ def grpo_objective(
         variant: the five switches.
         size: the size of the whole batch. Leave it out when this is the whole batch. Otherwise
             losses, and gradients, and stats of the micro-batches add up to the whole batch's.
+        entropy: (B, T) in nats, differentiable; needed where the variant has an entropy_coef.
 
     Returns:
         loss: a scalar to call backward() on; 0 when everything is masked.
         stats: TRL's metric names -> detached scalars, each a mean over all tokens of the batch:
-            clip_ratio/low_mean, clip_ratio/high_mean, clip_ratio/region_mean for `clip`,
+            clip_ratio/low_mean, clip_ratio/high_mean, clip_ratio/region_mean for `clip` and `gmpo`,
             cispo_clip_ratio for `cispo` (both a mean over completions where a completion has one
             ratio), and, given a reference, kl.
 
     Raises:
-        LabError: shapes that do not belong together, or beta above 0 without a reference.
+        LabError: shapes that do not belong together, or a term without what it is made of.
     """
     advantages = advantages.unsqueeze(1) if advantages.dim() == 1 else advantages
     _check_shapes(logprobs, old_logprobs, ref_logprobs, advantages, mask)
-    _check_reference(variant, ref_logprobs)
+    _check_terms(variant, ref_logprobs, entropy)
     mask = mask.bool()
     size = size or BatchSize.of(mask)
 
@@ -201,18 +274,22 @@ def grpo_objective(
         advantages,
         logprobs=logprobs,
         log_ratio=logprobs - old_logprobs,
+        mask=mask,
         **variant.numbers,
     )
     per_token_loss = -surrogate.expand_as(logprobs)
 
-    stats = _clip_stats(ratio, advantages, mask, variant, size)
+    stats = _clip_stats(ratio, logprobs - old_logprobs, advantages, mask, variant, size)
 
     if ref_logprobs is not None:
         ref_logprobs = ref_logprobs.masked_fill(~mask, 0.0).detach()
         kl = KL_ESTIMATORS[variant.kl](logprobs, ref_logprobs)
         stats["kl"] = _share(kl, mask, size)
-        if variant.beta > 0:
+        if variant.beta > 0 and not variant.kl_in_reward:
+            kl = ratio * kl if variant.kl_weighted else kl
             per_token_loss = per_token_loss + variant.beta * kl
+    if variant.entropy_coef > 0 and entropy is not None:
+        per_token_loss = per_token_loss - variant.entropy_coef * entropy.masked_fill(~mask, 0.0)
 
     loss = AGGREGATIONS[variant.aggregation](per_token_loss, mask, size)
     return loss, stats
@@ -230,8 +307,10 @@ def token_push(
     """How hard, and which way, one update pushes each token: minus d loss / d log pi_theta.
 
     Above 0: the update makes the token likelier where it stands. Below 0: less likely. Arguments
-    as in `grpo_objective`. Returns (B, T), detached.
+    as in `grpo_objective`. Returns (B, T), detached; an entropy bonus, which pushes all tokens that
+    could have been drawn and not only the one that was, is left out.
     """
+    variant = replace(variant, entropy_coef=0.0)
     with torch.enable_grad():
         leaf = logprobs.detach().requires_grad_()
         loss, _ = grpo_objective(leaf, old_logprobs, ref_logprobs, advantages, mask, variant, size)
@@ -240,28 +319,32 @@ def token_push(
 
 
 def _clip_stats(
-    ratio: Tensor, advantages: Tensor, mask: Tensor, variant: Variant, size: BatchSize
+    ratio: Tensor,
+    log_ratio: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    variant: Variant,
+    size: BatchSize,
 ) -> dict[str, Tensor]:
     """How much the surrogate held back, counted in whatever has a ratio of its own.
 
-    Args: ratio and advantages (B, T) or (B, 1), mask (B, T) bool. Returns TRL's names -> scalars,
-    this micro-batch's share of the batch's means.
+    Args: ratio and advantages (B, T) or (B, 1), log_ratio (B, T) by token, mask (B, T) bool.
+    Returns TRL's names -> scalars, this micro-batch's share of the batch's means.
     """
     one_each = variant.level in ("sequence", "sequence_sum") and advantages.shape[1] == 1
     share = _sequence_share if one_each else _share
-    held_back = _clipped(ratio, advantages, variant)
-    return {name: share(clipped, mask, size) for name, clipped in held_back.items()}
-
-
-def _clipped(ratio: Tensor, advantages: Tensor, variant: Variant) -> dict[str, Tensor]:
-    """What the surrogate bounds, by TRL's metric names, each a bool of the ratio's shape."""
     if variant.surrogate == "cispo":
-        return {"cispo_clip_ratio": capped_tokens(ratio, advantages, variant.epsilon_high)}
-    if variant.surrogate != "clip":
+        capped = capped_tokens(ratio, advantages, variant.epsilon_high)
+        return {"cispo_clip_ratio": share(capped, mask, size)}
+    bounds = (variant.epsilon_low, variant.epsilon_high)
+    if variant.surrogate == "clip":
+        low, high = clipped_tokens(ratio, advantages, *bounds)
+    elif variant.surrogate == "gmpo":  # its bounds are on the logarithm: 1 + log rho stands for rho
+        low, high = clipped_tokens(1 + log_ratio, advantages, *bounds)
+    else:
         return {}
-    low, high = clipped_tokens(ratio, advantages, variant.epsilon_low, variant.epsilon_high)
-    stats = {"low_mean": low, "high_mean": high, "region_mean": low | high}
-    return {f"clip_ratio/{name}": clipped for name, clipped in stats.items()}
+    held_back = {"low_mean": low, "high_mean": high, "region_mean": low | high}
+    return {f"clip_ratio/{name}": share(which, mask, size) for name, which in held_back.items()}
 
 
 def _sequence_share(values: Tensor, mask: Tensor, size: BatchSize) -> Tensor:
@@ -276,10 +359,12 @@ def _share(values: Tensor, mask: Tensor, size: BatchSize) -> Tensor:
     return values.masked_fill(~mask, 0.0).sum() / max(size.tokens, 1)
 
 
-def _check_reference(variant: Variant, ref_logprobs: Tensor | None) -> None:
-    """Refuse a KL term with nothing to measure it to."""
-    if variant.beta > 0 and ref_logprobs is None:
+def _check_terms(variant: Variant, ref_logprobs: Tensor | None, entropy: Tensor | None) -> None:
+    """Refuse a term of the loss with nothing to make it of."""
+    if variant.beta > 0 and not variant.kl_in_reward and ref_logprobs is None:
         raise LabError(f"beta is {variant.beta}, so the log-probs of a reference are needed.")
+    if variant.entropy_coef > 0 and entropy is None:
+        raise LabError(f"entropy_coef is {variant.entropy_coef}, so the entropy is needed.")
 
 
 def _check_shapes(

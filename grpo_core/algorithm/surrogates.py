@@ -230,6 +230,41 @@ def vespo(
     return phi * advantages * logprobs
 
 
+def gmpo(
+    ratio: Tensor,
+    advantages: Tensor,
+    *,
+    log_ratio: Tensor,
+    mask: Tensor,
+    epsilon_low: float = 0.4,
+    epsilon_high: float = 0.4,
+    **unused: Tensor | float | None,
+) -> Tensor:
+    """The geometric mean of clipped token ratios: exp(mean_t min(log rho_it, clipped)) A.
+
+    One ratio a completion, as in GSPO, but every token is clipped for itself, and in the
+    logarithm: a single wild token cannot carry its completion. One-sided as in `clip`: above
+    epsilon_high where A > 0, below -epsilon_low where A < 0. GMPO, arXiv 2507.20673, equation 4
+    and section 3; the paper takes bounds of 0.4.
+
+    Args:
+        ratio: not used; the mean is made of `log_ratio`.
+        advantages: (B, 1), one a completion.
+        log_ratio: (B, T) log pi_theta - log pi_old, 0 where masked.
+        mask: (B, T) bool.
+        epsilon_low: a bound on the logarithm of the ratio, not on the ratio.
+        epsilon_high: the same, above.
+
+    Returns:
+        (B, 1), to be maximised.
+    """
+    good = advantages > 0
+    clipped = torch.where(
+        good, log_ratio.clamp(max=epsilon_high), log_ratio.clamp(min=-epsilon_low)
+    )
+    return sequence_level(clipped, mask) * advantages
+
+
 def plain(
     ratio: Tensor, advantages: Tensor, *, logprobs: Tensor, **unused: Tensor | float | None
 ) -> Tensor:
@@ -240,13 +275,14 @@ def plain(
     return advantages * logprobs
 
 
-# Every surrogate takes (ratio, advantages) and, by name, whatever it needs of `logprobs` and
-# `log_ratio`, both (B, T), and of the numbers of a Variant; it returns (B, T), or (B, 1) for one
-# value a completion, to be maximised.
+# Every surrogate takes (ratio, advantages) and, by name, whatever it needs of `logprobs`,
+# `log_ratio` and `mask`, all (B, T), and of the numbers of a Variant; it returns (B, T), or (B, 1)
+# for one value a completion, to be maximised.
 SURROGATES: dict[str, TensorFunction] = {
     "clip": clip,
     "cispo": cispo,
     "sapo": sapo,
     "vespo": vespo,
+    "gmpo": gmpo,
     "none": plain,
 }

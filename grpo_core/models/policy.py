@@ -85,6 +85,10 @@ class Policy:
         """One string a token, as they are to be shown; joined they read like the text."""
         return [str(self.tokenizer.decode([i])) for i in ids]
 
+    def text_ends(self, ids: list[int]) -> list[int]:
+        """For each token, how many characters of `decode(ids)` there are once it is in."""
+        return [len(self.decode(ids[: i + 1])) for i in range(len(ids))]
+
     def frozen_copy(self) -> "Policy":
         """A reference: the same policy as it is now, never to be trained."""
         return Policy(copy.deepcopy(self.model).requires_grad_(False), self.tokenizer)

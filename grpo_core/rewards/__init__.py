@@ -16,10 +16,18 @@ from grpo_core import registry
 from grpo_core.errors import LabError, told
 
 RewardFunction = Callable[..., list[float]]
+StepRewardFunction = Callable[..., list[list[tuple[int, float]]]]
 
 REWARDS: dict[str, str] = {
     "accuracy_reward": "grpo_core.rewards.accuracy:accuracy_reward",
     "format_reward": "grpo_core.rewards.format:format_reward",
+}
+
+
+# For process supervision. The same arguments; for each completion a list of (where the step ends in
+# the text, its reward), in order.
+STEP_REWARDS: dict[str, str] = {
+    "equations_true": "grpo_core.rewards.steps:equations_true",
 }
 
 
@@ -30,6 +38,15 @@ def get_reward(name: str) -> RewardFunction:
         LabError: no such reward.
     """
     return registry.load(REWARDS, name, "reward")
+
+
+def get_step_reward(name: str) -> StepRewardFunction:
+    """The step reward registered as `name`.
+
+    Raises:
+        LabError: no such step reward.
+    """
+    return registry.load(STEP_REWARDS, name, "step reward")
 
 
 class RewardSum:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from grpo_core.errors import LabError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# What version 2 added to version 1's table of completions.
+ADDED_COLUMNS = ("token_advantages", '"values"')
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
@@ -39,6 +41,8 @@ CREATE TABLE IF NOT EXISTS completions (
     ref_logprobs BLOB,
     entropy BLOB,
     push BLOB,
+    token_advantages BLOB,            -- NULL: `advantage` for every token
+    "values" BLOB,
     PRIMARY KEY (step, group_index, completion_index)
 );
 """
@@ -93,6 +97,19 @@ def _can_write(folder: Path) -> bool:
     return flags is None or not flags(folder).f_flag & os.ST_RDONLY
 
 
+def completion_columns(db: sqlite3.Connection) -> set[str]:
+    """The columns that the table of completions has, which version 1 has fewer of."""
+    return {row[1] for row in db.execute("PRAGMA table_info(completions)")}
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Add what an older version's table lacks; no row changes."""
+    have = completion_columns(db)
+    for column in ADDED_COLUMNS:
+        if column.strip('"') not in have:
+            db.execute(f"ALTER TABLE completions ADD COLUMN {column} BLOB")
+
+
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """Open run.db in WAL mode, made if missing. Every commit reaches the disk before it returns.
 
@@ -107,7 +124,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.executescript(SCHEMA)
-        db.execute("INSERT OR IGNORE INTO meta VALUES ('schema_version', ?)", (SCHEMA_VERSION,))
+        _upgrade(db)
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('schema_version', ?)", (SCHEMA_VERSION,))
     except BaseException:
         db.close()
         raise

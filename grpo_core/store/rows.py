@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grpo_core.records import Completion, Group
+from grpo_core.store.database import completion_columns
 
 
 def pack(array: NDArray[Any]) -> bytes:
@@ -54,7 +55,7 @@ def _optional(array: NDArray[np.float32] | None) -> bytes | None:
 
 COLUMNS = (
     "text, length, truncated, reward, advantage, rewards, tokens, token_ids, "
-    "old_logprobs, logprobs, ref_logprobs, entropy, push"
+    'old_logprobs, logprobs, ref_logprobs, entropy, push, token_advantages, "values"'
 )
 
 
@@ -75,12 +76,17 @@ def completion_row(c: Completion) -> tuple[Any, ...]:
         _optional(c.ref_logprobs),
         _optional(c.entropy),
         _optional(c.push),
+        _optional(c.token_advantages),
+        _optional(c.values),
     )
 
 
 def _completion(row: tuple[Any, ...]) -> Completion:
     """The inverse of `completion_row`."""
-    text, _, truncated, reward, advantage, rewards, tokens, ids, old, new, ref, entropy, push = row
+    text, _, truncated, reward, advantage, rewards, tokens, ids, old, new, *optional = row
+    ref, entropy, push, token_advantages, values = (
+        None if blob is None else unpack(blob) for blob in optional
+    )
     old_logprobs = unpack(old)
     return Completion(
         text=text,
@@ -92,9 +98,11 @@ def _completion(row: tuple[Any, ...]) -> Completion:
         truncated=bool(truncated),
         old_logprobs=old_logprobs,
         logprobs=old_logprobs.copy() if new is None else unpack(new),
-        ref_logprobs=None if ref is None else unpack(ref),
-        entropy=None if entropy is None else unpack(entropy),
-        push=None if push is None else unpack(push),
+        ref_logprobs=ref,
+        entropy=entropy,
+        push=push,
+        token_advantages=token_advantages,
+        values=values,
     )
 
 
@@ -102,7 +110,10 @@ def read_groups(db: sqlite3.Connection, step: int, only: int | None = None) -> l
     """The groups of a step in order, or the one with index `only`."""
     where = "WHERE step = ?" + ("" if only is None else " AND group_index = ?")
     key = (step,) if only is None else (step, only)
-    query = f"SELECT group_index, {COLUMNS} FROM completions {where} "
+    columns = COLUMNS
+    if "values" not in completion_columns(db):  # written by version 1
+        columns = columns.replace('token_advantages, "values"', "NULL, NULL")
+    query = f"SELECT group_index, {columns} FROM completions {where} "
     completions: dict[int, list[Completion]] = {}
     for index, *row in db.execute(query + "ORDER BY group_index, completion_index", key):
         completions.setdefault(index, []).append(_completion(tuple(row)))

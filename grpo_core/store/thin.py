@@ -73,7 +73,9 @@ def _copy_database(run: Run, target: Path, groups: int, every: int) -> None:
         db.executescript(SCHEMA)
         for table, which in (("meta", ""), ("steps", ""), ("groups", some), ("completions", some)):
             rows = source.execute(f"SELECT * FROM {table} {which}", keep)
+            # by name: what an older version wrote has fewer columns
+            names = ", ".join(f'"{name}"' for name, *_ in rows.description)
             marks = ", ".join("?" * len(rows.description))
-            db.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+            db.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
         db.commit()
         db.execute("VACUUM")

@@ -31,7 +31,12 @@ def test_presets_are_all_different_and_use_every_loss_type() -> None:
         ("grpo", Variant("group", "token", "clip", "sequence_mean", beta=0.04)),
         ("dr_grpo", Variant("none", "token", "clip", "constant")),
         ("dapo", Variant("group", "token", "clip", "token_mean", epsilon_high=0.28)),
-        ("rloo", Variant("loo", "sequence_sum", "clip", "sequence_mean")),
+        (
+            "rloo",
+            Variant(
+                "loo", "sequence_sum", "clip", "sequence_mean", "k1", beta=0.05, kl_in_reward=True
+            ),
+        ),
         ("reinforce", Variant("none", "token", "none", "length_weighted")),
     ],
 )
