@@ -1,11 +1,15 @@
-"""Make what the README shows, from the shipped base model: three seeds, their picture, a recording.
+"""Make the results that the documents show, from the shipped base model; three seeds of each.
 
     python data/make.py train        train seeds 0, 1, 2 by the default settings, and write
                                      data/results/countdown-seed<k>.csv and data/runs/
-    python data/make.py draw         draw docs/images/learning-curves*.png from those CSVs
+    python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
+                                     data/results/compare-<method>-seed<k>.csv
+    python data/make.py draw         draw docs/images/learning-curves*.png and compare*.png from
+                                     those CSVs
     python data/make.py table        print the README's table from those CSVs
+    python data/make.py compared     print the table of docs/grpo-vs-ppo.md from those CSVs
 
-Everything is what `grpo-lab train --seed <k>` does; nothing is chosen afterwards.
+Everything is what `grpo-lab train` does with the same settings; nothing is chosen afterwards.
 """
 
 import argparse
@@ -18,8 +22,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
-from grpo_core.figures import learning_curves, use_style
+from grpo_core.figures import learning_curves, method_curves, use_style
 from grpo_core.store import Run, create_run, thin_copy
 from grpo_core.worker import environment
 
@@ -29,14 +34,23 @@ IMAGES = DATA.parent / "docs" / "images"
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
 
+# One coefficient for every KL, so that methods differ in where it goes and not in how much it is.
+COMPARED = {
+    "GRPO": PRESETS["grpo"] | {"beta": 0.001},
+    "Dr. GRPO": PRESETS["dr_grpo"],
+    "RLOO": PRESETS["rloo"] | {"beta": 0.001},
+    "PPO": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0},
+}
+COMPARED_STEPS = {"max_steps": 60, "eval_steps": 10}
+
 
 def train(runs: Path, jobs: int) -> None:
     """Train every seed in a process of its own, `jobs` at a time, and keep its metrics.
 
     Runs that are finished are kept and others are resumed, so it can be stopped and started.
     """
-    with ThreadPoolExecutor(jobs) as pool:
-        folders = list(pool.map(lambda seed: _train_seed(runs, seed), SEEDS))
+    configs = {f"countdown-seed{seed}": GRPOConfig(seed=seed) for seed in SEEDS}
+    folders = _train_all(runs, jobs, configs)
     RESULTS.mkdir(exist_ok=True)
     for folder in folders:
         Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
@@ -45,9 +59,31 @@ def train(runs: Path, jobs: int) -> None:
     thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
 
 
-def _train_seed(runs: Path, seed: int) -> Path:
-    config = GRPOConfig(seed=seed)
-    folder = runs.absolute() / f"countdown-seed{seed}"
+def compare(runs: Path, jobs: int) -> None:
+    """Train every method with every seed on the same number of samples, and keep the metrics."""
+    configs = {
+        _compared_name(method, seed): GRPOConfig.from_dict(
+            {**settings, **COMPARED_STEPS, "seed": seed}
+        )
+        for seed in SEEDS
+        for method, settings in COMPARED.items()
+    }
+    for folder in _train_all(runs, jobs, configs):
+        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+
+
+def _compared_name(method: str, seed: int) -> str:
+    return f"compare-{method.lower().replace('. ', '_')}-seed{seed}"
+
+
+def _train_all(runs: Path, jobs: int, configs: dict[str, GRPOConfig]) -> list[Path]:
+    """Train each in a process of its own, `jobs` at a time; the folders, in the same order."""
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(lambda item: _train_one(runs, *item), configs.items()))
+
+
+def _train_one(runs: Path, name: str, config: GRPOConfig) -> Path:
+    folder = runs.absolute() / name
     if not folder.exists():
         create_run(runs, folder.name, config)
     if Run(folder).status != "finished":
@@ -74,6 +110,40 @@ def draw() -> None:
         use_style(dark=dark)
         suffix = "-dark" if dark else ""
         learning_curves(frames()).savefig(IMAGES / f"learning-curves{suffix}.png")
+        method_curves(compared_frames()).savefig(IMAGES / f"compare{suffix}.png")
+
+
+def compared_frames() -> dict[str, list[pd.DataFrame]]:
+    """The metrics of every compared run: method -> one frame a seed, indexed by step."""
+    return {
+        method: [
+            pd.read_csv(RESULTS / f"{_compared_name(method, seed)}.csv", index_col=0)
+            for seed in SEEDS
+        ]
+        for method in COMPARED
+    }
+
+
+def compared() -> None:
+    """What each method came to at the last step, every seed and their mean, as a Markdown table."""
+    print(
+        "| | held-out accuracy, seeds 0, 1, 2 | mean | steps to .5, seeds 0, 1, 2 | length | KL |"
+    )
+    print("|---" * 6 + "|")
+    for method, seeds in compared_frames().items():
+        accuracy = pd.concat([f["eval/accuracy"].dropna() for f in seeds], axis=1)
+        length = sum(f["eval/mean_length"].iloc[-1] for f in seeds) / len(seeds)
+        # a step's KL jumps about: the mean of the last ten
+        kl = sum(f["kl"].iloc[-10:].mean() for f in seeds) / len(seeds)
+        last = accuracy.iloc[-1]
+        reached = [
+            str(half.index[0]) if len(half := column[column >= 0.5]) else "-"
+            for _, column in accuracy.items()
+        ]
+        print(
+            f"| {method} | {' '.join(f'{a:.3f}' for a in last)} | {last.mean():.3f} | "
+            f"{' '.join(reached)} | {length:.0f} | {kl:.3f} |"
+        )
 
 
 def table() -> None:
@@ -97,12 +167,16 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["train", "draw", "table"])
+    parser.add_argument("what", choices=["train", "compare", "draw", "table", "compared"])
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the full runs go")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; each uses one core")
     options = parser.parse_args()
     if options.what == "train":
         train(options.runs, options.jobs)
+    elif options.what == "compare":
+        compare(options.runs, options.jobs)
+    elif options.what == "compared":
+        compared()
     elif options.what == "draw":
         draw()
     else:

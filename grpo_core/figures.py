@@ -5,7 +5,7 @@ a script saves it. Backgrounds are transparent. Colours are Okabe and Ito's, whi
 for colour-blind readers; blue always means "up, good, likelier", vermilion the opposite.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -37,6 +37,8 @@ OKABE_ITO = {
 }
 UP, DOWN = OKABE_ITO["blue"], OKABE_ITO["vermilion"]
 _RUN_COLORS = [OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky")]
+
+_LINES = ["-", "--", "-.", ":"]  # and so colour is not the only thing that tells them apart
 
 # Token cells carry their own pale ground under dark letters, so they read on any page.
 _PUSH = LinearSegmentedColormap.from_list("push", ["#EE8A4B", "#F4F4F4", "#5AA9DC"])
@@ -224,6 +226,32 @@ def learning_curves(runs: Sequence[tuple[str, "pd.DataFrame"]]) -> "Figure":
         for color, width in zip(colors, widths, strict=True)
     ][: len(labels)]
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6))
+    plt.close(figure)
+    return figure
+
+
+def method_curves(runs: Mapping[str, Sequence["pd.DataFrame"]]) -> "Figure":
+    """How several methods learn, each over several seeds: the mean, in a band from worst to best.
+
+    Args:
+        runs: method -> the metrics of each of its runs, indexed by step.
+    """
+    if not runs or not all(runs.values()):
+        raise LabError("There is no run to draw.")
+    shown = ("eval/accuracy", "eval/mean_length", "rewards/accuracy_reward/mean")
+    titles = {**CURVES, shown[2]: ("Accuracy while training", "share of sampled completions")}
+    figure, axes = plt.subplots(1, len(shown), figsize=(11, 3.6), layout="constrained")
+    for ax, column in zip(axes, shown, strict=True):
+        for i, (method, frames) in enumerate(runs.items()):
+            seeds = np.stack([frame[column].dropna().to_numpy(float) for frame in frames])
+            steps = frames[0][column].dropna().index
+            color, style = _RUN_COLORS[i % len(_RUN_COLORS)], _LINES[i % len(_LINES)]
+            ax.plot(steps, seeds.mean(axis=0), style, color=color, label=method)
+            ax.fill_between(steps, seeds.min(axis=0), seeds.max(axis=0), color=color, alpha=0.18)
+        title, label = titles[column]
+        ax.set(title=title, xlabel="step", ylabel=label)
+        ax.set_ylim(bottom=0)
+    axes[0].legend(loc="upper left", title="mean, and from worst to best")
     plt.close(figure)
     return figure
 
