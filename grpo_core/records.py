@@ -98,7 +98,12 @@ class Group:
 
     @property
     def is_dead(self) -> bool:
-        """All rewards tie, so every advantage is 0 and the group teaches nothing."""
+        """All rewards tie, so every advantage is 0 and the group teaches nothing.
+
+        Where tokens have advantages of their own, a group that ties may teach all the same.
+        """
+        if any(c.token_advantages is not None for c in self.completions):
+            return all(not np.any(c.token_advantages) for c in self.completions)
         rewards = self.rewards
         return bool(rewards.max() == rewards.min())
 
