@@ -58,12 +58,19 @@ class GRPOConfig:
         gamma, lam, vf_coef, cliprange_value: see algorithm/critic.py.
         critic_learning_rate: the policy's unless set.
 
+    How it is computed (the mathematics stays the same):
+        bf16: do the update's matrix products in bfloat16 (autocast), as in trl.GRPOConfig; weights,
+            log-probs and the optimizer stay in float32. Faster where the machine has it and the
+            model is large.
+        max_tokens_per_forward: how many tokens, padding included, go through the model at once in
+            the update; what bounds its memory. A single completion may be longer.
+        threads: torch threads (0: leave torch's own choice).
+
     Looking at it:
         eval_steps: evaluate on held-out problems every so many steps (0: only at both ends).
         eval_size: how many held-out problems, or all if there are fewer (Countdown has 553); one
             completion each at temperature 1.
         save_steps: write the checkpoint that `resume` starts from every so many steps.
-        threads: torch threads (0: leave torch's own choice).
     """
 
     task: str = "countdown"
@@ -123,6 +130,9 @@ class GRPOConfig:
     lam: float = 0.95
     vf_coef: float = 0.1
     cliprange_value: float = 0.2
+
+    bf16: bool = False
+    max_tokens_per_forward: int = 1024
 
     eval_steps: int = 25
     eval_size: int = 600
@@ -259,6 +269,7 @@ _POSITIVE = (
     "ref_model_sync_steps",
     "max_sampling_rounds",
     "cliprange_value",
+    "max_tokens_per_forward",
     "sapo_temperature_neg",
     "sapo_temperature_pos",
     "vespo_lambda_pos",
