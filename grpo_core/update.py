@@ -158,7 +158,7 @@ class Learner:
         size = BatchSize.of(mask[rows], self.config.max_completion_length)
         totals: dict[str, float] = {}
         self.optimizer.zero_grad(set_to_none=True)
-        idle = self._idle(credit)[rows]
+        idle = self._idle(credit.advantages[rows])
         for some, learn in ((rows[~idle], True), (rows[idle], False)):
             for few in micro_batches(samples, self.config.max_tokens_per_forward, some):
                 with torch.set_grad_enabled(learn):
@@ -233,8 +233,8 @@ class Learner:
         metrics["entropy"] = float(entropy) / max(size.tokens, 1)
         return metrics | {name: float(value) for name, value in stats.items()}
 
-    def _idle(self, credit: Credit) -> Tensor:
-        """(B,) bool: the rows that have no gradient, which need no backward pass.
+    def _idle(self, advantages: Tensor) -> Tensor:
+        """(R,) bool: the rows of a mini-batch without gradient, which need no backward pass.
 
         With nothing in the loss but the surrogate, an advantage of 0 leaves nothing: all of a dead
         group. They are still looked at, for the records. Where the mean is that of a micro-batch,
@@ -244,10 +244,10 @@ class Learner:
         variant = self.variant
         kl = variant.beta > 0 and not variant.kl_in_reward
         local = variant.aggregation == "local_token_mean"
-        all_tie = not credit.advantages.any()
+        all_tie = not advantages.any()
         if kl or local or all_tie or variant.entropy_coef > 0 or self.critic is not None:
-            return torch.zeros(len(credit.advantages), dtype=torch.bool)
-        return ~credit.advantages.view(len(credit.advantages), -1).any(dim=1)
+            return torch.zeros(len(advantages), dtype=torch.bool)
+        return ~advantages.view(len(advantages), -1).any(dim=1)
 
     def _critic_loss(
         self, values: Tensor, old_values: Tensor, returns: Tensor, mask: Tensor, size: BatchSize
