@@ -50,8 +50,8 @@ def test_a_preset_wins_over_the_file_and_options_over_the_preset(tmp_path: Path)
     assert (config.seed, config.beta, config.loss_type) == (1, 0.0, "dapo")
     assert (config.epsilon, config.epsilon_high) == (0.1, 0.3)
     assert build_config(None, None, preset="dr_grpo").scale_rewards == "none"
-    with pytest.raises(LabError, match=r"There is no preset 'ppo'\. Known: grpo, dr_grpo"):
-        build_config(None, None, preset="ppo")
+    with pytest.raises(LabError, match=r"There is no preset 'pppo'\. Known: grpo, dr_grpo"):
+        build_config(None, None, preset="pppo")
 
 
 @pytest.mark.parametrize("text", ["seed = ", "seed = 1\nseed = 2", "\x00", "max_steps = '3'"])
