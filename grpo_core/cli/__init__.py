@@ -1,4 +1,4 @@
-"""The command line: `grpo-lab train | eval | resume | runs | diagnose | pretrain | doctor`.
+"""The command line: `grpo-lab train | eval | resume | runs | diagnose | pretrain | doctor | ...`.
 
 Every command is a thin layer over a function that a notebook can call. Torch, and all that takes
 time to load, is imported inside the functions that need it, so `--help` answers at once. Anything
@@ -11,6 +11,7 @@ is exit code 2; a training that was stopped early is 130, as shells expect of Ct
     diagnose   diagnose
     pretrain   pretrain
     doctor     doctor
+    notebooks  notebooks build, notebooks check, grade
     options    what commands share, and the configuration that options make
     find       the run or model that a user means
     output     measurements in words, and --json
@@ -22,7 +23,7 @@ from typing import Annotated
 import typer
 
 from grpo_core import __version__
-from grpo_core.cli import diagnose, doctor, evaluate, pretrain, runs, train
+from grpo_core.cli import diagnose, doctor, evaluate, notebooks, pretrain, runs, train
 from grpo_core.errors import LabError
 
 __all__ = ["app", "main"]
@@ -69,3 +70,5 @@ app.command()(runs.runs)
 app.command()(diagnose.diagnose)
 app.command()(pretrain.pretrain)
 app.command()(doctor.doctor)
+app.add_typer(notebooks.notebooks, name="notebooks")
+app.command()(notebooks.grade)

@@ -20,7 +20,7 @@
 import torch
 
 from grpo_core import figures
-from grpo_core.lessons import checks as check
+from grpo_core.lessons import lesson00 as check
 
 figures.use_style()
 
@@ -480,6 +480,17 @@ figures.token_push(record(policy(ids)), width=66)
 # picture: what still has colour are mostly tokens that good *and* bad
 # completions share, such as `<eos>`. They were pulled both ways and have
 # hardly moved.
+
+# %% [markdown]
+# ## Quiz
+#
+# Put a letter between the quotation marks, and run the cell again.
+
+# %% tags=["exercise"]
+check.quiz(tied="", loss="", clip="", effort="")
+
+# %% tags=["solution"]
+check.quiz(tied="b", loss="c", clip="b", effort="b")
 
 # %% [markdown]
 # ## Summary
