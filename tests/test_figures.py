@@ -181,3 +181,42 @@ import grpo_core.figures
 assert not {"torch", "transformers", "pandas"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# --- lessons 01 to 03 ---------------------------------------------------------------------
+
+
+def test_policy_gradient() -> None:
+    figure = figures.policy_gradient([0.7, 0.3], [0.2, 0.9], [-0.147, 0.147])
+    assert_drawn(figure)
+    assert [bars(axes) for axes in figure.axes] == [[0.7, 0.3], [0.2, 0.9], [-0.147, 0.147]]
+    assert "J = 0.41" in figure.axes[1].get_xlabel()
+
+
+def test_gradient_estimates() -> None:
+    clouds = {"wide": np.array([[0.0, 1], [2, 3]]), "narrow": np.array([[1.0, 2], [1, 2]])}
+    figure = figures.gradient_estimates(clouds, [1.0, 2.0], names=("arm 1", "arm 5"))
+    assert_drawn(figure)
+    for axes in figure.axes:
+        truth, mean = axes.get_lines()[-2:]
+        assert truth.get_xydata().tolist() == mean.get_xydata().tolist() == [[1, 2]]
+
+
+def test_expected_gradients() -> None:
+    figure = figures.expected_gradients([1.0, -1.0], {"half": [0.5, -0.5]})
+    assert_drawn(figure)
+    assert [patch.get_height() for patch in figure.axes[0].patches] == [1, -1, 0.5, -0.5]
+
+
+def test_gradient_variance() -> None:
+    noise = {"none": [4.0, 2.0], "perfect": [2.0, 1.0]}
+    figure = figures.gradient_variance([2, 4], noise, relative_to="perfect")
+    assert_drawn(figure)
+    assert [list(line.get_ydata()) for line in figure.axes[1].get_lines()] == [[2, 2], [1, 1]]
+
+
+def test_learning_bands() -> None:
+    runs = np.array([[0.0, 1.0], [1.0, 1.0], [0.5, 0.1]])
+    figure = figures.learning_bands({"left": {"a": runs}, "right": {"a": runs, "b": runs}}, "J")
+    assert_drawn(figure)
+    assert list(figure.axes[0].get_lines()[0].get_ydata()) == pytest.approx([0.5, 0.7])

@@ -9,7 +9,9 @@
 - `notebooks/solutions/NAME.ipynb`: exercises are solved, and every output is there.
 
 A cell tagged `exercise` is a stub and stays out of the solutions; a cell tagged `solution` stays
-out of the learner's edition. The same source gives the same learner's edition, byte for byte.
+out of the learner's edition. One tagged `measured` prints numbers that may differ in their last
+digits on another machine: the tests compare what is around them. The same source gives the same
+learner's edition, byte for byte.
 
 Where pyproject.toml names the repository's address (`[project.urls] Repository`), every notebook
 opens with a link to Google Colab and a cell that installs the kit there. Without an address there

@@ -153,10 +153,10 @@ class Exercise:
         here = next((i for i, pair in pairs if not same(*pair)), None)
         if here is None:
             return trouble or (None, self.well_done[0].upper() + self.well_done[1:])
-        if shape := _wrong_shape(got[here], self._expected[here]):
-            return "shape", shape
         if (known := self._recognise(got, here)) is not None:
             return known.name, known.hint
+        if shape := _wrong_shape(got[here], self._expected[here]):
+            return "shape", shape
         return "unknown", (
             f"{self.cases[here].text}, I expected {shown(self._expected[here])} and got "
             f"{shown(got[here])}. This is no mistake that I know; compare with the text above, "
