@@ -5,6 +5,7 @@ a script saves it. Backgrounds are transparent. Colours are Okabe and Ito's, whi
 for colour-blind readers; blue always means "up, good, likelier", vermilion the opposite.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -336,6 +337,77 @@ def learning_bands(
     return figure
 
 
+def verdict_grid(rows: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> "Figure":
+    """What several verifiers make of the same answers.
+
+    Args:
+        rows: names of the answers.
+        verdicts: verifier -> "right", "wrong" or "raised" for each answer: whether what it said of
+            the answer is true.
+    """
+    looks = {
+        "right": ("#5AA9DC", "✓"),
+        "wrong": ("#EE8A4B", "✗ fooled"),
+        "raised": (OKABE_ITO["yellow"], "! raises"),
+    }
+    figure, axes = plt.subplots(
+        figsize=(2.2 + 1.3 * len(verdicts), 0.32 * len(rows) + 1.1), layout="constrained"
+    )
+    for x, column in enumerate(verdicts.values()):
+        for y, verdict in enumerate(column):
+            color, text = looks[verdict]
+            _cell(axes, x, y - 0.5, 1, color, text)
+    _name_rows(axes, list(rows), "answer")
+    axes.set_xticks(np.arange(len(verdicts)) + 0.5, list(verdicts))
+    axes.set(xlim=(0, len(verdicts)), xlabel="verifier")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    plt.close(figure)
+    return figure
+
+
+def reward_grid(
+    names: Sequence[str],
+    parts: Mapping[str, Sequence[float]],
+    totals: Sequence[float],
+    advantages: Sequence[float],
+    title: str = "",
+) -> "Figure":
+    """A group as a heat map: completions by reward parts, their sum, and the advantage.
+
+    Args:
+        names: what stands before each row: a name, or the completion's (untrusted) text.
+        parts: reward -> unweighted values, 0 to 1.
+        totals: weighted sums.
+        advantages: what the group makes of them.
+        title: above it; untrusted, too.
+    """
+    columns = {**parts, "reward": totals, "advantage": advantages}
+    largest = float(np.abs(np.asarray(advantages)).max(initial=0.0)) or 1.0
+    pale = LinearSegmentedColormap.from_list("pale", ["#F4F4F4", "#7FC8A9"])
+    top = max(1.0, float(np.max(totals)))
+    figure, axes = plt.subplots(
+        figsize=(3.6 + 1.05 * len(columns), 0.3 * len(names) + 1.1), layout="constrained"
+    )
+    for x, (column, values) in enumerate(columns.items()):
+        for y, value in enumerate(map(float, values)):
+            if column == "advantage":
+                color, text = _PUSH(Normalize(-largest, largest)(value)), _signed(value)
+            else:
+                color, text = pale(value / (top if column == "reward" else 1.0)), f"{value:g}"
+            _cell(axes, x, y - 0.5, 1, color, text)
+    _name_rows(axes, [_shortened(name) for name in names], "completion")
+    for label in axes.get_yticklabels():
+        label.set(fontsize=8, parse_math=False)
+    axes.set_xticks(np.arange(len(columns)) + 0.5, list(columns))
+    axes.set(xlim=(0, len(columns)), xlabel="what the group gets")
+    axes.set_title(_shortened(title, 60), parse_math=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    plt.close(figure)
+    return figure
+
+
 def learning_curves(runs: Sequence[tuple[str, "pd.DataFrame"]]) -> "Figure":
     """What a run learned, in six small charts: one thin line a run and their mean.
 
@@ -485,10 +557,22 @@ def _cell(axes: "Axes", x: float, y: float, width: float, color: Any, text: str)
     )
 
 
+def _shortened(text: str, longest: int = 46) -> str:
+    """A text for a label, with its middle left out where it is long."""
+    shown = " ".join(_drawable(text).split())
+    half = (longest - 3) // 2
+    return shown if len(shown) <= longest else f"{shown[:half]} … {shown[-half:]}"
+
+
 def _printable(token: str) -> str:
     """The token with a sign for line breaks, and for what the font cannot draw."""
+    shown = _drawable(token.strip(" ").replace("\n", "↵") or "␣")
+    return shown if len(shown) <= 24 else shown[:23] + "…"
+
+
+def _drawable(text: str) -> str:
+    """The text, with a box for what the font cannot draw. Line breaks and tabs become blanks."""
     font = font_manager.get_font(font_manager.findfont("DejaVu Sans Mono"))
     known = font.get_charmap()
-    shown = token.strip(" ").replace("\n", "↵") or "␣"
-    shown = "".join(c if ord(c) in known and c.isprintable() else "□" for c in shown)
-    return shown if len(shown) <= 24 else shown[:23] + "…"
+    blank = re.sub(r"[\n\r\t]", " ", text)
+    return "".join(c if ord(c) in known and c.isprintable() else "□" for c in blank)

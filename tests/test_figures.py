@@ -220,3 +220,24 @@ def test_learning_bands() -> None:
     figure = figures.learning_bands({"left": {"a": runs}, "right": {"a": runs, "b": runs}}, "J")
     assert_drawn(figure)
     assert list(figure.axes[0].get_lines()[0].get_ydata()) == pytest.approx([0.5, 0.7])
+
+
+def test_verdict_grid() -> None:
+    verdicts = {"eval": ["right", "wrong"], "kit": ["right", "raised"]}
+    figure = figures.verdict_grid(["a sum", "a power"], verdicts)
+    assert_drawn(figure)
+    assert [t.get_text() for t in figure.axes[0].texts] == ["✓", "✗ fooled", "✓", "! raises"]
+
+
+def test_reward_grid() -> None:
+    figure = figures.reward_grid(["a", "b"], {"accuracy": [1, 0]}, [1.0, 0.0], [0.71, -0.71])
+    assert_drawn(figure)
+    texts = [t.get_text() for t in figure.axes[0].texts]
+    assert texts == ["1", "0", "1", "0", "+0.71", "−0.71"]
+
+
+def test_reward_grid_of_hostile_texts() -> None:
+    n = len(HOSTILE)
+    figure = figures.reward_grid(HOSTILE, {"accuracy": [0.0] * n}, [0.0] * n, [0.0] * n, "$x^2 \n")
+    assert_drawn(figure)
+    assert all(len(label.get_text()) <= 46 for label in figure.axes[0].get_yticklabels())
