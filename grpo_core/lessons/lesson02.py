@@ -126,6 +126,7 @@ extract_answer = Exercise(
             "line break. Models like line breaks. There is a flag for it.",
             (
                 _extract(pattern=r"<answer>(.*?)</answer>"),
+                _extract(pattern=r"<answer>(.*?)</answer>", nothing=""),
                 _extract(spoken=_everything, pattern=r"<answer>(.*?)</answer>"),
             ),
         ),
