@@ -241,3 +241,47 @@ def test_reward_grid_of_hostile_texts() -> None:
     figure = figures.reward_grid(HOSTILE, {"accuracy": [0.0] * n}, [0.0] * n, [0.0] * n, "$x^2 \n")
     assert_drawn(figure)
     assert all(len(label.get_text()) <= 46 for label in figure.axes[0].get_yticklabels())
+
+
+def test_temperatures() -> None:
+    figure = figures.temperatures(["7", "<b>", "$x^2"], {"T = 1": [0.5, 0.3, 0.2]}, title="$x_1")
+    assert_drawn(figure)
+    assert bars(figure.axes[0]) == [0.5, 0.3, 0.2]
+    assert_drawn(figures.temperatures(HOSTILE, {"T": [0.1] * len(HOSTILE)}, title=HOSTILE[-1]))
+
+
+def test_temperature_sweep() -> None:
+    figure = figures.temperature_sweep([0.0, 1.0], {"right": [0.2, 0.1], "useful": [0.0, 0.8]})
+    assert_drawn(figure)
+    assert [list(line.get_ydata()) for line in figure.axes[0].get_lines()] == [[0.2, 0.1], [0, 0.8]]
+
+
+def test_pass_at_k() -> None:
+    figure = figures.pass_at_k([1, 2], {"base": [0.1, 0.19]}, level=("after", 0.9))
+    assert_drawn(figure)
+    assert set(figure.axes[0].get_lines()[-1].get_ydata()) == {0.9}
+
+
+def test_useful_groups() -> None:
+    figure = figures.useful_groups((2, 4), at=0.25, measured=([2, 4], [0.4, 0.7]))
+    assert_drawn(figure)
+    left, right = figure.axes
+    assert max(left.get_lines()[0].get_ydata()) == pytest.approx(0.5)  # u(1/2, 2)
+    assert right.get_lines()[0].get_ydata()[0] == pytest.approx(2 * 0.25 * 0.75)
+    assert list(right.get_lines()[1].get_ydata()) == [0.4, 0.7]
+
+
+def test_useful_in_a_run() -> None:
+    steps, flat = range(1, 31), [0.5] * 30
+    figure = figures.useful_in_a_run(steps, accuracy=flat, measured=flat, predicted=flat)
+    assert_drawn(figure)
+    for line in figure.axes[0].get_lines():
+        assert line.get_ydata() == pytest.approx(0.5)
+
+
+def test_budget() -> None:
+    figure = figures.budget(128, (2, 64), (0.5,))
+    assert_drawn(figure)
+    left, right = figure.axes
+    assert list(left.get_lines()[0].get_ydata()) == pytest.approx([32, 2])
+    assert list(right.get_lines()[0].get_ydata()) == pytest.approx([0.5, 1])
