@@ -4,6 +4,8 @@
                                      data/results/countdown-seed<k>.csv and data/runs/
     python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
+    python data/make.py lessons      train the short runs that notebooks replay, and write them to
+                                     data/lessons/
     python data/make.py draw         draw docs/images/learning-curves*.png and compare*.png from
                                      those CSVs
     python data/make.py table        print the README's table from those CSVs
@@ -41,7 +43,17 @@ COMPARED = {
     "RLOO": PRESETS["rloo"] | {"beta": 0.001},
     "PPO": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0},
 }
+WHAT = ("train", "compare", "lessons", "draw", "table", "compared")
 COMPARED_STEPS = {"max_steps": 60, "eval_steps": 10}
+
+# Notebook 05: each batch is learned from four times, at a rate that makes the clip work, and with
+# no KL, so that a clipped token is pushed by nothing.
+LESSONS = {
+    "countdown-mu4-seed0": {
+        "num_iterations": 4, "learning_rate": 1e-3, "beta": 0.0, "generation_batch_size": 64,
+        "max_steps": 6, "eval_steps": 0, "eval_size": 64,
+    },
+}  # fmt: skip
 
 
 def train(runs: Path, jobs: int) -> None:
@@ -70,6 +82,15 @@ def compare(runs: Path, jobs: int) -> None:
     }
     for folder in _train_all(runs, jobs, configs):
         Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+
+
+def lessons(runs: Path, jobs: int) -> None:
+    """Train the runs that notebooks replay, and keep every group of them."""
+    configs = {name: GRPOConfig.from_dict(settings) for name, settings in LESSONS.items()}
+    for folder in _train_all(runs, jobs, configs):
+        kept = DATA / "lessons" / folder.name  # not in data/runs: the dashboard plays what is there
+        shutil.rmtree(kept, ignore_errors=True)
+        thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step)
 
 
 def _compared_name(method: str, seed: int) -> str:
@@ -167,7 +188,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["train", "compare", "draw", "table", "compared"])
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the full runs go")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; each uses one core")
     options = parser.parse_args()
@@ -175,6 +196,8 @@ if __name__ == "__main__":
         train(options.runs, options.jobs)
     elif options.what == "compare":
         compare(options.runs, options.jobs)
+    elif options.what == "lessons":
+        lessons(options.runs, options.jobs)
     elif options.what == "compared":
         compared()
     elif options.what == "draw":

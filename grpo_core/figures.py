@@ -43,6 +43,7 @@ _LINES = ["-", "--", "-.", ":"]  # and so colour is not the only thing that tell
 
 # Token cells carry their own pale ground under dark letters, so they read on any page.
 _PUSH = LinearSegmentedColormap.from_list("push", ["#EE8A4B", "#F4F4F4", "#5AA9DC"])
+_HEAT = LinearSegmentedColormap.from_list("heat", ["#F4F4F4", "#F3D9A0", "#EE8A4B"])
 _CELL_TEXT = "#1A1A1A"
 
 # column of a run's metrics -> title, axis label
@@ -153,24 +154,55 @@ def token_push(group: Group, width: int = 72) -> "Figure":
     if len(pushes) < len(group.completions):
         raise LabError("This group has no push recorded, so there is nothing to shade.")
     largest = max((float(np.abs(push).max()) for push in pushes if len(push)), default=0.0)
-    norm = Normalize(-(largest or 1.0), largest or 1.0)
+    names = [f"reward {c.reward:g}\nadvantage {_signed(c.advantage)}" for c in group.completions]
+    rows = zip(names, (c.tokens for c in group.completions), pushes, strict=True)
+    colors = ScalarMappable(Normalize(-(largest or 1.0), largest or 1.0), _PUSH)
+    return _shaded(list(rows), colors, "push: −∂loss / ∂log π", width)
 
-    lines = [_wrap([_printable(t) for t in c.tokens], width) for c in group.completions]
+
+def token_values(
+    rows: Sequence[tuple[str, Sequence[str], Sequence[float]]],
+    label: str,
+    width: int = 72,
+    largest: float | None = None,
+) -> "Figure":
+    """Texts whose tokens are shaded by a number: blue above 0, vermilion below.
+
+    Args:
+        rows: for each text its name, its (untrusted) tokens and a number a token.
+        label: what the number is.
+        width: characters a line.
+        largest: what is shaded in full, and whatever is beyond; None for the largest there is.
+    """
+    if largest is None:
+        largest = max((abs(float(v)) for _, _, values in rows for v in values), default=0.0) or 1.0
+    signed = any(v < 0 for _, _, values in rows for v in values)
+    colors = ScalarMappable(
+        Normalize(-largest if signed else 0.0, largest), _PUSH if signed else _HEAT
+    )
+    return _shaded(rows, colors, label, width)
+
+
+def _shaded(
+    rows: Sequence[tuple[str, Sequence[str], Any]], colors: ScalarMappable, label: str, width: int
+) -> "Figure":
+    """Tokens laid out as text, one block a row, each on the colour of its number."""
+    lines = [_wrap([_printable(t) for t in tokens], width) for _, tokens, _ in rows]
     tops = np.cumsum([0, *(len(wrapped) + 0.6 for wrapped in lines)])
     figure, axes = plt.subplots(
         figsize=(0.105 * width + 2.6, 0.3 * tops[-1] + 1.1), layout="constrained"
     )
-    for push, wrapped, top in zip(pushes, lines, tops[:-1], strict=True):
+    for (_, _, values), wrapped, top in zip(rows, lines, tops[:-1], strict=True):
         for i, (line, start, text) in enumerate(cell for row in wrapped for cell in row):
-            _cell(axes, start, top + line, len(text) + 1, _PUSH(norm(push[i])), text)
-    names = [f"reward {c.reward:g}\nadvantage {_signed(c.advantage)}" for c in group.completions]
-    axes.set_yticks(tops[:-1] + 0.5, names, fontsize=8)
+            color = colors.to_rgba(float(values[i]))
+            _cell(axes, start, top + line, len(text) + 1, color, text)
+    axes.set_yticks(tops[:-1] + 0.5, [name for name, _, _ in rows], fontsize=8)
     axes.tick_params(length=0)
     axes.set(xlim=(0, width + 1), ylim=(tops[-1], -0.2), xticks=[])
     axes.set(xlabel="tokens, in the order they were sampled", ylabel="completions of one prompt")
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(ScalarMappable(norm, _PUSH), ax=axes, shrink=0.8, pad=0.01)
-    bar.set_label("push: −∂loss / ∂log π")
+    bar = figure.colorbar(colors, ax=axes, shrink=0.8, pad=0.01)
+    bar.set_label(label)
     bar.outline.set_visible(False)
     plt.close(figure)
     return figure

@@ -14,6 +14,7 @@ The machinery is the same for all of them:
     exercise   a check: the learner's function against right cases and known mistakes
     quiz       questions whose wrong answers are explained
     progress   what was passed, kept in a file of the learner's
+    touch      sliders under a figure, and the figure alone where there are none
     replay     a recorded run in place of a long training
     build      both editions of every notebook from its source
     grade      a table of a class's notebooks, for a teacher

@@ -139,6 +139,7 @@ def execute(notebook: NotebookNode) -> NotebookNode:
             "HF_HUB_OFFLINE": "1",
             "OMP_NUM_THREADS": "1",  # so that sums come out the same everywhere
             "GRPO_LAB_PROGRESS": "off",  # this is no learner
+            "GRPO_LAB_WIDGETS": "off",  # and nobody moves a slider
         }
     )
     return notebook

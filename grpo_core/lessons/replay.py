@@ -21,19 +21,20 @@ def is_full(full: bool = False) -> bool:
 
 
 def recorded(name: str) -> Run:
-    """A run that is shipped, read-only.
+    """A run that is shipped, read-only: one of `data/lessons` or of `data/runs`.
 
     Raises:
         LabError: there is none of this name.
     """
-    return Run(data_dir() / "runs" / name)
+    of_a_lesson = data_dir() / "lessons" / name
+    return Run(of_a_lesson if of_a_lesson.is_dir() else data_dir() / "runs" / name)
 
 
 def steps(name: str, full: bool = False) -> Iterator[Step]:
     """The steps of a run: recorded, or trained from its configuration.
 
     Args:
-        name: of a run under `data/runs`. A recording may hold fewer groups than were trained on.
+        name: of a run that is shipped. A recording may hold fewer groups than were trained on.
         full: train.
 
     Raises:
