@@ -481,7 +481,7 @@ quiz = Quiz(
         [
             Option(
                 "Nothing: the spread grows as much as the differences.",
-                "The difference to the mean and the standard deviation are both 100 times as large.",
+                "Difference to the mean and standard deviation are both 100 times as large.",
                 right=True,
             ),
             Option(

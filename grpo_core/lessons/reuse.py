@@ -92,9 +92,7 @@ def updates(
     learner = policy.frozen_copy()
     learner.model.requires_grad_(True)
     parameters = list(learner.model.parameters())
-    optimizer = torch.optim.AdamW(
-        parameters, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0
-    )
+    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     with torch.no_grad():
         old = logprobs_of(policy, batch)
     for update in range(count + 1):

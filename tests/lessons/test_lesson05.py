@@ -1,0 +1,126 @@
+"""Lesson 05: every planted mistake meets its own hint and no other; right attempts pass."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from attempts import Attempt, assert_all_planted, assert_meets_its_own_hint, every
+from torch import Tensor
+
+from grpo_core.algorithm.surrogates import cispo, clip
+from grpo_core.lessons import lesson05 as check
+from grpo_core.lessons.exercise import Exercise
+
+
+def by_autograd(r: Tensor, a: Tensor, low: float, high: float) -> Tensor:
+    lp = r.log().requires_grad_()
+    value = clip(lp.exp(), a, epsilon_low=low, epsilon_high=high)
+    return torch.autograd.grad(value.sum(), lp)[0]
+
+
+def where(stop: Callable[..., Tensor], w: Callable[..., Tensor] = lambda r, a: r * a) -> Any:
+    return lambda r, a, lo, hi: torch.where(stop(r, a, lo, hi), torch.zeros(()), w(r, a))
+
+
+def done(r: Tensor, a: Tensor, lo: float, hi: float) -> Tensor:
+    return torch.where(a > 0, r > 1 + hi, r < 1 - lo)
+
+
+WEIGHTS: list[Attempt] = [
+    (None, by_autograd),
+    (None, where(done)),
+    ("both_sides", where(lambda r, a, lo, hi: (r < 1 - lo) | (r > 1 + hi))),
+    ("wrong_corners", where(lambda r, a, lo, hi: torch.where(a < 0, r > 1 + hi, r < 1 - lo))),
+    ("value", lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi)),
+    ("slope_by_ratio", where(done, lambda r, a: a + 0 * r)),
+    ("only_above", where(lambda r, a, lo, hi: (r > 1 + hi) & (a > 0))),
+    ("only_below", where(lambda r, a, lo, hi: (r < 1 - lo) & (a < 0))),
+    ("one_epsilon", where(lambda r, a, lo, hi: done(r, a, lo, lo))),
+    ("bounds_swapped", where(lambda r, a, lo, hi: done(r, a, hi, lo))),
+    ("never_stops", lambda r, a, lo, hi: r * a),
+    ("sign_forgotten", where(done, lambda r, a: r)),
+    ("shape", lambda r, a, lo, hi: (r * a).sum(1)),
+    ("raised", lambda r, a, lo, hi: r @ a),
+    ("unfinished", lambda r, a, lo, hi: None),
+    ("unknown", lambda r, a, lo, hi: r * 0 + 9),
+]
+
+
+def ppo(body: Callable[..., Tensor], detach: bool = True) -> Any:
+    """`body` of ratio, advantages (B, 1) and the bounds."""
+
+    def surrogate(new: Tensor, old: Tensor, a: Tensor, lo: float, hi: float) -> Tensor:
+        old = old.detach() if detach else old
+        return body(torch.exp(new - old), a[:, None], lo, hi)
+
+    return surrogate
+
+
+def least(x: Tensor, y: Tensor) -> Tensor:
+    return torch.where(x < y, x, y)
+
+
+SURROGATES: list[Attempt] = [
+    (None, ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi))),
+    (None, ppo(lambda r, a, lo, hi: a * torch.where(a > 0, r.clamp(max=1 + hi), r.clamp(1 - lo)))),
+    ("max", ppo(lambda r, a, lo, hi: torch.maximum(r * a, r.clamp(1 - lo, 1 + hi) * a))),
+    ("min_of_ratios", ppo(lambda r, a, lo, hi: least(r, r.clamp(1 - lo, 1 + hi)) * a)),
+    ("clip_without_min", ppo(lambda r, a, lo, hi: r.clamp(1 - lo, 1 + hi) * a)),
+    ("no_clip", ppo(lambda r, a, lo, hi: r * a)),
+    ("no_lower_bound", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(max=1 + hi) * a))),
+    ("no_upper_bound", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(min=1 - lo) * a))),
+    ("one_epsilon", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=lo))),
+    ("bounds_swapped", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=hi, epsilon_high=lo))),
+    ("bounds_as_they_are", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(lo, hi) * a))),
+    ("logarithm_clipped", ppo(lambda r, a, lo, hi: least(r * a, r.log().clamp(-lo, hi).exp() * a))),
+    ("no_detach", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi), False)),
+    ("no_gradient", ppo(lambda r, a, lo, hi: clip(r.detach(), a, epsilon_low=lo, epsilon_high=hi))),
+    ("upside_down", ppo(lambda r, a, lo, hi: clip(1 / r, a, epsilon_low=lo, epsilon_high=hi))),
+    ("sign", ppo(lambda r, a, lo, hi: -clip(r, a, epsilon_low=lo, epsilon_high=hi))),
+    ("shape", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi).mean())),
+    ("raised", lambda new, old, a, lo, hi: torch.exp(new - old) * a),
+    ("unfinished", lambda new, old, a, lo, hi: ...),
+    ("unknown", ppo(lambda r, a, lo, hi: 3 * r * a)),
+]  # fmt: skip
+
+
+def capped(body: Callable[..., Tensor]) -> Any:
+    """`body` of ratio, advantages (B, 1), log-probs and the cap."""
+    return lambda new, old, a, cap: body(torch.exp(new - old), a[:, None], new, cap)
+
+
+CISPO: list[Attempt] = [
+    (None, capped(lambda r, a, lp, cap: cispo(r, a, logprobs=lp, epsilon_high=cap))),
+    (None, capped(lambda r, a, lp, cap: least(r, cap * torch.ones_like(r)).detach() * a * lp)),
+    ("weight_not_detached", capped(lambda r, a, lp, cap: r.clamp(max=cap) * a * lp)),
+    ("no_log", capped(lambda r, a, lp, cap: r.clamp(max=cap) * a)),
+    ("no_log", capped(lambda r, a, lp, cap: r.clamp(max=cap).detach() * a)),
+    ("log_detached", capped(lambda r, a, lp, cap: r.clamp(max=cap) * a * lp.detach())),
+    ("all_detached", capped(lambda r, a, lp, cap: (r.clamp(max=cap) * a * lp).detach())),
+    ("cap_above_one", capped(lambda r, a, lp, cap: r.clamp(max=1 + cap).detach() * a * lp)),
+    ("no_cap", capped(lambda r, a, lp, cap: r.detach() * a * lp)),
+    ("no_weight", capped(lambda r, a, lp, cap: a * lp)),
+    ("ratio_floored", capped(lambda r, a, lp, cap: r.clamp(1 / cap, cap).detach() * a * lp)),
+    ("ratio_floored", capped(lambda r, a, lp, cap: r.clamp(2 - cap, cap).detach() * a * lp)),
+    ("stopped_like_ppo", capped(lambda r, a, lp, cap: (r * (r <= cap)).detach() * a * lp)),
+    ("sign", capped(lambda r, a, lp, cap: -cispo(r, a, logprobs=lp, epsilon_high=cap))),
+    ("shape", capped(lambda r, a, lp, cap: cispo(r, a, logprobs=lp, epsilon_high=cap).sum())),
+    ("raised", lambda new, old, a, cap: new * a),
+    ("unfinished", lambda new, old, a, cap: None),
+    ("unknown", capped(lambda r, a, lp, cap: 5 * a * lp)),
+]  # fmt: skip
+
+ATTEMPTS = {check.weight: WEIGHTS, check.surrogate: SURROGATES, check.cispo: CISPO}
+
+
+@every(ATTEMPTS)
+def test_each_attempt_meets_its_own_hint(
+    exercise: Exercise, mistake: str | None, function: Callable[..., Any]
+) -> None:
+    assert_meets_its_own_hint(exercise, mistake, function)
+
+
+@pytest.mark.parametrize("exercise", ATTEMPTS, ids=lambda exercise: exercise.name)
+def test_every_known_mistake_is_planted_above(exercise: Exercise) -> None:
+    assert_all_planted(exercise, ATTEMPTS[exercise])
