@@ -15,6 +15,7 @@ from matplotlib import colormaps, font_manager
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullLocator
 
 from grpo_core.errors import LabError
 from grpo_core.records import Group
@@ -771,22 +772,18 @@ def clip_map(
     r, a = np.asarray(ratio, float), np.asarray(advantages, float)
     figure, axes = plt.subplots(figsize=(9, 4.8), layout="constrained")
     ink, (low, high) = plt.rcParams["text.color"], (1 - epsilon_low, 1 + epsilon_high)
-    left, right = min(0.25, float(r.min()) / 1.3), max(3.0, float(r.max()) * 1.3)
+    left, right = 0.3, 3.4
+    shown = r.clip(1.04 * left, right / 1.04)  # what is beyond stands at the edge
     reach = 1.2 * max(float(np.abs(a).max(initial=0.0)), 1.0)
-    for x, width, y, text in (
-        (high, right - high, 0.0, "good, and likelier already:\nno gradient"),
-        (left, low - left, -reach, "bad, and rarer already:\nno gradient"),
+    for x, width, y in ((high, right - high, 0.0), (left, low - left, -reach)):
+        axes.add_patch(Rectangle((x, y), width, reach, facecolor=ink, alpha=0.13, linewidth=0))
+    for x, y, text in (
+        ((high * right) ** 0.5, 0.88, "good, and likelier already:\nno gradient"),
+        ((left * low) ** 0.5, -0.88, "bad, and rarer already:\nno gradient"),
+        ((high * right) ** 0.5, -0.88, "bad, and likelier:\npushed back down"),
+        ((left * low) ** 0.5, 0.88, "good, and rarer:\npushed back up"),
     ):
-        axes.add_patch(
-            Rectangle((x, y), width, reach, facecolor=ink, alpha=0.12, hatch="///", linewidth=0)
-        )
-        axes.text(
-            (x * (x + width)) ** 0.5, y + (0.9 if y == 0 else 0.1) * reach, text,
-            ha="center", va="center", fontsize=9,
-        )  # fmt: skip
-    middle = ((high * right) ** 0.5, (left * low) ** 0.5)
-    axes.text(middle[0], -0.9 * reach, "bad, and likelier:\npushed back", ha="center", fontsize=9)
-    axes.text(middle[1], 0.85 * reach, "good, and rarer:\npushed back", ha="center", fontsize=9)
+        axes.text(x, y * reach, text, ha="center", va="center", fontsize=9)
     clipped = ((a > 0) & (r > high)) | ((a < 0) & (r < low))
     for chosen, marker, color, label in (
         (~clipped & (a > 0), "o", UP, "pushed up"),
@@ -794,16 +791,21 @@ def clip_map(
         (clipped, "x", ink, "clipped"),
     ):
         axes.scatter(
-            r[chosen], a[chosen], s=22, marker=marker, color=color, alpha=0.55,
+            shown[chosen],
+            a[chosen],
+            s=22,
+            marker=marker, color=color, alpha=0.55,
             linewidths=1.2 if marker == "x" else 0, label=f"{label}: {int(chosen.sum())}",
         )  # fmt: skip
     for corner in ((a > 0) & (r > high), (a < 0) & (r < low), (a > 0) & (r < low),
                    (a < 0) & (r > high)):  # fmt: skip
-        _name_extremes(axes, r, a, tokens, corner, names)
+        _name_extremes(axes, shown, a, tokens, corner, names)
     axes.axhline(0, color=ink, linewidth=0.8)
     for x in (low, 1.0, high):
         axes.axvline(x, color=ink, linewidth=0.8, linestyle="-" if x == 1 else ":")
-    axes.set_xscale("log", base=2)
+    axes.set_xscale("log")
+    axes.set_xticks([0.4, 0.6, low, 1.0, high, 1.5, 2.0, 3.0], minor=False)
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     axes.set(xlim=(left, right), ylim=(-reach, reach))
     axes.set(xlabel="ratio: new probability / old (log scale)", ylabel="advantage")
@@ -816,18 +818,12 @@ def _name_extremes(
     axes: "Axes", r: Any, a: Any, tokens: Sequence[str], among: Any, count: int
 ) -> None:
     """Name the tokens that moved furthest, every one once."""
-    named: set[str] = set()
-    for i in sorted(np.flatnonzero(among), key=lambda i: -abs(np.log(r[i]))):
-        text = _printable(tokens[i])
-        if text in named:
-            continue
-        named.add(text)
+    order = [i for i in np.argsort(-np.abs(np.log(r))) if among[i]]
+    for n, i in enumerate(_different(tokens, order, count)):
         axes.annotate(
-            text, (r[i], a[i]), xytext=(4, 4 if len(named) % 2 else -10),
+            _printable(tokens[i]), (r[i], a[i]), xytext=(4, -10 if n % 2 else 4),
             textcoords="offset points", fontsize=8, family="DejaVu Sans Mono", parse_math=False,
         )  # fmt: skip
-        if len(named) == count:
-            return
 
 
 def surrogates(ratio: Sequence[float], methods: Mapping[str, Any]) -> "Figure":
@@ -897,6 +893,204 @@ def shares(names: Sequence[str], values: Sequence[float], overall: float, label:
     axes.set_xlabel(f"{label} (dashed: all tokens)")
     plt.close(figure)
     return figure
+
+
+def kl_estimators(reach: float = 2.5) -> "Figure":
+    """The three estimators of one token, and their slopes, by d = log π − log π_ref."""
+    d = np.linspace(-reach, reach, 201)
+    curves = {
+        "k1 = d": (d, np.ones_like(d)),
+        "k2 = d² / 2": (d**2 / 2, d),
+        "k3 = exp(−d) + d − 1": (np.exp(-d) + d - 1, 1 - np.exp(-d)),
+    }
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    colors = (OKABE_ITO["orange"], OKABE_ITO["green"], UP)
+    for (name, pair), color, line in zip(curves.items(), colors, _LINES, strict=False):
+        for ax, curve in zip(axes, pair, strict=True):
+            ax.plot(d, curve, line, color=color, label=name)
+    ink = plt.rcParams["text.color"]
+    for ax in axes:
+        ax.axhline(0, color=ink, linewidth=0.8)
+        ax.axvline(0, color=ink, linewidth=0.8)
+        ax.set_xlabel("d (left: the reference likes the token better)")
+    axes[0].set(title="Value", ylabel="estimate (nats)")
+    axes[1].set(title="Slope", ylabel="weight of ∇ log π")
+    axes[0].legend()
+    plt.close(figure)
+    return figure
+
+
+def kl_estimates(exact: float, estimates: Mapping[str, Sequence[float]], size: int) -> "Figure":
+    """Many estimates of one KL, by estimator.
+
+    Args:
+        exact: the KL itself.
+        estimates: estimator -> its means, one a sample.
+        size: how many tokens each sample has.
+    """
+    figure, axes = plt.subplots(
+        len(estimates), 1, figsize=(7.5, 1.15 * len(estimates) + 0.9), sharex=True, sharey=True,
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    every = np.concatenate([np.asarray(v, float) for v in estimates.values()])
+    bins = np.linspace(every.min(), every.max(), 61)
+    colors = (OKABE_ITO["orange"], OKABE_ITO["green"], UP)
+    ink = plt.rcParams["text.color"]
+    for ax, (name, values), color in zip(axes[:, 0], estimates.items(), colors, strict=False):
+        v = np.asarray(values, float)
+        ax.hist(v, bins, color=color)
+        ax.axvline(exact, color=ink, linestyle="--", label="exact KL")
+        ax.plot(v.mean(), 0, "^", color=ink, markersize=10, clip_on=False, label="mean estimate")
+        ax.set_ylabel(name)
+        ax.set_yticks([])
+    axes[0][0].legend()
+    axes[-1][0].set_xlabel(f"estimate from {size} tokens (nats)")
+    plt.close(figure)
+    return figure
+
+
+def kl_gradients(
+    reverse: Sequence[float], forward: Sequence[float], uses: Mapping[str, Sequence[float]]
+) -> "Figure":
+    """The average gradient of every use of a KL estimator, beside the two it might be.
+
+    Args:
+        reverse, forward: the gradients of KL(pi, ref) and of KL(ref, pi), one number an answer.
+        uses: use -> its average gradient.
+    """
+    wide, high = 3, -(-len(uses) // 3)
+    figure, axes = plt.subplots(
+        high, wide, figsize=(10, 2.5 * high + 0.5), sharex=True, sharey=True,
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    ink, x = plt.rcParams["text.color"], np.arange(len(reverse))
+    for ax, (name, gradient) in zip(axes.flat, uses.items(), strict=False):
+        ax.bar(x, np.asarray(gradient, float), color=OKABE_ITO["sky"], label="average gradient")
+        ax.axhline(0, color=ink, linewidth=0.8)
+        ax.plot(x, reverse, "o", color=ink, markersize=7, fillstyle="none", label="reverse KL's")
+        ax.plot(x, forward, "x", color=DOWN, markersize=7, markeredgewidth=2, label="forward KL's")
+        ax.set_title(name, fontsize=10)
+        ax.set_xticks(x, [str(i + 1) for i in x])
+    for ax in axes[-1]:
+        ax.set_xlabel("answer")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("∂ / ∂ score")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    plt.close(figure)
+    return figure
+
+
+def leashed(
+    reference: Sequence[float],
+    rewards: Sequence[float],
+    best: Sequence[float],
+    ends: Mapping[str, Sequence[float]],
+) -> "Figure":
+    """Where training ends under several leashes, beside the best that the right one allows.
+
+    Args:
+        reference: probabilities of the answers where it starts.
+        rewards: what they earn.
+        best: the policy of the largest reward minus beta KL.
+        ends: use of the KL -> probabilities after training.
+    """
+    wide, high = 3, -(-len(ends) // 3)
+    figure, axes = plt.subplots(
+        high, wide, figsize=(10, 2.4 * high + 0.6), sharex=True, sharey=True,
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    ink, x = plt.rcParams["text.color"], np.arange(len(best))
+    for ax, (name, end) in zip(axes.flat, ends.items(), strict=False):
+        ax.bar(x, np.asarray(end, float), color=OKABE_ITO["sky"], label="after training")
+        ax.plot(x, best, "o", color=ink, markersize=7, fillstyle="none", label="best")
+        ax.plot(x, reference, "_", color=DOWN, markersize=16, markeredgewidth=2, label="reference")
+        ax.set_title(name, fontsize=10)
+        ax.set_xticks(x, [f"{i + 1}\nr={r:g}" for i, r in enumerate(rewards)])
+        ax.set_ylim(0, 1)
+    for ax in axes[-1]:
+        ax.set_xlabel("answer and its reward")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("probability")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    plt.close(figure)
+    return figure
+
+
+def kl_drift(
+    steps: Sequence[int],
+    estimates: Mapping[str, Sequence[float]],
+    share: Sequence[float],
+    window: int = 9,
+) -> "Figure":
+    """How far a run drifts from its reference, and how few tokens make up the figure.
+
+    Args:
+        steps: of the run.
+        estimates: estimator -> its mean over the tokens of each step.
+        share: of k3's sum at each step, what the top 1% of the tokens make up.
+        window: steps that the thick lines average over.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
+    colors = (OKABE_ITO["orange"], OKABE_ITO["green"], UP)
+    smooth = np.ones(window) / window
+    middle = np.asarray(steps)[window // 2 : len(steps) - (window - 1) // 2]
+    for (name, values), color, line in zip(estimates.items(), colors, _LINES, strict=False):
+        left.plot(steps, values, color=color, linewidth=0.6, alpha=0.5)
+        mean = np.convolve(np.asarray(values, float), smooth, mode="valid")
+        left.plot(middle, mean, line, color=color, linewidth=2, label=name)
+    left.axhline(0, color=plt.rcParams["text.color"], linewidth=0.8)
+    left.set(title="Three estimates", xlabel="step", ylabel="KL (nats a token)")
+    left.legend(title=f"thick: mean of {window} steps", fontsize=8)
+    right.plot(steps, 100 * np.asarray(share, float), ".", color=UP)
+    right.set(title="One token in a hundred", xlabel="step", ylabel="% of k3's sum", ylim=(0, 103))
+    plt.close(figure)
+    return figure
+
+
+def two_probabilities(
+    logprobs: Sequence[float], ref_logprobs: Sequence[float], tokens: Sequence[str], names: int = 6
+) -> "Figure":
+    """Sampled tokens by their probability under the reference and under the policy.
+
+    Args:
+        logprobs, ref_logprobs: of each token.
+        tokens: the (untrusted) tokens.
+        names: how many different tokens to name on each side.
+    """
+    new, ref = np.exp(np.asarray(logprobs, float)), np.exp(np.asarray(ref_logprobs, float))
+    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+    d = np.log(new) - np.log(ref)
+    k3 = np.exp(-d) + d - 1
+    order = np.argsort(k3)
+    cells = axes.scatter(
+        ref[order], new[order], c=np.log10(np.maximum(k3[order], 1e-4)), s=14, cmap="viridis"
+    )
+    lowest = 0.5 * float(min(new.min(), ref.min()))
+    axes.plot([lowest, 1], [lowest, 1], color=plt.rcParams["text.color"], linewidth=0.8)
+    sides = (np.argsort(-d), np.argsort(d))  # what the reference did not expect; the opposite
+    for i in (i for side in sides for i in _different(tokens, side, names)):
+        axes.annotate(
+            _printable(tokens[i]), (ref[i], new[i]), xytext=(5, -4), textcoords="offset points",
+            fontsize=8, family="DejaVu Sans Mono", parse_math=False,
+        )  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=(lowest, 1.6), ylim=(lowest, 1.6))
+    axes.set(xlabel="probability under the reference", ylabel="probability under the policy")
+    bar = figure.colorbar(cells, ax=axes, label="k3 of the token (nats, powers of ten)")
+    bar.outline.set_visible(False)
+    plt.close(figure)
+    return figure
+
+
+def _different(tokens: Sequence[str], order: Any, count: int) -> list[int]:
+    """The first positions, in this order, of so many different tokens."""
+    first: dict[str, int] = {}
+    for i in order:
+        first.setdefault(tokens[i], int(i))
+        if len(first) == count:
+            break
+    return list(first.values())
 
 
 def learning_curves(runs: Sequence[tuple[str, "pd.DataFrame"]]) -> "Figure":

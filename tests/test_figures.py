@@ -72,7 +72,8 @@ def assert_drawn(figure: Figure) -> None:
     charts = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     assert charts
     for axes in charts:
-        assert axes.get_xlabel()
+        above = axes.get_shared_x_axes().get_siblings(axes)
+        assert any(other.get_xlabel() for other in above)
         shared = axes.get_shared_y_axes().get_siblings(axes)
         assert any(other.get_ylabel() for other in shared)
 
@@ -285,3 +286,136 @@ def test_budget() -> None:
     left, right = figure.axes
     assert list(left.get_lines()[0].get_ydata()) == pytest.approx([32, 2])
     assert list(right.get_lines()[0].get_ydata()) == pytest.approx([0.5, 1])
+
+
+def test_compared_advantages() -> None:
+    figure = figures.compared_advantages([1.0, 0.0], {"GRPO": [0.7, -0.7], "RLOO": [1.0, -1.0]})
+    assert_drawn(figure)
+    assert [bars(axes) for axes in figure.axes] == [[1, 0], [0.7, -0.7], [1, -1]]
+
+
+def test_groups_under_methods() -> None:
+    advantages = [[0.0, 0, 0, 0], [1.5, -0.5, -0.5, -0.5]]
+    figure = figures.groups_under_methods(["dead", "one right"], {"GRPO": advantages})
+    assert_drawn(figure)
+    dots = [collection.get_offsets().tolist() for collection in figure.axes[0].collections]
+    assert [[0.0, 0.0]] in dots and [[-0.5, 1.0], [1.5, 1.0]] in dots
+
+
+def test_prompt_weights() -> None:
+    chances = np.linspace(0.01, 0.99, 99)
+    figure = figures.prompt_weights(chances, {"plain": np.ones(99), "divided": 1 / chances})
+    assert_drawn(figure)
+    plain, _ = figure.axes[1].get_lines()
+    assert plain.get_ydata() == pytest.approx(np.linspace(0, 1, 99))  # a weight of 1: p itself
+
+
+def test_paid_by_the_line() -> None:
+    figure = figures.paid_by_the_line([2, 42], [True, False], [1.6, -0.8], [2.0, 6.6])
+    assert_drawn(figure)
+    right, wrong = (c.get_offsets().tolist() for c in figure.axes[1].collections)
+    assert right == [[2, 2.0]] and wrong == [[42, 6.6]]
+
+
+def test_token_values_signed_and_not() -> None:
+    rows = [("a", ["no", *HOSTILE], [2.0] + [0.0] * len(HOSTILE)), ("b", ["yes"], [1.0])]
+    figure = figures.token_values(rows, "k3 (nats)", largest=1.0)
+    assert_drawn(figure)
+    first, *_, last = (patch.get_facecolor() for patch in figure.axes[0].patches)
+    assert first == last  # both at least the largest
+    signed = figures.token_values([("a", ["x", "y"], [1.0, -1.0])], "advantage")
+    up, down = (patch.get_facecolor() for patch in signed.axes[0].patches)
+    assert up[2] > up[0] and down[0] > down[2]
+    assert_drawn(figures.token_values([("a", ["x"], [0.0]), ("b", [], [])], "nothing"))
+
+
+def test_loss_along() -> None:
+    figure = figures.loss_along([-1.0, 0.0, 1.0], [0.5, 0.0, -0.5])
+    assert_drawn(figure)
+    here = figure.axes[0].get_lines()[2]
+    assert (list(here.get_xdata()), list(here.get_ydata())) == ([0], [0.0])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "weight"),
+    [(1.1, 1.0, "+1.10"), (1.3, 1.0, "0"), (0.7, 2.0, "+1.40"), (0.7, -1.0, "0"),
+     (1.3, -1.0, "−1.30"), (1.3, 0.0, "0")],
+)  # fmt: skip
+def test_clip_at(ratio: float, advantage: float, weight: str) -> None:
+    figure = figures.clip_at(ratio, advantage)
+    assert_drawn(figure)
+    assert figure.axes[1].get_title() == f"What is passed on: {weight}"
+
+
+def test_clip_map_counts_what_the_clip_leaves_without_gradient() -> None:
+    ratio, advantages = [1.5, 0.5, 1.5, 0.001, 1.0, 900.0], [1.0, 1, -1, -1, 1, -2]
+    figure = figures.clip_map(ratio, advantages, ["$x", "no", "\n", "a", "b", "c"])
+    assert_drawn(figure)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["pushed up: 2", "pushed down: 2", "clipped: 2"]
+    named = {text.get_text() for text in figure.axes[0].texts}
+    assert {"$x", "no", "↵", "a", "c"} <= named and "b" not in named
+    left, right = figure.axes[0].get_xlim()
+    for dots in figure.axes[0].collections:
+        assert all(left < x < right for x, _ in dots.get_offsets())
+
+
+def test_surrogates() -> None:
+    figure = figures.surrogates([0.5, 1.0, 1.5], {"a": np.ones((4, 3)), "b": np.zeros((4, 3))})
+    assert_drawn(figure)
+    assert [len(axes.get_lines()) for axes in figure.axes] == [4] * 4  # two and the axes
+
+
+def test_many_updates() -> None:
+    figure = figures.many_updates({"KL": ("nats", {"clip": [0, 1, 2], "none": [0, 2, 9]})})
+    assert_drawn(figure)
+    assert [list(line.get_ydata()) for line in figure.axes[0].get_lines()] == [[0, 1, 2], [0, 2, 9]]
+
+
+def test_shares() -> None:
+    figure = figures.shares(["no", "$x"], [0.07, 0.01], 0.02, "clipped, %")
+    assert_drawn(figure)
+    above, below = (patch.get_facecolor()[:3] for patch in figure.axes[0].patches)
+    assert above == to_rgb(figures.DOWN) and below != above
+
+
+def test_kl_estimators() -> None:
+    figure = figures.kl_estimators()
+    assert_drawn(figure)
+    k1, k2, k3 = (line.get_ydata() for line in figure.axes[0].get_lines()[:3])
+    assert min(k1) < 0 <= min(min(k2), min(k3))
+
+
+def test_kl_estimates() -> None:
+    figure = figures.kl_estimates(0.1, {"k1": [-0.1, 0.3], "k3": [0.09, 0.11]}, 50)
+    assert_drawn(figure)
+    assert "50 tokens" in figure.axes[-1].get_xlabel()
+
+
+def test_kl_gradients_and_leashed() -> None:
+    uses = {str(i): [0.1, -0.1 * i] for i in range(6)}
+    figure = figures.kl_gradients([0.1, -0.1], [0.2, -0.2], uses)
+    assert_drawn(figure)
+    heights = [[patch.get_height() for patch in axes.patches] for axes in figure.axes]
+    assert heights == [pytest.approx(values) for values in uses.values()]
+    ends = {str(i): [i / 6, 1 - i / 6] for i in range(6)}
+    figure = figures.leashed([0.5, 0.5], [0.0, 1.0], [0.3, 0.7], ends)
+    assert_drawn(figure)
+    heights = [[patch.get_height() for patch in axes.patches] for axes in figure.axes]
+    assert heights == [pytest.approx(values) for values in ends.values()]
+
+
+def test_kl_drift() -> None:
+    steps = range(1, 21)
+    values = np.arange(20.0)
+    figure = figures.kl_drift(steps, {"k1": values, "k2": values, "k3": values}, values / 20)
+    assert_drawn(figure)
+    thin, thick = figure.axes[0].get_lines()[:2]
+    assert thick.get_ydata() == pytest.approx(thin.get_ydata()[4:-4])  # of a straight line
+
+
+def test_two_probabilities() -> None:
+    logprobs, reference = [-0.1, -9.0, -0.2, -0.1], [-9.0, -0.1, -0.2, -0.2]
+    figure = figures.two_probabilities(logprobs, reference, ["</think>", "$(", "5", "6"], names=1)
+    assert_drawn(figure)
+    assert {text.get_text() for text in figure.axes[0].texts} == {"</think>", "$("}

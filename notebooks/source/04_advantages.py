@@ -506,8 +506,8 @@ check.quiz(pay="a", numpy="b", hard="b", batch="b", lines="c")
 #   right answer.
 # - It also makes hard and easy prompts count for more: what is made large
 #   is $\arcsin\sqrt p$ and no longer p.
-# - **Leave-one-out** is G/(G − 1) times the difference to the mean; **ddof**
-#   is another constant factor. Both are learning rates in disguise.
+# - **Leave-one-out** is G/(G − 1) times the difference to the mean;
+#   **ddof** is another constant. Both are learning rates in disguise.
 # - **Process supervision** says *where* a completion went wrong, and pays
 #   by the line.
 #

@@ -14,7 +14,7 @@
 #   alone, and why the map has four corners,
 # - write the clipped surrogate with two bounds, and CISPO, which clips
 #   nothing, and
-# - recognise the four wrong clips that people write.
+# - recognise the wrong clips that people write.
 #
 # **Time:** about 50 minutes, three exercises.
 # **You need:** notebooks 00 and 04. The model and the run come with the
@@ -200,7 +200,8 @@ tokens = [token for c in completions for token in c.tokens]
 figures.clip_map(ratio, advantage, tokens)
 
 # %% [markdown]
-# *See:* most tokens are on the line in the middle. They were nearly certain
+# *See* (what lies beyond the edges stands at the edge): most tokens are on
+# the line in the middle. They were nearly certain
 # before, and nearly certain tokens hardly move. Of those that moved, most
 # moved the way they were to: up and right, down and left. Some did not. In
 # the two shaded corners nothing is pushed; the other two corners are where
@@ -285,8 +286,8 @@ def my_surrogate(
 check.surrogate(my_surrogate)
 
 # %% [markdown]
-# Three wrong clips beside the right one. Each has been published in
-# somebody's trainer:
+# Two wrong clips beside the right one, both easy to write and hard to
+# notice, because training goes on:
 
 
 # %%
@@ -309,7 +310,7 @@ def two_sided(lp, old, a):
 
 
 def curves(surrogate, ratios):
-    """Objective and weight for A = +1, then for A = -1: (4, len(ratios))."""
+    """Objective and weight for A = +1, then the same for A = -1."""
     rows = []
     for a in (1.0, -1.0):
         lp = torch.log(ratios).requires_grad_()
@@ -377,9 +378,10 @@ figures.many_updates(
 
 # %% [markdown]
 # *See:* without a clip, some token becomes several hundred times likelier
-# within four updates. With the maximum it is the same, or worse: that bug is
-# a clip that does nothing where it is needed. PPO's clip keeps the policy
-# much closer.
+# within four updates. With the maximum it is the same, or worse: that bug
+# is a clip that does nothing where it is needed. PPO's clip keeps the
+# policy much closer. So does the clip without its minimum: over eight updates few
+# tokens have gone astray yet that would need the way back.
 #
 # But **it does not keep ratios inside the band**, and never promised to.
 # The clip stops a token's *own* gradient. All tokens share the weights, so
