@@ -169,6 +169,12 @@ for i in range(4):
 #   (torch's default);
 # - what if all rewards of a group are the same?
 #
+# The check says what is right and names the mistake. Each further try gives
+# one more hint; `check.advantages.hint()` asks for the next one, and
+# `check.advantages.solution()` shows a solution, last. What you have passed
+# is remembered on your machine (`from grpo_core.lessons import progress`,
+# then `progress.show()`).
+#
 # <details><summary>Hint: shapes</summary>
 #
 # `rewards.mean(dim=1)` has shape (N,), which does not line up with (N, G).
