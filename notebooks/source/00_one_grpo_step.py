@@ -569,8 +569,8 @@ check.quiz(tied="b", loss="c", clip="b", effort="b")
 # (the kit's `beta`), and the neural network.
 #
 # **Next:** notebook 01 asks whether a group is as good as the critic it
-# replaces. Or start the dashboard (`make app`), press Start, and look at the
-# group board. It is the picture of section 6, live.
+# replaces. Or start the dashboard (`make app`), press Start, and look at
+# the group board. It is the picture of section 6, live.
 #
 # ### Further reading
 #
