@@ -228,6 +228,34 @@ def clipped_surrogate(epsilon_low: float = 0.2, epsilon_high: float = 0.2) -> "F
     return figure
 
 
+def bandit_step(
+    before: Sequence[float], after: Sequence[float], arms: Sequence[int], rewards: Sequence[float]
+) -> "Figure":
+    """A policy over a few arms before and after one update, with the group it was made from.
+
+    Args:
+        before, after: probabilities, one an arm.
+        arms: which arm each of G tries chose, counted from 0.
+        rewards: what each try was paid; above 0 is drawn as a success.
+    """
+    p, q = np.asarray(before, float), np.asarray(after, float)
+    x = np.arange(len(p))
+    tries = [""] * len(p)
+    for arm, reward in zip(np.asarray(arms), np.asarray(rewards), strict=True):
+        tries[arm] += "✓" if reward > 0 else "✗"
+    figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
+    ink = plt.rcParams["text.color"]
+    axes.bar(x - 0.2, p, 0.38, color=ink, alpha=0.35, label="before")
+    axes.bar(x + 0.2, q, 0.38, color=np.where(q >= p, UP, DOWN))
+    for color, label in ((UP, "after: likelier"), (DOWN, "after: rarer")):
+        axes.bar(0, 0, color=color, label=label)
+    axes.set_xticks(x, [f"{arm + 1}\n{seen}" for arm, seen in zip(x, tries, strict=True)])
+    axes.set(xlabel="arm, and how its tries went", ylabel="probability")
+    axes.legend()
+    plt.close(figure)
+    return figure
+
+
 def policy_gradient(
     probabilities: Sequence[float], values: Sequence[float], gradient: Sequence[float]
 ) -> "Figure":

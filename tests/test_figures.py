@@ -288,6 +288,14 @@ def test_budget() -> None:
     assert list(right.get_lines()[0].get_ydata()) == pytest.approx([0.5, 1])
 
 
+def test_bandit_step() -> None:
+    figure = figures.bandit_step([0.5, 0.5], [0.7, 0.3], arms=[0, 1, 1], rewards=[1.0, 0.0, 1.0])
+    assert_drawn(figure)
+    (axes,) = figure.axes
+    assert [patch.get_height() for patch in axes.patches[:4]] == [0.5, 0.5, 0.7, 0.3]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1\n✓", "2\n✗✓"]
+
+
 def test_compared_advantages() -> None:
     figure = figures.compared_advantages([1.0, 0.0], {"GRPO": [0.7, -0.7], "RLOO": [1.0, -1.0]})
     assert_drawn(figure)

@@ -461,8 +461,11 @@ short = [c for c in group.completions if len(c) < 100]
 strayed = sorted(short, key=lambda c: c.kl.max(), reverse=True)[:2]
 figures.token_values(
     [
-        (f"reward {c.reward:.1f}\nlargest {c.kl.max():.1f}", c.tokens,
-         c.kl.clip(min=0))
+        (
+            f"reward {c.reward:.1f}\nlargest {c.kl.max():.1f}",
+            c.tokens,
+            c.kl.clip(min=0),
+        )
         for c in strayed
     ],
     "k3 (nats; full colour from 1 on)",
