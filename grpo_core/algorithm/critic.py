@@ -22,15 +22,15 @@ def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tens
     Args:
         scores: (B,) what the reward functions gave each completion.
         kl: (B, T) an estimate for each token, k1 in PPO.
-        mask: (B, T) bool, True from the first token of a completion to its last.
+        mask: (B, T) bool, the completion's tokens; padding may be on either side.
         beta: kl_coef in TRL.
 
     Returns:
         (B, T), 0 outside the mask.
     """
     rewards = (-beta * kl.detach()).masked_fill(~mask, 0.0)
-    last = mask.sum(dim=1, keepdim=True) - 1
-    is_last = (torch.arange(mask.shape[1], device=mask.device) == last) & mask
+    tokens_left = mask.flip(1).cumsum(dim=1).flip(1)  # itself included
+    is_last = mask & (tokens_left == 1)
     return rewards + is_last * scores.unsqueeze(1)
 
 
