@@ -122,7 +122,7 @@ class Tree:
         self.theta = torch.randn(7, 3, generator=generator, dtype=torch.float64)
         self.theta.requires_grad_()
         self.completions = [
-            p + (a,) for p in self.prefixes for a in range(3) if a == self.END or len(p) == 2
+            (*p, a) for p in self.prefixes for a in range(3) if a == self.END or len(p) == 2
         ]
         self.scores = torch.randn(len(self.completions), generator=generator).double()
         self.mask = torch.tensor([[t < len(c) for t in range(3)] for c in self.completions])

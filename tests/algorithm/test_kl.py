@@ -79,7 +79,7 @@ def test_the_ratio_in_front_of_k3_makes_it_the_reverse_kl(
 
 
 class Sentences:
-    """Two tokens of {0, 1, 2}: a policy with a table of logits a position and prefix, enumerated."""
+    """Two tokens of {0, 1, 2}, the logits of the second depending on the first: enumerated."""
 
     def __init__(self, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)

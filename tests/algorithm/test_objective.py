@@ -631,7 +631,7 @@ def test_tensors_that_do_not_belong_together() -> None:
     call = {"variant": Variant(beta=0.1)}
     with pytest.raises(LabError, match="log-probs of a reference"):
         grpo_objective(**(b | {"ref_logprobs": None}), **call)
-    with pytest.raises(LabError, match="entropy_coef is 0.1, so the entropy is needed"):
+    with pytest.raises(LabError, match=r"entropy_coef is 0\.1, so the entropy is needed"):
         grpo_objective(**b, variant=Variant(entropy_coef=0.1))
     for name in ("old_logprobs", "ref_logprobs", "mask"):
         with pytest.raises(LabError, match=f"{name} has shape"):
