@@ -13,11 +13,16 @@ PROMPTS = ["Use 3 , 5 , 10 to make 12 .", "Use 3 , 5 to make 8 .", "Check 12 :"]
 
 
 def make_policy(seed: int = 0) -> Policy:
-    """An untrained model with many end tokens, so that completions end at many lengths."""
-    torch.manual_seed(seed)
+    """An untrained model with many end tokens, so that completions end at many lengths.
+
+    Every seed but 0 adds its own noise to the same weights.
+    """
     model = build_model(PretrainConfig(hidden_size=32, layers=2, heads=2, feed_forward=32))
     with torch.no_grad():
         model.model.embed_tokens.weight.mul_(8)  # else every token is as likely as any other
+        generator = torch.Generator().manual_seed(seed)
+        for weights in model.parameters() if seed else ():
+            weights.add_(0.03 * torch.randn(weights.shape, generator=generator))
     model.generation_config.eos_token_id = [2, *range(40, 60)]
     return Policy(model, build_tokenizer())
 
