@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smallpolicy import make_policy, make_rollout
 
+from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.errors import LabError
 from grpo_core.rewards import RewardSum
 from grpo_core.rollout import Rollout, draw, draw_until_full, joined, shuffled
@@ -166,6 +167,21 @@ def test_a_drawn_rollout_belongs_together() -> None:
     assert rollout.rewards.flatten().tolist() == [n / 2 for n in rollout.samples.lengths.tolist()]
     assert rollout.parts == {"tokens_reward": [float(n) for n in rollout.samples.lengths]}
     assert rollout.varying("tokens_reward").equal(rollout.varying("reward"))
+
+
+def test_a_prompt_that_comes_twice_is_two_groups() -> None:
+    def counting_reward(prompts, completions, **columns) -> list[float]:
+        return [float(row) for row in range(len(completions))]
+
+    problem = Countdown().problems("train")[0]
+    rollout = draw(
+        make_policy(), Countdown(), [problem, problem], RewardSum([counting_reward]), 3,
+        max_completion_length=4, temperature=1.0, generator=torch.Generator().manual_seed(0),
+    )  # fmt: skip
+    assert rollout.rewards.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert group_advantages(rollout.rewards)[0].equal(group_advantages(rollout.rewards)[1])
+    assert rollout.select([1]).rewards.tolist() == [[3, 4, 5]]
+    assert rollout.texts[:3] != rollout.texts[3:]
 
 
 @pytest.mark.parametrize(
