@@ -169,13 +169,14 @@ def test_rows_without_gradient_are_looked_at_and_change_nothing(loss_type: str) 
     assert metrics["kl"] == pytest.approx(kl, rel=1e-4)
 
 
+@pytest.mark.parametrize("advantages", [ADVANTAGES, torch.zeros(12)], ids=["one", "every"])
 @pytest.mark.parametrize("options", [{"beta": 0.1}, {"entropy_coef": 0.1}], ids=str)
 def test_a_tied_group_still_has_a_gradient_of_what_else_is_in_the_loss(
-    options: dict[str, float],
+    options: dict[str, float], advantages: torch.Tensor
 ) -> None:
     bench = Bench(**options)
-    values, _ = bench.update(credit=Credit(REWARDS.double(), torch.zeros(12)))
-    assert_close(bench.gradients(), plain_gradients(bench, torch.zeros(12)))
+    values, _ = bench.update(credit=Credit(REWARDS.double(), advantages))
+    assert_close(bench.gradients(), plain_gradients(bench, advantages))
     if "beta" in options:
         assert values.push[bench.samples.mask].ne(0).float().mean() > 0.9
 
