@@ -45,6 +45,6 @@ class Critic(nn.Module):
             (R, T) float32: position t before token t is known, as the logits it was drawn from.
         """
         if self.body is not None:
-            hidden = self.body(**inputs).last_hidden_state
+            hidden = self.body(**inputs, use_cache=False).last_hidden_state
         assert hidden is not None
         return self.head(hidden[:, -keep:]).squeeze(-1).to(torch.float32)
