@@ -49,6 +49,7 @@ def make_samples(lengths: list[int], width: int | None = None, prompt: int = 3) 
         3 + torch.arange(rows * width).view(rows, width) % 100,
         torch.tensor(lengths),
         torch.zeros(rows, dtype=torch.bool),
+        torch.zeros(rows, width),
     )
 
 

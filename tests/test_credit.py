@@ -139,6 +139,7 @@ def written(texts: list[str]) -> tuple[Rollout, Any]:
         torch.tensor([i + [0] * (width - len(i)) for i in ids]),
         lengths,
         torch.zeros(len(texts), dtype=torch.bool),
+        torch.zeros(len(texts), width),
     )
     rewards = torch.tensor([[float(i) for i in range(len(texts))]], dtype=torch.float64)
     columns = Countdown().problems("train")[0].columns
