@@ -1,6 +1,7 @@
 """Every figure draws without a warning, names its axes, and shows the numbers it was given."""
 
 import io
+import json
 import subprocess
 import sys
 import warnings
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 
 from grpo_core import figures
 from grpo_core.errors import LabError
+from grpo_core.paths import data_dir
 from grpo_core.records import Completion, Group
 
 
@@ -172,6 +174,38 @@ def test_learning_curves_of_runs_that_are_still_going() -> None:
     assert_drawn(figures.learning_curves([("long", frame(1)), ("short", short), ("new", nothing)]))
     with pytest.raises(LabError, match="no run"):
         figures.learning_curves([])
+
+
+LEDGER = json.loads((data_dir() / "results" / "memory-tiny.json").read_text())
+
+
+def test_memory_ledger() -> None:
+    figure = figures.memory_ledger(LEDGER)
+    assert_drawn(figure)
+    held, highest = figure.axes
+    grpo = LEDGER["methods"]["grpo"]["bytes"]
+    of_grpo = [p.get_width() for p in held.patches if p.get_y() < 0]
+    expected = [grpo[part] / 2**20 for part in figures._HELD]
+    assert of_grpo == pytest.approx(expected)
+    assert f"{sum(expected):.1f}" in [text.get_text() for text in held.texts]
+    # colour is not all that tells parts apart
+    looks = {(p.get_facecolor(), p.get_hatch()) for p in held.patches if p.get_width()}
+    assert len(looks) == sum(
+        any(m["bytes"][part] for m in LEDGER["methods"].values()) for part in figures._HELD
+    )
+    assert max(p.get_x() + p.get_width() for p in highest.patches) == pytest.approx(
+        LEDGER["methods"]["ppo"]["peaks"]["update"] / 2**20
+    )
+
+
+def test_step_seconds() -> None:
+    figure = figures.step_seconds(LEDGER)
+    assert_drawn(figure)
+    (axes,) = figure.axes
+    for row, method in enumerate(LEDGER["methods"].values()):
+        widths = [p.get_width() for p in axes.patches if int(p.get_y() + 0.5) == row]
+        medians = [method["seconds"][phase]["median"] for phase in figures._PHASES]
+        assert widths == pytest.approx(medians)
 
 
 def test_figures_need_neither_torch_nor_pandas() -> None:
