@@ -234,26 +234,77 @@ def method_curves(runs: Mapping[str, Sequence["pd.DataFrame"]]) -> "Figure":
     """How several methods learn, each over several seeds: the mean, in a band from worst to best.
 
     Args:
-        runs: method -> the metrics of each of its runs, indexed by step.
+        runs: method -> the metrics of each of its runs, indexed by step, evaluated at the same
+            steps.
+
+    Raises:
+        LabError: no runs.
     """
     if not runs or not all(runs.values()):
         raise LabError("There is no run to draw.")
-    shown = ("eval/accuracy", "eval/mean_length", "rewards/accuracy_reward/mean")
-    titles = {**CURVES, shown[2]: ("Accuracy while training", "share of sampled completions")}
-    figure, axes = plt.subplots(1, len(shown), figsize=(11, 3.6), layout="constrained")
+    shown = ("eval/accuracy", "eval/format", "eval/mean_length")
+    figure, axes = plt.subplots(1, len(shown), figsize=(12, 4), layout="constrained")
     for ax, column in zip(axes, shown, strict=True):
+        ends = []
         for i, (method, frames) in enumerate(runs.items()):
-            seeds = np.stack([frame[column].dropna().to_numpy(float) for frame in frames])
-            steps = frames[0][column].dropna().index
-            color, style = _RUN_COLORS[i % len(_RUN_COLORS)], _LINES[i % len(_LINES)]
-            ax.plot(steps, seeds.mean(axis=0), style, color=color, label=method)
-            ax.fill_between(steps, seeds.min(axis=0), seeds.max(axis=0), color=color, alpha=0.18)
-        title, label = titles[column]
+            curves = [frame[column].dropna() for frame in frames]
+            seeds = np.stack([curve.to_numpy(float) for curve in curves])
+            steps, mean = curves[0].index, seeds.mean(axis=0)
+            look = _LOOKS[i % len(_LOOKS)]
+            ax.fill_between(
+                steps, seeds.min(axis=0), seeds.max(axis=0), color=look["color"], alpha=0.16, lw=0
+            )
+            ax.plot(steps, mean, **look, linewidth=1.8, markersize=4.5)
+            ends.append((float(mean[-1]), method, look["color"]))
+        title, label = CURVES[column]
         ax.set(title=title, xlabel="step", ylabel=label)
         ax.set_ylim(bottom=0)
-    axes[0].legend(loc="upper left", title="mean, and from worst to best")
+        _label_ends(ax, float(steps[-1]), ends)
+    seeds_each = "/".join(sorted({str(len(frames)) for frames in runs.values()}))
+    figure.suptitle(
+        f"Line: mean of {seeds_each} seeds. Band: from the worst seed to the best.", fontsize=9
+    )
     plt.close(figure)
     return figure
+
+
+# a method's line: colour, dashes and marker, any of which is enough
+_LOOKS: list[dict[str, Any]] = [
+    {"color": color, "linestyle": line, "marker": marker}
+    for color, line, marker in zip(_RUN_COLORS, [*_LINES, "-"], "osD^v", strict=True)
+]
+
+
+def _label_ends(axes: "Axes", x: float, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Name lines where they end, moved apart where they would lie on each other.
+
+    Args:
+        axes: with the lines drawn.
+        x: where the lines end.
+        ends: of each line its last value, name and colour.
+    """
+    low, high = axes.get_ylim()
+    apart = 0.075 * (high - low)
+    ordered = sorted(ends)
+    places = [value for value, _, _ in ordered]
+    for _ in range(100):  # push neighbours apart, a little each time
+        for i in range(len(places) - 1):
+            overlap = apart - (places[i + 1] - places[i])
+            if overlap > 0:
+                places[i] -= overlap / 2
+                places[i + 1] += overlap / 2
+    ink = plt.rcParams["text.color"]
+    for place, (value, name, color) in zip(places, ordered, strict=True):
+        axes.annotate(
+            name,
+            (x, value),
+            (12, place),
+            textcoords=("offset points", "data"),
+            va="center",
+            fontsize=9,
+            color=ink,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 1.2, "shrinkB": 0},
+        )
 
 
 _HELD = {  # what a method holds -> name, colour and hatch: what is the critic's is hatched

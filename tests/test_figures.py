@@ -1,6 +1,7 @@
 """Every figure draws without a warning, names its axes, and shows the numbers it was given."""
 
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from grpo_core import figures
 from grpo_core.errors import LabError
@@ -177,6 +179,25 @@ def test_learning_curves_of_runs_that_are_still_going() -> None:
 
 
 LEDGER = json.loads((data_dir() / "results" / "memory-tiny.json").read_text())
+
+
+def test_method_curves() -> None:
+    methods = {name: [frame(10 * i + s) for s in range(3)] for i, name in enumerate("ABCDE")}
+    figure = figures.method_curves(methods)
+    assert_drawn(figure)
+    accuracy = figure.axes[0]
+    for line, frames in zip(accuracy.get_lines(), methods.values(), strict=True):
+        seeds = [f["eval/accuracy"].dropna() for f in frames]
+        np.testing.assert_allclose(line.get_ydata(), np.mean(seeds, axis=0))
+    looks = {(n.get_linestyle(), n.get_marker()) for n in accuracy.get_lines()}
+    assert len(looks) == 5  # told apart without colour
+    figure.canvas.draw()
+    boxes = [Text.get_window_extent(text) for text in accuracy.texts]
+    assert [text.get_text() for text in accuracy.texts] and len(boxes) == 5
+    tops = sorted((box.y0, box.y1) for box in boxes)
+    assert all(below[1] <= above[0] for below, above in itertools.pairwise(tops))
+    with pytest.raises(LabError, match="no run"):
+        figures.method_curves({"A": []})
 
 
 def test_memory_ledger() -> None:

@@ -49,9 +49,11 @@ def memory_table(result: dict[str, Any]) -> Table:
     table = [["MiB", *(method["label"] for method in methods)]]
     table += [row(name, [m["bytes"][part] for m in methods]) for part, name in HELD.items()]
     table.append(row("held all through", [held(m) for m in methods]))
+    table.append(_ratios("held", [held(m) for m in methods], methods))
     table += [row(name, [m["bytes"][part] for m in methods]) for part, name in PASSING.items()]
     table.append(row("… kept for backward", [m["saved"] for m in methods]))
     table.append(row("peak of live tensors", [peak(m) for m in methods]))
+    table.append(_ratios("peak", [peak(m) for m in methods], methods))
     table.append(["peak RSS", *(_spread(m["rss"]["peak"], MIB, 0) for m in methods)])
     libraries = [_spread(m["rss"]["loaded"], MIB, 0) for m in methods]
     table.append(["RSS before step 1", *libraries])
@@ -66,9 +68,20 @@ def seconds_table(result: dict[str, Any]) -> Table:
     table = [["seconds", *(method["label"] for method in methods)]]
     for phase, name in (PHASES | {"step": "a step"}).items():
         table.append([name, *(_spread(m["seconds"][phase], 1, 3) for m in methods)])
-    base = methods[0]["seconds"]["step"]["median"]
-    ratios = [f"{m['seconds']['step']['median'] / base:.2f}" for m in methods]
-    return [*table, [f"a step, {methods[0]['label']} = 1", *ratios]]
+    steps = [m["seconds"]["step"]["median"] for m in methods]
+    return [*table, _ratios("a step", steps, methods)]
+
+
+def prediction_table(result: dict[str, Any]) -> Table:
+    """What arithmetic says PPO with a critic of its own takes, and what is there; in bytes.
+
+    The last row is no count: what is there is the most that sampling took, working room included.
+    """
+    method = result["methods"]["ppo"]
+    table = [[f"bytes of {method['label']}", "predicted", "there"]]
+    for part, name in (HELD | {"cache": PASSING["cache"]}).items():
+        table.append([name, f"{method['predicted'][part]:,}", f"{method['bytes'][part]:,}"])
+    return table
 
 
 def in_words(result: dict[str, Any]) -> str:
@@ -87,6 +100,14 @@ def markdown(table: Table) -> str:
     """A table for a page."""
     lines = [f"| {' | '.join(row)} |" for row in table]
     return "\n".join([lines[0], "|---" + "|---:" * (len(table[0]) - 1) + "|", *lines[1:], ""])
+
+
+def _ratios(name: str, numbers: list[float], methods: list[dict[str, Any]]) -> list[str]:
+    """Each number over the first method's, as a row."""
+    return [
+        f"{name}, {methods[0]['label']} = 1",
+        *(f"{number / numbers[0]:.2f}" for number in numbers),
+    ]
 
 
 def _spread(numbers: dict[str, Any], unit: float, digits: int) -> str:
