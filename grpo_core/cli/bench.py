@@ -33,6 +33,9 @@ def memory(
     repeats: Annotated[
         int, typer.Option(help="How often each method is measured, each time in a new process.")
     ] = _WORK.repeats,
+    threads: Annotated[
+        int, typer.Option(help="Of torch; a large model may want as many as there are cores.")
+    ] = _WORK.threads,
     out: Annotated[Path | None, typer.Option(help="Write the JSON to this file.")] = None,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the bytes to this file: .png, .svg or .pdf.")
@@ -50,7 +53,7 @@ def memory(
     """
     from grpo_core.ledger import rounds
 
-    work = Work(model, prompts, num_generations, completion_length, repeats)
+    work = Work(model, prompts, num_generations, completion_length, repeats, threads)
     for file in (out, figure):
         _check_writable(file)
     if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):

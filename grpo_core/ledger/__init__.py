@@ -43,7 +43,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 _AT_MOST = {"prompts": 1_000, "num_generations": 1_000, "completion_length": 100_000}
-_AT_LEAST = {"prompts": 1, "num_generations": 2, "completion_length": 1, "repeats": 1}
+_AT_LEAST = {"prompts": 1, "num_generations": 2, "completion_length": 1, "repeats": 1, "threads": 1}
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Work:
         num_generations: G, completions a prompt.
         completion_length: T, tokens of every completion.
         repeats: how many processes measure each method.
+        threads: of torch; a large model may want as many as there are cores.
     """
 
     model: str = "tiny"
@@ -63,6 +64,7 @@ class Work:
     num_generations: int = 16
     completion_length: int = 96
     repeats: int = 5
+    threads: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what nobody can measure."""
@@ -86,5 +88,6 @@ class Work:
                 "generation_batch_size": self.prompts * self.num_generations,
                 "num_generations": self.num_generations,
                 "max_completion_length": self.completion_length,
+                "threads": self.threads,
             }
         )

@@ -24,13 +24,13 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil  # type: ignore[import-untyped]
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from grpo_core.algorithm.objective import Variant
 from grpo_core.credit import assign_credit
@@ -45,7 +45,10 @@ from grpo_core.tasks import get_task
 from grpo_core.update import Learner
 
 PHASES = ("sampling", "scoring", "forward_backward", "optimizer")
-Phase = Callable[[str], contextlib.AbstractContextManager[None]]
+Phase = Callable[[str], contextlib.AbstractContextManager[Any]]
+"""What surrounds a phase of a step, given its name."""
+
+_T = TypeVar("_T")
 
 
 def measured(
@@ -69,8 +72,7 @@ def measured(
         LabError: there is no such model.
     """
     config = work.config(method)
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    torch.set_num_threads(config.threads)
     before = psutil.Process().memory_info().rss
     bench = Bench(method, work, policy or load_policy(work.model))
     loaded = psutil.Process().memory_info().rss
@@ -102,7 +104,9 @@ class Bench:
         self.variant = Variant.from_config(self.config)
         self.device = next(policy.model.parameters()).device
         # an id that no token has: so no completion ever ends
-        policy.model.generation_config.eos_token_id = policy.model.config.vocab_size
+        policy.model.generation_config.eos_token_id = (
+            policy.model.config.get_text_config().vocab_size
+        )
         problems = get_task(self.config.task).problems("train")
         if len(problems) < work.prompts:
             raise LabError(f"prompts must be at most {len(problems)}, not {work.prompts}.")
@@ -172,7 +176,7 @@ class Clock:
         self._in_update = False
         self._since: dict[str, float] = {}
         begin, end = self._begin, self._end
-        reference, optimizer = learner.reference.model, learner.optimizer
+        reference, optimizer = (_reference(learner) or learner.policy).model, learner.optimizer
         self._hooks: list[Any] = [
             reference.register_forward_pre_hook(lambda *_: self._asked(begin)),
             reference.register_forward_hook(lambda *_: self._asked(end)),
@@ -220,36 +224,18 @@ def _counted(bench: Bench) -> dict[str, Any]:
     Returns:
         weights: how many the policy has, in how many tensors, of how many bytes each; shape: of the
         step; bytes: counted, by what they are for, and activations and cache as measured;
-        predicted: the same from the number of weights; peaks: the highest sum of live tensors in
-        each phase, measured; saved: bytes kept for the backward pass, at the highest.
+        predicted: the same from the number of weights; peaks: the most bytes that were live at once
+        in each phase, measured; saved: bytes kept for the backward pass, at the highest.
     """
     learner = bench.learner
-    grown: dict[str, int] = {}
     held = held_bytes(learner)
-    before: list[Tensor] = list(_state(learner))
-    saved = Saved(before)
-
-    @contextmanager
-    def watch(name: str) -> Iterator[None]:
-        if name == "update":  # frees of what the profiler did not see come are not seen either
-            learner.optimizer.zero_grad(set_to_none=True)
-        with measure_peak(bench.device) as peak, saved.hooks():
-            yield
-        grown[name] = peak[0]
-
-    samples = bench.step(watch)
-    rollouts = storage_bytes(bench.kept)
-    gradients = held["gradients"] + held["critic_gradients"]
-    of_sampling = storage_bytes(v for v in vars(samples).values() if isinstance(v, Tensor))
-    # at the highest, everything counted above is there, and what the update itself hands back
-    transient = grown["update"] - gradients - (rollouts - of_sampling)
     total = sum(held.values())
-    activations = max(transient, saved.peak)
-    peaks = {
-        "sampling": total + grown["sampling"],
-        "scoring": total + of_sampling + grown["scoring"],
-        "update": total + rollouts + activations,
-    }
+    saved = Saved(_all_weights(learner))
+    with saved.hooks():
+        samples, grown = measure_peaks(bench.device, bench.step, list(_trained(learner)))
+    peaks = {phase: total + most for phase, most in grown.items()}
+    rollouts = storage_bytes(bench.kept)
+    of_sampling = storage_bytes(v for v in vars(samples).values() if isinstance(v, Tensor))
     shape = {
         "rows": len(samples.lengths),
         "prompt_tokens": samples.prompt_ids.shape[1],
@@ -261,8 +247,9 @@ def _counted(bench: Bench) -> dict[str, Any]:
         "bytes": held
         | {
             "rollouts": rollouts,
-            "cache": grown["sampling"] - of_sampling,
-            "activations": activations,
+            "cache": peaks["sampling"] - total - of_sampling,
+            # a step of a single micro-batch has its peak before it has gradients
+            "activations": max(peaks["update"] - total - rollouts, saved.peak),
         },
         "predicted": _predicted(bench, samples),
         "peaks": peaks,
@@ -274,9 +261,8 @@ def held_bytes(learner: Learner) -> dict[str, int]:
     """Counted: what a learner holds between two steps, by the names of `predict`."""
     policy = list(learner.policy.model.parameters())
     critic = list(learner.critic.parameters()) if learner.critic is not None else []
-    reference: list[Tensor] = []
-    if learner.reference is not learner.policy:
-        reference = list(learner.reference.model.parameters())
+    frozen = _reference(learner)
+    reference = list(frozen.model.parameters()) if frozen else []
 
     def gradients(parameters: list[torch.nn.Parameter]) -> list[Tensor]:
         return [p.grad for p in parameters if p.grad is not None]
@@ -296,11 +282,22 @@ def held_bytes(learner: Learner) -> dict[str, int]:
     }
 
 
-def _state(learner: Learner) -> Iterator[Tensor]:
-    """All weights, of policy, reference and critic."""
-    yield from learner.policy.model.parameters()
-    yield from learner.reference.model.parameters()
-    yield from learner.critic.parameters() if learner.critic is not None else ()
+def _trained(learner: Learner) -> Iterator[torch.nn.Parameter]:
+    """All that the optimizer moves."""
+    for group in learner.optimizer.param_groups:
+        yield from group["params"]
+
+
+def _all_weights(learner: Learner) -> Iterator[Tensor]:
+    """All weights there are, trained or not."""
+    yield from _trained(learner)
+    if reference := _reference(learner):
+        yield from reference.model.parameters()
+
+
+def _reference(learner: Learner) -> Policy | None:
+    """The reference, if it is a model of its own."""
+    return None if learner.reference is learner.policy else learner.reference
 
 
 def _predicted(bench: Bench, samples: Samples) -> dict[str, int]:
@@ -374,30 +371,62 @@ class _Kept:
         self.tensor = tensor
 
 
-@contextmanager
-def measure_peak(device: torch.device) -> Iterator[list[int]]:
-    """How far torch's live bytes on a device rise above where they stand now.
+def measure_peaks(
+    device: torch.device, step: Callable[[Phase], _T], replaced: Iterable[torch.nn.Parameter]
+) -> tuple[_T, dict[str, int]]:
+    """How far torch's live bytes on a device rise, in each phase of a step, above where they began.
 
-    Yields a list, in which there is one number afterwards.
+    Args:
+        device: whose bytes.
+        step: takes what surrounds its phases.
+        replaced: parameters whose gradients are let go in the step. The profiler does not notice
+            that a block goes if it did not see it come: so they are copied before its eyes.
+
+    Returns:
+        what the step returns, and phase -> bytes.
     """
-    peak: list[int] = []
     if device.type == "cuda":
+        return _measure_cuda_peaks(step)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        copied = 0
+        for parameter in replaced:
+            if parameter.grad is not None:
+                parameter.grad = parameter.grad.clone()
+                copied += parameter.grad.untyped_storage().nbytes()
+        result = step(lambda name: record_function(f"phase: {name}"))
+    events = profiler.profiler.kineto_results.events()
+    changes = sorted(
+        ((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]"), key=lambda c: c[0]
+    )
+    phases = {
+        e.name().removeprefix("phase: "): (e.start_ns(), e.start_ns() + e.duration_ns())
+        for e in events
+        if e.name().startswith("phase: ")
+    }
+    peaks = dict.fromkeys(phases, 0)
+    live = -copied
+    for when, change in changes:
+        live += change
+        for name, (start, end) in phases.items():
+            if start <= when <= end:
+                peaks[name] = max(peaks[name], live)
+    return result, peaks
+
+
+def _measure_cuda_peaks(step: Callable[[Phase], _T]) -> tuple[_T, dict[str, int]]:
+    """`measure_peaks` by what CUDA's allocator counts anyway."""
+    before = torch.cuda.memory_allocated()
+    peaks: dict[str, int] = {}
+
+    @contextmanager
+    def phase(name: str) -> Iterator[None]:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-        start = torch.cuda.memory_allocated()
-        yield peak
+        yield
         torch.cuda.synchronize()
-        peak.append(torch.cuda.max_memory_allocated() - start)
-        return
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        yield peak
-    events = profiler.profiler.kineto_results.events()
-    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-    live = highest = 0
-    for _, change in changes:
-        live += change
-        highest = max(highest, live)
-    peak.append(highest)
+        peaks[name] = torch.cuda.max_memory_allocated() - before
+
+    return step(phase), peaks
 
 
 def peak_rss() -> int:

@@ -92,7 +92,7 @@ def in_words(result: dict[str, Any]) -> str:
         f"{work['model']} ({weights['count']:,} weights, {kind}); a step has {shape['rows']} "
         f"completions ({work['prompts']} prompts × {work['num_generations']}) of "
         f"{shape['completion_tokens']} tokens, prompts of {shape['prompt_tokens']}; "
-        f"{work['repeats']} repeats"
+        f"{work['repeats']} repeats, torch threads: {work['threads']}"
     )
 
 

@@ -12,9 +12,10 @@ from grpo_core.ledger import LABELS, Work
 from grpo_core.ledger.measure import (
     PHASES,
     Bench,
+    Phase,
     Saved,
     held_bytes,
-    measure_peak,
+    measure_peaks,
     measured,
     peak_rss,
     storage_bytes,
@@ -76,7 +77,8 @@ def test_a_step_holds_more_with_a_critic_of_its_own(ledger: dict[str, dict]) -> 
         assert set(found["peaks"]) == {"sampling", "scoring", "update"}
         assert set(found["seconds"]) == set(PHASES)
         assert min(found["seconds"].values()) >= 0
-        assert found["rss"]["peak"] >= found["rss"]["loaded"] > 0
+        # Linux adds up resident pages in batches, a process's peak a little behind
+        assert found["rss"]["peak"] > found["rss"]["loaded"] - 2**21 > 0
 
 
 def test_every_step_does_the_same_work_and_moves_nothing(work: Work) -> None:
@@ -110,13 +112,26 @@ def test_phases_add_up_to_the_step(work: Work) -> None:
 
 
 def test_the_peak_is_that_of_the_allocator() -> None:
-    with measure_peak(CPU) as peak:
-        a = torch.zeros(1_000_000)
-        b = a + 1  # two at once
-        del a
-        c = b + 1  # two at once again
-        del b, c
-    assert 8_000_000 <= peak[0] < 8_100_000
+    weight = torch.nn.Parameter(torch.zeros(1_000_000))
+    weight.grad = torch.zeros(1_000_000)
+
+    def step(phase: Phase) -> str:
+        with phase("first"):
+            a = torch.zeros(1_000_000)
+            b = a + 1  # two more than there were
+            del a
+            c = b + 1  # two more again
+        with phase("second"):
+            weight.grad = None  # one more is left
+            del b  # and now none
+            d = torch.zeros(500_000)
+        del c, d
+        return "done"
+
+    result, peaks = measure_peaks(CPU, step, [weight])
+    assert result == "done"
+    assert 8_000_000 <= peaks["first"] < 8_100_000
+    assert 4_000_000 <= peaks["second"] < 4_100_000
 
 
 def test_what_is_kept_for_the_backward_pass() -> None:
