@@ -111,8 +111,7 @@ class Bench:
         if len(problems) < work.prompts:
             raise LabError(f"prompts must be at most {len(problems)}, not {work.prompts}.")
         self.problems = list(problems[: work.prompts])
-        # without a reference the policy stands in: no bytes, and nothing is drawn to it at beta 0
-        reference = policy if method == "grpo" else policy.frozen_copy()
+        reference = policy.frozen_copy() if self.variant.beta > 0 else None
         gae = self.variant.advantage == "gae"
         critic = Critic(policy, self.config.critic) if gae else None
         self.learner = Learner(self.config, self.variant, policy, reference, critic)
@@ -163,8 +162,8 @@ class Bench:
 class Clock:
     """Seconds of a step by phase.
 
-    The update is told apart by hooks: what the optimizer takes, and the forward passes without
-    gradient, which are scoring wherever they happen: GRPO asks its reference in the update.
+    The update is told apart by hooks: what the optimizer takes, and the reference's forward passes,
+    which are scoring wherever they happen: GRPO asks its reference in the update.
 
     Attributes:
         seconds: by `PHASES`.
@@ -176,13 +175,17 @@ class Clock:
         self._in_update = False
         self._since: dict[str, float] = {}
         begin, end = self._begin, self._end
-        reference, optimizer = (_reference(learner) or learner.policy).model, learner.optimizer
+        optimizer = learner.optimizer
         self._hooks: list[Any] = [
-            reference.register_forward_pre_hook(lambda *_: self._asked(begin)),
-            reference.register_forward_hook(lambda *_: self._asked(end)),
             optimizer.register_step_pre_hook(lambda *_: begin("optimizer")),
             optimizer.register_step_post_hook(lambda *_: end("optimizer")),
         ]
+        if learner.reference is not None:
+            reference = learner.reference.model
+            self._hooks += [
+                reference.register_forward_pre_hook(lambda *_: self._asked(begin)),
+                reference.register_forward_hook(lambda *_: self._asked(end)),
+            ]
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -203,7 +206,7 @@ class Clock:
             hook.remove()
 
     def _asked(self, what: Callable[[str], None]) -> None:
-        if self._in_update and not torch.is_grad_enabled():
+        if self._in_update:  # elsewhere the whole phase is scoring
             what("scoring")
 
     def _begin(self, name: str) -> None:
@@ -261,8 +264,7 @@ def held_bytes(learner: Learner) -> dict[str, int]:
     """Counted: what a learner holds between two steps, by the names of `predict`."""
     policy = list(learner.policy.model.parameters())
     critic = list(learner.critic.parameters()) if learner.critic is not None else []
-    frozen = _reference(learner)
-    reference = list(frozen.model.parameters()) if frozen else []
+    reference = list(learner.reference.model.parameters()) if learner.reference is not None else []
 
     def gradients(parameters: list[torch.nn.Parameter]) -> list[Tensor]:
         return [p.grad for p in parameters if p.grad is not None]
@@ -291,13 +293,8 @@ def _trained(learner: Learner) -> Iterator[torch.nn.Parameter]:
 def _all_weights(learner: Learner) -> Iterator[Tensor]:
     """All weights there are, trained or not."""
     yield from _trained(learner)
-    if reference := _reference(learner):
-        yield from reference.model.parameters()
-
-
-def _reference(learner: Learner) -> Policy | None:
-    """The reference, if it is a model of its own."""
-    return None if learner.reference is learner.policy else learner.reference
+    if learner.reference is not None:
+        yield from learner.reference.model.parameters()
 
 
 def _predicted(bench: Bench, samples: Samples) -> dict[str, int]:
