@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -114,9 +115,9 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     console.print(Text(report.in_words(result)))
     console.print(Text(machine.in_words(result["machine"]), style="dim"))
     for rows in (report.memory_table(result), report.seconds_table(result)):
-        table = Table()
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for i, head in enumerate(rows[0]):
-            table.add_column(head, justify="right" if i else "left", no_wrap=not i)
+            table.add_column(head, justify="right" if i else "left", no_wrap=not i, overflow="fold")
         for row in rows[1:]:
             bold = "bold" if row[0] in ("held all through", "a step") else None
             table.add_row(*row, style=bold)

@@ -67,7 +67,7 @@ def seconds_table(result: dict[str, Any]) -> Table:
     methods = list(result["methods"].values())
     table = [["seconds", *(method["label"] for method in methods)]]
     for phase, name in (PHASES | {"step": "a step"}).items():
-        table.append([name, *(_spread(m["seconds"][phase], 1, 3) for m in methods)])
+        table.append([name, *(_spread(m["seconds"][phase], 1, 2) for m in methods)])
     steps = [m["seconds"]["step"]["median"] for m in methods]
     return [*table, _ratios("a step", steps, methods)]
 
@@ -111,6 +111,7 @@ def _ratios(name: str, numbers: list[float], methods: list[dict[str, Any]]) -> l
 
 
 def _spread(numbers: dict[str, Any], unit: float, digits: int) -> str:
-    """'median (low–high)'."""
+    """'median (low–high)'; another digit where the median would hardly have one."""
+    digits += 0 < numbers["median"] / unit < 0.1
     median, low, high = (f"{numbers[k] / unit:.{digits}f}" for k in ("median", "low", "high"))
     return median if low == high else f"{median} ({low}–{high})"

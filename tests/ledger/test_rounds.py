@@ -74,7 +74,7 @@ def test_tables(answers: list[list[str]]) -> None:
     assert rows["peak of live tensors"] == ["12.00"] * 4
     assert rows["peak RSS"] == ["128"] * 4
     assert "CUDA peak" not in rows
-    assert seconds[1] == ["sampling", "5.000 (1.000–9.000)", *seconds[1][2:]]
+    assert seconds[1] == ["sampling", "5.00 (1.00–9.00)", *seconds[1][2:]]
     assert seconds[-1][:2] == ["a step, GRPO = 1", "1.00"]
     page = report.markdown(memory).splitlines()
     assert page[0] == "| MiB | GRPO | GRPO + reference | PPO, value head | PPO, own critic |"
