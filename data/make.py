@@ -4,33 +4,49 @@
                                      data/results/countdown-seed<k>.csv and data/runs/
     python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
-    python data/make.py draw         draw docs/images/learning-curves*.png and compare*.png from
-                                     those CSVs
+    python data/make.py draw         draw docs/images/learning-curves*.png, compare*.png, and
+                                     memory-*.png and seconds-*.png from data/results/
     python data/make.py table        print the README's table from those CSVs
-    python data/make.py compared     print the table of docs/grpo-vs-ppo.md from those CSVs
+    python data/make.py compared     print the learning table of docs/grpo-vs-ppo.md
+    python data/make.py page         write every table of docs/grpo-vs-ppo.md into it
+
+What `grpo-lab bench memory --out data/results/memory-<model>.json` measured is drawn and put into
+the page too.
 
 Everything is what `grpo-lab train` does with the same settings; nothing is chosen afterwards.
 """
 
 import argparse
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from grpo_core import machine
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
-from grpo_core.figures import learning_curves, method_curves, use_style
+from grpo_core.figures import (
+    learning_curves,
+    memory_ledger,
+    method_curves,
+    step_seconds,
+    use_style,
+)
+from grpo_core.ledger import report
 from grpo_core.store import Run, create_run, thin_copy
 from grpo_core.worker import environment
 
 DATA = Path(__file__).resolve().parent
 RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
+PAGE = DATA.parent / "docs" / "grpo-vs-ppo.md"
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
 
@@ -111,6 +127,10 @@ def draw() -> None:
         suffix = "-dark" if dark else ""
         learning_curves(frames()).savefig(IMAGES / f"learning-curves{suffix}.png")
         method_curves(compared_frames()).savefig(IMAGES / f"compare{suffix}.png")
+        for path in sorted(RESULTS.glob("memory-*.json")):
+            model, result = path.stem.removeprefix("memory-"), json.loads(path.read_text())
+            memory_ledger(result).savefig(IMAGES / f"memory-{model}{suffix}.png")
+            step_seconds(result).savefig(IMAGES / f"seconds-{model}{suffix}.png")
 
 
 def compared_frames() -> dict[str, list[pd.DataFrame]]:
@@ -124,26 +144,64 @@ def compared_frames() -> dict[str, list[pd.DataFrame]]:
     }
 
 
-def compared() -> None:
+def compared() -> str:
     """What each method came to at the last step, every seed and their mean, as a Markdown table."""
-    print(
-        "| | held-out accuracy, seeds 0, 1, 2 | mean | steps to .5, seeds 0, 1, 2 | length | KL |"
-    )
-    print("|---" * 6 + "|")
+    heads = [
+        "",
+        "held-out accuracy, seeds 0, 1, 2",
+        "mean",
+        "steps to .5",
+        "format",
+        "length",
+        "KL",
+    ]
+    rows = [heads]
     for method, seeds in compared_frames().items():
         accuracy = pd.concat([f["eval/accuracy"].dropna() for f in seeds], axis=1)
-        length = sum(f["eval/mean_length"].iloc[-1] for f in seeds) / len(seeds)
-        # a step's KL jumps about: the mean of the last ten
-        kl = sum(f["kl"].iloc[-10:].mean() for f in seeds) / len(seeds)
         last = accuracy.iloc[-1]
         reached = [
             str(half.index[0]) if len(half := column[column >= 0.5]) else "-"
             for _, column in accuracy.items()
         ]
-        print(
-            f"| {method} | {' '.join(f'{a:.3f}' for a in last)} | {last.mean():.3f} | "
-            f"{' '.join(reached)} | {length:.0f} | {kl:.3f} |"
-        )
+        means = {
+            name: sum(f[f"eval/{name}"].iloc[-1] for f in seeds) / len(seeds)
+            for name in ("format", "mean_length")
+        }
+        # a step's KL jumps about: the mean of the last ten
+        kl = sum(f["kl"].iloc[-10:].mean() for f in seeds) / len(seeds)
+        cells = [method, " ".join(f"{a:.3f}" for a in last), f"{last.mean():.3f}"]
+        cells += [" ".join(reached), f"{means['format']:.3f}", f"{means['mean_length']:.0f}"]
+        rows.append([*cells, f"{kl:.3f}"])
+    return report.markdown(rows)
+
+
+def filled(page: str) -> str:
+    """The page with each of its tables made again.
+
+    A table stands between the comments `begin NAME` and `end`, NAME being "compared", or what is
+    wanted and of which model: "memory tiny".
+    """
+    return re.sub(
+        r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
+        lambda found: found[1] + _block(*found[2].split()) + found[3],
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def _block(what: str, model: str = "") -> str:
+    """What stands between two markers."""
+    if what == "compared":
+        return compared()
+    result: dict[str, Any] = json.loads((RESULTS / f"memory-{model}.json").read_text())
+    if what == "work":
+        return f"{report.in_words(result)}. {machine.in_words(result['machine'])}.\n"
+    tables = {
+        "memory": report.memory_table,
+        "seconds": report.seconds_table,
+        "predicted": report.prediction_table,
+    }
+    return report.markdown(tables[what](result))
 
 
 def table() -> None:
@@ -167,7 +225,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["train", "compare", "draw", "table", "compared"])
+    parser.add_argument("what", choices=["train", "compare", "draw", "table", "compared", "page"])
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the full runs go")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; each uses one core")
     options = parser.parse_args()
@@ -176,7 +234,9 @@ if __name__ == "__main__":
     elif options.what == "compare":
         compare(options.runs, options.jobs)
     elif options.what == "compared":
-        compared()
+        print(compared(), end="")
+    elif options.what == "page":
+        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     elif options.what == "draw":
         draw()
     else:
