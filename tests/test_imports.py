@@ -13,6 +13,7 @@ TORCH_FREE = (
     "grpo_core", "grpo_core.config", "grpo_core.records", "grpo_core.registry", "grpo_core.tasks",
     "grpo_core.tasks.countdown", "grpo_core.rewards.accuracy", "grpo_core.rewards.format",
     "grpo_core.models", "grpo_core.store", "grpo_core.diagnosis", "grpo_core.worker",
+    "grpo_core.glossary", "grpo_core.phases",
     "grpo_core.figures", "grpo_core.dashboard.server", "grpo_core.cli", "app",
 )  # fmt: skip
 
@@ -32,7 +33,7 @@ def test_imports_no_torch(module: str) -> None:
 def test_nothing_imports_to_the_right() -> None:
     """The flow has one direction: see docs/architecture.md."""
     order = [
-        "errors", "registry", "paths", "config", "records", "tasks", "rewards", "algorithm",
+        "errors", "registry", "paths", "config", "records", "glossary", "phases", "tasks", "rewards", "algorithm",
         "models", "sampling", "evaluation", "training", "store", "diagnosis", "worker",
         "figures", "lessons", "dashboard", "doctor", "cli",
     ]  # fmt: skip
