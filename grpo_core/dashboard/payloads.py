@@ -7,12 +7,20 @@ is done here is to bound sizes, so that no completion can stall a browser.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grpo_core.diagnosis import SIGNS, Finding
+from grpo_core.glossary import entries
+from grpo_core.phases import breakdown
 from grpo_core.records import Completion, Group
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = Sequence[tuple[int, Mapping[str, float]]]
 
 MAX_PROMPT = 2_000  # characters
 MAX_TEXT = 12_000  # characters of a completion whose tokens were not recorded
@@ -54,13 +62,54 @@ def clip(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def metric_columns(rows: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, Any]:
+def metric_columns(rows: Rows) -> dict[str, Any]:
     """Metric rows as columns: {"steps": [...], "metrics": {name: [value or None, ...]}}."""
     names = sorted({name for _, metrics in rows for name in metrics})
     return {
         "steps": [step for step, _ in rows],
         "metrics": {name: [number(metrics.get(name)) for _, metrics in rows] for name in names},
     }
+
+
+def phase_columns(rows: Rows) -> dict[str, list[float | None]]:
+    """Where each step's time went, as columns: phase -> [seconds or None, ...], in a step's order.
+
+    They add up to the step's seconds, however finely a run recorded them.
+    """
+    cut = [breakdown(metrics) for _, metrics in rows]
+    names = dict.fromkeys(name for phases in cut for name in phases)
+    return {name: [number(phases.get(name)) for phases in cut] for name in names}
+
+
+def frame_of(rows: Rows) -> "pd.DataFrame":
+    """The rows as `Run.frame` gives them."""
+    import pandas as pd
+
+    index = pd.Index([step for step, _ in rows], name="step", dtype="int64")
+    return pd.DataFrame([metrics for _, metrics in rows], index=index)
+
+
+def findings_payload(findings: Mapping[str, Finding]) -> list[dict[str, Any]]:
+    """The diagnosis as the strip draws it; its words may come from somebody's own question."""
+    return [
+        {
+            "name": clip(name, 40),
+            "question": clip(finding.question, 80),
+            "verdict": finding.verdict,
+            "sign": SIGNS[finding.verdict],
+            "headline": clip(finding.headline, 60),
+            "answer": clip(finding.answer, 600),
+            "evidence": {clip(k, 64): number(v) for k, v in finding.evidence.items()},
+            "metrics": [clip(metric, 100) for metric in finding.metrics],
+            "steps": [finding.steps[0], finding.steps[-1]] if finding.steps else None,
+        }
+        for name, finding in findings.items()
+    ]
+
+
+def glossary_payload() -> list[dict[str, str]]:
+    """Every entry of the glossary, as plain text."""
+    return [{"name": e.name, "meaning": e.meaning, "unit": e.unit} for e in entries()]
 
 
 def step_summary(rewards: Sequence[Sequence[float]], prompts: Sequence[str]) -> list[dict]:
