@@ -94,11 +94,11 @@ def is_kl_out_of_hand(
             return found("look", "It has jumped", text)
         back = " and came back" if at < len(values) - 1 else ""
         text = f"No: {way}. Once {jumped}{back}: a few tokens can do that to the mean."
-        return found("fine", "No", text)
+        return found("fine", "No: near the reference", text)
     if rising and level >= KL_LOOK / 2:
         text = f"Not yet, but it is not settling: {way}. If it goes on, try {cure}."
         return found("look", "Not yet, but still rising", text)
-    return found("fine", "No", f"No: {way}.")
+    return found("fine", "No: near the reference", f"No: {way}.")
 
 
 _NO_REFERENCE = (

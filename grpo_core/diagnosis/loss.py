@@ -76,13 +76,13 @@ def why_is_my_loss_zero(
     if about == "about 0":
         return found(
             "fine",
-            "It is no bug: the gradient teaches",
+            "No bug: the gradient teaches",
             f"It is no bug: {_why_it_cancels(options)}, so they cancel in the loss "
             f"({spoken(loss)}) and not in its gradient, whose norm is {spoken(norm)}.",
         )
     return found(
         "fine",
-        "It is not zero, and there is a gradient",
+        "It is not, and the gradient teaches",
         f"It is not zero: {about} over the last {window(len(values_of(frame, 'loss')))} steps, and "
         "either sign is right, as the value says little. The gradient norm is "
         f"{spoken(norm)}.",
@@ -92,7 +92,7 @@ def why_is_my_loss_zero(
 def _why_it_cancels(options: Options) -> str:
     """Why the value of the loss says nothing."""
     if (options or {}).get("scale_rewards") == "gae":
-        return "a critic's advantages sum to about 0 once it expects on average what comes"
+        return "a critic's advantages are whitened, so that they sum to 0 over the batch"
     return "a group's advantages sum to 0"
 
 

@@ -47,12 +47,16 @@ def why_is_the_reward_flat(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
     """Whether the reward rises over the run and still over its second half; if not, why."""
-    accuracy = part(frame, "accuracy")
-    metrics = ["reward", accuracy, "frac_reward_zero_std", "grad_norm", "entropy"]
+    metrics = ["reward", part(frame, "accuracy"), "frac_reward_zero_std", "grad_norm", "entropy"]
     values = values_of(frame, "reward")
     trend = trend_of(values)
     evidence: dict[str, float] = {}
     found = finder(QUESTION, frame, metrics, evidence)
+    rate = now(values_of(frame, "learning_rate"))
+    if rate < RATE_ZERO:
+        evidence["learning_rate"] = rate
+        text = f"The learning rate is {spoken(rate)}, so no update changes anything."
+        return found("trouble", "The learning rate is 0", text)
     if trend is None:
         return found(*too_short(frame, "reward"))
     evidence |= {"reward_first": trend.first, "reward_last": trend.last, "noise": trend.noise}
@@ -63,7 +67,9 @@ def why_is_the_reward_flat(
     fell = trend.fell if len(values) >= EARLY else trend.surely_fell
     if fell or (late is not None and late.fell):
         return _falling(found, frame, options, trend, late, whole)
-    if trend.rose and (late is None or late.rose):
+    # at an even pace the second half gains half as much between its ends as the whole run does
+    stalled = late is not None and not late.rose and late.surely_below(trend.change / 2)
+    if trend.rose and not stalled:
         return found("fine", "It is not flat: it rises", f"It is not flat: it rose {whole}.")
     verdict, headline, why, more = _why_flat(frame, options, groups)
     evidence.update(more)
@@ -74,9 +80,9 @@ def why_is_the_reward_flat(
             f"It moved {whole}, which may still be its noise: too early to call it flat.",
         )
     if trend.rose:
-        if verdict == "trouble" and "learning rate" not in why:
-            verdict = "look"  # it has learned something
-        return found(verdict, headline, f"It rose {whole}, but not in the second half. {why}")
+        verdict = "look" if verdict == "trouble" else verdict  # it has learned something
+        text = f"It rose {whole}, but hardly in the second half. {why}"
+        return found(verdict, headline, text)
     return found(verdict, headline, f"It did not move beyond its noise: {whole}. {why}")
 
 
@@ -100,7 +106,7 @@ def _falling(
         )
     if trend.fell:
         return found(
-            "trouble" if trend.surely_fell else "look",
+            "trouble" if trend.surely_fell or 2 * trend.last < abs(trend.first) else "look",
             "It falls",
             f"It is not flat, it fell: {whole}. Look at KL and length, and try a smaller learning "
             "rate.",
@@ -125,7 +131,6 @@ def _why_flat(
         "accuracy": part(frame, "accuracy"),
         "frac_reward_zero_std": "frac_reward_zero_std",
         "grad_norm": "grad_norm",
-        "learning_rate": "learning_rate",
         "clip_ratio": "clip_ratio/region_mean",
         "entropy": "entropy",
         "kl": "kl",
@@ -137,10 +142,6 @@ def _why_flat(
     if level["accuracy"] >= SOLVED:
         text = f"Accuracy is {level['accuracy']:.0%}: little is left to gain."
         return "fine", "Little is left to gain", text, seen
-    if level["learning_rate"] < RATE_ZERO:
-        rate = spoken(level["learning_rate"])
-        text = f"The learning rate is {rate}, so no update changes anything."
-        return "trouble", "The learning rate is 0", text, seen
     if dead >= DEAD_LOOK:
         return *dead_groups(frame, options, groups, dead), seen
     if level["grad_norm"] < GRADIENT_ZERO:

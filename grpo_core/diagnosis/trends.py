@@ -63,6 +63,10 @@ class Trend:
         """Beyond its noise."""
         return self.change < -self._least
 
+    def surely_below(self, change: float) -> bool:
+        """Whether it rose by less than `change`, noise granted."""
+        return self.change + self._least < change
+
     @property
     def surely_fell(self) -> bool:
         """By so much that luck does it one time in some hundreds.

@@ -20,6 +20,9 @@ export class Session {
     this.clock = 0; // server's clock minus ours, in seconds
     this.history = emptyHistory(null);
     this.board = null;
+    this.findings = null; // the diagnosis, see diagnosis.js
+    this.marked = []; // metrics whose charts are marked
+    this.entries = null; // of the glossary, once asked for
     this.notice = null;
     this.pending = null;
     this.playing = false;
@@ -93,7 +96,23 @@ export class Session {
     return this.history.metrics.get(name) ?? null;
   }
 
+  /** The entries of the glossary; [] where they cannot be had. */
+  glossary() {
+    this.entries ??= this.source.get("glossary").then((answer) => {
+      if (Array.isArray(answer)) return answer;
+      this.entries = null; // ask again next time
+      return [];
+    });
+    return this.entries;
+  }
+
   // What people do
+
+  /** Mark the charts that show some metrics. */
+  mark(metrics) {
+    if (metrics.join() === this.marked.join()) return;
+    this.#set(() => (this.marked = metrics));
+  }
 
   chooseRun(key) {
     this.#set(() => {
@@ -178,6 +197,7 @@ export class Session {
       else if (message.type === "runs") this.#receiveRuns(message);
       else if (message.type === "metrics") this.#receiveMetrics(message);
       else if (message.type === "board" && message.run === this.shown) this.board = message;
+      else if (message.type === "findings" && message.run === this.shown) this.findings = message;
       else if (message.type === "gone") this.#receiveGone(message.run);
     });
   }
@@ -205,15 +225,10 @@ export class Session {
   #receiveMetrics(message) {
     if (message.run !== this.shown) return;
     if (message.reset) this.history = emptyHistory(message.run);
-    const { steps, metrics } = this.history;
-    const before = steps.length;
+    const { steps, metrics, phases } = this.history;
+    append(metrics, message.metrics, steps.length, message.steps.length);
+    append(phases, message.phases ?? {}, steps.length, message.steps.length);
     steps.push(...message.steps);
-    for (const name of Object.keys(message.metrics)) {
-      if (!metrics.has(name)) metrics.set(name, new Array(before).fill(null));
-    }
-    for (const [name, values] of metrics) {
-      values.push(...(message.metrics[name] ?? new Array(message.steps.length).fill(null)));
-    }
     if (this.playing && !steps.includes(this.cursor)) this.cursor = this.#firstStep();
   }
 
@@ -233,6 +248,7 @@ export class Session {
     this.shown = key;
     this.history = emptyHistory(key);
     this.board = null;
+    this.findings = null;
     this.pending = null;
     const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;
     this.playing = Boolean(this.run?.recorded) && this.view.step === null && !still;
@@ -293,7 +309,17 @@ export class Session {
 }
 
 function emptyHistory(run) {
-  return { run, steps: [], metrics: new Map() };
+  return { run, steps: [], metrics: new Map(), phases: new Map() };
+}
+
+/** Add columns of `count` new values to those of `before` old ones; what is missing is null. */
+function append(columns, news, before, count) {
+  for (const name of Object.keys(news)) {
+    if (!columns.has(name)) columns.set(name, new Array(before).fill(null));
+  }
+  for (const [name, values] of columns) {
+    values.push(...(news[name] ?? new Array(count).fill(null)));
+  }
 }
 
 /** @param {string} hash such as "#run=a&step=3&group=1" @returns {View} */
