@@ -33,7 +33,8 @@ def test_imports_no_torch(module: str) -> None:
 def test_nothing_imports_to_the_right() -> None:
     """The flow has one direction: see docs/architecture.md."""
     order = [
-        "errors", "registry", "paths", "config", "records", "glossary", "phases", "tasks", "rewards", "algorithm",
+        "errors", "registry", "paths", "config", "records", "glossary", "phases",
+        "tasks", "rewards", "algorithm",
         "models", "sampling", "evaluation", "training", "store", "diagnosis", "worker",
         "figures", "lessons", "dashboard", "doctor", "cli",
     ]  # fmt: skip

@@ -5,7 +5,7 @@ the run's options and some of its groups; all but the frame may be missing. It c
 steps with the first: means over windows, never single steps, and a change counts only where it is
 larger than the noise between the steps. What an answer claims is in its evidence, and in the
 metrics it names. Someone may look at every step of a run, so an answer must hold still while
-nothing is wrong: tests/diagnosis/test_shipped.py asks after each step of every shipped run.
+nothing is wrong: tests/diagnosis/test_runs.py asks after each step of every shipped run.
 
 Left out on purpose: causes that the records cannot show (a wrong chat template, a verifier that
 rejects right answers). Where nothing recorded explains it, the answer says so.

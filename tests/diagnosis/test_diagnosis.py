@@ -128,7 +128,12 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("format", {"steps": 12, FORMAT: np.linspace(0.3, 0.5, 12), ACCURACY: 0.1}, "fine", "early"),
     # kl
     ("kl", {}, "fine", "^No: "),
-    ("kl", {"kl": np.where(T[40] == T, 3.0, 0.02)}, "look", r"It came back.*jumped to 2\.9.* at step 41"),
+    (
+        "kl",
+        {"kl": np.where(T[40] == T, 3.0, 0.02)},
+        "look",
+        r"It came back.*jumped to 2\.9.* at step 41",
+    ),
     ("kl", {"kl": np.where(T[20] == T, 3.0, 0.02)}, "look", "It came back.*at step 21"),
     ("kl", {"kl": np.where(T[20] == T, 0.5, 0.02)}, "fine", "came back"),
     ("kl", {"kl": np.where(T[-2] == T, 0.5, 0.02)}, "fine", "Once it jumped.*at step 59"),

@@ -32,7 +32,7 @@ export function diagnosis(parent, session) {
     said,
   );
   parent.append(section);
-  let drawn = null;
+  let drawn; // undefined: the empty tiles are to be drawn too, so that their room is taken
   let run = null;
   let chosen = null;
 
@@ -113,6 +113,7 @@ class Detail {
     this.question = h("h3");
     this.answer = h("p", { class: "lab-finding-answer" });
     this.metrics = h("ul", { class: "lab-finding-metrics", "aria-label": "Metrics that show it" });
+    this.charts = h("div", { class: "lab-finding-charts" });
     this.evidence = h("dl", { class: "lab-evidence" });
     this.compared = h("p", { class: "lab-muted" });
     this.element = h(
@@ -126,6 +127,7 @@ class Detail {
       ),
       this.answer,
       this.metrics,
+      this.charts,
       this.evidence,
       this.compared,
     );
@@ -156,33 +158,36 @@ class Detail {
     setText(this.compared, `Asked after step ${step}, ${over}: first steps against the last.`);
   }
 
-  /** One line a metric, made anew only when other metrics are named. */
+  /** The metrics and the charts that show them, made anew only when others are named. */
   #updateMetrics(metrics) {
     const names = [...this.session.history.metrics.keys()];
-    const key = JSON.stringify(metrics);
+    const charts = [...new Set(metrics.map((metric) => chartOf(metric, names)).filter(Boolean))];
+    const key = JSON.stringify([metrics, charts.map(({ id }) => id)]);
     if (key !== this.shown) {
       this.shown = key;
-      this.metrics.replaceChildren(...metrics.map((metric) => this.#line(metric, names)));
+      this.metrics.replaceChildren(...metrics.map((metric) => this.#line(metric)));
+      this.charts.replaceChildren(...charts.map((chart) => this.#button(chart)));
     }
     metrics.forEach((metric, i) => {
       const values = this.session.series(metric) ?? [];
-      const last = values.findLast?.((value) => value !== null);
+      const last = values.findLast((value) => value !== null);
       setText(this.metrics.childNodes[i].querySelector("b"), number(last));
     });
   }
 
-  #line(metric, names) {
-    const chart = chartOf(metric, names);
+  #line(metric) {
+    const gloss = glossaryButton(this.session, metric, () => [metric]);
+    return h("li", {}, h("code", {}, metric), " ", h("b"), gloss);
+  }
+
+  #button({ id, title }) {
     const show = () => {
-      const element = this.element.closest(".lab").querySelector(`[data-chart="${chart.id}"]`);
+      const element = this.element.closest(".lab").querySelector(`[data-chart="${id}"]`);
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      element.scrollIntoView({ block: "center", behavior: still ? "auto" : "smooth" });
+      const behavior = still ? "auto" : "smooth";
+      element.scrollIntoView({ block: "center", inline: "nearest", behavior });
       element.focus({ preventScroll: true });
     };
-    const button =
-      chart &&
-      h("button", { type: "button", class: "lab-button", onclick: show }, `Show ${chart.title}`);
-    const gloss = glossaryButton(this.session, metric, () => [metric]);
-    return h("li", {}, h("code", {}, metric), " ", h("b"), gloss, button ?? null);
+    return h("button", { type: "button", class: "lab-button", onclick: show }, `Show ${title}`);
   }
 }
