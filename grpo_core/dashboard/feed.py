@@ -149,7 +149,7 @@ class RunFeed:
             group = min(group, len(groups) - 1)
             rewards = [[c.reward for c in g.completions] for g in groups]
             board["groups"] = payloads.step_summary(rewards, [g.prompt for g in groups])
-            board |= {"group": group, **payloads.group_payload(groups[group])}
+            board |= {"group": group, **payloads.group_payload(groups[group], options_of(self.run))}
         return payloads.encode(board)
 
     def diagnose(self) -> bool:

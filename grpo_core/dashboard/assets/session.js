@@ -6,7 +6,7 @@
 const REPLAY_MS = 500; // between two steps of a replay
 const REST_TICKS = 8; // how long a replay rests at its end before it begins again
 
-/** @typedef {{run: string|null, step: number|null, group: number}} View */
+/** @typedef {{run: string|null, step: number|null, group: number, shade: string}} View */
 
 export class Session {
   /** @param {object} source see socket.js @param {Location|null} place whose hash holds the view */
@@ -116,9 +116,14 @@ export class Session {
 
   chooseRun(key) {
     this.#set(() => {
-      this.view = { run: key, step: null, group: 0 };
+      this.view = { ...this.view, run: key, step: null, group: 0 };
       this.#show(key);
     });
+  }
+
+  /** Shade the tokens by something else. @param {string} shade see shades.js */
+  chooseShade(shade) {
+    this.#set(() => (this.view.shade = shade));
   }
 
   chooseGroup(group) {
@@ -235,7 +240,7 @@ export class Session {
   #receiveGone(key) {
     if (key !== this.shown) return;
     this.notice = `There is no run called ${key} any more.`;
-    this.view = { run: null, step: null, group: 0 };
+    this.view = { ...this.view, run: null, step: null, group: 0 };
     this.automatic = null;
     this.#show(this.#choose());
   }
@@ -330,6 +335,7 @@ export function readView(hash) {
     run: values.get("run"),
     step: step !== null && /^\d{1,9}$/.test(step) ? Number(step) : null,
     group: Number((values.get("group") ?? "").match(/^\d{1,6}$/)?.[0] ?? 0),
+    shade: (values.get("shade") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? "push",
   };
 }
 
@@ -339,6 +345,7 @@ export function writeView(view) {
   if (view.run !== null) values.set("run", view.run);
   if (view.step !== null) values.set("step", String(view.step));
   if (view.group) values.set("group", String(view.group));
+  if (view.shade !== "push") values.set("shade", view.shade);
   const text = values.toString();
   return text && `#${text}`;
 }
