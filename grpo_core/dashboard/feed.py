@@ -155,7 +155,7 @@ class RunFeed:
     def diagnose(self) -> bool:
         """Ask every question again if there are new steps; True when there were.
 
-        Once for all viewers. Runs in a thread, without the lock while it thinks.
+        Once for all viewers. Runs in a thread, and without the lock while it thinks.
         """
         rows = self.rows[:]  # a thread adds to it meanwhile
         mark = (self.epoch, len(rows))
@@ -167,23 +167,26 @@ class RunFeed:
         )
         shown = payloads.findings_payload(dict(zip(QUESTIONS, findings, strict=True)))
         message = {"type": "findings", "run": self.key, "step": rows[-1][0], "findings": shown}
-        if mark[0] == self.epoch:
-            self.findings = payloads.encode(message)
+        with self._lock:
+            if mark[0] == self.epoch:
+                self.findings = payloads.encode(message)
+            else:  # another run took this one's place meanwhile, and these may be its groups
+                self._recent.clear()
         return True
 
     def _recent_groups(self, rows: list[tuple[int, dict[str, float]]]) -> list[Group]:
         """Some groups of the last steps, the latest first; each step is read once."""
-        known = self._recent[-1][0] if self._recent else -1
-        fresh: list[tuple[int, list[Group]]] = []
-        for step, _ in reversed(rows):
-            if step <= known or sum(len(groups) for _, groups in fresh) >= MOST_GROUPS:
-                break
-            with self._lock:
+        with self._lock:
+            known = self._recent[-1][0] if self._recent else -1
+            fresh: list[tuple[int, list[Group]]] = []
+            for step, _ in reversed(rows):
+                if step <= known or sum(len(groups) for _, groups in fresh) >= MOST_GROUPS:
+                    break
                 fresh.append((step, self._step(step).groups))
-        self._recent.extend(reversed(fresh))
-        while sum(len(groups) for _, groups in list(self._recent)[1:]) >= MOST_GROUPS:
-            self._recent.popleft()
-        return [group for _, groups in reversed(self._recent) for group in groups]
+            self._recent.extend(reversed(fresh))
+            while sum(len(groups) for _, groups in list(self._recent)[1:]) >= MOST_GROUPS:
+                self._recent.popleft()
+            return [group for _, groups in reversed(self._recent) for group in groups]
 
     def _step(self, index: int) -> Step:
         if index not in self._steps:

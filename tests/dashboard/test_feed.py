@@ -375,10 +375,13 @@ def test_a_run_replaced_by_another_of_its_name(book: RunBook) -> None:
     record_steps(path, 0, 3)
     feed = RunFeed("a", Run(path))
     feed.refresh()
+    assert feed.diagnose() and feed.findings
     shutil.rmtree(path)
     record_steps(create_run(book.root, "a", GRPOConfig(seed=1)), 0, 1)
     feed.refresh()
     assert len(feed.rows) == 2 and feed.epoch == 1
+    assert feed.findings is None and feed.diagnose()
+    assert json.loads(feed.findings)["step"] == 1
 
 
 # --- the run list and the controls ---------------------------------------------------------------

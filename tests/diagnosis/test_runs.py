@@ -65,28 +65,27 @@ def test_the_recorded_groups_change_no_verdict() -> None:
 
 
 @pytest.mark.parametrize("name", HEALTHY)
-def test_another_method_that_learns_is_in_no_trouble(name: str) -> None:
+def test_another_method_that_learns_is_not_called_anything_else_either(name: str) -> None:
     for question in QUESTIONS:
         found = verdicts(MADE[name], question)
-        assert "trouble" not in found
-        assert found.count("look") <= 2, (question, found)
+        assert set(found) <= {"fine", "unknown"}, (question, found)
     last = asked(MADE[name])[-1]
     assert last["reward"].verdict == "fine" and "rose" in last["reward"].answer
 
 
 # name, question, the verdict at the end, words of it, the step by which it is said for good
 FAILURES = [
-    ("beta-too-large", "reward", "trouble", "A beta of 20 holds", 20),
+    ("beta-too-large", "reward", "trouble", "A beta of 20 holds", 14),
     ("all-rewards-tie", "loss", "trouble", "all their rewards tie.*all wrong", 1),
     ("all-rewards-tie", "reward", "trouble", "all wrong", 9),
     ("all-rewards-tie", "length", "trouble", "cut off at the limit of 4 tokens", 1),
-    ("format-weight-10", "format", "trouble", "Lower its weight of 10", 40),
+    ("format-weight-10", "format", "trouble", "Lower its weight of 10", 35),
     ("kl-blow-up", "kl", "trouble", "the reward fell with it", 4),
     ("kl-blow-up", "reward", "trouble", "it fell", 9),
     ("kl-blow-up", "length", "trouble", "cut off", 6),
     ("learning-rate-zero", "reward", "trouble", "learning rate is 1e−12", 1),
-    ("length-collapse", "length", "trouble", "Length collapsed", 25),
-    ("length-explosion", "length", "trouble", "cut off at the limit of 256", 20),
+    ("length-collapse", "length", "trouble", "Length collapsed", 20),
+    ("length-explosion", "length", "trouble", "cut off at the limit of 256", 8),
 ]
 
 
