@@ -39,6 +39,7 @@ export function board(parent, session) {
     setText(ui.prompt, message.prompt);
     setText(ui.facts, facts(message));
     setHidden(ui.dead, !message.dead);
+    setHidden(ui.help, message.dead); // one line for both, so that nothing below moves
     const shading = updateShades(ui, message, shaded);
     const largest = Math.max(1, ...message.completions.map((c) => Math.abs(c.advantage ?? 0)));
     while (cards.length > message.completions.length) cards.pop().element.remove();
@@ -57,7 +58,7 @@ function build(parent, session) {
     dead: h(
       "span",
       { class: "lab-dead" },
-      "All rewards are equal: nothing to learn from this group.",
+      "All rewards tie: nothing to learn here.",
     ),
     picker: h("div", { class: "lab-picker", role: "group", "aria-label": "Groups of this step" }),
     scale: h("span", { class: "lab-scale" }),
@@ -76,13 +77,9 @@ function build(parent, session) {
     glossaryButton(session, "the shading", metric),
     ui.scale,
   );
-  ui.legend = h(
-    "div",
-    { class: "lab-key" },
-    ui.shades,
-    ui.dead,
-    h("span", { class: "lab-key-help" }, "Point at a token, or use the arrow keys in a card."),
-  );
+  const help = "Point at a token, or use the arrow keys in a card.";
+  ui.help = h("span", { class: "lab-key-help" }, help);
+  ui.legend = h("div", { class: "lab-key" }, ui.shades, ui.dead, ui.help);
   ui.section = h(
     "section",
     { class: "lab-panel lab-board", "aria-label": "Group board" },

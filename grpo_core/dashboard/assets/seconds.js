@@ -5,12 +5,15 @@
  * that add up to the step.
  */
 
-import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, resize, s, setAttribute, setHidden, setText } from "./dom.js";
 import { number } from "./format.js";
 import { explain, glossaryButton } from "./glossary.js";
 
 const WINDOW = 20; // steps the medians are of
 const STYLES = 8;
+const HEIGHT = 20;
+const GAP = 2; // between two phases
+const LETTER = 7; // an upper bound of a letter's width: a phase too short for its name has none
 
 /** What a phase is called: "other sampling" is what is left of sampling. */
 export function phaseName(phase) {
@@ -40,6 +43,33 @@ function recent(values, end) {
   return median(found);
 }
 
+/** One phase of the bar: its colour, its hatching, its name on a ground of its own. */
+function segment() {
+  return s(
+    "svg",
+    { class: "lab-second", height: HEIGHT },
+    s("rect", { width: "100%", height: HEIGHT, rx: 2 }),
+    s("path", { class: "lab-hatch" }),
+    s("rect", { class: "lab-second-ground", y: 3, height: 14, rx: 2 }),
+    s("text", { x: "50%", y: 14.5, "text-anchor": "middle" }),
+  );
+}
+
+function place(element, x, width, word) {
+  const [, hatch, ground, text] = element.childNodes;
+  const named = word.length * LETTER + 10 < width;
+  const half = (word.length * LETTER + 4) / 2;
+  setAttribute(element, "x", x.toFixed(1));
+  setAttribute(element, "width", width.toFixed(1));
+  let d = "";
+  for (let at = 0; at < width + HEIGHT; at += 7) d += `M${at} 0l-${HEIGHT} ${HEIGHT}`;
+  setAttribute(hatch, "d", d);
+  setAttribute(ground, "x", (width / 2 - half).toFixed(1));
+  setAttribute(ground, "width", (2 * half).toFixed(1));
+  for (const part of [ground, text]) setAttribute(part, "visibility", named ? "visible" : "hidden");
+  setText(text, word);
+}
+
 /**
  * The panel.
  * @param {HTMLElement} parent
@@ -48,7 +78,8 @@ function recent(values, end) {
  */
 export function seconds(parent, session) {
   const total = h("span", { class: "lab-facts" });
-  const bar = h("div", { class: "lab-seconds-bar", role: "img" });
+  // SVG, as what moves in there moves nothing else, and is no layout shift
+  const bar = s("svg", { class: "lab-seconds-bar", role: "img", height: HEIGHT });
   const list = h("ul", { class: "lab-seconds-list" });
   const help = h("p", { class: "lab-help" });
   let phases = [];
@@ -69,6 +100,7 @@ export function seconds(parent, session) {
     help,
   );
   parent.append(section);
+  new ResizeObserver(() => draw()).observe(section);
   let entries = [];
 
   function point(phase) {
@@ -86,27 +118,31 @@ export function seconds(parent, session) {
     return element;
   }
 
+  /** The button with the phase's name, made anew only where the line was another phase's. */
+  function name(line, phase) {
+    const word = phaseName(phase);
+    if (line.querySelector("button")?.textContent === word) return;
+    for (const old of line.querySelectorAll("button, b")) old.remove();
+    line.append(glossaryButton(session, word, () => [metricOf(phase)], word), h("b"));
+  }
+
   function draw() {
     const whole = phases.reduce((sum, [, value]) => sum + value, 0);
-    resize(bar, phases.length, () => listen(h("span", { class: "lab-second" }, h("span"))));
+    const width = bar.clientWidth;
+    let x = 0;
+    resize(bar, phases.length, () => listen(segment()));
     resize(list, phases.length, () => listen(h("li", {}, h("i", { "aria-hidden": "true" }))));
     phases.forEach(([phase, value], i) => {
-      const style = phase === "other" ? "rest" : String(i % STYLES);
-      const [part, line] = [bar.childNodes[i], list.childNodes[i]];
-      for (const element of [part, line]) {
+      const wide = whole ? (value / whole) * width : 0;
+      place(bar.childNodes[i], x, Math.max(wide - GAP, 1), phaseName(phase));
+      x += wide;
+      for (const element of [bar.childNodes[i], list.childNodes[i]]) {
         setAttribute(element, "data-phase", phase);
-        setAttribute(element, "data-style", style);
+        setAttribute(element, "data-style", phase === "other" ? "rest" : String(i % STYLES));
         element.classList.toggle("lab-second-at", phase === at);
       }
-      setAttribute(part, "style", `flex-grow:${whole ? (value / whole).toFixed(4) : 0}`);
-      setText(part.firstChild, phaseName(phase));
-      const word = phaseName(phase);
-      if (line.querySelector("button")?.textContent !== word) {
-        line.querySelector("button")?.remove();
-        line.querySelector("b")?.remove();
-        line.append(glossaryButton(session, word, () => [metricOf(phase)], word), h("b"));
-      }
-      setText(line.querySelector("b"), `${number(value, 2)} s`);
+      name(list.childNodes[i], phase);
+      setText(list.childNodes[i].querySelector("b"), `${number(value, 2)} s`);
     });
     const spoken = phases.map(([phase, value]) => sentence(phase, value, whole));
     setAttribute(bar, "aria-label", spoken.join(", "));
@@ -126,10 +162,10 @@ export function seconds(parent, session) {
     phases = [...session.history.phases]
       .map(([phase, values]) => [phase, recent(values, end)])
       .filter(([, value]) => value !== null);
-    setHidden(section, phases.length === 0);
-    if (!phases.length) return;
+    setHidden(section, session.steps.length === 0);
     const step = recent(session.series("seconds/step") ?? [], end);
-    setText(total, `${number(step)} s a step, median of the last ${WINDOW}`);
+    const timed = `${number(step)} s a step, median of the last ${WINDOW}`;
+    setText(total, step === null ? "no step was timed yet" : timed);
     draw();
   };
 }
