@@ -12,6 +12,12 @@ def data_dir() -> Path:
     return clone if clone.is_dir() else _PACKAGE / "_data"
 
 
+def glossary_file() -> Path:
+    """docs/glossary.md, which a wheel has in `grpo_core/_docs`."""
+    clone = _PACKAGE.parent / "docs" / "glossary.md"
+    return clone if clone.is_file() else _PACKAGE / "_docs" / "glossary.md"
+
+
 def runs_dir() -> Path:
     """Where run folders are made: $GRPO_LAB_RUNS, or `runs/` in the current folder."""
     return Path(os.environ.get("GRPO_LAB_RUNS") or "runs").absolute()

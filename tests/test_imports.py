@@ -14,6 +14,7 @@ TORCH_FREE = (
     "grpo_core.tasks.countdown", "grpo_core.rewards.accuracy", "grpo_core.rewards.format",
     "grpo_core.models", "grpo_core.store", "grpo_core.diagnosis", "grpo_core.worker",
     "grpo_core.ledger.predict", "grpo_core.ledger.rounds", "grpo_core.ledger.report",
+    "grpo_core.glossary", "grpo_core.phases",
     "grpo_core.figures", "grpo_core.dashboard.server", "grpo_core.cli", "app",
 )  # fmt: skip
 
@@ -33,9 +34,10 @@ def test_imports_no_torch(module: str) -> None:
 def test_nothing_imports_to_the_right() -> None:
     """The flow has one direction: see docs/architecture.md."""
     order = [
-        "errors", "registry", "paths", "machine", "config", "records", "tasks", "rewards",
-        "algorithm", "models", "sampling", "evaluation", "training", "store", "diagnosis", "worker",
-        "ledger", "figures", "lessons", "dashboard", "doctor", "cli",
+        "errors", "registry", "paths", "machine", "config", "records", "glossary", "phases",
+        "timing", "threads", "tasks", "rewards", "algorithm", "models", "decoding", "sampling",
+        "rollout", "credit", "forward", "update", "evaluation", "training", "store", "diagnosis",
+        "worker", "ledger", "figures", "lessons", "dashboard", "doctor", "cli",
     ]  # fmt: skip
     exceptions = {("models", "evaluation")}  # a model card is a measurement
     root = Path(grpo_core.__file__).parent
