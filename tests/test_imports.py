@@ -36,7 +36,7 @@ def test_nothing_imports_to_the_right() -> None:
     order = [
         "errors", "registry", "paths", "machine", "config", "records", "glossary", "phases",
         "timing", "threads", "tasks", "rewards", "algorithm", "models", "decoding", "sampling",
-        "rollout", "credit", "forward", "update", "evaluation", "training", "store", "diagnosis",
+        "evaluation", "rollout", "credit", "forward", "update", "training", "store", "diagnosis",
         "worker", "ledger", "figures", "lessons", "dashboard", "doctor", "cli",
     ]  # fmt: skip
     exceptions = {("models", "evaluation")}  # a model card is a measurement
