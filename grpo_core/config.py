@@ -59,12 +59,12 @@ class GRPOConfig:
         critic_learning_rate: the policy's unless set.
 
     How it is computed (the mathematics stays the same):
-        bf16: do the update's matrix products in bfloat16 (autocast), as in trl.GRPOConfig; weights,
-            log-probs and the optimizer stay in float32. Faster where the machine has it and the
-            model is large.
+        bf16: sample, and do the update's matrix products, in bfloat16 (autocast), as in
+            trl.GRPOConfig; weights, log-probs and the optimizer stay in float32. Faster where the
+            machine has it and the model is large.
         max_tokens_per_forward: how many tokens, padding included, go through the model at once in
             the update; what bounds its memory. A single completion may be longer.
-        threads: torch threads (0: leave torch's own choice).
+        threads: how many to use (0: choose by the machine and the model, see threads.py).
 
     Looking at it:
         eval_steps: evaluate on held-out problems every so many steps (0: only at both ends).
@@ -137,7 +137,7 @@ class GRPOConfig:
     eval_steps: int = 25
     eval_size: int = 600
     save_steps: int = 1
-    threads: int = 1
+    threads: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, in one sentence each."""

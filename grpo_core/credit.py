@@ -28,12 +28,12 @@ class Scores:
 
     Attributes:
         logprobs: under the policy that sampled.
-        ref_logprobs: under the reference.
+        ref_logprobs: under the reference, or None without one.
         values: the critic's, or None without one.
     """
 
     logprobs: Tensor
-    ref_logprobs: Tensor
+    ref_logprobs: Tensor | None
     values: Tensor | None
 
 
@@ -73,7 +73,7 @@ def assign_credit(
     rewards = rollout.rewards
     kl = None
     if variant.kl_in_reward and variant.beta > 0:
-        assert scores is not None
+        assert scores is not None and scores.ref_logprobs is not None
         kl = KL_ESTIMATORS[variant.kl](scores.logprobs, scores.ref_logprobs)
         rewards = rewards - sequence_penalty(kl, mask, variant.beta).view_as(rewards)
     if variant.advantage == "gae":

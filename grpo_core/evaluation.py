@@ -25,6 +25,8 @@ def evaluate(
     max_completion_length: int = 256,
     split: Split = "test",
     batch_size: int = 256,
+    dtype: torch.dtype = torch.float32,
+    workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, float]:
     """Sample one completion for each of `n` problems and measure them.
@@ -37,6 +39,7 @@ def evaluate(
         max_completion_length: in tokens.
         split: "test" unless one wants to see memorisation.
         batch_size: completions at once.
+        dtype, workers: as in `sample_groups`.
         progress: called with completions done and in all.
 
     Returns:
@@ -62,6 +65,8 @@ def evaluate(
             max_completion_length=max_completion_length,
             temperature=temperature,
             generator=generator,
+            dtype=dtype,
+            workers=workers,
         )
         texts += [policy.decode(samples.completion(row)) for row in range(len(prompts))]
         tokens += int(samples.lengths.sum())

@@ -13,6 +13,7 @@ from grpo_core.models.policy import Policy
 from grpo_core.rewards import RewardSum
 from grpo_core.sampling import Samples, sample_groups
 from grpo_core.tasks import Problem, Task
+from grpo_core.timing import Stopwatch
 
 
 @dataclass
@@ -77,8 +78,11 @@ def draw(
     max_completion_length: int,
     temperature: float,
     generator: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+    workers: int = 1,
+    watch: Stopwatch | None = None,
 ) -> Rollout:
-    """Sample a group for every problem, and score it.
+    """Sample a group for every problem, and score it; arguments as `sample_groups` has them.
 
     Raises:
         LabError: a prompt has a word the tokenizer does not know, or a reward function fails.
@@ -90,12 +94,16 @@ def draw(
         max_completion_length=max_completion_length,
         temperature=temperature,
         generator=generator,
+        dtype=dtype,
+        workers=workers,
+        watch=watch,
     )
     rows = [problem for problem in problems for _ in range(num_generations)]
     ids = [samples.completion(row) for row in range(len(rows))]
     texts = [policy.decode(completion) for completion in ids]
     columns = columns_of(task, rows) | {"completion_ids": ids}  # TRL passes the ids too
-    parts, totals = rewards([problem.prompt for problem in rows], texts, **columns)
+    with (watch or Stopwatch()).phase("reward"):
+        parts, totals = rewards([problem.prompt for problem in rows], texts, **columns)
     scores = torch.tensor(totals, dtype=torch.float64).view(-1, num_generations)
     return Rollout(problems, samples, texts, parts, rewards.weights, scores)
 

@@ -1,17 +1,18 @@
 """G completions a prompt: the prompt computed once a group, finished rows dropped on the way."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
-from transformers.cache_utils import Cache, DynamicLayer
 
+from grpo_core.algorithm.logprobs import completion_mask
+from grpo_core.decoding import Decoder, reader
 from grpo_core.models.policy import Policy
+from grpo_core.timing import Stopwatch
 
 _COMPACT_BELOW = 0.8  # drop finished rows once fewer than this share of the rows still run
-_ROOM = 64  # positions a cache grows by
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Samples:
         completion_ids: (B, T) int64, padded on the right; T is the longest completion.
         lengths: (B,) int64, tokens of each completion, its end token included.
         truncated: (B,) bool, no end token within the limit.
+        logprobs: (B, T) float32, each token's log-probability as it was drawn; 0 on padding.
     """
 
     prompt_ids: Tensor
@@ -31,6 +33,7 @@ class Samples:
     completion_ids: Tensor
     lengths: Tensor
     truncated: Tensor
+    logprobs: Tensor
 
     @property
     def mask(self) -> Tensor:
@@ -42,7 +45,6 @@ class Samples:
         return self.completion_ids[row, : int(self.lengths[row])].tolist()
 
 
-@torch.no_grad()
 def sample_groups(
     policy: Policy,
     prompts: list[str],
@@ -51,6 +53,9 @@ def sample_groups(
     max_completion_length: int,
     temperature: float,
     generator: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+    workers: int = 1,
+    watch: Stopwatch | None = None,
 ) -> Samples:
     """Draw `num_generations` completions for every prompt.
 
@@ -64,143 +69,111 @@ def sample_groups(
         max_completion_length: most tokens of a completion, the end token included.
         temperature: 0 or above.
         generator: the only source of randomness.
+        dtype: what models of Llama's architecture compute in while sampling.
+        workers: threads among which the prompts are shared out.
+        watch: told the seconds of `prefill` and `decode`.
 
     Raises:
         LabError: a prompt has a word the tokenizer does not know.
     """
-    prompt_ids, prompt_mask = policy.encode(prompts)
-    rows = len(prompts) * num_generations
+    watch = watch or Stopwatch()
+    with watch.phase("prefill"):
+        prompt_ids, prompt_mask = policy.encode(prompts)
+        read = reader(policy, dtype)
     # one uniform number a row and position, drawn ahead: which rows still run changes nothing
-    noise = torch.rand(max_completion_length, rows, generator=generator)
-    completion_ids = torch.full((rows, max_completion_length), policy.pad_id)
-    lengths = torch.full((rows,), max_completion_length)
-    truncated = torch.ones(rows, dtype=torch.bool)
-    ends = torch.tensor(policy.eos_ids)
+    noise = torch.rand(max_completion_length, len(prompts) * num_generations, generator=generator)
 
-    decoder = _Decoder(policy, prompt_ids, prompt_mask, num_generations)
-    for position in range(max_completion_length):
-        tokens = _draw(decoder.logits, temperature, noise[position, decoder.rows])
-        completion_ids[decoder.rows, position] = tokens
-        ended = torch.isin(tokens, ends) & truncated[decoder.rows]
-        lengths[decoder.rows[ended]] = position + 1
-        truncated[decoder.rows[ended]] = False
-        if position + 1 == max_completion_length or not truncated.any():
-            break
-        decoder.advance(tokens, running=truncated[decoder.rows])
+    def complete(some: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad(), watch.phase("prefill", share):  # a thread begins with gradients on
+            decoder = read(
+                *(prompt_ids[some], prompt_mask[some], num_generations, max_completion_length)
+            )
+        rows = (some.unsqueeze(1) * num_generations + torch.arange(num_generations)).flatten()
+        with torch.no_grad(), watch.phase("decode", share):
+            return _complete(decoder, noise[:, rows], temperature, policy)
 
+    shares = torch.arange(len(prompts)).tensor_split(min(workers, len(prompts)))
+    share = 1 / len(shares)
+    if len(shares) == 1:
+        ids, logprobs = complete(shares[0])
+    else:
+        with ThreadPoolExecutor(len(shares)) as pool:
+            ids, logprobs = map(torch.cat, zip(*pool.map(complete, shares), strict=True))
+
+    mask = completion_mask(ids, policy.eos_ids)
+    lengths = mask.sum(dim=1)
     longest = int(lengths.max())
+    ends = torch.isin(ids, torch.tensor(policy.eos_ids, device=ids.device))
     repeat = {"repeats": num_generations, "dim": 0}
     return Samples(
         prompt_ids.repeat_interleave(**repeat),
         prompt_mask.repeat_interleave(**repeat),
-        completion_ids[:, :longest].masked_fill(
-            torch.arange(longest) >= lengths.unsqueeze(1), policy.pad_id
-        ),
+        ids.masked_fill(~mask, policy.pad_id)[:, :longest],
         lengths,
-        truncated,
+        ~ends.any(dim=1),
+        logprobs.masked_fill(~mask, 0.0)[:, :longest],
     )
 
 
-def _draw(logits: Tensor, temperature: float, noise: Tensor) -> Tensor:
-    """One token a row by inverting the cumulative distribution at `noise`.
+def _complete(
+    decoder: Decoder, noise: Tensor, temperature: float, policy: Policy
+) -> tuple[Tensor, Tensor]:
+    """Draw tokens until every row has ended, or `noise` is used up.
 
-    Args: logits (R, V) float32; noise (R,) uniform in [0, 1). Returns (R,) int64.
+    Rows that have ended stay for a while, and what is drawn for them means nothing; once there are
+    enough of them they are dropped together. On a GPU it is not asked after every token whether
+    any have ended: to ask is to wait for it.
+
+    Args:
+        decoder: of R rows.
+        noise: (T, R) uniform in [0, 1).
+        temperature: 0 or above.
+        policy: says what ends a row.
+
+    Returns:
+        ids: (R, T) int64, and logprobs: (R, T) float32 of them at this temperature; both hold
+        anything behind a row's first end.
+    """
+    most, rows = noise.shape
+    device = decoder.logits.device
+    noise, ends = noise.to(device), torch.tensor(policy.eos_ids, device=device)
+    ids = torch.full((rows, most), policy.pad_id, device=device)
+    logprobs = torch.zeros(rows, most, device=device)
+    held = torch.arange(rows, device=device)
+    running = torch.ones(rows, dtype=torch.bool, device=device)
+    ask_every = 1 if device.type == "cpu" else 16
+    for position in range(most):
+        tokens, token_logprobs = _draw(decoder.logits, temperature, noise[position, held])
+        ids[held, position], logprobs[held, position] = tokens, token_logprobs
+        running &= ~torch.isin(tokens, ends)
+        if position + 1 == most:
+            break
+        if position % ask_every == 0:
+            left = int(running.sum())
+            if left == 0:
+                break
+            if left < _COMPACT_BELOW * len(held):
+                kept = running.nonzero().squeeze(1)
+                decoder.keep(kept)
+                held, running, tokens = held[kept], running[kept], tokens[kept]
+        decoder.advance(tokens)
+    return ids, logprobs
+
+
+def _draw(logits: Tensor, temperature: float, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """One token a row by inverting the cumulative distribution at `noise`, and its log-probability.
+
+    Args: logits (R, V) float32; noise (R,) uniform in [0, 1). Returns (R,) int64 and (R,) float32.
     """
     if temperature == 0:
-        return logits.argmax(dim=-1)
-    cumulative = torch.softmax(logits / temperature, dim=-1).cumsum(dim=-1)
+        tokens = logits.argmax(dim=-1)
+        return tokens, torch.zeros_like(noise)
+    policy = torch.softmax(logits / temperature, dim=-1)
+    cumulative = policy.cumsum(dim=-1)
     # the sum is 1 only up to rounding: scale the noise to what it is
     threshold = noise.unsqueeze(1) * cumulative[:, -1:]
-    return (cumulative <= threshold).sum(dim=-1).clamp_max(logits.shape[-1] - 1)
-
-
-class _Decoder:
-    """The key-value cache and next-token logits of the rows that still run.
-
-    Attributes:
-        rows: (R,) int64, which rows of the batch are in the cache, in order.
-        logits: (R, V) float32, of each row's next token.
-    """
-
-    def __init__(self, policy: Policy, ids: Tensor, mask: Tensor, repeats: int) -> None:
-        self.model = policy.model
-        positions = (mask.cumsum(dim=1) - 1).clamp_min(0)
-        self.cache = _new_cache(policy)
-        # without padding no mask is needed, and the model takes its faster way
-        self.mask = None if mask.all() else mask.repeat_interleave(repeats, dim=0)
-        output = self.model(
-            input_ids=ids,
-            attention_mask=None if self.mask is None else mask,
-            position_ids=positions,
-            past_key_values=self.cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        self.cache.batch_repeat_interleave(repeats)
-        self.rows = torch.arange(len(ids) * repeats)
-        self.logits = output.logits[:, -1].repeat_interleave(repeats, dim=0).float()
-        self.positions = positions[:, -1:].repeat_interleave(repeats, dim=0)
-
-    def advance(self, tokens: Tensor, running: Tensor) -> None:
-        """Append one token a row; forget the rows that have ended, a good many at a time."""
-        if running.float().mean() < _COMPACT_BELOW:
-            keep = running.nonzero().squeeze(1)
-            self.cache.batch_select_indices(keep)
-            self.rows, self.positions, tokens = self.rows[keep], self.positions[keep], tokens[keep]
-            self.mask = None if self.mask is None else self.mask[keep]
-        self.positions = self.positions + 1
-        if self.mask is not None:
-            self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
-        output = self.model(
-            input_ids=tokens.unsqueeze(1),
-            attention_mask=self.mask,
-            position_ids=self.positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        )
-        self.logits = output.logits[:, -1].float()
-
-
-class _RoomyLayer(DynamicLayer):
-    """A layer's keys and values with room to grow: most new tokens are written in place.
-
-    transformers' own layer copies everything it holds at every token. `keys` and `values` are
-    views of buffers; whatever replaces them (repeating, selecting rows) drops the room, and the
-    next update makes new room.
-    """
-
-    is_initialized: bool
-
-    def update(
-        self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
-    ) -> tuple[Tensor, Tensor]:
-        """Append (R, heads, new, head_dim) keys and values; returns all of them so far."""
-        if not self.is_initialized:
-            self._buffers = [key_states, value_states]
-            self.keys, self.values = key_states, value_states
-            self.is_initialized = True
-            return self.keys, self.values
-        held = [self.keys, self.values]
-        length, new = self.keys.shape[-2], key_states.shape[-2]
-        for i, states in enumerate((key_states, value_states)):
-            buffer = self._buffers[i]
-            if held[i].data_ptr() != buffer.data_ptr() or length + new > buffer.shape[-2]:
-                rows, heads, _, size = held[i].shape
-                buffer = states.new_empty(rows, heads, length + new + _ROOM, size)
-                buffer[:, :, :length] = held[i]
-                self._buffers[i] = buffer
-            buffer[:, :, length : length + new] = states
-            held[i] = buffer[:, :, : length + new]
-        self.keys, self.values = held
-        return self.keys, self.values
-
-
-def _new_cache(policy: Policy) -> Cache:
-    """A cache for the policy's kind of attention; the roomy one where every layer sees all."""
-    kinds = set(getattr(policy.model.config, "layer_types", None) or ["full_attention"])
-    if kinds == {"full_attention"}:
-        return Cache(layer_class_to_replicate=_RoomyLayer)
-    return DynamicCache(config=policy.model.config)
+    tokens = (cumulative <= threshold).sum(dim=-1).clamp_max(logits.shape[-1] - 1)
+    return tokens, policy.gather(1, tokens.unsqueeze(1)).squeeze(1).log()
 
 
 def batched(prompts: list[str], size: int) -> Iterator[list[str]]:

@@ -23,6 +23,8 @@ from grpo_core.rewards.overlong import soft_overlong_punishment
 from grpo_core.rollout import Rollout, draw, draw_until_full, shuffled
 from grpo_core.sampling import Samples
 from grpo_core.tasks import Problem, Task, get_task
+from grpo_core.threads import choose_threads
+from grpo_core.timing import Stopwatch
 from grpo_core.update import Learner, TokenValues
 
 
@@ -34,8 +36,10 @@ class Trainer:
 
     Attributes:
         config, task, policy: what is trained on what.
+        threads: how the work is divided.
         reference: the policy as it was at the start, which the KL is measured to; with
-            sync_ref_model it follows the policy.
+            sync_ref_model it follows the policy. None where beta is 0 and nothing asks for it.
+        base_fingerprint: a short name of the exact weights that the run began with.
         learner: the policy, the reference, a critic where there is one, and the optimizer.
         step_index: of the last step taken; -1 before the evaluation of the untouched policy.
     """
@@ -48,10 +52,13 @@ class Trainer:
         Raises:
             LabError: an unknown task, model, reward or switch, or a task without problems.
         """
-        if config.threads:
-            torch.set_num_threads(config.threads)
         self.config = config
         self.variant = Variant.from_config(config)
+        if config.sync_ref_model and config.beta == 0:
+            raise LabError(
+                "sync_ref_model moves the reference, and with beta 0 there is none: set beta, to "
+                "0.001 for instance, or leave sync_ref_model out."
+            )
         learning_rate(config, 1)  # refuses an unknown schedule now rather than after sampling
         self.rewards = _rewards_of(config)
         self.step_reward = (
@@ -67,12 +74,15 @@ class Trainer:
                 f"step takes {config.prompts_per_step}: choose a smaller generation_batch_size."
             )
         self.policy = policy or load_policy(config.model)
-        self.reference = self.policy.frozen_copy()
-        self._base_fingerprint = ""
-        if config.sync_ref_model:
-            self._fingerprint()  # before the reference moves away from it
+        self.threads = choose_threads(config.threads, self.policy.model.num_parameters())
+        torch.set_num_threads(self.threads.within)
+        self.sampling_dtype = torch.bfloat16 if config.bf16 else torch.float32
+        self.base_fingerprint = _fingerprint(self.policy)
+        self.reference = self.policy.frozen_copy() if self.variant.beta > 0 else None
         critic = Critic(self.policy, config.critic) if self.variant.advantage == "gae" else None
-        self.learner = Learner(config, self.variant, self.policy, self.reference, critic)
+        self.learner = Learner(
+            config, self.variant, self.policy, self.reference, critic, self.threads.workers
+        )
         self.generator = torch.Generator().manual_seed(config.seed)
         self.step_index = -1
 
@@ -95,34 +105,34 @@ class Trainer:
     def _train_step(self) -> Step:
         """Sample, score, compare, push."""
         started = time.perf_counter()
-        rollout, metrics = self._draw()
+        watch = self.learner.watch = Stopwatch()
+        with watch.phase("sampling"):
+            rollout, metrics = self._draw(watch)
         samples, mask = rollout.samples, self._mask(rollout.samples)
-        sampled = time.perf_counter()
-        steps = None
-        if self.step_reward is not None:
-            weight = self.config.step_reward_weight
-            steps = find_steps(rollout, self.policy, self.task, self.step_reward, weight)
-            metrics["steps/mean_reward"] = sum(steps.truth) / len(steps.truth)
-        scores = self.learner.score(samples) if self.learner.needs_scores else None
-        credit = assign_credit(rollout, mask, self.variant, self.config, scores=scores, steps=steps)
-        rate = learning_rate(self.config, self.step_index) / self.config.learning_rate
-        values, stats = self.learner.update(
-            samples, mask, credit, scores, rate=rate, generator=self.generator
-        )
-        self._move_reference()
-        updated = time.perf_counter()
-
-        groups = self._groups(rollout, credit, values)
+        with watch.phase("update"):
+            steps = None
+            if self.step_reward is not None:
+                weight = self.config.step_reward_weight
+                steps = find_steps(rollout, self.policy, self.task, self.step_reward, weight)
+                metrics["steps/mean_reward"] = sum(steps.truth) / len(steps.truth)
+            scores = self.learner.score(samples) if self.learner.needs_scores else None
+            credit = assign_credit(
+                rollout, mask, self.variant, self.config, scores=scores, steps=steps
+            )
+            rate = learning_rate(self.config, self.step_index) / self.config.learning_rate
+            values, stats = self.learner.update(
+                samples, mask, credit, scores, rate=rate, generator=self.generator
+            )
+            self._move_reference()
+        with watch.phase("record"):
+            groups = self._groups(rollout, credit, values)
         metrics |= stats | _reward_metrics(credit.rewards, rollout.parts)
         metrics |= _completion_metrics(samples, [self.task.backtracks(t) for t in rollout.texts])
-        metrics |= {
-            "seconds/sampling": sampled - started,
-            "seconds/update": updated - sampled,
-            "seconds/step": time.perf_counter() - started,
-        }
+        metrics |= {f"seconds/{phase}": spent for phase, spent in watch.seconds.items()}
+        metrics["seconds/step"] = time.perf_counter() - started
         return Step(self.step_index, metrics, groups)
 
-    def _draw(self) -> tuple[Rollout, dict[str, float]]:
+    def _draw(self, watch: Stopwatch) -> tuple[Rollout, dict[str, float]]:
         """The completions of this step, drawn again for ties where that is asked for."""
         config, problems = self.config, self._next_problems()
         drawn = partial(
@@ -134,6 +144,9 @@ class Trainer:
             max_completion_length=config.max_completion_length,
             temperature=config.temperature,
             generator=self.generator,
+            dtype=self.sampling_dtype,
+            workers=self.threads.workers,
+            watch=watch,
         )
         if not config.dynamic_sampling:
             return drawn(problems), {}
@@ -175,6 +188,8 @@ class Trainer:
             self.task,
             n=self.config.eval_size,
             max_completion_length=self.config.max_completion_length,
+            dtype=self.sampling_dtype,
+            workers=self.threads.workers,
         )
         seconds = {"seconds/eval": time.perf_counter() - started}
         return {f"eval/{name}": value for name, value in measured.items()} | seconds
@@ -195,12 +210,12 @@ class Trainer:
             return Completion(
                 text=rollout.texts[row],
                 tokens=self.policy.pieces(ids),
-                token_ids=samples.completion_ids[row, : len(ids)].int().numpy(),
+                token_ids=samples.completion_ids[row, : len(ids)].int().cpu().numpy(),
                 rewards={name: part[row] for name, part in rollout.parts.items()},
                 reward=float(rewards[row]),
                 advantage=float(advantages),
                 truncated=bool(samples.truncated[row]),
-                **{name: t[row, : len(ids)].numpy().copy() for name, t in per_token.items()},
+                **{name: t[row, : len(ids)].cpu().numpy().copy() for name, t in per_token.items()},
             )
 
         return [
@@ -216,25 +231,16 @@ class Trainer:
         """All that the next step depends on, beside the config; for torch.save."""
         state = {
             "step_index": self.step_index,
-            "reference": self._fingerprint(),
+            "reference": self.base_fingerprint,
             "model": self.policy.model.state_dict(),
             "optimizer": self.learner.optimizer.state_dict(),
             "generator": self.generator.get_state(),
         }
-        if self.config.sync_ref_model:
+        if self.config.sync_ref_model and self.reference is not None:
             state["reference_model"] = self.reference.model.state_dict()
         if self.learner.critic is not None:
             state["critic"] = self.learner.critic.state_dict()
         return state
-
-    def _fingerprint(self) -> str:
-        """A short name of the exact weights of the model that the run began with."""
-        if not self._base_fingerprint:
-            digest = hashlib.sha256()
-            for weights in self.reference.model.state_dict().values():
-                digest.update(weights.contiguous().view(torch.uint8).numpy())
-            self._base_fingerprint = digest.hexdigest()[:16]
-        return self._base_fingerprint
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was called: the same steps follow, bit for bit.
@@ -243,7 +249,7 @@ class Trainer:
             LabError: the state is of another model or version, or the base model that the KL is
                 measured to is no longer the one the run began with.
         """
-        if "reference" in state and state["reference"] != self._fingerprint():
+        if "reference" in state and state["reference"] != self.base_fingerprint:
             raise LabError(
                 f"The model '{self.config.model}' has changed since this run began, so it cannot "
                 "go on as it was; start a new run."
@@ -253,7 +259,7 @@ class Trainer:
             self.learner.optimizer.load_state_dict(state["optimizer"])
             self.generator.set_state(state["generator"])
             self.step_index = int(state["step_index"])
-            if self.config.sync_ref_model:
+            if self.config.sync_ref_model and self.reference is not None:
                 self.reference.model.load_state_dict(state["reference_model"])
             if self.learner.critic is not None:
                 self.learner.critic.load_state_dict(state["critic"])
@@ -262,6 +268,14 @@ class Trainer:
                 "The checkpoint does not fit this run's model or this version of the kit; "
                 "start a new run."
             ) from error
+
+
+def _fingerprint(policy: Policy) -> str:
+    """A short name of a model's exact weights."""
+    digest = hashlib.sha256()
+    for weights in policy.model.state_dict().values():
+        digest.update(weights.cpu().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
 
 
 def _rewards_of(config: GRPOConfig) -> RewardSum:

@@ -29,7 +29,7 @@ def _scripted(monkeypatch, policy: Policy, replies: list[str]) -> None:
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
         cut = torch.arange(len(rows)) == len(rows) - 1
-        return Samples(ids[:, :0], ids[:, :0].bool(), ids, lengths, cut)
+        return Samples(*(ids[:, :0], ids[:, :0].bool(), ids, lengths, cut, torch.zeros(ids.shape)))
 
     monkeypatch.setattr("grpo_core.evaluation.sample_groups", sample)
 

@@ -96,11 +96,12 @@ def _evaluate(
         from grpo_core.evaluation import EVAL_SEED
         from grpo_core.evaluation import evaluate as measure
         from grpo_core.models.policy import load_policy
+        from grpo_core.threads import choose_threads
 
         transformers_logging.disable_progress_bar()
-        if config.threads:
-            torch.set_num_threads(config.threads)
         policy = load_policy(model)
+        threads = choose_threads(config.threads, policy.model.num_parameters())
+        torch.set_num_threads(threads.within)
         progress.update(bar, description="held-out problems")
         started = time.monotonic()
         measured = measure(
@@ -110,6 +111,7 @@ def _evaluate(
             seed=EVAL_SEED if seed is None else seed,
             temperature=temperature,
             max_completion_length=config.max_completion_length,
+            workers=threads.workers,
             progress=lambda done, total: progress.update(bar, completed=done, total=total),
         )
         return measured, time.monotonic() - started

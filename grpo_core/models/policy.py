@@ -22,6 +22,7 @@ from transformers import (
 from grpo_core import registry
 from grpo_core.errors import LabError
 from grpo_core.models import MODELS, SHIPPED, resolve
+from grpo_core.models.layers import quicken
 from grpo_core.tasks.conversation import as_messages
 
 _NO_MODEL = (
@@ -44,10 +45,17 @@ class Policy:
     tokenizer: PreTrainedTokenizerBase
 
     def __post_init__(self) -> None:
-        """Settle what the rest of the code relies on: no dropout, and a padding token."""
+        """Settle what the rest of the code relies on: no dropout, quick layers, a padding token."""
         self.model.eval()
+        if self.device.type == "cpu":
+            quicken(self.model)
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
 
     @property
     def pad_id(self) -> int:

@@ -250,7 +250,7 @@ class Scripted:
         for row, codes in zip(ids, rows, strict=True):
             row[: len(codes)] = torch.tensor(codes)
         none = torch.zeros(len(rows), 1, dtype=torch.long)
-        return Samples(none, none.bool(), ids, lengths, none[:, 0].bool())
+        return Samples(none, none.bool(), ids, lengths, none[:, 0].bool(), torch.zeros(ids.shape))
 
 
 def test_a_policy_that_solves_every_other_problem_measures_as_that(
