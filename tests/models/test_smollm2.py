@@ -1,7 +1,9 @@
 """SmolLM2: read from its package, kept in the cache, asked in its own form, and trained."""
 
+import copy
 import importlib.util
 import logging
+import math
 import os
 import shutil
 from pathlib import Path
@@ -12,9 +14,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from needs import require
 
+from grpo_core.cli.options import RECIPES
+from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.models import smollm2
 from grpo_core.models.policy import Policy, load_policy
+from grpo_core.training import Trainer
 
 
 def require_package() -> None:
@@ -165,3 +170,30 @@ def test_text_comes_back_from_its_tokens(policy: Policy, text: str) -> None:
     ids = policy.tokenizer(text, add_special_tokens=False)["input_ids"]
     assume(policy.tokenizer.unk_token_id not in ids)  # some bytes are no tokens
     assert "".join(policy.pieces(ids)) == text
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_steps_of_the_recipe_change_it_and_are_recorded(policy: Policy) -> None:
+    recipe = GRPOConfig.from_toml(
+        RECIPES["smollm2"],
+        max_steps=2,
+        generation_batch_size=16,
+        max_completion_length=24,
+        eval_size=4,
+    )
+    before = policy.model.model.norm.weight.detach().clone()
+    trained = Policy(copy.deepcopy(policy.model), policy.tokenizer)
+    untouched, *steps = Trainer(recipe, policy=trained)
+    assert untouched.metrics["eval/n"] == 4
+    assert [s.index for s in steps] == [1, 2]
+    for step in steps:
+        assert math.isfinite(step.metrics["grad_norm"])
+        for completion in (c for group in step.groups for c in group.completions):
+            text = "".join(completion.tokens).removesuffix("<|im_end|>")
+            assert text == completion.text
+            assert completion.truncated != (completion.tokens[-1] == "<|im_end|>")
+    assert not torch.equal(trained.model.model.norm.weight, before)
+    assert torch.equal(policy.model.model.norm.weight, before)
