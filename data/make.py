@@ -4,9 +4,13 @@
                                      data/results/countdown-seed<k>.csv and data/runs/
     python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
-    python data/make.py draw         draw docs/images/learning-curves*.png, compare*.png, and
-                                     memory-*.png and seconds-*.png from data/results/
+    python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
+                                     other (8 GB in runs/), and write
+                                     data/results/smollm2-seed<k>.csv
+    python data/make.py draw         draw docs/images/learning-curves*.png, smollm2*.png,
+                                     compare*.png, memory-*.png and seconds-*.png from data/results/
     python data/make.py table        print the README's table from those CSVs
+    python data/make.py tuned        print the table of docs/smollm2.md from those CSVs
     python data/make.py compared     print the learning table of docs/grpo-vs-ppo.md
     python data/make.py page         write every table of docs/grpo-vs-ppo.md into it
 
@@ -23,6 +27,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -88,6 +93,14 @@ def compare(runs: Path, jobs: int) -> None:
         Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
 
 
+def smollm2(runs: Path) -> None:
+    """Train SmolLM2 with every seed, one after the other as each uses all cores."""
+    recipe = DATA / "recipes" / "smollm2.toml"
+    configs = {f"smollm2-seed{seed}": GRPOConfig.from_toml(recipe, seed=seed) for seed in SEEDS}
+    for folder in _train_all(runs, 1, configs):
+        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+
+
 def _compared_name(method: str, seed: int) -> str:
     return f"compare-{method.lower().replace('. ', '_')}-seed{seed}"
 
@@ -111,10 +124,10 @@ def _train_one(runs: Path, name: str, config: GRPOConfig) -> Path:
     return folder
 
 
-def frames() -> list[tuple[str, pd.DataFrame]]:
+def frames(name: str = "countdown") -> list[tuple[str, pd.DataFrame]]:
     """The metrics of every seed, as (label, frame indexed by step)."""
     return [
-        (f"seed {seed}", pd.read_csv(RESULTS / f"countdown-seed{seed}.csv", index_col=0))
+        (f"seed {seed}", pd.read_csv(RESULTS / f"{name}-seed{seed}.csv", index_col=0))
         for seed in SEEDS
     ]
 
@@ -126,6 +139,7 @@ def draw() -> None:
         use_style(dark=dark)
         suffix = "-dark" if dark else ""
         learning_curves(frames()).savefig(IMAGES / f"learning-curves{suffix}.png")
+        learning_curves(frames("smollm2")).savefig(IMAGES / f"smollm2{suffix}.png")
         method_curves(compared_frames()).savefig(IMAGES / f"compare{suffix}.png")
         for path in sorted(RESULTS.glob("memory-*.json")):
             model, result = path.stem.removeprefix("memory-"), json.loads(path.read_text())
@@ -204,13 +218,13 @@ def _block(what: str, model: str = "") -> str:
     return report.markdown(tables[what](result))
 
 
-def table() -> None:
+def table(name: str = "countdown") -> None:
     """What each seed went from and to, as a Markdown table; wall time includes the evaluations."""
     digits = {"accuracy": 3, "format": 3, "mean_length": 1, "backtracks": 2, "truncated": 3}
     heads = [name.replace("_", " ") for name in digits]
     print(f"| | {' | '.join(heads)} | minutes |")
     print("|---" * (len(digits) + 2) + "|")
-    for label, frame in frames():
+    for label, frame in frames(name):
         measured = frame.dropna(subset=["eval/accuracy"])
         first, last = measured.iloc[0], measured.iloc[-1]
         cells = [
@@ -221,23 +235,24 @@ def table() -> None:
         print(f"| {label} | {' | '.join(cells)} | {seconds / 60:.1f} |")
 
 
+WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
+    "train": lambda options: train(options.runs, options.jobs),
+    "compare": lambda options: compare(options.runs, options.jobs),
+    "smollm2": lambda options: smollm2(options.runs),
+    "draw": lambda _: draw(),
+    "table": lambda _: table(),
+    "tuned": lambda _: table("smollm2"),
+    "compared": lambda _: print(compared(), end=""),
+    "page": lambda _: PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8"),
+}
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["train", "compare", "draw", "table", "compared", "page"])
+    parser.add_argument("what", choices=list(WHAT))
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the full runs go")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; each uses one core")
     options = parser.parse_args()
-    if options.what == "train":
-        train(options.runs, options.jobs)
-    elif options.what == "compare":
-        compare(options.runs, options.jobs)
-    elif options.what == "compared":
-        print(compared(), end="")
-    elif options.what == "page":
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    elif options.what == "draw":
-        draw()
-    else:
-        table()
+    WHAT[options.what](options)

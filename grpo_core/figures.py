@@ -217,6 +217,9 @@ def learning_curves(runs: Sequence[tuple[str, "pd.DataFrame"]]) -> "Figure":
             mean = np.mean([curve.loc[shared] for curve in curves], axis=0)
             axes.plot(shared, mean, color=plt.rcParams["text.color"], linewidth=2.2)
         axes.set(title=title, xlabel="step", ylabel=label)
+        if not curves:  # such as the KL of runs without a reference
+            axes.text(0.5, 0.5, "not recorded", ha="center", va="center", transform=axes.transAxes)
+            continue
         axes.set_ylim(0, {"Accuracy": 1, "Format": 1}.get(title, 1.08 * axes.dataLim.y1 or 1))
     labels = [label for label, _ in runs] + (["mean"] if len(runs) > 1 else [])
     colors = [*_colors(len(runs)), plt.rcParams["text.color"]]

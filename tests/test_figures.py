@@ -229,6 +229,15 @@ def test_step_seconds() -> None:
         assert widths == pytest.approx(medians)
 
 
+def test_learning_curves_of_runs_without_a_reference() -> None:
+    figure = figures.learning_curves([("seed 0", frame(0).drop(columns="kl"))])
+    assert_drawn(figure)
+    said = {axes.get_title(): [text.get_text() for text in axes.texts] for axes in figure.axes}
+    assert [title for title, texts in said.items() if texts == ["not recorded"]] == [
+        "KL to the reference"
+    ]
+
+
 def test_figures_need_neither_torch_nor_pandas() -> None:
     program = """
 import sys

@@ -11,10 +11,10 @@ import grpo_core
 
 TORCH_FREE = (
     "grpo_core", "grpo_core.config", "grpo_core.records", "grpo_core.registry", "grpo_core.tasks",
-    "grpo_core.tasks.countdown", "grpo_core.rewards.accuracy", "grpo_core.rewards.format",
-    "grpo_core.models", "grpo_core.store", "grpo_core.diagnosis", "grpo_core.worker",
-    "grpo_core.ledger.predict", "grpo_core.ledger.rounds", "grpo_core.ledger.report",
-    "grpo_core.glossary", "grpo_core.phases",
+    "grpo_core.tasks.countdown", "grpo_core.tasks.arithmetic", "grpo_core.rewards.accuracy",
+    "grpo_core.rewards.format", "grpo_core.models", "grpo_core.store", "grpo_core.diagnosis",
+    "grpo_core.worker", "grpo_core.ledger.predict", "grpo_core.ledger.rounds",
+    "grpo_core.ledger.report", "grpo_core.glossary", "grpo_core.phases",
     "grpo_core.figures", "grpo_core.dashboard.server", "grpo_core.cli", "app",
 )  # fmt: skip
 
