@@ -37,7 +37,7 @@ def test_nothing_imports_to_the_right() -> None:
         "errors", "registry", "paths", "machine", "config", "records", "glossary", "phases",
         "timing", "threads", "tasks", "rewards", "algorithm", "models", "decoding", "sampling",
         "evaluation", "rollout", "credit", "forward", "update", "training", "store", "diagnosis",
-        "worker", "ledger", "figures", "lessons", "dashboard", "doctor", "cli",
+        "worker", "ledger", "speed", "figures", "lessons", "dashboard", "doctor", "cli",
     ]  # fmt: skip
     exceptions = {("models", "evaluation")}  # a model card is a measurement
     root = Path(grpo_core.__file__).parent

@@ -1,6 +1,7 @@
-"""`grpo-lab bench memory`."""
+"""`grpo-lab bench memory` and `grpo-lab bench speed`."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from grpo_core.cli.options import JsonOption
 from grpo_core.cli.output import print_json
+from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.ledger import Work
 
@@ -59,14 +61,7 @@ def memory(
         _check_writable(file)
     if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
         raise LabError(f"--figure takes a file that ends in .png, .svg or .pdf, not '{figure}'.")
-    console = Console(stderr=True)
-    columns = (
-        MofNCompleteColumn(),
-        BarColumn(bar_width=20),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with _progress() as progress:
         bar = progress.add_task("", total=None)
         result = rounds.run(
             work,
@@ -82,6 +77,82 @@ def memory(
         print_json(result)
     else:
         _show(Console(), result)
+
+
+@app.command()
+def speed(
+    name: Annotated[
+        str, typer.Option("--setting", help="long, short or smollm2: see benchmarks/README.md.")
+    ] = "long",
+    against: Annotated[str, typer.Option(help="'trl', or '' for nobody.")] = "trl",
+    model: Annotated[
+        str | None, typer.Option(help="Another model: a name, a folder, a hub id.")
+    ] = None,
+    prompts: Annotated[int | None, typer.Option(help="Prompts a step.")] = None,
+    num_generations: Annotated[int | None, typer.Option(help="Completions a prompt.")] = None,
+    max_completion_length: Annotated[int | None, typer.Option(help="In tokens.")] = None,
+    bf16: Annotated[
+        bool | None, typer.Option("--bf16/--float32", help="Both in bfloat16, or in float32.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Steps of each that are timed.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="For each; 0 for what the machine has.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the JSON to this file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A step of this kit against a step of TRL's, on the same work, by turns.
+
+    TRL is taken at the fastest of several settings. benchmarks/README.md says how it is done. Let
+    nothing else run meanwhile.
+
+    With --json: machine, setting, rounds, summary, floor, trl_settings, trl_tried.
+    """
+    from grpo_core import speed as of_speed
+    from grpo_core.worker import environment
+
+    if against not in ("trl", ""):
+        raise LabError(f"There is nobody called '{against}' to be measured against: 'trl' or ''.")
+    changes = {
+        "model": model,
+        "prompts": prompts,
+        "num_generations": num_generations,
+        "max_completion_length": max_completion_length,
+        "bf16": bf16,
+        "rounds": rounds,
+        "threads": threads,
+    }
+    work = of_speed.setting(name, **changes)
+    _check_writable(out)
+    os.environ.update(environment(GRPOConfig(threads=work.threads)))  # before torch is loaded
+
+    from grpo_core.speed.contest import measure
+
+    with _progress() as progress:
+        bar = progress.add_task("", total=None)
+        result = measure(
+            work,
+            lambda what, done, total: progress.update(
+                bar, completed=done, total=total, description=what
+            ),
+            against_trl=against == "trl",
+        )
+    if out is not None:
+        _write(out, json.dumps(result, indent=1) + "\n")
+    if as_json:
+        print_json(result)
+    else:
+        _show_speed(Console(), result)
+
+
+def _progress() -> Progress:
+    columns = (
+        MofNCompleteColumn(),
+        BarColumn(bar_width=20),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(compact=True),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def _check_writable(file: Path | None) -> None:
@@ -115,10 +186,29 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     console.print(Text(report.in_words(result)))
     console.print(Text(machine.in_words(result["machine"]), style="dim"))
     for rows in (report.memory_table(result), report.seconds_table(result)):
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for i, head in enumerate(rows[0]):
-            table.add_column(head, justify="right" if i else "left", no_wrap=not i, overflow="fold")
-        for row in rows[1:]:
-            bold = "bold" if row[0] in ("held all through", "a step") else None
-            table.add_row(*row, style=bold)
-        console.print(table)
+        _print_table(console, rows, bold=("held all through", "a step"))
+
+
+def _show_speed(console: Console, result: dict[str, Any]) -> None:
+    """The tables, and what they were made on."""
+    from grpo_core import machine
+    from grpo_core.speed import report
+
+    console.print(Text(machine.in_words(result["machine"]), style="dim"))
+    if "trl_settings" in result:
+        console.print(Text(f"TRL at its fastest: {result['trl_settings']}"))
+    for rows in (
+        report.contest_table(result),
+        report.phase_table(result),
+        report.floor_table(result),
+    ):
+        _print_table(console, rows)
+
+
+def _print_table(console: Console, rows: list[list[str]], bold: tuple[str, ...] = ()) -> None:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for i, head in enumerate(rows[0]):
+        table.add_column(head, justify="right" if i else "left", no_wrap=not i, overflow="fold")
+    for row in rows[1:]:
+        table.add_row(*row, style="bold" if row[0] in bold else None)
+    console.print(table)

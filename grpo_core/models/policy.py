@@ -2,7 +2,7 @@
 
 import copy
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Policy:
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    _words: dict[int, str] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Settle what the rest of the code relies on: no dropout, quick layers, a padding token."""
@@ -119,7 +120,10 @@ class Policy:
         tokens, and the others are empty. Tokens that are words come without the blanks between.
         """
         if self._backend.decoder is None:
-            return [str(self.tokenizer.decode([i])) for i in ids]
+            known = self._words  # asking the tokenizer takes a while, and there are few words
+            for i in set(ids) - known.keys():
+                known[i] = str(self.tokenizer.decode([i]))
+            return [known[i] for i in ids]
         return self._stream(ids, skip_special_tokens=False)
 
     def text_ends(self, ids: list[int]) -> list[int]:
