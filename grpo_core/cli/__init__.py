@@ -1,4 +1,4 @@
-"""The command line: `grpo-lab train | eval | resume | runs | diagnose | profile | bench | pretrain | doctor`.
+"""The command line: `grpo-lab train | eval | resume | runs | diagnose | profile | bench | ...`.
 
 Every command is a thin layer over a function that a notebook can call. Torch, and all that takes
 time to load, is imported inside the functions that need it, so `--help` answers at once. Anything

@@ -81,3 +81,20 @@ def test_other_precisions_and_biases_are_left_alone() -> None:
         assert model(ids).logits.dtype == torch.bfloat16
     half = model(ids).logits
     torch.testing.assert_close(double(ids).logits.float(), half, rtol=1e-4, atol=1e-4)
+
+
+def test_under_autocast_everything_is_close_to_what_it_was() -> None:
+    plain = _model("eager")
+    quick = copy.deepcopy(plain)
+    quicken(quick)
+    ids = torch.randint(50, (3, 11))
+    exact, _ = _loss_and_gradients(plain, None, ids)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough, gradients = _loss_and_gradients(plain, None, ids)
+        got, quick_gradients = _loss_and_gradients(quick, None, ids)
+    error = (rough - exact).abs().max()
+    assert 0 < (got - exact).abs().max() < 2 * error
+    for ours, theirs in zip(quick_gradients, gradients, strict=True):
+        assert ours.dtype == torch.float32
+        similarity = torch.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0)
+        assert similarity > 0.99
