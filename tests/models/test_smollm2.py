@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import require
 
@@ -165,11 +165,11 @@ def test_pieces_join_to_the_text_and_ends_count_its_characters(
     assert ends == sorted(ends) and ends[-1:] == [len(text)][: len(ids)]
 
 
-@given(text=st.text(max_size=60))
+# (a few bytes that hardly any text has are no tokens of this model, and are lost)
+@given(text=st.text("ab1 .\n<>/é中文😀👍\u0301", max_size=60))
 def test_text_comes_back_from_its_tokens(policy: Policy, text: str) -> None:
     ids = policy.tokenizer(text, add_special_tokens=False)["input_ids"]
-    assume(policy.tokenizer.unk_token_id not in ids)  # some bytes are no tokens
-    assert "".join(policy.pieces(ids)) == text
+    assert "".join(policy.pieces(ids)) == policy.decode(ids) == text
 
 
 # --- training -----------------------------------------------------------------------------------
