@@ -60,7 +60,7 @@ notebooks: $(STAMP) ## open the notebooks in JupyterLab
 	$(BIN)/python -m jupyter lab notebooks $(ARGS)
 
 lessons: $(STAMP) ## make both editions of every notebook from its source (ARGS: names)
-	$(BIN)/python -m grpo_core.lessons.build $(ARGS)
+	$(BIN)/grpo-lab notebooks build $(ARGS)
 
 doctor: $(STAMP) ## say what is present, missing or too small on this machine
 	$(BIN)/grpo-lab doctor $(ARGS)

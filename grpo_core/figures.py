@@ -5,6 +5,7 @@ a script saves it. Backgrounds are transparent. Colours are Okabe and Ito's, whi
 for colour-blind readers; blue always means "up, good, likelier", vermilion the opposite.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +191,404 @@ def clipped_surrogate(epsilon_low: float = 0.2, epsilon_high: float = 0.2) -> "F
         axes.axvspan(1 - epsilon_low, 1 + epsilon_high, color=color, alpha=0.12, linewidth=0)
         axes.set(title=title, xlabel="ratio: new probability / old", ylabel="objective")
         axes.legend()
+    plt.close(figure)
+    return figure
+
+
+def bandit_step(
+    before: Sequence[float], after: Sequence[float], arms: Sequence[int], rewards: Sequence[float]
+) -> "Figure":
+    """A policy over a few arms before and after one update, with the group it was made from.
+
+    Args:
+        before, after: probabilities, one an arm.
+        arms: which arm each of G tries chose, counted from 0.
+        rewards: what each try was paid; above 0 is drawn as a success.
+    """
+    p, q = np.asarray(before, float), np.asarray(after, float)
+    x = np.arange(len(p))
+    tries = [""] * len(p)
+    for arm, reward in zip(np.asarray(arms), np.asarray(rewards), strict=True):
+        tries[arm] += "✓" if reward > 0 else "✗"
+    figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
+    ink = plt.rcParams["text.color"]
+    axes.bar(x - 0.2, p, 0.38, color=ink, alpha=0.35, label="before")
+    axes.bar(x + 0.2, q, 0.38, color=np.where(q >= p, UP, DOWN))
+    for color, label in ((UP, "after: likelier"), (DOWN, "after: rarer")):
+        axes.bar(0, 0, color=color, label=label)
+    axes.set_xticks(x, [f"{arm + 1}\n{seen}" for arm, seen in zip(x, tries, strict=True)])
+    axes.set(xlabel="arm, and how its tries went", ylabel="probability")
+    axes.legend()
+    plt.close(figure)
+    return figure
+
+
+def policy_gradient(
+    probabilities: Sequence[float], values: Sequence[float], gradient: Sequence[float]
+) -> "Figure":
+    """A bandit's arms: how often each is chosen, what it pays, and which way its score is pushed.
+
+    Args:
+        probabilities, values, gradient: one number an arm.
+    """
+    p, q, g = (np.asarray(numbers, float) for numbers in (probabilities, values, gradient))
+    rows, expected = np.arange(len(p)), float(p @ q)
+    size = (9, 0.3 * len(p) + 1.3)
+    figure, axes = plt.subplots(1, 3, figsize=size, sharey=True, layout="constrained")
+    axes[0].barh(rows, p, color=OKABE_ITO["sky"])
+    axes[0].set(title="How often it is tried", xlabel="probability π")
+    axes[1].barh(rows, q, color=OKABE_ITO["green"])
+    axes[1].axvline(expected, color=plt.rcParams["text.color"], linestyle="--")
+    axes[1].set(title="How good it is", xlabel=f"chance of a reward q (dashed: J = {expected:.2f})")
+    _name_rows(axes[0], [f"arm {i + 1}" for i in rows], "completion")
+    axes[2].barh(rows, g, color=np.where(g >= 0, UP, DOWN))
+    axes[2].axvline(0, color=plt.rcParams["text.color"], linewidth=1)
+    axes[2].set(title="Which way it is pushed", xlabel="∂J / ∂score = π (q − J)")
+    plt.close(figure)
+    return figure
+
+
+def gradient_estimates(
+    clouds: Mapping[str, Any], truth: Sequence[float], names: tuple[str, str]
+) -> "Figure":
+    """Many estimates of one gradient, two of its numbers, under several ways to estimate.
+
+    Args:
+        clouds: way -> (N, 2) estimates.
+        truth: the two numbers they should be.
+        names: whose numbers these are.
+    """
+    figure, panels = plt.subplots(
+        1, len(clouds), figsize=(4.2 * len(clouds), 3.8), sharex=True, sharey=True,
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    ink = plt.rcParams["text.color"]
+    colors = (DOWN, UP, OKABE_ITO["green"])
+    for axes, (title, cloud), color in zip(panels[0], clouds.items(), colors, strict=False):
+        cloud = np.asarray(cloud, float)
+        axes.axhline(0, color=ink, linewidth=0.6)
+        axes.axvline(0, color=ink, linewidth=0.6)
+        axes.scatter(*cloud.T, s=14, color=color, alpha=0.35, linewidth=0, label="one group")
+        axes.plot(*truth, "+", color=ink, markersize=22, markeredgewidth=2.5, label="exact")
+        axes.plot(
+            *cloud.mean(axis=0), "o", color=OKABE_ITO["yellow"], markeredgecolor="#1A1A1A",
+            markersize=7, label="mean of all groups",
+        )  # fmt: skip
+        axes.set(title=title, xlabel=f"estimate for {names[0]}")
+    panels[0][0].set_ylabel(f"estimate for {names[1]}")
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    plt.close(figure)
+    return figure
+
+
+def expected_gradients(exact: Sequence[float], expected: Mapping[str, Sequence[float]]) -> "Figure":
+    """What several estimates come to on average, beside the gradient they are to estimate.
+
+    Args:
+        exact: one number an arm.
+        expected: way to estimate -> one number an arm.
+    """
+    figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
+    bars = {"exact": exact, **expected}
+    width, arms = 0.8 / len(bars), np.arange(len(exact))
+    colors = [plt.rcParams["text.color"], OKABE_ITO["orange"], UP, OKABE_ITO["green"]]
+    for i, (label, values) in enumerate(bars.items()):
+        x = arms + (i - (len(bars) - 1) / 2) * width
+        axes.bar(x, np.asarray(values, float), width, color=colors[i], label=label)
+    axes.axhline(0, color=plt.rcParams["text.color"], linewidth=1)
+    axes.set_xticks(arms, [str(arm + 1) for arm in arms])
+    axes.set(xlabel="arm", ylabel="∂J / ∂score, on average")
+    axes.legend()
+    plt.close(figure)
+    return figure
+
+
+def gradient_variance(
+    sizes: Sequence[int], variances: Mapping[str, Sequence[float]], relative_to: str
+) -> "Figure":
+    """How noisy a gradient estimate is against the size of the group: itself, and against the best.
+
+    Args:
+        sizes: group sizes G.
+        variances: baseline -> variance at each size.
+        relative_to: the baseline that the right panel divides by.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    markers = ("s", "^", "o", "D", "v")
+    for i, (label, values) in enumerate(variances.items()):
+        times = np.asarray(values) / np.asarray(variances[relative_to])
+        color = (DOWN, OKABE_ITO["orange"], OKABE_ITO["green"], UP, OKABE_ITO["purple"])[i]
+        style = {"color": color, "marker": markers[i], "markersize": 5, "label": label}
+        left.plot(sizes, values, **style)
+        right.plot(sizes, times, **style)
+    left.set(title="More samples, less noise", yscale="log", ylabel="variance of the estimate")
+    right.set(title=f"Against the {relative_to}", ylabel="times its variance")
+    right.set_ylim(bottom=0.9)
+    for axes in (left, right):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [str(size) for size in sizes], minor=False)
+        axes.set_xlabel("samples of one prompt, G")
+    left.legend()
+    plt.close(figure)
+    return figure
+
+
+def learning_bands(
+    panels: Mapping[str, Mapping[str, Any]], label: str, best: float | None = None
+) -> "Figure":
+    """Learning curves of many runs: the mean, in a band that holds the middle 80% of them.
+
+    Args:
+        panels: title -> method -> (runs, steps) values.
+        label: what the values are.
+        best: the value that cannot be passed, if any.
+    """
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4.6 * len(panels), 3.6), sharey=True, layout="constrained",
+        squeeze=False,
+    )  # fmt: skip
+    colors = (DOWN, OKABE_ITO["orange"], OKABE_ITO["green"], UP)
+    for ax, (title, methods) in zip(axes[0], panels.items(), strict=True):
+        for (method, runs), color, line in zip(methods.items(), colors, _LINES, strict=False):
+            mean = np.mean(runs, axis=0)
+            low, high = np.quantile(runs, [0.1, 0.9], axis=0)
+            steps = np.arange(len(mean))
+            ax.plot(steps, mean, line, color=color, linewidth=1.8, label=method)
+            ax.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)
+        if best is not None:
+            ax.axhline(best, color=plt.rcParams["text.color"], linewidth=0.8, linestyle=":")
+        ax.set(title=title, xlabel="step")
+    axes[0][0].set_ylabel(label)
+    axes[0][0].legend(loc="lower right", title="mean, and the middle 80%", fontsize=8)
+    plt.close(figure)
+    return figure
+
+
+def verdict_grid(rows: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> "Figure":
+    """What several verifiers make of the same answers.
+
+    Args:
+        rows: names of the answers.
+        verdicts: verifier -> "right", "wrong" or "raised" for each answer: whether what it said of
+            the answer is true.
+    """
+    looks = {
+        "right": ("#5AA9DC", "✓"),
+        "wrong": ("#EE8A4B", "✗ fooled"),
+        "raised": (OKABE_ITO["yellow"], "! raises"),
+    }
+    figure, axes = plt.subplots(
+        figsize=(2.2 + 1.3 * len(verdicts), 0.32 * len(rows) + 1.1), layout="constrained"
+    )
+    for x, column in enumerate(verdicts.values()):
+        for y, verdict in enumerate(column):
+            color, text = looks[verdict]
+            _cell(axes, x, y - 0.5, 1, color, text)
+    _name_rows(axes, list(rows), "answer")
+    axes.set_xticks(np.arange(len(verdicts)) + 0.5, list(verdicts))
+    axes.set(xlim=(0, len(verdicts)), xlabel="verifier")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    plt.close(figure)
+    return figure
+
+
+def reward_grid(
+    names: Sequence[str],
+    parts: Mapping[str, Sequence[float]],
+    totals: Sequence[float],
+    advantages: Sequence[float],
+    title: str = "",
+) -> "Figure":
+    """A group as a heat map: completions by reward parts, their sum, and the advantage.
+
+    Args:
+        names: what stands before each row: a name, or the completion's (untrusted) text.
+        parts: reward -> unweighted values, 0 to 1.
+        totals: weighted sums.
+        advantages: what the group makes of them.
+        title: above it; untrusted, too.
+    """
+    columns = {**parts, "reward": totals, "advantage": advantages}
+    largest = float(np.abs(np.asarray(advantages)).max(initial=0.0)) or 1.0
+    pale = LinearSegmentedColormap.from_list("pale", ["#F4F4F4", "#7FC8A9"])
+    top = max(1.0, float(np.max(totals)))
+    figure, axes = plt.subplots(
+        figsize=(3.6 + 1.05 * len(columns), 0.3 * len(names) + 1.1), layout="constrained"
+    )
+    for x, (column, values) in enumerate(columns.items()):
+        for y, value in enumerate(map(float, values)):
+            if column == "advantage":
+                color, text = _PUSH(Normalize(-largest, largest)(value)), _signed(value)
+            else:
+                color, text = pale(value / (top if column == "reward" else 1.0)), f"{value:g}"
+            _cell(axes, x, y - 0.5, 1, color, text)
+    _name_rows(axes, [_shortened(name) for name in names], "completion")
+    for label in axes.get_yticklabels():
+        label.set(fontsize=8, parse_math=False)
+    axes.set_xticks(np.arange(len(columns)) + 0.5, list(columns))
+    axes.set(xlim=(0, len(columns)), xlabel="what the group gets")
+    axes.set_title(_shortened(title, 60), parse_math=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    plt.close(figure)
+    return figure
+
+
+def temperatures(
+    tokens: Sequence[str], panels: Mapping[str, Sequence[float]], title: str = ""
+) -> "Figure":
+    """The likeliest next tokens at several temperatures.
+
+    Args:
+        tokens: untrusted; the likeliest first.
+        panels: name of a temperature -> the tokens' probabilities.
+        title: the prompt; untrusted.
+    """
+    rows = np.arange(len(tokens))
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(3 * len(panels), 0.3 * len(tokens) + 1.5), sharey=True,
+        sharex=True, layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for ax, (name, probabilities) in zip(axes[0], panels.items(), strict=True):
+        bars = ax.barh(rows, probabilities, color=OKABE_ITO["sky"])
+        ax.bar_label(bars, [f"{p:.2f}" for p in probabilities], padding=3, fontsize=8)
+        ax.set(title=name, xlabel="probability", xlim=(0, 1.15))
+    _name_rows(axes[0][0], [_printable(token) for token in tokens], "next token")
+    for label in axes[0][0].get_yticklabels():
+        label.set(family="DejaVu Sans Mono", parse_math=False)
+    figure.suptitle(_shortened(title, 60), parse_math=False)
+    plt.close(figure)
+    return figure
+
+
+def temperature_sweep(
+    temperatures: Sequence[float], curves: Mapping[str, Sequence[float]]
+) -> "Figure":
+    """What changes with the temperature: shares, one line each.
+
+    Args:
+        temperatures: what was sampled at.
+        curves: what is shared -> its share at each temperature, 0 to 1.
+    """
+    figure, axes = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
+    markers = ("o", "s", "D", "^")
+    for (name, shares), color, marker in zip(curves.items(), _RUN_COLORS, markers, strict=False):
+        axes.plot(temperatures, shares, color=color, marker=marker, label=name)
+    axes.set(xlabel="temperature T", ylabel="share", ylim=(0, 1.03), xticks=temperatures)
+    figure.legend(loc="outside right center")
+    plt.close(figure)
+    return figure
+
+
+def pass_at_k(
+    ks: Sequence[int], curves: Mapping[str, Sequence[float]], level: tuple[str, float]
+) -> "Figure":
+    """pass@k against k, and one level to compare with.
+
+    Args:
+        ks: numbers of samples.
+        curves: whose -> pass@k for each k.
+        level: what a dashed line stands for, and where it is.
+    """
+    figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+    for (name, shares), color, marker in zip(curves.items(), _RUN_COLORS, "os^", strict=False):
+        axes.plot(ks, shares, color=color, marker=marker, label=name)
+    axes.axhline(level[1], color=OKABE_ITO["green"], linestyle="--", label=level[0])
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ks, [str(k) for k in ks])
+    axes.set(xlabel="samples k", ylabel="share with a right one", ylim=(0, 1.03))
+    axes.legend(loc="lower right")
+    plt.close(figure)
+    return figure
+
+
+def useful_groups(
+    sizes: Sequence[int], at: float, measured: tuple[Sequence[int], Sequence[float]]
+) -> "Figure":
+    """The chance that a group has both right and wrong completions: 1 - p^G - (1-p)^G.
+
+    Args:
+        sizes: group sizes G of the left panel, over p.
+        at: the p of the right panel, over G.
+        measured: group sizes, and the share of useful groups that was counted.
+    """
+    p = np.linspace(0, 1, 201)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    shades = colormaps["viridis"](np.linspace(0.15, 0.85, len(sizes)))
+    for size, color in zip(sizes, shades, strict=True):
+        left.plot(p, 1 - p**size - (1 - p) ** size, color=color, label=f"G = {size}")
+    ink = plt.rcParams["text.color"]
+    left.axvline(at, color=ink, linestyle=":", linewidth=1.2, label="the tiny model")
+    left.set(xlabel="chance p that a completion is right", ylabel="chance that a group is useful")
+    left.set_title("The formula")
+    left.legend(loc="lower center", fontsize=8)
+    g = np.arange(2, max(measured[0]) + 1)
+    right.plot(g, 1 - at**g - (1 - at) ** g, color=UP, label=f"formula with p = {at:.2f}")
+    right.plot(*measured, "o", color=OKABE_ITO["orange"], markersize=7, label="counted")
+    right.set(title="The tiny model", xlabel="group size G")
+    right.legend(loc="lower right")
+    plt.close(figure)
+    return figure
+
+
+def useful_in_a_run(
+    steps: Sequence[int],
+    accuracy: Sequence[float],
+    measured: Sequence[float],
+    predicted: Sequence[float],
+    window: int = 10,
+) -> "Figure":
+    """How many groups of a run are useful, against what its accuracy would let one expect.
+
+    Args:
+        steps: of the run.
+        accuracy: share of right completions in each.
+        measured: share of groups whose rewards differ.
+        predicted: the same by the formula.
+        window: steps that a line averages over; single steps are dots.
+    """
+    figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
+    x, middle = np.asarray(steps), np.convolve(steps, np.ones(window) / window, "valid")
+    for name, values, color, line in (
+        ("right completions", accuracy, OKABE_ITO["green"], ":"),
+        ("useful groups, by the formula", predicted, UP, "--"),
+        ("useful groups, counted", measured, OKABE_ITO["orange"], "-"),
+    ):
+        y = np.asarray(values, float)
+        if name.endswith("counted"):
+            axes.plot(x, y, ".", color=color, alpha=0.35, markersize=5)
+        smooth = np.convolve(y, np.ones(window) / window, "valid")
+        axes.plot(middle, smooth, line, color=color, linewidth=2, label=name)
+    axes.set(xlabel="step", ylabel="share", ylim=(0, 1.05))
+    axes.legend(title=f"mean of {window} steps", loc="lower right")
+    plt.close(figure)
+    return figure
+
+
+def budget(budget: int, sizes: Sequence[int], chances: Sequence[float]) -> "Figure":
+    """What a number of samples buys, by group size: useful groups, and visits that teach.
+
+    Args:
+        budget: samples a step.
+        sizes: group sizes G that divide it.
+        chances: chances p of a right completion, one line each.
+    """
+    g = np.asarray(sizes, float)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    for p, color, marker in zip(chances, _RUN_COLORS, "os^Dv", strict=False):
+        useful = 1 - p**g - (1 - p) ** g
+        style = {"color": color, "marker": marker, "label": f"solved in {p:.0%} of the tries"}
+        left.plot(sizes, budget / g * useful, **style)
+        right.plot(sizes, useful, **style)
+    left.set(title=f"{budget} samples a step", ylabel="useful groups a step", ylim=(0, None))
+    right.set(title="A problem's chance to teach", ylabel="share of its visits", ylim=(0, 1.03))
+    for axes in (left, right):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.set_xlabel("group size G")
+    left.legend(fontsize=8)
     plt.close(figure)
     return figure
 
@@ -549,10 +948,22 @@ def _cell(axes: "Axes", x: float, y: float, width: float, color: Any, text: str)
     )
 
 
+def _shortened(text: str, longest: int = 46) -> str:
+    """A text for a label, with its middle left out where it is long."""
+    shown = " ".join(_drawable(text).split())
+    half = (longest - 3) // 2
+    return shown if len(shown) <= longest else f"{shown[:half]} … {shown[-half:]}"
+
+
 def _printable(token: str) -> str:
     """The token with a sign for line breaks, and for what the font cannot draw."""
+    shown = _drawable(token.strip(" ").replace("\n", "↵") or "␣")
+    return shown if len(shown) <= 24 else shown[:23] + "…"
+
+
+def _drawable(text: str) -> str:
+    """The text, with a box for what the font cannot draw. Line breaks and tabs become blanks."""
     font = font_manager.get_font(font_manager.findfont("DejaVu Sans Mono"))
     known = font.get_charmap()
-    shown = token.strip(" ").replace("\n", "↵") or "␣"
-    shown = "".join(c if ord(c) in known and c.isprintable() else "□" for c in shown)
-    return shown if len(shown) <= 24 else shown[:23] + "…"
+    blank = re.sub(r"[\n\r\t]", " ", text)
+    return "".join(c if ord(c) in known and c.isprintable() else "□" for c in blank)

@@ -245,3 +245,115 @@ import grpo_core.figures
 assert not {"torch", "transformers", "pandas"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# --- lessons 01 to 03 ---------------------------------------------------------------------
+
+
+def test_policy_gradient() -> None:
+    figure = figures.policy_gradient([0.7, 0.3], [0.2, 0.9], [-0.147, 0.147])
+    assert_drawn(figure)
+    assert [bars(axes) for axes in figure.axes] == [[0.7, 0.3], [0.2, 0.9], [-0.147, 0.147]]
+    assert "J = 0.41" in figure.axes[1].get_xlabel()
+
+
+def test_gradient_estimates() -> None:
+    clouds = {"wide": np.array([[0.0, 1], [2, 3]]), "narrow": np.array([[1.0, 2], [1, 2]])}
+    figure = figures.gradient_estimates(clouds, [1.0, 2.0], names=("arm 1", "arm 5"))
+    assert_drawn(figure)
+    for axes in figure.axes:
+        truth, mean = axes.get_lines()[-2:]
+        assert truth.get_xydata().tolist() == mean.get_xydata().tolist() == [[1, 2]]
+
+
+def test_expected_gradients() -> None:
+    figure = figures.expected_gradients([1.0, -1.0], {"half": [0.5, -0.5]})
+    assert_drawn(figure)
+    assert [patch.get_height() for patch in figure.axes[0].patches] == [1, -1, 0.5, -0.5]
+
+
+def test_gradient_variance() -> None:
+    noise = {"none": [4.0, 2.0], "perfect": [2.0, 1.0]}
+    figure = figures.gradient_variance([2, 4], noise, relative_to="perfect")
+    assert_drawn(figure)
+    assert [list(line.get_ydata()) for line in figure.axes[1].get_lines()] == [[2, 2], [1, 1]]
+
+
+def test_learning_bands() -> None:
+    runs = np.array([[0.0, 1.0], [1.0, 1.0], [0.5, 0.1]])
+    figure = figures.learning_bands({"left": {"a": runs}, "right": {"a": runs, "b": runs}}, "J")
+    assert_drawn(figure)
+    assert list(figure.axes[0].get_lines()[0].get_ydata()) == pytest.approx([0.5, 0.7])
+
+
+def test_verdict_grid() -> None:
+    verdicts = {"eval": ["right", "wrong"], "kit": ["right", "raised"]}
+    figure = figures.verdict_grid(["a sum", "a power"], verdicts)
+    assert_drawn(figure)
+    assert [t.get_text() for t in figure.axes[0].texts] == ["✓", "✗ fooled", "✓", "! raises"]
+
+
+def test_reward_grid() -> None:
+    figure = figures.reward_grid(["a", "b"], {"accuracy": [1, 0]}, [1.0, 0.0], [0.71, -0.71])
+    assert_drawn(figure)
+    texts = [t.get_text() for t in figure.axes[0].texts]
+    assert texts == ["1", "0", "1", "0", "+0.71", "−0.71"]
+
+
+def test_reward_grid_of_hostile_texts() -> None:
+    n = len(HOSTILE)
+    figure = figures.reward_grid(HOSTILE, {"accuracy": [0.0] * n}, [0.0] * n, [0.0] * n, "$x^2 \n")
+    assert_drawn(figure)
+    assert all(len(label.get_text()) <= 46 for label in figure.axes[0].get_yticklabels())
+
+
+def test_temperatures() -> None:
+    figure = figures.temperatures(["7", "<b>", "$x^2"], {"T = 1": [0.5, 0.3, 0.2]}, title="$x_1")
+    assert_drawn(figure)
+    assert bars(figure.axes[0]) == [0.5, 0.3, 0.2]
+    assert_drawn(figures.temperatures(HOSTILE, {"T": [0.1] * len(HOSTILE)}, title=HOSTILE[-1]))
+
+
+def test_temperature_sweep() -> None:
+    figure = figures.temperature_sweep([0.0, 1.0], {"right": [0.2, 0.1], "useful": [0.0, 0.8]})
+    assert_drawn(figure)
+    assert [list(line.get_ydata()) for line in figure.axes[0].get_lines()] == [[0.2, 0.1], [0, 0.8]]
+
+
+def test_pass_at_k() -> None:
+    figure = figures.pass_at_k([1, 2], {"base": [0.1, 0.19]}, level=("after", 0.9))
+    assert_drawn(figure)
+    assert set(figure.axes[0].get_lines()[-1].get_ydata()) == {0.9}
+
+
+def test_useful_groups() -> None:
+    figure = figures.useful_groups((2, 4), at=0.25, measured=([2, 4], [0.4, 0.7]))
+    assert_drawn(figure)
+    left, right = figure.axes
+    assert max(left.get_lines()[0].get_ydata()) == pytest.approx(0.5)  # u(1/2, 2)
+    assert right.get_lines()[0].get_ydata()[0] == pytest.approx(2 * 0.25 * 0.75)
+    assert list(right.get_lines()[1].get_ydata()) == [0.4, 0.7]
+
+
+def test_useful_in_a_run() -> None:
+    steps, flat = range(1, 31), [0.5] * 30
+    figure = figures.useful_in_a_run(steps, accuracy=flat, measured=flat, predicted=flat)
+    assert_drawn(figure)
+    for line in figure.axes[0].get_lines():
+        assert line.get_ydata() == pytest.approx(0.5)
+
+
+def test_budget() -> None:
+    figure = figures.budget(128, (2, 64), (0.5,))
+    assert_drawn(figure)
+    left, right = figure.axes
+    assert list(left.get_lines()[0].get_ydata()) == pytest.approx([32, 2])
+    assert list(right.get_lines()[0].get_ydata()) == pytest.approx([0.5, 1])
+
+
+def test_bandit_step() -> None:
+    figure = figures.bandit_step([0.5, 0.5], [0.7, 0.3], arms=[0, 1, 1], rewards=[1.0, 0.0, 1.0])
+    assert_drawn(figure)
+    (axes,) = figure.axes
+    assert [patch.get_height() for patch in axes.patches[:4]] == [0.5, 0.5, 0.7, 0.3]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1\n✓", "2\n✗✓"]

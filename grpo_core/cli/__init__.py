@@ -13,6 +13,7 @@ is exit code 2; a training that was stopped early is 130, as shells expect of Ct
     bench      bench memory, bench speed
     pretrain   pretrain
     doctor     doctor
+    notebooks  notebooks build, notebooks check, grade
     options    what commands share, and the configuration that options make
     find       the run or model that a user means
     output     measurements in words, and --json
@@ -24,7 +25,17 @@ from typing import Annotated
 import typer
 
 from grpo_core import __version__
-from grpo_core.cli import bench, diagnose, doctor, evaluate, pretrain, profile, runs, train
+from grpo_core.cli import (
+    bench,
+    diagnose,
+    doctor,
+    evaluate,
+    notebooks,
+    pretrain,
+    profile,
+    runs,
+    train,
+)
 from grpo_core.errors import LabError
 
 __all__ = ["app", "main"]
@@ -73,3 +84,5 @@ app.command()(profile.profile)
 app.add_typer(bench.app, name="bench")
 app.command()(pretrain.pretrain)
 app.command()(doctor.doctor)
+app.add_typer(notebooks.notebooks, name="notebooks")
+app.command()(notebooks.grade)

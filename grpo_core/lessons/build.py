@@ -1,6 +1,7 @@
 """Build the notebooks: one source, two editions.
 
-    python -m grpo_core.lessons.build [NAME ...]
+    grpo-lab notebooks build [NAME ...]
+    grpo-lab notebooks check
 
 `notebooks/source/NAME.py` (Jupytext's percent format) is the one master. From it come
 
@@ -8,17 +9,28 @@
 - `notebooks/solutions/NAME.ipynb`: exercises are solved, and every output is there.
 
 A cell tagged `exercise` is a stub and stays out of the solutions; a cell tagged `solution` stays
-out of the learner's edition. The same source gives the same learner's edition, byte for byte.
+out of the learner's edition. One tagged `measured` prints numbers that may differ in their last
+digits on another machine: the tests compare what is around them. The same source gives the same
+learner's edition, byte for byte.
+
+Where pyproject.toml names the repository's address (`[project.urls] Repository`), every notebook
+opens with a link to Google Colab and a cell that installs the kit there. Without an address there
+is neither: to install whatever the package index has under our name would not be safe.
 """
 
+import base64
+import io
 import os
 import sys
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import jupytext  # type: ignore[import-untyped]
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from PIL import Image
 
 from grpo_core.errors import LabError
 
@@ -27,12 +39,39 @@ NOTEBOOKS = ROOT / "notebooks"
 
 WIDTH = 76  # characters: what fits a projector, and half a laptop's screen
 MAX_BYTES = 300_000  # of a notebook with outputs
-SECONDS = 60  # to run one
+SECONDS = 300  # to run one cell
+
+_COLAB_LINK = "[Open in Google Colab](https://colab.research.google.com/github/{}/blob/main/{})"
+_COLAB_CELL = """\
+# Google Colab starts empty: this installs the kit there.
+# Anywhere else it does nothing.
+import subprocess, sys
+
+if "google.colab" in sys.modules:
+    kit = "git+{}"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", kit]
+    subprocess.run(pip, check=True)"""
 
 
-def sources() -> list[Path]:
-    """The masters of all notebooks, in the order of their numbers."""
-    return sorted((NOTEBOOKS / "source").glob("*.py"))
+def sources(names: Sequence[str] = ()) -> list[Path]:
+    """The masters of the notebooks of these names or numbers, or of all, in order.
+
+    Raises:
+        LabError: there is none of that name, or this is an installed package without sources.
+    """
+    found = sorted((NOTEBOOKS / "source").glob("*.py"))
+    if not found:
+        raise LabError("The notebooks' sources are in the repository: clone it and run this there.")
+    for name in names:
+        if not any(name in (path.stem, path.stem[:2]) for path in found):
+            raise LabError(f"There is no notebook '{name}': {', '.join(p.stem for p in found)}.")
+    return [path for path in found if not names or {path.stem, path.stem[:2]} & set(names)]
+
+
+def repository() -> str | None:
+    """The address of the kit's repository on GitHub, None while pyproject.toml names none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project.get("urls", {}).get("Repository")
 
 
 def edition(source: Path, *, solved: bool) -> NotebookNode:
@@ -55,6 +94,8 @@ def edition(source: Path, *, solved: bool) -> NotebookNode:
         cell["id"] = f"{source.stem[:40]}-{number:02d}"  # jupytext makes up a new one every time
         cell.metadata.pop("lines_to_next_cell", None)
     notebook.cells = cells
+    if (address := repository()) is not None:
+        _add_colab(notebook, source.stem, address)
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -62,6 +103,17 @@ def edition(source: Path, *, solved: bool) -> NotebookNode:
         }
     )
     return notebook
+
+
+def _add_colab(notebook: NotebookNode, name: str, address: str) -> None:
+    """Put a link to Colab under the title, and the cell that installs the kit there after it."""
+    owner_and_name = address.removesuffix("/").removesuffix(".git").split("github.com/")[-1]
+    title, *rest = notebook.cells[0].source.split("\n")
+    link = _COLAB_LINK.format(owner_and_name, f"notebooks/{name}.ipynb")
+    notebook.cells[0]["source"] = "\n".join([title, "", link, *rest])
+    cell = nbformat.v4.new_code_cell(_COLAB_CELL.format(address), id=f"{name[:40]}-colab")
+    cell.metadata = nbformat.from_dict({"tags": ["colab"], "jupyter": {"source_hidden": True}})
+    notebook.cells.insert(1, cell)
 
 
 def execute(notebook: NotebookNode) -> NotebookNode:
@@ -80,7 +132,14 @@ def execute(notebook: NotebookNode) -> NotebookNode:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     inline = "module://matplotlib_inline.backend_inline"
     client.execute(
-        env=os.environ | {"PYTHONPATH": path, "MPLBACKEND": inline, "HF_HUB_OFFLINE": "1"}
+        env=os.environ
+        | {
+            "PYTHONPATH": path,
+            "MPLBACKEND": inline,
+            "HF_HUB_OFFLINE": "1",
+            "OMP_NUM_THREADS": "1",  # so that sums come out the same everywhere
+            "GRPO_LAB_PROGRESS": "off",  # this is no learner
+        }
     )
     return notebook
 
@@ -92,22 +151,71 @@ def build(source: Path) -> None:
         LabError: the executed one is larger than `MAX_BYTES`.
     """
     learner = NOTEBOOKS / f"{source.stem}.ipynb"
-    learner.write_text(nbformat.writes(edition(source, solved=False)) + "\n", encoding="utf-8")
+    learner.write_text(_written(edition(source, solved=False)), encoding="utf-8")
     solutions = NOTEBOOKS / "solutions" / learner.name
-    text = nbformat.writes(execute(edition(source, solved=True))) + "\n"
+    notebook = execute(edition(source, solved=True))
+    _shrink_pictures(notebook)
+    text = _written(notebook)
     if len(text.encode()) > MAX_BYTES:
         raise LabError(f"{solutions.name} has {len(text.encode()):,} bytes, {MAX_BYTES:,} allowed.")
     solutions.parent.mkdir(exist_ok=True)
     solutions.write_text(text, encoding="utf-8")
 
 
+def _shrink_pictures(notebook: NotebookNode) -> None:
+    """Keep 256 colours of each picture, which is enough for charts: a third of the bytes."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "image/png" not in data:
+                continue
+            picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+            small = io.BytesIO()
+            few = picture.convert("RGBA").quantize(
+                256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+            )
+            few.save(small, "png", optimize=True)
+            data["image/png"] = base64.b64encode(small.getvalue()).decode()
+
+
+def stale(source: Path) -> list[str]:
+    """Which editions of a notebook are not what its source gives; how they are stale, in words.
+
+    The learner's is compared byte for byte, the solutions by their cells. Whether outputs are
+    still those that the code gives is for the tests: they run the notebook.
+    """
+    learner = NOTEBOOKS / f"{source.stem}.ipynb"
+    problems = []
+    if not learner.is_file():
+        problems.append(f"{learner.name} is missing")
+    elif learner.read_text(encoding="utf-8") != _written(edition(source, solved=False)):
+        problems.append(f"{learner.name} is not what its source gives")
+    solutions = NOTEBOOKS / "solutions" / learner.name
+    if not solutions.is_file():
+        problems.append(f"solutions/{learner.name} is missing")
+        return problems
+    built = [(c.id, c.cell_type, c.source) for c in edition(source, solved=True).cells]
+    cells = nbformat.read(solutions, as_version=4).cells
+    if [(c.id, c.cell_type, c.source) for c in cells] != built:
+        problems.append(f"solutions/{learner.name} is not what its source gives")
+    elif any(c.cell_type == "code" and c.execution_count is None for c in cells):
+        problems.append(f"solutions/{learner.name} has not been run")
+    return problems
+
+
+def _written(notebook: NotebookNode) -> str:
+    return nbformat.writes(notebook) + "\n"
+
+
 def main(names: list[str]) -> None:
-    """Build the notebooks with these names, or all."""
-    for source in sources():
-        if not names or source.stem in names:
-            print(f"{source.stem} ...", flush=True)
-            build(source)
+    """Build the notebooks with these names or numbers, or all."""
+    for source in sources(names):
+        print(f"{source.stem} ...", flush=True)
+        build(source)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except LabError as error:
+        sys.exit(f"build: {error}")

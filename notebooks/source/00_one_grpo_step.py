@@ -11,7 +11,7 @@
 # - write the clipped loss that GRPO minimises, and
 # - say of every single token which way an update pushes it, and why.
 #
-# **Time:** about 30 minutes, two exercises.
+# **Time:** about 35 minutes, two exercises.
 # **You need:** Python, a first acquaintance with PyTorch tensors, and the
 # idea that a language model gives every possible next token a probability.
 # No GPU, no network, no download.
@@ -20,9 +20,64 @@
 import torch
 
 from grpo_core import figures
-from grpo_core.lessons import checks as check
+from grpo_core.lessons import lesson00 as check
 
 figures.use_style()
+
+# %% [markdown]
+# ## 0. Warm-up: ten arms
+#
+# Forget language for five minutes. There are ten buttons (*arms*), and a
+# policy that presses one at random. Eight tries make a group. Some are
+# rewarded. That is all GRPO needs.
+
+# %%
+arms = torch.tensor([3, 6, 6, 8, 3, 1, 10, 6]) - 1  # counted from 0
+rewards = torch.tensor([1.0, 0, 1, 0, 1, 0, 0, 0])
+
+scores = torch.zeros(10, requires_grad=True)  # all alike: 10% each
+before = torch.softmax(scores, dim=0).detach()
+
+# %% [markdown]
+# Three of eight tries were rewarded, so 0.375 was to be expected. Better
+# than that is good, worse is bad; the unit is the spread of the group:
+
+# %%
+advantages = (rewards - rewards.mean()) / rewards.std()
+print("  arm:", "  ".join(f"{arm + 1:>5}" for arm in arms.tolist()))
+print("reward", "  ".join(f"{r:>5.0f}" for r in rewards.tolist()))
+print("  adv:", "  ".join(f"{a:+.2f}" for a in advantages.tolist()))
+
+# %% [markdown]
+# Now one step: make what has a positive advantage likelier, and the rest
+# rarer.
+#
+# **Before you go on:** arm 3 was pressed twice and paid twice. Arm 6 was
+# pressed three times and paid once. Arms 1, 8 and 10 were pressed once, for
+# nothing. The other five were not pressed. Which of them rise?
+#
+# <details><summary>Answer</summary>
+#
+# Arm 3 rises. Arm 6 *falls*, a little: one advantage of +1.21 against two
+# of −0.72. Arms 1, 8 and 10 fall. And the arms that nobody pressed? Their
+# scores do not move at all, because advantages sum to 0. Their
+# probabilities shrink slightly, to make room for arm 3.
+#
+# </details>
+
+# %%
+objective = (advantages * torch.log_softmax(scores, dim=0)[arms]).mean()
+objective.backward()
+after = torch.softmax(scores.detach() + 2.0 * scores.grad, dim=0)
+figures.bandit_step(before, after, arms, rewards)
+
+# %% [markdown]
+# *See:* one group moved the whole policy, and was unfair to arm 6, which
+# may be a good one that had bad luck. More groups will tell. (Notebook 01
+# comes back to these arms and asks how much luck there is in a group.)
+#
+# A language model does the same. Its arms are completions, and pressing one
+# takes many tokens. That is where the rest of this notebook comes in.
 
 # %% [markdown]
 # ## 1. One problem, four answers
@@ -113,6 +168,12 @@ for i in range(4):
 # - the standard deviation is the sample's, with G − 1 in the denominator
 #   (torch's default);
 # - what if all rewards of a group are the same?
+#
+# The check says what is right and names the mistake. Each further try gives
+# one more hint; `check.advantages.hint()` asks for the next one, and
+# `check.advantages.solution()` shows a solution, last. What you have passed
+# is remembered on your machine (`from grpo_core.lessons import progress`,
+# then `progress.show()`).
 #
 # <details><summary>Hint: shapes</summary>
 #
@@ -482,6 +543,17 @@ figures.token_push(record(policy(ids)), width=66)
 # hardly moved.
 
 # %% [markdown]
+# ## Quiz
+#
+# Put a letter between the quotation marks, and run the cell again.
+
+# %% tags=["exercise"]
+check.quiz(tied="", loss="", clip="", effort="")
+
+# %% tags=["solution"]
+check.quiz(tied="b", loss="c", clip="b", effort="b")
+
+# %% [markdown]
 # ## Summary
 #
 # - A **reward** says how good a completion is; an **advantage**, how much
@@ -496,8 +568,9 @@ figures.token_push(record(policy(ids)), width=66)
 # **Left out here:** the KL term that holds the policy near a reference
 # (the kit's `beta`), and the neural network.
 #
-# **Next:** start the dashboard (`make app`), press Start, and look at the
-# group board. It is the picture of section 6, live.
+# **Next:** notebook 01 asks whether a group is as good as the critic it
+# replaces. Or start the dashboard (`make app`), press Start, and look at
+# the group board. It is the picture of section 6, live.
 #
 # ### Further reading
 #

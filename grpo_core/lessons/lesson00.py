@@ -1,28 +1,18 @@
-"""The mistakes that learners make, each as code that makes it, with the hint that mends it.
-
-A check recognises a mistake by its outcome, so each needs nothing but functions that make it.
-Hints say what was seen, why it is wrong, and where to look; never the line to write.
-"""
+"""Lesson 00, one GRPO step by hand: its checks, its mistakes, its quiz."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from grpo_core.lessons.exercise import Case, Exercise, Mistake, WrongShape, tensor
+from grpo_core.lessons.quiz import Option, Question, Quiz
+
 EPS = 1e-4
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A mistake: its name, what the learner is told, and one or more functions that make it."""
-
-    name: str
-    hint: str
-    functions: tuple[Callable[..., Tensor], ...]
-
-
-# --- notebook 00, exercise 1: advantages ----------------------------------------------------------
+# --- exercise 1: advantages -----------------------------------------------------------------------
 
 
 def _mean(r: Tensor) -> Tensor:
@@ -39,7 +29,7 @@ def _without_eps(r: Tensor) -> Tensor:
     return ((r - _mean(r)) / _std(r)).masked_fill(tied, float("nan"))
 
 
-ADVANTAGES = (
+_ADVANTAGES_MISTAKES = (
     Mistake(
         "sign",
         "Your signs are flipped: the best completion has the lowest advantage, so training would "
@@ -123,7 +113,42 @@ ADVANTAGES = (
 )
 
 
-# --- notebook 00, exercise 2: the clipped loss ----------------------------------------------------
+def my_advantages(rewards: Tensor) -> Tensor:
+    """Rewards (N, G), one row a group -> advantages (N, G)."""
+    mean = rewards.mean(dim=1, keepdim=True)
+    std = rewards.std(dim=1, keepdim=True)
+    return (rewards - mean) / (std + 1e-4)
+
+
+_GROUPS = torch.tensor([[1.3, 0.3, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0], [5.0, 2.0, 2.0, 2.0]])
+_TIED = torch.full((2, 16), 0.7)  # whose mean in float32 is not 0.7
+
+advantages = Exercise(
+    "00",
+    "advantages",
+    solution_function=my_advantages,
+    cases=[
+        Case("For the rewards [1.3, 0.3, 1, 0]", lambda f: tensor(f(_GROUPS.clone()))),
+        Case("For sixteen rewards of 0.7", lambda f: tensor(f(_TIED.clone()))),
+    ],
+    mistakes=_ADVANTAGES_MISTAKES,
+    hints=[
+        "Three lines do it: what was to be expected, how much the rewards of a group differ, and "
+        "the difference to the first measured in units of the second. Try it on one group with a "
+        "calculator: section 3 has the numbers.",
+        "Every row is on its own, so whatever you average, average along dim=1, and keep that "
+        "dimension: (N, 1) lines up with (N, G), and (N,) does not.",
+        "If only tied groups are wrong, look at the denominator: it is 0 there. The formula "
+        "above the exercise says what stands beside the standard deviation.",
+    ],
+    well_done=(
+        "your advantages are right: each group on its own, mean 0, spread 1, "
+        "and 0 where all rewards tie."
+    ),
+)
+
+
+# --- exercise 2: the clipped loss -----------------------------------------------------------------
 
 Combine = Callable[[Tensor, Tensor, Tensor], Tensor]
 Average = Callable[[Tensor, Tensor], Tensor]
@@ -163,9 +188,7 @@ def _loss(
     return loss
 
 
-right_loss = _loss()
-
-CLIPPED_LOSS = (
+_CLIPPED_LOSS_MISTAKES = (
     Mistake(
         "sign",
         "The sign is flipped. The surrogate is to be made large, and an optimizer makes its loss "
@@ -255,5 +278,166 @@ CLIPPED_LOSS = (
         "learned. Only the old log-probabilities are detached, and a loss stays a tensor "
         "(no .item(), no float()).",
         (_loss(ratio_of=lambda new, old: (new - old).detach().exp()),),
+    ),
+)
+
+
+def my_loss(
+    logprobs: Tensor,
+    old_logprobs: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    epsilon: float = 0.2,
+) -> Tensor:
+    """One number, to be made small."""
+    ratio = torch.exp(logprobs - old_logprobs.detach())
+    clipped = ratio.clamp(1 - epsilon, 1 + epsilon)
+    a = advantages.unsqueeze(1)
+    surrogate = torch.minimum(ratio * a, clipped * a)
+    return -(surrogate * mask).sum() / mask.sum()
+
+
+def _loss_and_gradient(value: Any, logprobs: Tensor) -> Tensor:
+    """The loss and d loss / d logprobs in one row; the latter NaN where nothing can flow back."""
+    loss = tensor(value)
+    if loss.dim():
+        raise WrongShape(f"A loss is one number; yours has the shape {tuple(loss.shape)}.")
+    gradient = None
+    if loss.requires_grad:
+        (gradient,) = torch.autograd.grad(loss, logprobs, allow_unused=True)
+    if gradient is None:
+        gradient = torch.full_like(logprobs, float("nan"))
+    return torch.cat([loss.detach().reshape(1), gradient.flatten()])
+
+
+_OLD = torch.tensor(
+    [[-1.0, -2.0, -0.5, -1.5, -1.0], [-0.7, -1.2, -2.0, -0.4, -0.9], [-0.9, -0.4, -2.0, -1.2, -0.7]]
+)
+# Ratios of 0.5 to 1.6 on both signs of the advantage: every branch of the clip is met.
+_DRIFT = torch.tensor(
+    [[0.4, -0.7, 0.1, -0.1, 0.3], [0.45, -0.5, 0.1, -0.1, 0.35], [-0.6, 0.3, 0.1, 0.5, -0.2]]
+)
+_A = torch.tensor([1.5, -0.5, -1.0])
+_MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0], [1, 1, 0, 0, 0]]).bool()
+
+
+def _after_an_update(f: Callable[..., Any]) -> Tensor:
+    later = (_OLD + _DRIFT).requires_grad_()
+    return _loss_and_gradient(f(later, _OLD.clone(), _A.clone(), _MASK.clone()), later)
+
+
+def _before_the_first(f: Callable[..., Any]) -> Tensor:
+    first = _OLD.clone().requires_grad_()  # still the policy that sampled
+    return _loss_and_gradient(f(first, first, _A.clone(), _MASK.clone()), first)
+
+
+clipped_loss = Exercise(
+    "00",
+    "clipped_loss",
+    solution_function=my_loss,
+    cases=[
+        Case("For the loss, and then its gradient", _after_an_update),
+        Case("On the first update, where old_logprobs is logprobs", _before_the_first),
+    ],
+    mistakes=_CLIPPED_LOSS_MISTAKES,
+    hints=[
+        "One step a line, with a name each: ratio, clipped ratio, both times the advantage, the "
+        "smaller, the mean over tokens, the sign. Print the shape after each.",
+        "Shapes: ratios and mask are (B, T), advantages (B,). Give the advantages a second "
+        "dimension of size 1 before you multiply.",
+        "The mean over tokens has the mask twice: what is no token adds nothing to the sum above, "
+        "and is not counted below.",
+    ],
+    well_done="your loss is right, and so is its gradient, before and after the policy moves.",
+)
+
+
+# --- quiz -----------------------------------------------------------------------------------------
+
+quiz = Quiz(
+    "00",
+    Question(
+        "tied",
+        "All eight completions of a prompt are right, each with reward 1. What does GRPO learn "
+        "from this group?",
+        [
+            Option(
+                "That all eight are good: every token is pushed up.",
+                "A reward of 1 is good only beside lower ones; here it is what was to be expected.",
+            ),
+            Option(
+                "Nothing: every advantage is 0.",
+                "No completion is better than its group, so there is nothing to prefer.",
+                right=True,
+            ),
+            Option(
+                "Nothing, because the division by a standard deviation of 0 gives NaN.",
+                "It would, without the small number beside the standard deviation; 0 / 0.0001 "
+                "is 0.",
+            ),
+        ],
+    ),
+    Question(
+        "loss",
+        'With loss_type="grpo" the loss prints as 0.0000 at every step. What is wrong?',
+        [
+            Option(
+                "The learning rate is too small.",
+                "The loss is computed before the step; no learning rate changes it.",
+            ),
+            Option(
+                "All groups tie.",
+                "That would give 0 as well, but it is not the usual reason; look at the rewards' "
+                "spread to exclude it.",
+            ),
+            Option(
+                "Nothing: before an update the ratios are 1, and a group's advantages sum to 0.",
+                "The value says nothing; the gradient trains, and it is not 0.",
+                right=True,
+            ),
+            Option(
+                "The old log-probabilities were not detached.",
+                "Then the gradient would be 0; the value would be the same.",
+            ),
+        ],
+    ),
+    Question(
+        "clip",
+        "A bad token (A < 0) has become 30% likelier since it was sampled; epsilon is 0.2. What "
+        "does the clip do?",
+        [
+            Option(
+                "It stops the gradient: the ratio 1.3 is outside 0.8 to 1.2.",
+                "Being outside is not enough. Which of the two products is smaller?",
+            ),
+            Option(
+                "Nothing: the token moved the wrong way, and is pushed back in full.",
+                "With A < 0 the unclipped product -1.3 is the smaller one, so it counts.",
+                right=True,
+            ),
+            Option(
+                "It halves the gradient.",
+                "The minimum chooses one of two products, whole; nothing is halved.",
+            ),
+        ],
+    ),
+    Question(
+        "effort",
+        "All answers of a group are wrong. One gets 0.01 points for effort. How large is its push?",
+        [
+            Option(
+                "A hundredth of that for a right answer.",
+                "It would be, if advantages kept the unit of the rewards.",
+            ),
+            Option(
+                "Like that of the only right answer in its group.",
+                "Dividing by the group's standard deviation makes 0.01 as large as 1.",
+                right=True,
+            ),
+            Option(
+                "None: all the answers are wrong.",
+                "GRPO does not know right from wrong; it knows more and less reward.",
+            ),
+        ],
     ),
 )

@@ -1,4 +1,4 @@
-"""Every planted mistake meets its own hint and no other; the solution passes; nothing raises."""
+"""Lesson 00: every planted mistake meets its own hint and no other; right attempts pass."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from attempts import Attempt, assert_all_planted, assert_meets_its_own_hint, every
 from torch import Tensor
 
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.objective import Variant, grpo_objective
-from grpo_core.lessons import checks, mistakes
+from grpo_core.lessons import lesson00 as check
+from grpo_core.lessons.exercise import Exercise
 
 
 def numpy_default(r: Tensor) -> Any:
@@ -32,8 +34,8 @@ def nan_ties(r: Tensor) -> Tensor:
     return d / d.std(1, keepdim=True)
 
 
-# Written as a learner would, and not copied from mistakes.py.
-ADVANTAGES: list[tuple[str | None, Callable[[Tensor], Any]]] = [
+# Written as a learner would, and not copied from the lesson.
+ADVANTAGES: list[Attempt] = [
     (None, group_advantages),
     (None, exact_ties),
     (None, lambda r: ((r.T - r.T.mean(0)) / (r.T.std(0) + 1e-4)).T),
@@ -86,7 +88,7 @@ def row_mean(x: Tensor, mask: Tensor) -> Tensor:
     return torch.stack([row[m].mean() for row, m in zip(x, mask, strict=True)]).mean()
 
 
-LOSSES: list[tuple[str | None, Callable[..., Any]]] = [
+LOSSES: list[Attempt] = [
     (None, kit_loss),
     (None, learner_loss()),
     (None, learner_loss(ratio=lambda new, old: new.exp() / old.detach().exp())),
@@ -112,67 +114,29 @@ LOSSES: list[tuple[str | None, Callable[..., Any]]] = [
     ("unknown", learner_loss(term=lambda r, a: r.sqrt() * a)),
 ]
 
-CASES = [("advantages", checks.advantages, *case) for case in ADVANTAGES] + [
-    ("clipped_loss", checks.clipped_loss, *case) for case in LOSSES
-]
-NAMES = [
-    f"{exercise}-{mistake or 'right'}-{i}" for i, (exercise, _, mistake, _) in enumerate(CASES)
-]
+ATTEMPTS = {check.advantages: ADVANTAGES, check.clipped_loss: LOSSES}
 
 
-@pytest.mark.parametrize(("exercise", "check", "mistake", "function"), CASES, ids=NAMES)
+@every(ATTEMPTS)
 def test_each_attempt_meets_its_own_hint(
-    exercise: str,
-    check: Callable[..., checks.Result],
-    mistake: str | None,
-    function: Callable[..., Any],
-    capsys: pytest.CaptureFixture[str],
+    exercise: Exercise, mistake: str | None, function: Callable[..., Any]
 ) -> None:
-    result = check(function)
-    assert result.mistake == mistake, result.message
-    assert result.passed is (mistake is None)
-    mark = {None: "✓ ", "unfinished": "… "}.get(mistake, "✗ ")
-    assert capsys.readouterr().out == f"{mark}{result.message}\n"
+    assert_meets_its_own_hint(exercise, mistake, function)
 
 
-@pytest.mark.parametrize("known", [mistakes.ADVANTAGES, mistakes.CLIPPED_LOSS])
-def test_every_known_mistake_is_planted_above(known: tuple[mistakes.Mistake, ...]) -> None:
-    planted = {case[0] for case in (ADVANTAGES if known is mistakes.ADVANTAGES else LOSSES)}
-    assert {mistake.name for mistake in known} <= planted
-
-
-@pytest.mark.parametrize(
-    ("check", "known"),
-    [
-        (checks.advantages, mistakes.ADVANTAGES),
-        (checks.clipped_loss, mistakes.CLIPPED_LOSS),
-    ],
-)
-def test_no_two_mistakes_look_the_same(
-    check: Callable[..., checks.Result], known: tuple[mistakes.Mistake, ...]
-) -> None:
-    for mistake in known:
-        for function in mistake.functions:
-            assert check(function).mistake == mistake.name
-
-
-def test_a_stub_that_is_not_written_yet_is_no_mistake() -> None:
-    def stub(rewards: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    result = checks.advantages(stub)
-    assert (result.passed, result.mistake) == (False, "unfinished")
-    assert "yet" in result.message
+@pytest.mark.parametrize("exercise", ATTEMPTS, ids=lambda exercise: exercise.name)
+def test_every_known_mistake_is_planted_above(exercise: Exercise) -> None:
+    assert_all_planted(exercise, ATTEMPTS[exercise])
 
 
 @pytest.mark.parametrize("value", ["text", object(), [[1.0], [2.0, 3.0]], np.zeros((3, 4))])
 def test_whatever_a_function_returns_the_check_does_not_raise(value: Any) -> None:
-    assert not checks.advantages(lambda r: value).passed
-    assert not checks.clipped_loss(lambda *args: value).passed
+    assert not check.advantages(lambda r: value).passed
+    assert not check.clipped_loss(lambda *args: value).passed
 
 
 def test_a_shape_error_is_explained() -> None:
-    assert "keepdim=True" in checks.advantages(lambda r: r - r.mean(1)).message
+    assert "keepdim=True" in check.advantages(lambda r: r - r.mean(1)).message
 
 
 def test_the_learners_function_cannot_spoil_the_inputs() -> None:
@@ -181,4 +145,5 @@ def test_the_learners_function_cannot_spoil_the_inputs() -> None:
         r.zero_()
         return a
 
-    assert checks.advantages(greedy).passed
+    assert check.advantages(greedy).passed
+    assert check.advantages(greedy).passed

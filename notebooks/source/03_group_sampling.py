@@ -1,0 +1,424 @@
+# %% [markdown]
+# # 03 · How many completions, and how different
+#
+# GRPO compares the completions of a group. So they must differ, and some of
+# them must be better than others. Two numbers decide that: the
+# **temperature** T, and the **size of the group** G. Here you see what each
+# does, on a real (tiny) model, and choose.
+#
+# **After this notebook you will be able to**
+# - sample at a temperature, and say what it trades,
+# - estimate pass@k without bias, and not be fooled by it,
+# - predict how many groups of a step will teach anything,
+# - choose G for a budget of samples.
+#
+# **Time:** about 40 minutes, three exercises.
+# **You need:** notebook 00. The model comes with the kit. No GPU, no
+# network.
+
+# %%
+import math
+import random
+
+import torch
+
+from grpo_core import figures
+from grpo_core.lessons import lesson03 as check
+from grpo_core.models.policy import load_policy
+from grpo_core.tasks import get_task
+
+figures.use_style()
+torch.set_num_threads(1)
+
+policy = load_policy("tiny")
+task = get_task("countdown")
+held_out = list(task.problems("test"))  # it has never seen these numbers
+problems = random.Random(0).sample(held_out, 32)
+
+# %% [markdown]
+# ## 1. Temperature
+#
+# A language model gives every token of its vocabulary a score, a *logit*.
+# To sample, the scores are divided by the temperature, and a softmax makes
+# probabilities of them:
+#
+# $$\pi_T(v) = \frac{\exp(z_v / T)}{\sum_w \exp(z_w / T)}$$
+#
+# **Before you go on:** what happens to the probabilities as T gets very
+# small? Very large? And at T = 1?
+#
+# <details><summary>Answer</summary>
+#
+# Small: the differences between scores grow, and the likeliest token takes
+# everything. Large: they shrink to nothing, and all tokens become alike.
+# At 1 the model is what it was trained to be.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 1: probabilities at a temperature
+#
+# T = 0 stands for the limit: the likeliest token gets 1, all others 0.
+
+
+# %% tags=["exercise"]
+def my_probabilities(
+    logits: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Scores (V,) -> probabilities (V,) at a temperature of 0 or more."""
+    raise NotImplementedError  # your code here
+
+
+check.probabilities(my_probabilities)
+
+
+# %% tags=["solution"]
+def my_probabilities(
+    logits: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Scores (V,) -> probabilities (V,) at a temperature of 0 or more."""
+    if temperature == 0:
+        greedy = torch.zeros_like(logits)
+        greedy[logits.argmax()] = 1
+        return greedy
+    return torch.softmax(logits / temperature, dim=0)
+
+
+check.probabilities(my_probabilities)
+
+# %% [markdown]
+# The tiny model has read a prompt and is about to write its first token.
+# How would it begin, at three temperatures?
+
+# %%
+ids, _ = policy.encode([problems[0].prompt])
+with torch.no_grad():
+    logits = policy.model(ids).logits[0, -1]
+
+likeliest = logits.topk(8).indices.tolist()
+figures.temperatures(
+    policy.pieces(likeliest),
+    {
+        f"T = {t}": torch.softmax(logits / t, dim=0)[likeliest].tolist()
+        for t in (0.3, 1.0, 1.7)
+    },
+    title=problems[0].prompt,
+)
+
+# %% [markdown]
+# *See:* the order of the tokens never changes, only how much the first ones
+# take. One remark for later: **the loss has to use the same temperature.**
+# A policy that samples at T = 0.7 and is scored at T = 1 is not the policy
+# that sampled, and its ratio is not 1 before the first update. It is a
+# common bug, and a silent one.
+
+# %% [markdown]
+# ## 2. What temperature does to a group
+#
+# Now whole completions. For each of 32 problems we sample a group of 16 at
+# six temperatures, and ask of each group: how many completions are right?
+# Is it useful, that is, has it right ones *and* wrong ones?
+
+# %%
+from grpo_core.evaluation import columns_of
+from grpo_core.rewards import get_reward
+from grpo_core.sampling import sample_groups
+
+accuracy_reward = get_reward("accuracy_reward")
+
+
+def rewards_of(size: int, temperature: float, seed: int = 0):
+    """Rewards (N, size) of a group for each problem, and the texts."""
+    samples = sample_groups(
+        policy,
+        [problem.prompt for problem in problems],
+        size,
+        max_completion_length=160,
+        temperature=temperature,
+        generator=torch.Generator().manual_seed(seed),
+    )
+    rows = range(len(problems) * size)
+    texts = [policy.decode(samples.completion(row)) for row in rows]
+    columns = {
+        name: [value for value in values for _ in range(size)]
+        for name, values in columns_of(task, problems).items()
+    }
+    rewards = torch.tensor(accuracy_reward([], texts, **columns))
+    return rewards.view(-1, size), texts
+
+
+# %% [markdown]
+# **Before you go on:** at which temperature are most single completions
+# right? At which are most groups useful? Are they the same?
+
+# %% tags=["measured"]
+sweep = [0.0, 0.3, 0.7, 1.0, 1.3, 1.7]
+curves = {"right": [], "different texts": [], "useful groups": []}
+for t in sweep:
+    rewards, texts = rewards_of(16, t)
+    right = rewards.sum(dim=1)
+    groups = [set(texts[i : i + 16]) for i in range(0, len(texts), 16)]
+    different = sum(map(len, groups)) / len(texts)
+    curves["right"].append(rewards.mean().item())
+    curves["different texts"].append(different)
+    useful = (right > 0) & (right < 16)
+    curves["useful groups"].append(useful.float().mean().item())
+    print(
+        f"T = {t}: "
+        + ", ".join(f"{k} {v[-1]:.2f}" for k, v in curves.items())
+    )
+
+# %%
+figures.temperature_sweep(sweep, curves)
+
+# %% [markdown]
+# *See:* the two disagree. Without randomness (T = 0) this model is right
+# most often, and **not one group is useful**: sixteen times the same text,
+# sixteen times the same reward. A group needs variety to learn from. With
+# far too much of it, what made the model any good is gone. In between there
+# is room.
+#
+# GRPO is nearly always run at T = 1. It is in the broad middle, and it is
+# the one temperature at which sampling and training see the same
+# distribution without a correction. An *evaluation* may use another one;
+# which one should be said beside the number.
+
+# %% [markdown]
+# ## 3. pass@k
+#
+# How good could a policy become by preferring its own best samples? A
+# measure for it is **pass@k**: the chance that at least one of k samples is
+# right. One could draw k samples and look, again and again. It is cheaper
+# to draw n samples once, find c of them right, and ask: of all ways to pick
+# k out of these n, in how many is there a right one?
+#
+# $$\text{pass@}k = 1 - \binom{n-c}{k} \Big/ \binom{n}{k}$$
+#
+# The tempting short cut is $1 - (1 - c/n)^k$. It draws *with* replacement.
+# With n = k = 16 and a single right sample it says 0.64, although the one
+# set of 16 there is does hold a right one.
+
+# %% [markdown]
+# ### Exercise 2: pass@k without bias
+#
+# `math.comb(a, b)` is $\binom{a}{b}$, and 0 where b > a.
+
+
+# %% tags=["exercise"]
+def my_pass_at_k(n: int, c: int, k: int) -> float:
+    """n samples, c of them right -> chance that k of them have one."""
+    raise NotImplementedError  # your code here
+
+
+check.pass_at_k(my_pass_at_k)
+
+
+# %% tags=["solution"]
+def my_pass_at_k(n: int, c: int, k: int) -> float:
+    """n samples, c of them right -> chance that k of them have one."""
+    return 1 - math.comb(n - c, k) / math.comb(n, k)
+
+
+check.pass_at_k(my_pass_at_k)
+
+# %% [markdown]
+# Measured: 64 samples of each of the 32 problems. For comparison, a player
+# with no skill at all, who combines the numbers at random. Countdown is
+# small enough to list every way to combine three numbers, so we know
+# exactly how often that player is right.
+
+# %% tags=["measured"]
+rewards, texts = rewards_of(64, 1.0)
+right = rewards.sum(dim=1).int().tolist()
+ks = [1, 2, 4, 8, 16, 32, 64]
+base = [sum(check.my_pass_at_k(64, c, k) for c in right) / 32 for k in ks]
+
+luck = []
+for problem in problems:
+    ways = task.candidates(tuple(problem.columns["numbers"]))
+    hits = sum(way.value == problem.columns["target"] for way in ways)
+    luck.append(hits / len(ways))
+blind = [sum(1 - (1 - p) ** k for p in luck) / 32 for k in ks]
+
+print("     k:", "  ".join(f"{k:>4}" for k in ks))
+print("  base:", "  ".join(f"{x:.2f}" for x in base))
+print(" blind:", "  ".join(f"{x:.2f}" for x in blind))
+
+# %%
+from grpo_core.lessons import replay
+
+run = replay.recorded("countdown-seed0")
+after = run.frame()["eval/accuracy"].dropna().iloc[-1]
+figures.pass_at_k(
+    ks,
+    {"the base model": base, "combining at random": blind},
+    level=("one sample, after 125 steps of GRPO", after),
+)
+
+# %% [markdown]
+# *See:* the base is right in about one sample of nine, and in 64 samples no
+# problem escapes it. After 125 steps of GRPO *one* sample is as good as
+# some thirty of the base. It is often said that **RL turns pass@k into
+# pass@1**: it makes likely what was possible.
+#
+# And see the other curve: whoever combines at random gets as far. Only so
+# many answers exist! **A high pass@k for large k proves no skill**, and in
+# single samples this base shows none either. What it has is not better
+# guesses but something it seldom uses: it can search and check (notebook
+# 02, the last picture). pass@k cannot see that; RL found it.
+
+# %% [markdown]
+# ## 4. Useful groups
+#
+# If a completion is right with chance p, independently, then a group of G
+# is useless in two cases: all right, or all wrong.
+#
+# $$u(p, G) = 1 - p^G - (1 - p)^G$$
+#
+# ### Exercise 3: the chance of a useful group
+#
+# For many problems at once: p is a tensor.
+
+
+# %% tags=["exercise"]
+def my_useful(p: torch.Tensor, size: int) -> torch.Tensor:
+    """Chances of a right completion (N,) -> chance of a useful group."""
+    raise NotImplementedError  # your code here
+
+
+check.useful(my_useful)
+
+
+# %% tags=["solution"]
+def my_useful(p: torch.Tensor, size: int) -> torch.Tensor:
+    """Chances of a right completion (N,) -> chance of a useful group."""
+    return 1 - p**size - (1 - p) ** size
+
+
+check.useful(my_useful)
+
+# %% [markdown]
+# Is the formula true of a real model? We have 64 samples a problem: cut
+# them into groups of 2, 4, 8, 16 and 32, and count. The formula gets one
+# number from us, the mean accuracy.
+#
+# **Before you go on:** problems are not all equally hard. Will more or
+# fewer groups be useful than the formula says with the *mean* p?
+
+# %% tags=["measured"]
+mean = rewards.mean()
+group_sizes = [2, 4, 8, 16, 32]
+measured, predicted = [], []
+for size in group_sizes:
+    right = rewards.view(-1, size).sum(dim=1)
+    mixed = (right > 0) & (right < size)
+    measured.append(mixed.float().mean().item())
+    predicted.append(check.my_useful(mean, size).item())
+    print(
+        f"G = {size:>2}: measured {measured[-1]:.2f}, "
+        f"by the formula {predicted[-1]:.2f}"
+    )
+
+# %%
+figures.useful_groups(
+    sizes=(2, 4, 8, 16, 64),
+    at=mean.item(),
+    measured=(group_sizes, measured),
+)
+
+# %% [markdown]
+# *See:* on the left, u is largest for problems that are solved half the
+# time, and a larger group widens the range on both sides. On the right, the
+# tiny model keeps close to the formula, because nearly all problems are
+# equally hard *for a model that mostly guesses*. Where it is off, there are
+# **fewer** useful groups than it says: u is concave, so the mean of u is
+# below u of the mean.
+#
+# That changes while a policy learns. The recorded run, 16 samples a group
+# and eight groups a step:
+
+# %%
+frame = run.frame().iloc[1:]  # step 0 trains on nothing
+accuracy = frame["rewards/accuracy_reward/mean"]
+alive = 1 - frame["frac_reward_zero_std"]
+formula = 1 - accuracy**16 - (1 - accuracy) ** 16
+figures.useful_in_a_run(
+    frame.index, accuracy=accuracy, measured=alive, predicted=formula
+)
+
+# %% [markdown]
+# *See:* at first every group is useful, even more than the formula says:
+# in this run the form is rewarded too, and tells wrong completions apart.
+# Later the policy is right more and more often, and groups in which all
+# sixteen are right say nothing. At the end more than a third of the samples
+# were drawn for nothing, and more than the formula expects: some problems
+# are finished, others are not, and the mean hides it.
+#
+# Two remedies you will meet again: draw until the batch is full of useful
+# groups (DAPO's *dynamic sampling*), or take harder problems.
+
+# %% [markdown]
+# ## 5. Choose G
+#
+# A step has a budget: say, 128 samples. That is 64 problems with 2 samples
+# each, or 2 problems with 64. What does one get?
+
+# %%
+figures.budget(
+    budget=128, sizes=(2, 4, 8, 16, 32, 64), chances=(0.02, 0.1, 0.5)
+)
+
+# %% [markdown]
+# *See:* on the left, small groups give more useful groups for the same
+# money, always: u grows more slowly than G. On the right, they waste the
+# problems: one that is solved in 2% of the tries teaches something in 15 of
+# 100 visits with G = 8, and in 73 with G = 64.
+#
+# | | small G | large G |
+# |---|---|---|
+# | baseline (notebook 01) | noisy: 1 + 1/(G − 1) | as a perfect critic |
+# | problems a step | many | few |
+# | hard problems | rarely teach | teach at most visits |
+# | prompt | computed often | computed once for all |
+#
+# So there is no best G, there is a best G *for something*. Many problems of
+# middling difficulty: 8 is plenty. Few, or hard ones: 16 to 64. R1-Zero
+# took 16, DeepSeekMath 64, DAPO 16, this kit 16.
+
+# %% [markdown]
+# ## Quiz
+#
+# Put a letter between the quotation marks, and run the cell again.
+
+# %% tags=["exercise"]
+check.quiz(zero="", passk="", hard="", mean="", budget="")
+
+# %% tags=["solution"]
+check.quiz(zero="b", passk="c", hard="c", mean="a", budget="b")
+
+# %% [markdown]
+# ## Summary
+#
+# - **Temperature** trades being right for being different. At 0 a group is
+#   one completion, sixteen times over. Loss and sampling use the same T.
+# - **pass@k** says what is within reach; it is estimated without
+#   replacement, and held against blind luck.
+# - A group is **useful** with chance $1 - p^G - (1-p)^G$. Problems that
+#   differ make it less than the mean p suggests, and a policy that gets
+#   good runs out of useful groups.
+# - **G** buys certainty for each problem, and pays with problems.
+#
+# **Next:** notebook 04 looks closely at what is done with the rewards of a
+# group that *is* useful.
+#
+# ### Further reading
+#
+# - Chen et al. 2021, *Evaluating Large Language Models Trained on Code*,
+#   arXiv:2107.03374. Section 2.1: pass@k and its unbiased estimator.
+# - Yue et al. 2025, *Does Reinforcement Learning Really Incentivize
+#   Reasoning Capacity in LLMs Beyond the Base Model?*, arXiv:2504.13837.
+#   pass@k before and after, for k up to 1024.
+# - Yu et al. 2025, *DAPO*, arXiv:2503.14476. Section 3.2: dynamic sampling.
+# - Shao et al. 2024, *DeepSeekMath*, arXiv:2402.03300. Section 4.2: G = 64.
+# - DeepSeek-AI 2025, *DeepSeek-R1*, Nature 645, 633–638, methods: G = 16 at
+#   temperature 1.
