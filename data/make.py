@@ -1,7 +1,8 @@
 """Make the results that the documents show, from the shipped base model; three seeds of each.
 
     python data/make.py train        train seeds 0, 1, 2 by the default settings, and write
-                                     data/results/countdown-seed<k>.csv and data/runs/
+                                     data/results/countdown-seed<k>.csv, data/runs/ and
+                                     data/models/tiny-grpo/
     python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
@@ -78,6 +79,45 @@ def train(runs: Path, jobs: int) -> None:
     recorded = RECORDED / folders[SEEDS.index(RECORDED_SEED)].name
     shutil.rmtree(recorded, ignore_errors=True)
     thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
+    _keep_policy(folders[SEEDS.index(RECORDED_SEED)])
+
+
+def _keep_policy(folder: Path) -> None:
+    """Ship what the recorded run came to, with a card that says what it is."""
+    run, target = Run(folder), DATA / "models" / "tiny-grpo"
+    last = int(run.frame()["eval/accuracy"].last_valid_index())
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(run.path / "checkpoints" / f"step-{last:06d}", target)
+    before, after = (run.frame().loc[step] for step in (0, last))
+    rows = [
+        f"| {name.replace('_', ' ')} | {before[f'eval/{name}']:.3f} | {after[f'eval/{name}']:.3f} |"
+        for name in ("accuracy", "format", "mean_length", "backtracks", "truncated")
+    ]
+    text = CARD.format(step=last, seed=RECORDED_SEED, rows="\n".join(rows))
+    (target / "README.md").write_text(text, encoding="utf-8")
+
+
+CARD = """---
+license: apache-2.0
+library_name: transformers
+base_model: tiny-base
+tags: [grpo, countdown]
+---
+
+# tiny-grpo
+
+[tiny-base](../tiny-base/README.md) after {step} steps of GRPO on Countdown with the default
+settings, seed {seed}: the end of the recorded run that the dashboard plays. `--model tiny-grpo`.
+
+Made by `python data/make.py train`. On all held-out problems, one completion each at temperature 1:
+
+| | tiny-base | tiny-grpo |
+|---|---|---|
+{rows}
+
+It solves Countdown with three numbers, and nothing else. It was rewarded for right answers and for
+form by rules alone, so what it writes between the tags need not be how it came by its answer.
+"""
 
 
 def compare(runs: Path, jobs: int) -> None:
