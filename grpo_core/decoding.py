@@ -170,8 +170,10 @@ class LlamaDecoder:
             larger.narrow(dim, 0, self.width).copy_(held.narrow(dim, 0, self.width)[rows])
             return larger
 
-        self.keys = [grown(held, (self.weights.head_dim, room), 3) for held in self.keys]
-        self.values = [grown(held, (room, self.weights.head_dim), 2) for held in self.values]
+        # layer by layer, so that only one is there twice
+        for layer in range(len(self.keys)):
+            self.keys[layer] = grown(self.keys[layer], (self.weights.head_dim, room), 3)
+            self.values[layer] = grown(self.values[layer], (room, self.weights.head_dim), 2)
 
     def advance(self, tokens: Tensor) -> None:
         """As `Decoder.advance`."""

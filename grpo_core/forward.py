@@ -43,6 +43,8 @@ def forward(
 ) -> Seen:
     """Policy, and critic where there is one, on some rows of a batch.
 
+    What comes out is on the CPU, where everything but the models is; gradients find their way.
+
     Args:
         policy: whose log-probs.
         samples: B completions.
@@ -54,6 +56,7 @@ def forward(
     """
     mask = _mask(samples, rows)
     inputs = packed(samples, rows) if can_pack(policy) else padded(samples, rows)
+    inputs = inputs.to(policy.device)
     reads_policy = critic is not None and critic.body is None
     with torch.autocast(policy.device.type, dtype=torch.bfloat16, enabled=bf16):
         output = policy.model(
@@ -66,12 +69,12 @@ def forward(
         if critic is not None:
             hidden = output.hidden_states[-1] if reads_policy else None
             values = critic(inputs.arguments, hidden, inputs.keep)
-    ids = samples.completion_ids[rows, : mask.shape[1]]
+    ids = samples.completion_ids[rows, : mask.shape[1]].to(policy.device)
     if not inputs.is_packed:
         logprobs, entropy = token_logprobs(
             output.logits, ids, temperature, entropy_gradient=entropy_gradient
         )
-        return Seen(logprobs, entropy, values)
+        return Seen(logprobs.cpu(), entropy.cpu(), None if values is None else values.cpu())
     logprobs, entropy = token_logprobs(
         output.logits[0], ids[mask], temperature, entropy_gradient=entropy_gradient
     )
@@ -94,6 +97,14 @@ class Inputs:
 
     arguments: dict[str, Any]
     keep: int | Tensor
+
+    def to(self, device: torch.device) -> "Inputs":
+        """The same on another device."""
+        arguments = {
+            name: value.to(device) if isinstance(value, Tensor) else value
+            for name, value in self.arguments.items()
+        }
+        return Inputs(arguments, self.keep)
 
     @property
     def is_packed(self) -> bool:
@@ -208,7 +219,7 @@ def _mask(samples: Samples, rows: Tensor, width: int | None = None) -> Tensor:
     """(R, T') bool: the tokens of some completions; T' is the longest of them unless told."""
     lengths = samples.lengths[rows]
     width = int(lengths.max()) if width is None else width
-    return torch.arange(width, device=lengths.device) < lengths.unsqueeze(1)
+    return torch.arange(width) < lengths.unsqueeze(1)
 
 
 def _spread(values: Tensor, mask: Tensor) -> Tensor:

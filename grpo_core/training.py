@@ -73,7 +73,7 @@ class Trainer:
                 f"The task '{self.task.name}' has {len(self.problems)} training problems, and a "
                 f"step takes {config.prompts_per_step}: choose a smaller generation_batch_size."
             )
-        self.policy = policy or load_policy(config.model)
+        self.policy = policy or load_policy(config.model, config.device)
         self.threads = choose_threads(config.threads, self.policy.model.num_parameters())
         torch.set_num_threads(self.threads.within)
         self.sampling_dtype = torch.bfloat16 if config.bf16 else torch.float32
@@ -210,12 +210,12 @@ class Trainer:
             return Completion(
                 text=rollout.texts[row],
                 tokens=self.policy.pieces(ids),
-                token_ids=samples.completion_ids[row, : len(ids)].int().cpu().numpy(),
+                token_ids=samples.completion_ids[row, : len(ids)].int().numpy(),
                 rewards={name: part[row] for name, part in rollout.parts.items()},
                 reward=float(rewards[row]),
                 advantage=float(advantages),
                 truncated=bool(samples.truncated[row]),
-                **{name: t[row, : len(ids)].cpu().numpy().copy() for name, t in per_token.items()},
+                **{name: t[row, : len(ids)].numpy().copy() for name, t in per_token.items()},
             )
 
         return [

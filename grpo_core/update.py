@@ -96,7 +96,7 @@ class Learner:
 
     def score(self, samples: Samples) -> Scores:
         """What policy, reference and critic think of the completions, before they learn."""
-        zeros = partial(torch.zeros, samples.completion_ids.shape, device=self.policy.device)
+        zeros = partial(torch.zeros, samples.completion_ids.shape)
         scores = Scores(
             zeros(),
             None if self.reference is None else zeros(),
@@ -334,7 +334,7 @@ class Learner:
 
     def _token_values(self, mask: Tensor, credit: Credit, scores: Scores | None) -> TokenValues:
         """Room for what the updates will see, and what is known before them."""
-        zeros = partial(torch.zeros, mask.shape, device=mask.device)
+        zeros = partial(torch.zeros, mask.shape)
         ref_logprobs = None if self.reference is None else zeros()
         values = TokenValues(zeros(), zeros(), ref_logprobs, zeros(), zeros())
         if scores is not None:

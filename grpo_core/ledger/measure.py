@@ -74,7 +74,7 @@ def measured(
     config = work.config(method)
     torch.set_num_threads(config.threads)
     before = psutil.Process().memory_info().rss
-    bench = Bench(method, work, policy or load_policy(work.model))
+    bench = Bench(method, work, policy or load_policy(work.model, "auto"))
     loaded = psutil.Process().memory_info().rss
     bench.step(lambda _: contextlib.nullcontext())
     clock = Clock(bench.learner)

@@ -153,22 +153,52 @@ class Policy:
         self.tokenizer.save_pretrained(folder)
 
 
-def load_policy(name: str) -> Policy:
+def load_policy(name: str, device: str = "cpu") -> Policy:
     """The policy called `name`: a name from `MODELS`, a folder, or a hub id.
 
-    Weights are float32 and on the CPU whatever they were saved as: GRPO's steps are smaller than
-    what bfloat16 resolves. Faster arithmetic is asked for where it is used (see GRPOConfig.bf16).
+    Weights are float32 whatever they were saved as: GRPO's steps are smaller than what bfloat16
+    resolves. Faster arithmetic is asked for where it is used (see GRPOConfig.bf16).
+
+    Args:
+        name: what to load.
+        device: where to, as torch names it, or "auto": see `find_device`.
 
     Raises:
-        LabError: there is no such model here, or what is there is no model.
+        LabError: there is no such model here, or what is there is no model, or no such device.
     """
+    where = find_device(device)
+    model, tokenizer = _load(name)
+    return Policy(model.to(where), tokenizer)
+
+
+def find_device(name: str) -> torch.device:
+    """A device by torch's name for it; for "auto" a GPU where there is one, else the CPU.
+
+    Raises:
+        LabError: torch does not know it, or it is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise LabError(
+            f"There is no device '{name}' here: use 'cpu', or 'auto' for what there is."
+        ) from error
+    return device
+
+
+def _load(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model in float32 on the CPU, and its tokenizer; raises as `load_policy`."""
     if name in MODELS and name not in SHIPPED:
-        return Policy(*registry.load(MODELS, name, "model")())
+        model, tokenizer = registry.load(MODELS, name, "model")()
+        return model, tokenizer
     where = resolve(name)
     if "/" not in where and not os.path.isdir(where):
         raise LabError(_NO_MODEL.format(name=name, names=", ".join(MODELS)))
     try:
-        return Policy(*read(where))
+        return read(where)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise LabError(_NO_MODEL.format(name=name, names=", ".join(MODELS))) from error
 
