@@ -42,6 +42,7 @@ from grpo_core.figures import (
     learning_curves,
     memory_ledger,
     method_curves,
+    scaling_curves,
     step_seconds,
     use_style,
 )
@@ -186,6 +187,8 @@ def draw() -> None:
             model, result = path.stem.removeprefix("memory-"), json.loads(path.read_text())
             memory_ledger(result).savefig(IMAGES / f"memory-{model}{suffix}.png")
             step_seconds(result).savefig(IMAGES / f"seconds-{model}{suffix}.png")
+        if (path := RESULTS / "scaling.json").exists():
+            scaling_curves(json.loads(path.read_text())).savefig(IMAGES / f"scaling{suffix}.png")
 
 
 def compared_frames() -> dict[str, list[pd.DataFrame]]:

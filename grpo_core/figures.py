@@ -788,6 +788,43 @@ def step_seconds(result: Mapping[str, Any]) -> "Figure":
     return figure
 
 
+def scaling_curves(result: Mapping[str, Any]) -> "Figure":
+    """Seconds of a step against group size, completion length and model size, both axes in powers.
+
+    A dotted line rises in proportion: where the step's line is flatter, more work costs less each.
+
+    Args:
+        result: of `grpo-lab bench scaling --json`.
+    """
+    labels = {"group": "completions a prompt (G)", "length": "tokens of every completion"}
+    labels |= {"parameters": "weights of the model"}
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", sharey=True)
+    for ax, (key, points) in zip(axes, result["curves"].items(), strict=True):
+        x = np.array([point[key] for point in points], dtype=float)
+        ends = []
+        for look, name in zip(_LOOKS, ("step", "sampling", "update"), strict=False):
+            y = np.array([point[name] for point in points])
+            ax.plot(x, y, **look, linewidth=1.8, markersize=4.5)
+            ends.append((float(y[-1]), name, look["color"]))
+        step = points[-1]["step"]
+        ax.plot(x, step * x / x[-1], ":", color=plt.rcParams["text.color"], lw=1)
+        ax.set(title=f"Against {labels[key]}", xlabel=labels[key], xscale="log", yscale="log")
+        for value, name, color in ends:
+            ax.annotate(
+                f" {name}", (x[-1], value), va="center", color=color, xytext=(4, 0),
+                textcoords="offset points", annotation_clip=False,
+            )  # fmt: skip
+    axes[0].set_ylabel("seconds a step")
+    work = result["work"]
+    figure.suptitle(
+        f"{work['prompts']} prompts a step; where it is not varied: {work['group']} completions of "
+        f"{work['length']} tokens, the tiny model. Dotted: in proportion.",
+        fontsize=9,
+    )
+    plt.close(figure)
+    return figure
+
+
 def diagnosis(frame: "pd.DataFrame", finding: "Finding") -> "Figure":
     """The metrics that show a finding, over steps: small charts, the question above them.
 

@@ -1,7 +1,8 @@
-"""`grpo-lab bench memory` and `grpo-lab bench speed`."""
+"""`grpo-lab bench memory`, `grpo-lab bench speed` and `grpo-lab bench scaling`."""
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,8 +60,7 @@ def memory(
     work = Work(model, prompts, num_generations, completion_length, repeats, threads)
     for file in (out, figure):
         _check_writable(file)
-    if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
-        raise LabError(f"--figure takes a file that ends in .png, .svg or .pdf, not '{figure}'.")
+    _check_drawable(figure)
     with _progress() as progress:
         bar = progress.add_task("", total=None)
         result = rounds.run(
@@ -72,7 +72,9 @@ def memory(
     if out is not None:
         _write(out, json.dumps(result, indent=1) + "\n")
     if figure is not None:
-        _draw(figure, result)
+        from grpo_core.figures import memory_ledger
+
+        _draw(figure, result, memory_ledger)
     if as_json:
         print_json(result)
     else:
@@ -145,6 +147,53 @@ def speed(
         _show_speed(Console(), result)
 
 
+@app.command()
+def scaling(
+    out: Annotated[Path | None, typer.Option(help="Write the JSON to this file.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the curves to this file: .png, .svg or .pdf.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A step's seconds against the size of the group, the length and the size of the model.
+
+    With --json: machine, work, and curves: a list of points for each.
+    """
+    from grpo_core import machine
+    from grpo_core.worker import environment
+
+    for file in (out, figure):
+        _check_writable(file)
+    _check_drawable(figure)
+    os.environ.update(environment(GRPOConfig()))  # before torch is loaded
+
+    from grpo_core.figures import scaling_curves
+    from grpo_core.speed.scaling import measure
+
+    with _progress() as progress:
+        bar = progress.add_task("", total=None)
+        result = measure(
+            lambda what, done, total: progress.update(
+                bar, completed=done, total=total, description=what
+            )
+        )
+    if out is not None:
+        _write(out, json.dumps(result, indent=1) + "\n")
+    if figure is not None:
+        _draw(figure, result, scaling_curves)
+    if as_json:
+        print_json(result)
+        return
+    console = Console()
+    console.print(Text(machine.in_words(result["machine"]), style="dim"))
+    for name, points in result["curves"].items():
+        rows = [[name, "step, s", "sampling, s", "update, s"]]
+        for point in points:
+            seconds = [f"{point[key]:.3f}" for key in ("step", "sampling", "update")]
+            rows.append([f"{point[name]:,}", *seconds])
+        _print_table(console, rows)
+
+
 def _progress() -> Progress:
     columns = (
         MofNCompleteColumn(),
@@ -161,6 +210,12 @@ def _check_writable(file: Path | None) -> None:
         raise LabError(f"Cannot write '{file}': its folder must exist, and it must be a file.")
 
 
+def _check_drawable(file: Path | None) -> None:
+    """Refuse what no figure can be saved as."""
+    if file is not None and file.suffix not in (".png", ".svg", ".pdf"):
+        raise LabError(f"--figure takes a file that ends in .png, .svg or .pdf, not '{file}'.")
+
+
 def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
@@ -168,12 +223,12 @@ def _write(file: Path, text: str) -> None:
         raise LabError(f"Cannot write '{file}': {error.strerror}.") from error
 
 
-def _draw(file: Path, result: dict[str, Any]) -> None:
-    from grpo_core.figures import memory_ledger, use_style
+def _draw(file: Path, result: dict[str, Any], function: Callable[[Any], Any]) -> None:
+    from grpo_core.figures import use_style
 
     use_style()
     try:
-        memory_ledger(result).savefig(file)
+        function(result).savefig(file)
     except OSError as error:
         raise LabError(f"Cannot write '{file}': {error.strerror}.") from error
 

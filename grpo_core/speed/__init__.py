@@ -15,6 +15,7 @@ precision and optimizer, and no reference (beta 0, TRL's default). Then:
     contest    the two contenders and their rounds
     floor      what the machine's own rate of arithmetic allows
     report     tables
+    scaling    ours alone, against group size, length and model size
 """
 
 from dataclasses import asdict, dataclass, replace
