@@ -23,7 +23,7 @@ from grpo_core.rewards.overlong import soft_overlong_punishment
 from grpo_core.rollout import Rollout, draw, draw_until_full, shuffled
 from grpo_core.sampling import Samples
 from grpo_core.tasks import Problem, Task, get_task
-from grpo_core.threads import choose_threads
+from grpo_core.threads import LARGE, choose_threads
 from grpo_core.timing import Stopwatch
 from grpo_core.update import Learner, TokenValues
 
@@ -188,6 +188,8 @@ class Trainer:
             self.task,
             n=self.config.eval_size,
             max_completion_length=self.config.max_completion_length,
+            # a large model's cache of 256 rows would be gigabytes
+            batch_size=256 if self.policy.model.num_parameters() < LARGE else 64,
             dtype=self.sampling_dtype,
             workers=self.threads.workers,
         )
