@@ -13,10 +13,12 @@
     python data/make.py table        print the README's table from those CSVs
     python data/make.py tuned        print the table of docs/smollm2.md from those CSVs
     python data/make.py compared     print the learning table of docs/grpo-vs-ppo.md
-    python data/make.py page         write every table of docs/grpo-vs-ppo.md into it
+    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/smollm2.md and
+                                     benchmarks/README.md into them
 
-What `grpo-lab bench memory --out data/results/memory-<model>.json` measured is drawn and put into
-the page too.
+What `grpo-lab bench memory --out data/results/memory-<model>.json`, `bench speed --out
+data/results/speed-<setting>.json` and `bench scaling --out data/results/scaling.json` measured is
+drawn and put into the pages too.
 
 Everything is what `grpo-lab train` does with the same settings; nothing is chosen afterwards.
 """
@@ -47,13 +49,17 @@ from grpo_core.figures import (
     use_style,
 )
 from grpo_core.ledger import report
+from grpo_core.speed import report as speed_report
 from grpo_core.store import Run, create_run, thin_copy
 from grpo_core.worker import environment
 
 DATA = Path(__file__).resolve().parent
 RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
-PAGE = DATA.parent / "docs" / "grpo-vs-ppo.md"
+PAGES = [
+    DATA.parent / name
+    for name in ("docs/grpo-vs-ppo.md", "docs/smollm2.md", "benchmarks/README.md")
+]
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
 
@@ -234,11 +240,17 @@ def compared() -> str:
     return report.markdown(rows)
 
 
+def fill_pages() -> None:
+    """Make the tables of every page again."""
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 def filled(page: str) -> str:
     """The page with each of its tables made again.
 
-    A table stands between the comments `begin NAME` and `end`, NAME being "compared", or what is
-    wanted and of which model: "memory tiny".
+    A table stands between the comments `begin NAME` and `end`, NAME being "compared" or "tuned", or
+    what is wanted and of which model or setting: "memory tiny", "speed long".
     """
     return re.sub(
         r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
@@ -248,11 +260,15 @@ def filled(page: str) -> str:
     )
 
 
-def _block(what: str, model: str = "") -> str:
+def _block(what: str, which: str = "") -> str:
     """What stands between two markers."""
     if what == "compared":
         return compared()
-    result: dict[str, Any] = json.loads((RESULTS / f"memory-{model}.json").read_text())
+    if what == "tuned":
+        return table("smollm2")
+    if what in _OF_SPEED:
+        return _OF_SPEED[what](json.loads((RESULTS / f"speed-{which}.json").read_text()))
+    result: dict[str, Any] = json.loads((RESULTS / f"memory-{which}.json").read_text())
     if what == "work":
         return f"{report.in_words(result)}. {machine.in_words(result['machine'])}.\n"
     tables = {
@@ -263,12 +279,22 @@ def _block(what: str, model: str = "") -> str:
     return report.markdown(tables[what](result))
 
 
-def table(name: str = "countdown") -> None:
+_OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
+    "speed": lambda result: report.markdown(speed_report.contest_table(result)),
+    "phases": lambda result: report.markdown(speed_report.phase_table(result)),
+    "floor": lambda result: report.markdown(speed_report.floor_table(result)),
+    "tried": lambda result: report.markdown(speed_report.tried_table(result)),
+    "setting": lambda result: (
+        f"{speed_report.in_words(result)} {machine.in_words(result['machine'])}.\n"
+    ),
+}
+
+
+def table(name: str = "countdown") -> str:
     """What each seed went from and to, as a Markdown table; wall time includes the evaluations."""
     digits = {"accuracy": 3, "format": 3, "mean_length": 1, "backtracks": 2, "truncated": 3}
     heads = [name.replace("_", " ") for name in digits]
-    print(f"| | {' | '.join(heads)} | minutes |")
-    print("|---" * (len(digits) + 2) + "|")
+    lines = [f"| | {' | '.join(heads)} | minutes |", "|---" * (len(digits) + 2) + "|"]
     for label, frame in frames(name):
         measured = frame.dropna(subset=["eval/accuracy"])
         first, last = measured.iloc[0], measured.iloc[-1]
@@ -277,7 +303,8 @@ def table(name: str = "countdown") -> None:
             for name, n in digits.items()
         ]
         seconds = frame["seconds/step"].sum() + frame["seconds/eval"].sum()
-        print(f"| {label} | {' | '.join(cells)} | {seconds / 60:.1f} |")
+        lines.append(f"| {label} | {' | '.join(cells)} | {seconds / 60:.1f} |")
+    return "\n".join(lines) + "\n"
 
 
 WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -285,10 +312,10 @@ WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "compare": lambda options: compare(options.runs, options.jobs),
     "smollm2": lambda options: smollm2(options.runs),
     "draw": lambda _: draw(),
-    "table": lambda _: table(),
-    "tuned": lambda _: table("smollm2"),
+    "table": lambda _: print(table(), end=""),
+    "tuned": lambda _: print(table("smollm2"), end=""),
     "compared": lambda _: print(compared(), end=""),
-    "page": lambda _: PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8"),
+    "page": lambda _: fill_pages(),
 }
 
 

@@ -89,3 +89,22 @@ def floor_table(result: dict[str, Any]) -> list[list[str]]:
         times = f"{floor['above']:.1f} times that"
         rows.append([label, f"{floor['gflops']:.0f}", f"{floor['seconds']:.3f}", times])
     return rows
+
+
+def tried_table(result: dict[str, Any]) -> list[list[str]]:
+    """Rows of cells: what each of TRL's settings took; two steps each, so a rough guide."""
+    rows = [["TRL with", "microseconds a sampled token"]]
+    for trial in sorted(result["trl_tried"], key=lambda t: t["microseconds_a_token"]):
+        rows.append([trial["settings"], f"{trial['microseconds_a_token']:.0f}"])
+    return rows
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The work of a step, and who did it how."""
+    s = result["setting"]
+    kind = "bfloat16" if s["bf16"] else "float32"
+    return (
+        f"{s['model']} on {s['task']}: {s['prompts']} prompts x {s['num_generations']} completions "
+        f"of at most {s['max_completion_length']} tokens, {kind}; {s['rounds']} rounds. "
+        f"This kit: {result['threads']}. TRL: {result.get('trl_settings', 'not asked')}."
+    )

@@ -31,6 +31,13 @@ def test_its_tables_are_those_of_the_results(make: ModuleType) -> None:
     assert make.filled(re.sub(r"\d+\.\d+ \|", "0 |", PAGE)).count("| 0 |") == PAGE.count("| 0 |")
 
 
+def test_the_tables_of_other_pages_are_those_of_the_results(make: ModuleType) -> None:
+    for page in make.PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert "<!-- begin " in text
+        assert make.filled(text) == text, f"{page.name}: run python data/make.py page"
+
+
 def test_the_prediction_in_the_file_is_exact() -> None:
     result = json.loads((ROOT / "data" / "results" / "memory-tiny.json").read_text())
     assert set(result["work"]) == set(Work().to_dict())
