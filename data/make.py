@@ -1,38 +1,64 @@
 """Make the results that the documents show, from the shipped base model; three seeds of each.
 
     python data/make.py train        train seeds 0, 1, 2 by the default settings, and write
-                                     data/results/countdown-seed<k>.csv and data/runs/
+                                     data/results/countdown-seed<k>.csv, data/runs/ and
+                                     data/models/tiny-grpo/
     python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py lessons      train the short runs that notebooks replay, and write them to
                                      data/lessons/
-    python data/make.py draw         draw docs/images/learning-curves*.png and compare*.png from
-                                     those CSVs
+    python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
+                                     other (8 GB in runs/), and write
+                                     data/results/smollm2-seed<k>.csv
+    python data/make.py draw         draw docs/images/learning-curves*.png, smollm2*.png,
+                                     compare*.png, memory-*.png and seconds-*.png from data/results/
     python data/make.py table        print the README's table from those CSVs
-    python data/make.py compared     print the table of docs/grpo-vs-ppo.md from those CSVs
+    python data/make.py tuned        print the table of docs/smollm2.md from those CSVs
+    python data/make.py compared     print the learning table of docs/grpo-vs-ppo.md
+    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/smollm2.md and
+                                     benchmarks/README.md into them
+
+What `grpo-lab bench memory --out data/results/memory-<model>.json`, `bench speed --out
+data/results/speed-<setting>.json` and `bench scaling --out data/results/scaling.json` measured is
+drawn and put into the pages too.
 
 Everything is what `grpo-lab train` does with the same settings; nothing is chosen afterwards.
 """
 
 import argparse
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from grpo_core import machine
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
-from grpo_core.figures import learning_curves, method_curves, use_style
+from grpo_core.figures import (
+    learning_curves,
+    memory_ledger,
+    method_curves,
+    scaling_curves,
+    step_seconds,
+    use_style,
+)
+from grpo_core.ledger import report
+from grpo_core.speed import report as speed_report
 from grpo_core.store import Run, create_run, thin_copy
 from grpo_core.worker import environment
 
 DATA = Path(__file__).resolve().parent
 RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
+PAGES = [DATA.parent / name for name in ("docs/grpo-vs-ppo.md",)]
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
 
@@ -43,7 +69,6 @@ COMPARED = {
     "RLOO": PRESETS["rloo"] | {"beta": 0.001},
     "PPO": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0},
 }
-WHAT = ("train", "compare", "lessons", "draw", "table", "compared")
 COMPARED_STEPS = {"max_steps": 60, "eval_steps": 10}
 
 # Notebook 05: each batch is learned from four times, at a rate that makes the clip work, and with
@@ -69,6 +94,45 @@ def train(runs: Path, jobs: int) -> None:
     recorded = RECORDED / folders[SEEDS.index(RECORDED_SEED)].name
     shutil.rmtree(recorded, ignore_errors=True)
     thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
+    _keep_policy(folders[SEEDS.index(RECORDED_SEED)])
+
+
+def _keep_policy(folder: Path) -> None:
+    """Ship what the recorded run came to, with a card that says what it is."""
+    run, target = Run(folder), DATA / "models" / "tiny-grpo"
+    last = int(run.frame()["eval/accuracy"].last_valid_index())
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(run.path / "checkpoints" / f"step-{last:06d}", target)
+    before, after = (run.frame().loc[step] for step in (0, last))
+    rows = [
+        f"| {name.replace('_', ' ')} | {before[f'eval/{name}']:.3f} | {after[f'eval/{name}']:.3f} |"
+        for name in ("accuracy", "format", "mean_length", "backtracks", "truncated")
+    ]
+    text = CARD.format(step=last, seed=RECORDED_SEED, rows="\n".join(rows))
+    (target / "README.md").write_text(text, encoding="utf-8")
+
+
+CARD = """---
+license: apache-2.0
+library_name: transformers
+base_model: tiny-base
+tags: [grpo, countdown]
+---
+
+# tiny-grpo
+
+[tiny-base](../tiny-base/README.md) after {step} steps of GRPO on Countdown with the default
+settings, seed {seed}: the end of the recorded run that the dashboard plays. `--model tiny-grpo`.
+
+Made by `python data/make.py train`. On all held-out problems, one completion each at temperature 1:
+
+| | tiny-base | tiny-grpo |
+|---|---|---|
+{rows}
+
+It solves Countdown with three numbers, and nothing else. It was rewarded for right answers and for
+form by rules alone, so what it writes between the tags need not be how it came by its answer.
+"""
 
 
 def compare(runs: Path, jobs: int) -> None:
@@ -91,6 +155,14 @@ def lessons(runs: Path, jobs: int) -> None:
         kept = DATA / "lessons" / folder.name  # not in data/runs: the dashboard plays what is there
         shutil.rmtree(kept, ignore_errors=True)
         thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step)
+
+
+def smollm2(runs: Path) -> None:
+    """Train SmolLM2 with every seed, one after the other as each uses all cores."""
+    recipe = DATA / "recipes" / "smollm2.toml"
+    configs = {f"smollm2-seed{seed}": GRPOConfig.from_toml(recipe, seed=seed) for seed in SEEDS}
+    for folder in _train_all(runs, 1, configs):
+        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
 
 
 def _compared_name(method: str, seed: int) -> str:
@@ -116,10 +188,10 @@ def _train_one(runs: Path, name: str, config: GRPOConfig) -> Path:
     return folder
 
 
-def frames() -> list[tuple[str, pd.DataFrame]]:
+def frames(name: str = "countdown") -> list[tuple[str, pd.DataFrame]]:
     """The metrics of every seed, as (label, frame indexed by step)."""
     return [
-        (f"seed {seed}", pd.read_csv(RESULTS / f"countdown-seed{seed}.csv", index_col=0))
+        (f"seed {seed}", pd.read_csv(RESULTS / f"{name}-seed{seed}.csv", index_col=0))
         for seed in SEEDS
     ]
 
@@ -131,7 +203,15 @@ def draw() -> None:
         use_style(dark=dark)
         suffix = "-dark" if dark else ""
         learning_curves(frames()).savefig(IMAGES / f"learning-curves{suffix}.png")
+        if all((RESULTS / f"smollm2-seed{seed}.csv").exists() for seed in SEEDS):
+            learning_curves(frames("smollm2")).savefig(IMAGES / f"smollm2{suffix}.png")
         method_curves(compared_frames()).savefig(IMAGES / f"compare{suffix}.png")
+        for path in sorted(RESULTS.glob("memory-*.json")):
+            model, result = path.stem.removeprefix("memory-"), json.loads(path.read_text())
+            memory_ledger(result).savefig(IMAGES / f"memory-{model}{suffix}.png")
+            step_seconds(result).savefig(IMAGES / f"seconds-{model}{suffix}.png")
+        if (path := RESULTS / "scaling.json").exists():
+            scaling_curves(json.loads(path.read_text())).savefig(IMAGES / f"scaling{suffix}.png")
 
 
 def compared_frames() -> dict[str, list[pd.DataFrame]]:
@@ -145,35 +225,94 @@ def compared_frames() -> dict[str, list[pd.DataFrame]]:
     }
 
 
-def compared() -> None:
+def compared() -> str:
     """What each method came to at the last step, every seed and their mean, as a Markdown table."""
-    print(
-        "| | held-out accuracy, seeds 0, 1, 2 | mean | steps to .5, seeds 0, 1, 2 | length | KL |"
-    )
-    print("|---" * 6 + "|")
+    heads = [
+        "",
+        "held-out accuracy, seeds 0, 1, 2",
+        "mean",
+        "steps to .5",
+        "format",
+        "length",
+        "KL",
+    ]
+    rows = [heads]
     for method, seeds in compared_frames().items():
         accuracy = pd.concat([f["eval/accuracy"].dropna() for f in seeds], axis=1)
-        length = sum(f["eval/mean_length"].iloc[-1] for f in seeds) / len(seeds)
-        # a step's KL jumps about: the mean of the last ten
-        kl = sum(f["kl"].iloc[-10:].mean() for f in seeds) / len(seeds)
         last = accuracy.iloc[-1]
         reached = [
             str(half.index[0]) if len(half := column[column >= 0.5]) else "-"
             for _, column in accuracy.items()
         ]
-        print(
-            f"| {method} | {' '.join(f'{a:.3f}' for a in last)} | {last.mean():.3f} | "
-            f"{' '.join(reached)} | {length:.0f} | {kl:.3f} |"
-        )
+        means = {
+            name: sum(f[f"eval/{name}"].iloc[-1] for f in seeds) / len(seeds)
+            for name in ("format", "mean_length")
+        }
+        # a step's KL jumps about: the mean of the last ten
+        kls = [f["kl"].iloc[-10:].mean() for f in seeds if "kl" in f]
+        kl = f"{sum(kls) / len(kls):.3f}" if kls else "-"  # no reference was kept
+        cells = [method, " ".join(f"{a:.3f}" for a in last), f"{last.mean():.3f}"]
+        cells += [" ".join(reached), f"{means['format']:.3f}", f"{means['mean_length']:.0f}"]
+        rows.append([*cells, kl])
+    return report.markdown(rows)
 
 
-def table() -> None:
+def fill_pages() -> None:
+    """Make the tables of every page again."""
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def filled(page: str) -> str:
+    """The page with each of its tables made again.
+
+    A table stands between the comments `begin NAME` and `end`, NAME being "compared" or "tuned", or
+    what is wanted and of which model or setting: "memory tiny", "speed long".
+    """
+    return re.sub(
+        r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
+        lambda found: found[1] + _block(*found[2].split()) + found[3],
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def _block(what: str, which: str = "") -> str:
+    """What stands between two markers."""
+    if what == "compared":
+        return compared()
+    if what == "tuned":
+        return table("smollm2")
+    if what in _OF_SPEED:
+        return _OF_SPEED[what](json.loads((RESULTS / f"speed-{which}.json").read_text()))
+    result: dict[str, Any] = json.loads((RESULTS / f"memory-{which}.json").read_text())
+    if what == "work":
+        return f"{report.in_words(result)}. {machine.in_words(result['machine'])}.\n"
+    tables = {
+        "memory": report.memory_table,
+        "seconds": report.seconds_table,
+        "predicted": report.prediction_table,
+    }
+    return report.markdown(tables[what](result))
+
+
+_OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
+    "speed": lambda result: report.markdown(speed_report.contest_table(result)),
+    "phases": lambda result: report.markdown(speed_report.phase_table(result)),
+    "floor": lambda result: report.markdown(speed_report.floor_table(result)),
+    "tried": lambda result: report.markdown(speed_report.tried_table(result)),
+    "setting": lambda result: (
+        f"{speed_report.in_words(result)} {machine.in_words(result['machine'])}.\n"
+    ),
+}
+
+
+def table(name: str = "countdown") -> str:
     """What each seed went from and to, as a Markdown table; wall time includes the evaluations."""
     digits = {"accuracy": 3, "format": 3, "mean_length": 1, "backtracks": 2, "truncated": 3}
     heads = [name.replace("_", " ") for name in digits]
-    print(f"| | {' | '.join(heads)} | minutes |")
-    print("|---" * (len(digits) + 2) + "|")
-    for label, frame in frames():
+    lines = [f"| | {' | '.join(heads)} | minutes |", "|---" * (len(digits) + 2) + "|"]
+    for label, frame in frames(name):
         measured = frame.dropna(subset=["eval/accuracy"])
         first, last = measured.iloc[0], measured.iloc[-1]
         cells = [
@@ -181,26 +320,29 @@ def table() -> None:
             for name, n in digits.items()
         ]
         seconds = frame["seconds/step"].sum() + frame["seconds/eval"].sum()
-        print(f"| {label} | {' | '.join(cells)} | {seconds / 60:.1f} |")
+        lines.append(f"| {label} | {' | '.join(cells)} | {seconds / 60:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
+    "train": lambda options: train(options.runs, options.jobs),
+    "compare": lambda options: compare(options.runs, options.jobs),
+    "lessons": lambda options: lessons(options.runs, options.jobs),
+    "smollm2": lambda options: smollm2(options.runs),
+    "draw": lambda _: draw(),
+    "table": lambda _: print(table(), end=""),
+    "tuned": lambda _: print(table("smollm2"), end=""),
+    "compared": lambda _: print(compared(), end=""),
+    "page": lambda _: fill_pages(),
+}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=WHAT)
+    parser.add_argument("what", choices=list(WHAT))
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the full runs go")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; each uses one core")
     options = parser.parse_args()
-    if options.what == "train":
-        train(options.runs, options.jobs)
-    elif options.what == "compare":
-        compare(options.runs, options.jobs)
-    elif options.what == "lessons":
-        lessons(options.runs, options.jobs)
-    elif options.what == "compared":
-        compared()
-    elif options.what == "draw":
-        draw()
-    else:
-        table()
+    WHAT[options.what](options)

@@ -64,6 +64,8 @@ class GRPOConfig:
             machine has it and the model is large.
         max_tokens_per_forward: how many tokens, padding included, go through the model at once in
             the update; what bounds its memory. A single completion may be longer.
+        device: "cpu", "cuda", "mps" or "auto", which is an NVIDIA GPU where there is one. Apple's
+            "mps" has to be asked for: it is untested.
         threads: how many to use (0: choose by the machine and the model, see threads.py).
 
     Looking at it:
@@ -137,6 +139,7 @@ class GRPOConfig:
     eval_steps: int = 25
     eval_size: int = 600
     save_steps: int = 1
+    device: str = "auto"
     threads: int = 0
 
     def __post_init__(self) -> None:

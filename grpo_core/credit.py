@@ -147,6 +147,8 @@ def find_steps(
             **columns_of(task, rows),
         )
         found = [[(int(end), float(reward)) for end, reward in steps] for steps in found]
+    except LabError:
+        raise
     except Exception as error:
         raise LabError(f"The step reward {name} raised {told(error)}.") from error
     if len(found) != len(rows):

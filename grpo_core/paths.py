@@ -1,7 +1,9 @@
-"""Where things lie: shipped data, and the runs a user makes."""
+"""Where things lie: shipped data, the runs a user makes, and what can be made again."""
 
 import os
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -12,6 +14,18 @@ def data_dir() -> Path:
     return clone if clone.is_dir() else _PACKAGE / "_data"
 
 
+def glossary_file() -> Path:
+    """docs/glossary.md, which a wheel has in `grpo_core/_docs`."""
+    clone = _PACKAGE.parent / "docs" / "glossary.md"
+    return clone if clone.is_file() else _PACKAGE / "_docs" / "glossary.md"
+
+
 def runs_dir() -> Path:
     """Where run folders are made: $GRPO_LAB_RUNS, or `runs/` in the current folder."""
     return Path(os.environ.get("GRPO_LAB_RUNS") or "runs").absolute()
+
+
+def cache_dir() -> Path:
+    """What takes long to make and may be deleted: $GRPO_LAB_CACHE, or the user's cache folder."""
+    chosen = os.environ.get("GRPO_LAB_CACHE")
+    return Path(chosen).absolute() if chosen else user_cache_path("grpo-lab", appauthor=False)

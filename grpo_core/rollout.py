@@ -50,7 +50,7 @@ class Rollout:
         """(N,) bool: the groups in which a reward, or "reward" for their sum, is not the same."""
         values = self.rewards
         if name != "reward":
-            values = torch.tensor(self.parts[name]).view_as(self.rewards)
+            values = torch.tensor(self.parts[name], dtype=torch.float64).view_as(self.rewards)
         return values.amax(dim=1) > values.amin(dim=1)
 
     def select(self, groups: list[int]) -> "Rollout":

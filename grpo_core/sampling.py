@@ -19,6 +19,8 @@ _COMPACT_BELOW = 0.8  # drop finished rows once fewer than this share of the row
 class Samples:
     """A batch of completions; rows of one prompt lie next to each other. B = prompts * G.
 
+    On the CPU, wherever the policy is.
+
     Attributes:
         prompt_ids: (B, P) int64, padded on the left.
         prompt_mask: (B, P) bool, False on padding.
@@ -85,12 +87,12 @@ def sample_groups(
 
     def complete(some: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad(), watch.phase("prefill", share):  # a thread begins with gradients on
-            decoder = read(
-                *(prompt_ids[some], prompt_mask[some], num_generations, max_completion_length)
-            )
+            read_ids, read_mask = (t[some].to(policy.device) for t in (prompt_ids, prompt_mask))
+            decoder = read(read_ids, read_mask, num_generations, max_completion_length)
         rows = (some.unsqueeze(1) * num_generations + torch.arange(num_generations)).flatten()
         with torch.no_grad(), watch.phase("decode", share):
-            return _complete(decoder, noise[:, rows], temperature, policy)
+            ids, logprobs = _complete(decoder, noise[:, rows], temperature, policy)
+            return ids.cpu(), logprobs.cpu()
 
     shares = torch.arange(len(prompts)).tensor_split(min(workers, len(prompts)))
     share = 1 / len(shares)
@@ -103,7 +105,7 @@ def sample_groups(
     mask = completion_mask(ids, policy.eos_ids)
     lengths = mask.sum(dim=1)
     longest = int(lengths.max())
-    ends = torch.isin(ids, torch.tensor(policy.eos_ids, device=ids.device))
+    ends = torch.isin(ids, torch.tensor(policy.eos_ids))
     repeat = {"repeats": num_generations, "dim": 0}
     return Samples(
         prompt_ids.repeat_interleave(**repeat),

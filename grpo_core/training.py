@@ -23,7 +23,7 @@ from grpo_core.rewards.overlong import soft_overlong_punishment
 from grpo_core.rollout import Rollout, draw, draw_until_full, shuffled
 from grpo_core.sampling import Samples
 from grpo_core.tasks import Problem, Task, get_task
-from grpo_core.threads import choose_threads
+from grpo_core.threads import LARGE, choose_threads
 from grpo_core.timing import Stopwatch
 from grpo_core.update import Learner, TokenValues
 
@@ -73,7 +73,7 @@ class Trainer:
                 f"The task '{self.task.name}' has {len(self.problems)} training problems, and a "
                 f"step takes {config.prompts_per_step}: choose a smaller generation_batch_size."
             )
-        self.policy = policy or load_policy(config.model)
+        self.policy = policy or load_policy(config.model, config.device)
         self.threads = choose_threads(config.threads, self.policy.model.num_parameters())
         torch.set_num_threads(self.threads.within)
         self.sampling_dtype = torch.bfloat16 if config.bf16 else torch.float32
@@ -188,6 +188,8 @@ class Trainer:
             self.task,
             n=self.config.eval_size,
             max_completion_length=self.config.max_completion_length,
+            # a large model's cache of 256 rows would be gigabytes
+            batch_size=256 if self.policy.model.num_parameters() < LARGE else 64,
             dtype=self.sampling_dtype,
             workers=self.threads.workers,
         )
@@ -210,12 +212,12 @@ class Trainer:
             return Completion(
                 text=rollout.texts[row],
                 tokens=self.policy.pieces(ids),
-                token_ids=samples.completion_ids[row, : len(ids)].int().cpu().numpy(),
+                token_ids=samples.completion_ids[row, : len(ids)].int().numpy(),
                 rewards={name: part[row] for name, part in rollout.parts.items()},
                 reward=float(rewards[row]),
                 advantage=float(advantages),
                 truncated=bool(samples.truncated[row]),
-                **{name: t[row, : len(ids)].cpu().numpy().copy() for name, t in per_token.items()},
+                **{name: t[row, : len(ids)].numpy().copy() for name, t in per_token.items()},
             )
 
         return [

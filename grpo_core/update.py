@@ -5,7 +5,7 @@ mini-batch is one optimizer step, and is fed through the model in micro-batches 
 gradients add up to its own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,7 @@ from grpo_core.algorithm.objective import Variant, grpo_objective
 from grpo_core.config import GRPOConfig
 from grpo_core.credit import Credit, Scores
 from grpo_core.errors import LabError
-from grpo_core.forward import Seen, forward, micro_batches
+from grpo_core.forward import Seen, can_pack, forward, micro_batches
 from grpo_core.models.critic import Critic
 from grpo_core.models.policy import Policy
 from grpo_core.sampling import Samples
@@ -96,7 +96,7 @@ class Learner:
 
     def score(self, samples: Samples) -> Scores:
         """What policy, reference and critic think of the completions, before they learn."""
-        zeros = partial(torch.zeros, samples.completion_ids.shape, device=self.policy.device)
+        zeros = partial(torch.zeros, samples.completion_ids.shape)
         scores = Scores(
             zeros(),
             None if self.reference is None else zeros(),
@@ -114,7 +114,7 @@ class Learner:
                         if place is not None and tensor is not None:
                             place[here] = tensor
 
-        parts = list(micro_batches(samples, self.config.max_tokens_per_forward))
+        parts = list(self._micro_batches(samples))
         with self.watch.phase("score"):
             list(self._map(fill, [parts[n :: self.workers] for n in range(self.workers)]))
         return scores
@@ -168,9 +168,8 @@ class Learner:
             batch, size=BatchSize.of(batch.mask[rows], self.config.max_completion_length)
         )
         idle = self._idle(batch.credit.advantages[rows])
-        most = self.config.max_tokens_per_forward
-        parts = [(few, True) for few in micro_batches(batch.samples, most, rows[~idle])]
-        parts += [(few, False) for few in micro_batches(batch.samples, most, rows[idle])]
+        parts = [(few, True) for few in self._micro_batches(batch.samples, rows[~idle])]
+        parts += [(few, False) for few in self._micro_batches(batch.samples, rows[idle])]
         # Every thread takes every so-manieth part and sums its own gradients, and those sums are
         # added in order: the same sum whoever is done first.
         shares = [parts[number :: self.workers] for number in range(self.workers)]
@@ -304,6 +303,11 @@ class Learner:
         }
         return self.config.vf_coef * loss, metrics
 
+    def _micro_batches(self, samples: Samples, among: Tensor | None = None) -> Iterator[Tensor]:
+        """Rows that go through the models at once, batch by batch."""
+        most = self.config.max_tokens_per_forward
+        return micro_batches(samples, most, among, pack=can_pack(self.policy))
+
     def _forward(self, samples: Samples, rows: Tensor) -> Seen:
         """Policy and critic on some rows."""
         return forward(
@@ -330,7 +334,7 @@ class Learner:
 
     def _token_values(self, mask: Tensor, credit: Credit, scores: Scores | None) -> TokenValues:
         """Room for what the updates will see, and what is known before them."""
-        zeros = partial(torch.zeros, mask.shape, device=mask.device)
+        zeros = partial(torch.zeros, mask.shape)
         ref_logprobs = None if self.reference is None else zeros()
         values = TokenValues(zeros(), zeros(), ref_logprobs, zeros(), zeros())
         if scores is not None:

@@ -78,7 +78,7 @@ def environment(config: GRPOConfig) -> dict[str, str]:
     return {
         **threads,
         "OMP_WAIT_POLICY": "passive",
-        "GOMP_SPINCOUNT": "0",
+        "GOMP_SPINCOUNT": "1000",  # some microseconds
         "TOKENIZERS_PARALLELISM": "false",
     }
 

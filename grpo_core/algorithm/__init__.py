@@ -7,13 +7,14 @@
 Every critic-free method of the family is one choice on each of five switches (`Variant`), and
 every switch is a dictionary from a name to a function: a new choice is one function and one line.
 
-| switch           | dictionary                    | choices so far                             |
+| switch           | dictionary                    | choices                                    |
 |------------------|-------------------------------|--------------------------------------------|
-| advantage        | `advantages.ADVANTAGES`       | group, batch, none, loo                    |
+| advantage        | `advantages.ADVANTAGES`       | group, batch, none, loo; by token process  |
+|                  |                               | and, with a critic, gae                    |
 | importance level | `surrogates.LEVELS`           | token, sequence, sequence_token,           |
 |                  |                               | sequence_sum                               |
-| surrogate        | `surrogates.SURROGATES`       | clip, cispo, sapo, vespo, none             |
-| KL               | `kl.KL_ESTIMATORS`            | k1, k2, k3, in the loss                    |
+| surrogate        | `surrogates.SURROGATES`       | clip, cispo, sapo, vespo, gmpo, none       |
+| KL               | `kl.KL_ESTIMATORS`            | k1, k2, k3, in the loss or the reward      |
 | aggregation      | `aggregation.AGGREGATIONS`    | sequence_mean, token_mean,                 |
 |                  |                               | local_token_mean, constant,                |
 |                  |                               | length_weighted                            |

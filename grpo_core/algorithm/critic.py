@@ -7,9 +7,9 @@ every token gets its own advantage. All else is as in the family: the same clip,
     score, KL -> reward a token -> with the critic's values -> advantages (GAE) -> clip
                                                          +---> returns -> value loss
 
-Conventions are those of TRL's PPOTrainer (v0.2x), which follows "The N+ Implementation Details of
-RLHF with PPO" (arXiv 2403.17031). All tensors are (B, T) unless said otherwise; positions outside
-the mask count for nothing, whatever they hold.
+Conventions are those of TRL's PPOTrainer (in TRL up to 1.9; 1.16.0 has none), which follows "The N+
+Implementation Details of RLHF with PPO" (arXiv 2403.17031). All tensors are (B, T) unless said
+otherwise; positions outside the mask count for nothing, whatever they hold.
 """
 
 import torch
@@ -22,22 +22,22 @@ def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tens
     Args:
         scores: (B,) what the reward functions gave each completion.
         kl: (B, T) an estimate for each token, k1 in PPO.
-        mask: (B, T) bool, True from the first token of a completion to its last.
+        mask: (B, T) bool, the completion's tokens; padding may be on either side.
         beta: kl_coef in TRL.
 
     Returns:
         (B, T), 0 outside the mask.
     """
     rewards = (-beta * kl.detach()).masked_fill(~mask, 0.0)
-    last = mask.sum(dim=1, keepdim=True) - 1
-    is_last = (torch.arange(mask.shape[1], device=mask.device) == last) & mask
+    tokens_left = mask.flip(1).cumsum(dim=1).flip(1)  # itself included
+    is_last = mask & (tokens_left == 1)
     return rewards + is_last * scores.unsqueeze(1)
 
 
 def gae(
     rewards: Tensor, values: Tensor, mask: Tensor, *, gamma: float = 1.0, lam: float = 0.95
 ) -> tuple[Tensor, Tensor]:
-    """Generalized advantage estimation (arXiv 1506.02438, equations 11, 12 and 16).
+    """Generalized advantage estimation (arXiv 1506.02438, equation 16).
 
     delta_t = r_t + gamma V_{t+1} - V_t,   A_t = delta_t + gamma lambda A_{t+1}
 
@@ -86,7 +86,7 @@ def value_loss(
 
     V_clip is V held within `cliprange_value` of what it was when the completions were sampled. The
     larger error counts, so within one batch the critic has no gradient for moving further than
-    that towards its target. arXiv 2403.17031, detail 13.
+    that towards its target. arXiv 2403.17031, and as TRL's PPOTrainer.
 
     Args:
         values: (B, T) V now, differentiable.

@@ -38,8 +38,10 @@ def token_logprobs(
     log_policy = torch.log_softmax(logits / temperature, dim=-1)
     logprobs = log_policy.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
     if entropy_gradient:
-        return logprobs, -(log_policy.exp() * log_policy).sum(dim=-1)
-    # entr(p) = -p log p, and 0 at p = 0, where the product would be 0 * inf.
+        # a token of logit -inf has p = 0, and 0 * -inf is no number: value and gradient are 0
+        finite = log_policy.clamp(min=torch.finfo(log_policy.dtype).min)
+        return logprobs, -(log_policy.exp() * finite).sum(dim=-1)
+    # entr(p) = -p log p, and 0 at p = 0
     entropy = torch.special.entr(log_policy.detach().exp()).sum(dim=-1)
     return logprobs, entropy
 

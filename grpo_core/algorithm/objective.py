@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from grpo_core.algorithm.advantages import ADVANTAGES, process_advantages
-from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize
+from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize, token_mean
 from grpo_core.algorithm.choices import choose
 from grpo_core.algorithm.critic import gae
 from grpo_core.algorithm.kl import KL_ESTIMATORS
@@ -57,7 +57,7 @@ class Variant:
         beta: the coefficient of the KL; at 0 no reference is needed.
         kl_in_reward: the KL is taken from the reward before the advantages, not added to the loss.
         kl_weighted: the KL in the loss is multiplied by the importance ratio.
-        entropy_coef: how much each nat of entropy is worth in the loss.
+        entropy_coef: what a nat of entropy a token is worth in the loss.
         several_rewards: "sum_then_normalize", or "normalize_then_sum" (GDPO).
         epsilon_low: the ratio is clipped below 1 - epsilon_low.
         epsilon_high: the ratio is clipped above 1 + epsilon_high; for `cispo`, above epsilon_high.
@@ -228,8 +228,11 @@ def grpo_objective(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of one batch, or of one micro-batch of it, and what to tell about it.
 
-    loss = aggregate( -surrogate(rho, A) + beta * KL - entropy_coef * H ), DeepSeekMath (arXiv
-    2402.03300) eq. 3, and an entropy bonus as in PPO (arXiv 1707.06347, eq. 9) where one is set.
+    loss = aggregate( -surrogate(rho, A) + beta * KL ) - entropy_coef * mean of H over all tokens
+
+    DeepSeekMath (arXiv 2402.03300) eq. 3, and an entropy bonus as in PPO (arXiv 1707.06347, eq. 9)
+    where one is set: as in TRL the same for every aggregation. (Over micro-batches TRL takes the
+    mean of their means; here they add up to the mean of the whole batch.)
 
     A loss of 0 is no bug. On the first update after sampling rho is 1, every token's surrogate
     equals its advantage, and advantages sum to 0 in a group; what trains is the gradient. A group
@@ -288,10 +291,10 @@ def grpo_objective(
         if variant.beta > 0 and not variant.kl_in_reward:
             kl = ratio * kl if variant.kl_weighted else kl
             per_token_loss = per_token_loss + variant.beta * kl
-    if variant.entropy_coef > 0 and entropy is not None:
-        per_token_loss = per_token_loss - variant.entropy_coef * entropy.masked_fill(~mask, 0.0)
 
     loss = AGGREGATIONS[variant.aggregation](per_token_loss, mask, size)
+    if variant.entropy_coef > 0 and entropy is not None:
+        loss = loss - variant.entropy_coef * token_mean(entropy, mask, size)
     return loss, stats
 
 

@@ -7,7 +7,7 @@ docs/algorithms.md for the papers.
 
 from typing import Any
 
-# TRL's RLOOConfig, and its PPOConfig before it
+# As TRL's RLOOConfig and PPOConfig; the RLOO paper's own beta is 0.03
 _KL_IN_REWARD: dict[str, Any] = {"beta": 0.05, "kl_estimator": "k1", "use_kl_in_reward": True}
 
 # What most of the papers do; a row says where it differs.
@@ -40,7 +40,7 @@ _ROWS: list[tuple[str, str, str, str, dict[str, Any]]] = [
     ("gspo_token", "grpo", "sequence_token", "group", {"epsilon": 3e-4, "epsilon_high": 4e-4}),
     ("cispo", "cispo", "token", "group", {"epsilon_high": 5.0}),  # the cap itself, as in TRL
     ("sapo", "sapo", "token", "group", {}),
-    ("luspo", "luspo", "sequence", "group", {}),
+    ("luspo", "luspo", "sequence", "group", {"epsilon": 2e-3, "epsilon_high": 2.5e-3}),
     ("vespo", "vespo", "token", "group", {}),
     ("gmpo", "gmpo", "token", "group", {"epsilon": 0.4}),
     ("rloo", "grpo", "sequence_sum", "loo", _KL_IN_REWARD),

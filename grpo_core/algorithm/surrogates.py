@@ -100,7 +100,7 @@ def clip(
     (A > 0) that is already likelier by more than eps_high, and a bad one (A < 0) already less
     likely by more than eps_low. A token that moved the wrong way is always allowed back.
 
-    PPO: arXiv 1707.06347, equation 7. Two bounds ("clip-higher"): DAPO, arXiv 2503.14476, eq. 10.
+    PPO: arXiv 1707.06347, equation 7. Two bounds ("clip-higher"): DAPO, arXiv 2503.14476, 3.1.
 
     Args:
         ratio: (B, T) or (B, 1).
@@ -244,8 +244,8 @@ def gmpo(
 
     One ratio a completion, as in GSPO, but every token is clipped for itself, and in the
     logarithm: a single wild token cannot carry its completion. One-sided as in `clip`: above
-    epsilon_high where A > 0, below -epsilon_low where A < 0. GMPO, arXiv 2507.20673, equation 4
-    and section 3; the paper takes bounds of 0.4.
+    epsilon_high where A > 0, below -epsilon_low where A < 0. GMPO, arXiv 2507.20673,
+    whose bounds are 0.4; as TRL's GMPOTrainer.
 
     Args:
         ratio: not used; the mean is made of `log_ratio`.

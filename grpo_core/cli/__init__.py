@@ -1,4 +1,4 @@
-"""The command line: `grpo-lab train | eval | resume | runs | diagnose | pretrain | doctor | ...`.
+"""The command line: `grpo-lab train | eval | resume | runs | diagnose | profile | bench | ...`.
 
 Every command is a thin layer over a function that a notebook can call. Torch, and all that takes
 time to load, is imported inside the functions that need it, so `--help` answers at once. Anything
@@ -9,6 +9,8 @@ is exit code 2; a training that was stopped early is 130, as shells expect of Ct
     evaluate   eval
     runs       runs
     diagnose   diagnose
+    profile    profile
+    bench      bench memory, bench speed
     pretrain   pretrain
     doctor     doctor
     notebooks  notebooks build, notebooks check, grade
@@ -23,7 +25,17 @@ from typing import Annotated
 import typer
 
 from grpo_core import __version__
-from grpo_core.cli import diagnose, doctor, evaluate, notebooks, pretrain, runs, train
+from grpo_core.cli import (
+    bench,
+    diagnose,
+    doctor,
+    evaluate,
+    notebooks,
+    pretrain,
+    profile,
+    runs,
+    train,
+)
 from grpo_core.errors import LabError
 
 __all__ = ["app", "main"]
@@ -68,6 +80,8 @@ app.command("eval")(evaluate.evaluate)
 app.command()(train.resume)
 app.command()(runs.runs)
 app.command()(diagnose.diagnose)
+app.command()(profile.profile)
+app.add_typer(bench.app, name="bench")
 app.command()(pretrain.pretrain)
 app.command()(doctor.doctor)
 app.add_typer(notebooks.notebooks, name="notebooks")

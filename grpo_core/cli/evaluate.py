@@ -99,7 +99,7 @@ def _evaluate(
         from grpo_core.threads import choose_threads
 
         transformers_logging.disable_progress_bar()
-        policy = load_policy(model)
+        policy = load_policy(model, config.device)
         threads = choose_threads(config.threads, policy.model.num_parameters())
         torch.set_num_threads(threads.within)
         progress.update(bar, description="held-out problems")

@@ -11,6 +11,9 @@ import typer
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
+from grpo_core.paths import data_dir
+
+RECIPES = {path.stem: path for path in sorted((data_dir() / "recipes").glob("*.toml"))}
 
 TaskOption = Annotated[
     str | None, typer.Option("--task", help="What to solve; 'countdown' unless told.")
@@ -18,7 +21,12 @@ TaskOption = Annotated[
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides everything random.")]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", help="A TOML file of options, named as in GRPOConfig (and TRL)."),
+    typer.Option(
+        "--config",
+        metavar="FILE-OR-NAME",
+        help="A TOML file of options, named as in GRPOConfig (and TRL); or a shipped recipe: "
+        f"{', '.join(RECIPES)}.",
+    ),
 ]
 PresetOption = Annotated[
     str | None,
@@ -47,11 +55,13 @@ def build_config(
 ) -> GRPOConfig:
     """The configuration that a file, a preset, the options given (not None) and the --set's make.
 
-    Each wins over those before it.
+    The file may be a recipe, by its name. Each wins over those before it.
 
     Raises:
         LabError: any of it is refused.
     """
+    if file is not None and not file.exists():  # a file wins over a recipe of its name
+        file = RECIPES.get(str(file), file)
     values = (GRPOConfig.from_toml(file) if file else GRPOConfig()).to_dict()
     values |= find_preset(preset) if preset is not None else {}
     values |= {name: value for name, value in options.items() if value is not None}

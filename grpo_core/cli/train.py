@@ -220,9 +220,10 @@ def _training_bar(console: Console, run: "Run") -> Iterator[Callable[["Step"], N
                 right = m.get("rewards/accuracy_reward/mean", math.nan)
                 numbers = (
                     f"reward {m.get('reward', math.nan):.3f}  accuracy {right:.2f}  "
-                    f"length {m.get('completions/mean_length', math.nan):.0f}  "
-                    f"KL {m.get('kl', math.nan):.4f}"
+                    f"length {m.get('completions/mean_length', math.nan):.0f}"
                 )
+                if "kl" in m:  # with beta 0 there is nothing to measure it to
+                    numbers += f"  KL {m['kl']:.4f}"
             progress.update(bar, completed=step.index, numbers=numbers)
 
         yield show

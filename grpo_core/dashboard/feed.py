@@ -9,8 +9,10 @@ Messages to the page, each a JSON object with a `type`:
 
     hello    {boot, ready}              ready: the whole page with its controls can be loaded
     runs     {now, runs: [...]}         the run list, see runs.describe
-    metrics  {run, reset, steps, metrics: {name: [...]}}     steps the page has not got
+    metrics  {run, reset, steps, metrics: {name: [...]}, phases: {name: [...]}}
+                                        steps the page has not got; seconds see phases.breakdown
     board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
+    findings {run, findings: [...]}     the diagnosis so far, see payloads.findings_payload
     gone     {run}                      the run that was asked for is not there
 
 From the page: {"run": key or null, "step": number or null (the latest), "group": number}.
@@ -22,15 +24,16 @@ import contextlib
 import threading
 import time
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.runs import RunBook, describe, stamp
+from grpo_core.dashboard.runs import RunBook, describe, options_of, stamp
+from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
 from grpo_core.errors import LabError
-from grpo_core.records import Step
+from grpo_core.records import Group, Step
 from grpo_core.store import Run
 
 TICK = 0.2  # seconds between looks at a live run, and between two messages to a viewer
@@ -38,6 +41,7 @@ SCRUB_TICK = 0.04  # seconds between two answers to a viewer who moves about by 
 LIST_TICKS = 5  # the run list is read every so many ticks
 CACHED_BOARDS = 256
 CACHED_STEPS = 3
+DIAGNOSIS_SECONDS = 1.0  # between two diagnoses of a live run
 MAX_VIEWERS = 256
 
 Send = Callable[[str], Awaitable[None]]
@@ -72,6 +76,9 @@ class RunFeed:
         self.run = run
         self.epoch = 0  # counts how often the run was found to be another one of the same name
         self.rows: list[tuple[int, dict[str, float]]] = []
+        self.findings: str | None = None  # the message, once somebody asked
+        self._asked = (0, 0)  # epoch and number of rows that the findings are of
+        self._recent: deque[tuple[int, list[Group]]] = deque()
         self._created = run.created
         self._stamp: tuple[Any, ...] | None = None
         self._lock = threading.Lock()
@@ -100,7 +107,8 @@ class RunFeed:
         self.epoch += 1
         self._created = self.run.created
         self.rows = []
-        for cache in (self._steps, self._boards, self._metrics):
+        self.findings = None
+        for cache in (self._recent, self._steps, self._boards, self._metrics):
             cache.clear()
 
     def metrics(self, start: int, stop: int, reset: bool) -> str:
@@ -108,8 +116,9 @@ class RunFeed:
         key = (start, stop, reset)
         text = self._metrics.get(key)
         if text is None:
-            columns = payloads.metric_columns(self.rows[start:stop])
-            message = {"type": "metrics", "run": self.key, "reset": reset, **columns}
+            rows = self.rows[start:stop]
+            message = {"type": "metrics", "run": self.key, "reset": reset}
+            message |= payloads.metric_columns(rows) | {"phases": payloads.phase_columns(rows)}
             text = self._metrics[key] = payloads.encode(message)
         return text
 
@@ -140,8 +149,44 @@ class RunFeed:
             group = min(group, len(groups) - 1)
             rewards = [[c.reward for c in g.completions] for g in groups]
             board["groups"] = payloads.step_summary(rewards, [g.prompt for g in groups])
-            board |= {"group": group, **payloads.group_payload(groups[group])}
+            board |= {"group": group, **payloads.group_payload(groups[group], options_of(self.run))}
         return payloads.encode(board)
+
+    def diagnose(self) -> bool:
+        """Ask every question again if there are new steps; True when there were.
+
+        Once for all viewers. Runs in a thread, and without the lock while it thinks.
+        """
+        rows = self.rows[:]  # a thread adds to it meanwhile
+        mark = (self.epoch, len(rows))
+        if not rows or mark == self._asked:
+            return False
+        self._asked = mark
+        findings = answer_all(
+            payloads.frame_of(rows), options_of(self.run), self._recent_groups(rows)
+        )
+        shown = payloads.findings_payload(dict(zip(QUESTIONS, findings, strict=True)))
+        message = {"type": "findings", "run": self.key, "step": rows[-1][0], "findings": shown}
+        with self._lock:
+            if mark[0] == self.epoch:
+                self.findings = payloads.encode(message)
+            else:  # another run took this one's place meanwhile, and these may be its groups
+                self._recent.clear()
+        return True
+
+    def _recent_groups(self, rows: list[tuple[int, dict[str, float]]]) -> list[Group]:
+        """Some groups of the last steps, the latest first; each step is read once."""
+        with self._lock:
+            known = self._recent[-1][0] if self._recent else -1
+            fresh: list[tuple[int, list[Group]]] = []
+            for step, _ in reversed(rows):
+                if step <= known or sum(len(groups) for _, groups in fresh) >= MOST_GROUPS:
+                    break
+                fresh.append((step, self._step(step).groups))
+            self._recent.extend(reversed(fresh))
+            while sum(len(groups) for _, groups in list(self._recent)[1:]) >= MOST_GROUPS:
+                self._recent.popleft()
+            return [group for _, groups in reversed(self._recent) for group in groups]
 
     def _step(self, index: int) -> Step:
         if index not in self._steps:
@@ -165,6 +210,7 @@ class Viewer:
     run: tuple[str, int] | None = None  # key and epoch
     rows: int = 0
     board: tuple[int, int] | None = None
+    findings: str | None = None
 
 
 class Feed:
@@ -180,6 +226,7 @@ class Feed:
         self._runs = ""
         self._entries: list[dict[str, Any]] = []
         self._poller: asyncio.Task[None] | None = None
+        self._asker: asyncio.Task[None] | None = None
 
     # Viewers
 
@@ -194,6 +241,8 @@ class Feed:
         self.viewers.add(viewer)
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
+        if self._asker is None or self._asker.done():
+            self._asker = asyncio.create_task(self._diagnose())
         sender = asyncio.create_task(self._send_all(viewer))
         try:
             async for message in views:
@@ -262,7 +311,7 @@ class Feed:
         identity = (feed.key, feed.epoch)
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
         if viewer.run != identity:
-            viewer.run, viewer.board = identity, None
+            viewer.run, viewer.board, viewer.findings = identity, None, None
             texts.append(feed.metrics(0, count, reset=True))
         elif viewer.rows < count:
             texts.append(feed.metrics(viewer.rows, count, reset=False))
@@ -274,6 +323,10 @@ class Feed:
                 viewer.board = wanted
             except Exception as error:  # one damaged step: the rest must still arrive
                 print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
+        findings = feed.findings
+        if findings is not None and findings != viewer.findings:
+            viewer.findings = findings
+            texts.append(findings)
         return texts
 
     # Looking at the folders
@@ -292,6 +345,25 @@ class Feed:
                     viewer.wake.set()
             tick += 1
             await asyncio.sleep(TICK)
+
+    async def _diagnose(self) -> None:
+        """Ask the questions of every watched run with news, while anyone watches.
+
+        Beside the poll, so that the first one, which imports pandas, holds up nobody's board.
+        """
+        while self.viewers:
+            asked = False
+            for key, feed in list(self._feeds.items()):
+                try:
+                    news = await asyncio.to_thread(feed.diagnose)
+                except Exception as error:  # somebody's own question, a damaged file
+                    news = False
+                    print(f"The diagnosis of {key} failed: {error}", flush=True)
+                asked = asked or news
+                for viewer in self.viewers:
+                    if news and viewer.view.run == key:
+                        viewer.wake.set()
+            await asyncio.sleep(DIAGNOSIS_SECONDS if asked else TICK)
 
     def _look(self, also_list: bool) -> set[str]:
         """Read news of the watched runs, forget those unwatched; returns the keys with news."""

@@ -7,12 +7,20 @@ is done here is to bound sizes, so that no completion can stall a browser.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grpo_core.diagnosis import SIGNS, Finding
+from grpo_core.glossary import entries
+from grpo_core.phases import breakdown
 from grpo_core.records import Completion, Group
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = Sequence[tuple[int, Mapping[str, float]]]
 
 MAX_PROMPT = 2_000  # characters
 MAX_TEXT = 12_000  # characters of a completion whose tokens were not recorded
@@ -20,6 +28,7 @@ MAX_TOKENS = 1_024  # tokens of one completion
 MAX_TOKEN = 48  # characters of one token
 MAX_COMPLETIONS = 64  # cards of one group
 PUSH_LEVELS = 1_000  # a push travels as a whole number, this many to the group's largest
+CLIPPING = ("grpo", "dapo", "bnpo", "dr_grpo", "luspo", "gmpo")  # loss types whose surrogate clips
 
 
 def encode(message: Mapping[str, Any]) -> str:
@@ -54,13 +63,54 @@ def clip(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def metric_columns(rows: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, Any]:
+def metric_columns(rows: Rows) -> dict[str, Any]:
     """Metric rows as columns: {"steps": [...], "metrics": {name: [value or None, ...]}}."""
     names = sorted({name for _, metrics in rows for name in metrics})
     return {
         "steps": [step for step, _ in rows],
         "metrics": {name: [number(metrics.get(name)) for _, metrics in rows] for name in names},
     }
+
+
+def phase_columns(rows: Rows) -> dict[str, list[float | None]]:
+    """Where each step's time went, as columns: phase -> [seconds or None, ...], in a step's order.
+
+    They add up to the step's seconds, however finely a run recorded them.
+    """
+    cut = [breakdown(metrics) for _, metrics in rows]
+    names = dict.fromkeys(name for phases in cut for name in phases)
+    return {name: [number(phases.get(name)) for phases in cut] for name in names}
+
+
+def frame_of(rows: Rows) -> "pd.DataFrame":
+    """The rows as `Run.frame` gives them."""
+    import pandas as pd
+
+    index = pd.Index([step for step, _ in rows], name="step", dtype="int64")
+    return pd.DataFrame([metrics for _, metrics in rows], index=index)
+
+
+def findings_payload(findings: Mapping[str, Finding]) -> list[dict[str, Any]]:
+    """The diagnosis as the strip draws it; its words may come from somebody's own question."""
+    return [
+        {
+            "name": clip(name, 40),
+            "question": clip(finding.question, 80),
+            "verdict": finding.verdict,
+            "sign": SIGNS[finding.verdict],
+            "headline": clip(finding.headline, 60),
+            "answer": clip(finding.answer, 600),
+            "evidence": {clip(k, 64): number(v) for k, v in finding.evidence.items()},
+            "metrics": [clip(metric, 100) for metric in finding.metrics],
+            "steps": [finding.steps[0], finding.steps[-1]] if finding.steps else None,
+        }
+        for name, finding in findings.items()
+    ]
+
+
+def glossary_payload() -> list[dict[str, str]]:
+    """Every entry of the glossary, as plain text."""
+    return [{"name": e.name, "meaning": e.meaning, "unit": e.unit} for e in entries()]
 
 
 def step_summary(rewards: Sequence[Sequence[float]], prompts: Sequence[str]) -> list[dict]:
@@ -76,11 +126,12 @@ def step_summary(rewards: Sequence[Sequence[float]], prompts: Sequence[str]) -> 
     ]
 
 
-def group_payload(group: Group) -> dict[str, Any]:
+def group_payload(group: Group, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """One group as the board draws it.
 
     Per-token arrays have at most MAX_TOKENS entries. `push` holds whole numbers; multiplied by
-    `push_unit` they are the recorded push again, to three digits.
+    `push_unit` they are the recorded push again, to three digits. `held` are the numbers of the
+    tokens that the clip left without gradient, which takes the run's options to know.
     """
     shown = group.completions[:MAX_COMPLETIONS]
     largest = max((_largest(c.push) for c in shown), default=0.0)
@@ -90,11 +141,11 @@ def group_payload(group: Group) -> dict[str, Any]:
         "dead": bool(group.completions) and group.is_dead,
         "hidden": len(group.completions) - len(shown),
         "push_unit": number(unit),
-        "completions": [_completion(c, unit) for c in shown],
+        "completions": [_completion(c, unit, options or {}) for c in shown],
     }
 
 
-def _completion(c: Completion, push_unit: float) -> dict[str, Any]:
+def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> dict[str, Any]:
     """One card. Arrays that say nothing new (a ratio of 1, no reference) are left out."""
     card: dict[str, Any] = {
         "reward": number(c.reward),
@@ -109,14 +160,45 @@ def _completion(c: Completion, push_unit: float) -> dict[str, Any]:
         card["text"] = clip(c.text, MAX_TEXT)
     if c.logprobs is not c.old_logprobs and not np.array_equal(c.logprobs, c.old_logprobs):
         card["ratio"] = _rounded(c.ratio)
+        card["held"] = np.flatnonzero(held_back(c, options)[:MAX_TOKENS]).tolist()
     if c.kl is not None:
         card["kl"] = _rounded(c.kl)
     if c.entropy is not None:
         card["entropy"] = _rounded(c.entropy)
+    if c.token_advantages is not None:
+        card["advantages"] = _rounded(c.token_advantages)
+    if c.values is not None:
+        card["values"] = _rounded(c.values)
     if c.push is not None and push_unit > 0:
         levels = np.nan_to_num(c.push[:MAX_TOKENS] / push_unit, posinf=0, neginf=0)
         card["push"] = np.rint(levels).astype(int).tolist()
     return card
+
+
+def held_back(c: Completion, options: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """(T,) the tokens that the clip left without gradient in the last update, as far as known.
+
+    As `algorithm.surrogates.clipped_tokens`, without torch: a good token that is already likelier
+    by more than epsilon_high, a bad one already less likely by more than epsilon.
+    """
+    low = options.get("epsilon", 0.2)
+    high = options.get("epsilon_high")
+    high = low if high is None else high
+    if options.get("loss_type") not in CLIPPING or not all(
+        isinstance(value, int | float) for value in (low, high)
+    ):
+        return np.zeros(len(c), dtype=bool)
+    log_ratio = (c.logprobs - c.old_logprobs).astype(np.float64)
+    level = str(options.get("importance_sampling_level", "token"))
+    if level.startswith("sequence"):
+        whole = log_ratio.sum() if level == "sequence_sum" else log_ratio.mean()
+        log_ratio = np.full(len(c), whole if len(c) else 0.0)
+    ratio = 1 + log_ratio if options.get("loss_type") == "gmpo" else np.exp(log_ratio)
+    advantages = c.advantage if c.token_advantages is None else c.token_advantages
+    return np.asarray(
+        ((ratio < 1 - low) & (np.less(advantages, 0)))
+        | ((ratio > 1 + high) & (np.greater(advantages, 0)))
+    )
 
 
 def _largest(values: NDArray[np.float32] | None) -> float:

@@ -133,7 +133,7 @@ def describe(key: str, run: Run) -> dict[str, Any]:
     """One line of the run list; nothing in it changes while nothing happens to the run."""
     state = run.state
     status, problem = _status(run, state)
-    options = _options(run)
+    options = options_of(run)
     return {
         "key": key,
         "name": run.name,
@@ -149,7 +149,8 @@ def describe(key: str, run: Run) -> dict[str, Any]:
     }
 
 
-def _options(run: Run) -> dict[str, Any]:
+def options_of(run: Run) -> dict[str, Any]:
+    """The run's configuration as it stands; {} where it is damaged, which the run list says."""
     try:
         return run.options
     except LabError:

@@ -22,6 +22,7 @@ from fastapi import FastAPI, HTTPException, Request, WebSocket, WebSocketDisconn
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from grpo_core.dashboard import payloads
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
 from grpo_core.dashboard.runs import RunBook
@@ -106,6 +107,10 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     @app.get("/lab/status")
     async def status() -> dict[str, Any]:
         return {"boot": feed.boot, "ready": feed.ready, "viewers": len(feed.viewers)}
+
+    @app.get("/lab/glossary")
+    async def glossary() -> list[dict[str, str]]:
+        return payloads.glossary_payload()
 
     @app.post("/lab/api/runs")
     async def start(request: Request) -> Response:

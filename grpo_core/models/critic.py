@@ -33,18 +33,19 @@ class Critic(nn.Module):
         nn.init.zeros_(self.head.bias)
         self.eval()
 
-    def forward(self, inputs: dict[str, Any], hidden: Tensor | None, keep: int) -> Tensor:
-        """Values of the last `keep` positions.
+    def forward(self, inputs: dict[str, Any], hidden: Tensor | None, keep: int | Tensor) -> Tensor:
+        """Values of some positions.
 
         Args:
             inputs: what the policy's model was called with: input_ids (R, S) and so on.
             hidden: (R, S, H) the policy's last hidden states, for a head without body.
-            keep: T, how many positions.
+            keep: T, the last so many positions; or (T,) int64, which.
 
         Returns:
             (R, T) float32: position t before token t is known, as the logits it was drawn from.
         """
         if self.body is not None:
-            hidden = self.body(**inputs).last_hidden_state
+            hidden = self.body(**inputs, use_cache=False).last_hidden_state
         assert hidden is not None
-        return self.head(hidden[:, -keep:]).squeeze(-1).to(torch.float32)
+        kept = hidden[:, -keep:] if isinstance(keep, int) else hidden[:, keep]
+        return self.head(kept).squeeze(-1).to(torch.float32)

@@ -2,11 +2,15 @@
 
 import copy
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
@@ -15,9 +19,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from grpo_core import registry
 from grpo_core.errors import LabError
-from grpo_core.models import MODELS, resolve
+from grpo_core.models import MODELS, SHIPPED, resolve
 from grpo_core.models.layers import quicken
+from grpo_core.tasks.conversation import as_messages
 
 _NO_MODEL = (
     "Cannot load the model '{name}': it is none of the shipped ones ({names}), no folder with a "
@@ -37,6 +43,7 @@ class Policy:
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    _words: dict[int, str] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Settle what the rest of the code relies on: no dropout, quick layers, a padding token."""
@@ -67,13 +74,23 @@ class Policy:
     def encode(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
         """Token ids of prompts, padded on the left so that every completion starts at once.
 
+        Where the tokenizer has a chat template, a prompt is a conversation: see tasks.conversation.
+
         Returns:
             ids (N, P) int64 and mask (N, P) bool, False on padding.
 
         Raises:
             LabError: a prompt has a word the tokenizer does not know.
         """
-        batch = self.tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
+        chat = self.tokenizer.chat_template is not None
+        texts = [self._as_chat(prompt) for prompt in prompts] if chat else prompts
+        batch = self.tokenizer(
+            texts,
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
+            add_special_tokens=not chat,  # a template writes its own
+        )
         ids, mask = batch["input_ids"], batch["attention_mask"].bool()
         unknown = self.tokenizer.unk_token_id
         if unknown is not None and (strange := (ids == unknown).any(dim=1)).any():
@@ -85,17 +102,46 @@ class Policy:
             )
         return ids, mask
 
+    def _as_chat(self, prompt: str) -> str:
+        """The prompt's turns in the model's own form, up to where it is to answer."""
+        turns = as_messages(prompt)
+        return str(
+            self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        )
+
     def decode(self, ids: list[int]) -> str:
         """The text of a completion, without special tokens."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
     def pieces(self, ids: list[int]) -> list[str]:
-        """One string a token, as they are to be shown; joined they read like the text."""
-        return [str(self.tokenizer.decode([i])) for i in ids]
+        """One string a token, as they are to be shown; joined they read like the text.
+
+        A token may hold a part of a character only: the character then stands with the last of its
+        tokens, and the others are empty. Tokens that are words come without the blanks between.
+        """
+        if self._backend.decoder is None:
+            known = self._words  # asking the tokenizer takes a while, and there are few words
+            for i in set(ids) - known.keys():
+                known[i] = str(self.tokenizer.decode([i]))
+            return [known[i] for i in ids]
+        return self._stream(ids, skip_special_tokens=False)
 
     def text_ends(self, ids: list[int]) -> list[int]:
         """For each token, how many characters of `decode(ids)` there are once it is in."""
-        return [len(self.decode(ids[: i + 1])) for i in range(len(ids))]
+        return list(accumulate(map(len, self._stream(ids, skip_special_tokens=True))))
+
+    def _stream(self, ids: list[int], skip_special_tokens: bool) -> list[str]:
+        """What each token adds to the text, in one pass; joined they are the text exactly."""
+        stream = DecodeStream(skip_special_tokens=skip_special_tokens)
+        added = [stream.step(self._backend, i) or "" for i in ids]
+        if ids:  # a character that the end cut in two is shown as its replacement
+            text = self.tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+            added[-1] += text[sum(map(len, added)) :]
+        return added
+
+    @property
+    def _backend(self) -> Tokenizer:
+        return self.tokenizer.backend_tokenizer
 
     def frozen_copy(self) -> "Policy":
         """A reference: the same policy as it is now, never to be trained."""
@@ -107,20 +153,62 @@ class Policy:
         self.tokenizer.save_pretrained(folder)
 
 
-def load_policy(name: str) -> Policy:
+def load_policy(name: str, device: str = "cpu") -> Policy:
     """The policy called `name`: a name from `MODELS`, a folder, or a hub id.
 
+    Weights are float32 whatever they were saved as: GRPO's steps are smaller than what bfloat16
+    resolves. Faster arithmetic is asked for where it is used (see GRPOConfig.bf16).
+
+    Args:
+        name: what to load.
+        device: where to, as torch names it, or "auto": see `find_device`.
+
     Raises:
-        LabError: there is no such model here, or what is there is no model.
+        LabError: there is no such model here, or what is there is no model, or no such device.
     """
+    where = find_device(device)
+    model, tokenizer = _load(name)
+    return Policy(model.to(where), tokenizer)
+
+
+def find_device(name: str) -> torch.device:
+    """A device by torch's name for it; for "auto" a GPU where there is one, else the CPU.
+
+    Raises:
+        LabError: torch does not know it, or it is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise LabError(
+            f"There is no device '{name}' here: use 'cpu', or 'auto' for what there is."
+        ) from error
+    return device
+
+
+def _load(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model in float32 on the CPU, and its tokenizer; raises as `load_policy`."""
+    if name in MODELS and name not in SHIPPED:
+        model, tokenizer = registry.load(MODELS, name, "model")()
+        return model, tokenizer
     where = resolve(name)
     if "/" not in where and not os.path.isdir(where):
         raise LabError(_NO_MODEL.format(name=name, names=", ".join(MODELS)))
     try:
-        # plain attention: faster than the fused kernel on a CPU at the lengths of this kit
-        model = AutoModelForCausalLM.from_pretrained(
-            where, dtype=torch.float32, attn_implementation="eager"
-        )
-        return Policy(model, AutoTokenizer.from_pretrained(where))
+        return read(where)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise LabError(_NO_MODEL.format(name=name, names=", ".join(MODELS))) from error
+
+
+def read(where: str | Path, **options: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model in float32 and its tokenizer from a folder or a hub id, by transformers.
+
+    Plain attention is asked for: on a CPU, at the lengths of this kit, it beats the fused kernel.
+    """
+    model = AutoModelForCausalLM.from_pretrained(
+        where, dtype=torch.float32, attn_implementation="eager", **options
+    )
+    return model, AutoTokenizer.from_pretrained(where, **options)

@@ -20,7 +20,7 @@ def soft_overlong_punishment(
     """
     free = max_completion_length - soft_punish_cache
 
-    def soft_overlong_punishment(
+    def soft_overlong_punishment_reward(  # its name in the metrics, as in TRL
         prompts: Sequence[Any],
         completions: Sequence[Any],
         completion_ids: Sequence[Sequence[int]],
@@ -29,4 +29,4 @@ def soft_overlong_punishment(
         overlong = [max(len(ids) - free, 0) for ids in completion_ids]
         return [-min(over / soft_punish_cache, 1.0) for over in overlong]
 
-    return soft_overlong_punishment
+    return soft_overlong_punishment_reward

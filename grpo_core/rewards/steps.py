@@ -6,8 +6,15 @@ from typing import Any
 
 from grpo_core.rewards.format import Completion, completion_text
 
-# bounded digits and bounded white space: linear in the text, and no number is large
-_EQUATION = re.compile(r"(?<![\d.])(\d{1,9}) ?([-+*/]) ?(\d{1,9}) ?= ?(\d{1,12})(?![\d.])")
+# Bounded digits and bounded white space: linear in the text, and no number is large. What stands
+# before and behind must not belong to it: in "2 + 3 * 4 = 14", "-3 + 5 = 2" and "1 + 2 = 3.5" there
+# is no `a + b = c` to be judged.
+_EQUATION = re.compile(
+    r"(?<![\d.])(?<![-+*/])(?<![-+*/] )"
+    r"(\d{1,9}) ?([-+*/]) ?(\d{1,9}) ?= ?(\d{1,12})"
+    r"(?!\d|\.\d| ?[-+*/] ?\d)",
+    re.ASCII,
+)
 
 
 def equations_true(

@@ -16,6 +16,7 @@ Split = Literal["pretrain", "train", "test"]
 SPLITS: tuple[Split, ...] = ("pretrain", "train", "test")
 
 TASKS: dict[str, str] = {
+    "arithmetic": "grpo_core.tasks.arithmetic:Arithmetic",
     "countdown": "grpo_core.tasks.countdown:Countdown",
 }
 

@@ -5,7 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpo_core.algorithm.advantages import ADVANTAGES, group_advantages
+from grpo_core.algorithm.advantages import (
+    ADVANTAGES,
+    group_advantages,
+    normalize_then_sum,
+    process_advantages,
+)
 from grpo_core.errors import LabError
 
 EVERY_SCALE = pytest.mark.parametrize("scale", list(ADVANTAGES))
@@ -139,3 +144,136 @@ def test_a_group_of_one_is_refused(shape: tuple[int, ...]) -> None:
 def test_an_unknown_scale_gets_a_hint() -> None:
     with pytest.raises(LabError, match="Did you mean 'group'"):
         group_advantages(torch.tensor([[1.0, 0.0]]), "groups")
+
+
+# --- several rewards ------------------------------------------------------------------------------
+
+
+@given(batches(untied=True), st.floats(0.1, 5))
+def test_a_single_reward_is_normalised_by_group_and_then_by_batch(
+    rewards: torch.Tensor, weight: float
+) -> None:
+    one = normalize_then_sum(rewards.unsqueeze(0), torch.tensor([weight]).double())
+    by_group = weight * group_advantages(rewards)
+    torch.testing.assert_close(one, by_group / (by_group.std() + 1e-4))
+
+
+@given(rewards=batches(), data=st.data())
+def test_several_rewards_sum_to_zero_and_know_no_order(
+    rewards: torch.Tensor, data: st.DataObject
+) -> None:
+    columns = list(data.draw(st.permutations(range(rewards.shape[1]))))
+    parts = torch.stack([rewards, rewards.flip(1), rewards.square()])
+    weights = torch.tensor([1.0, 0.3, 2.0], dtype=torch.float64)
+    advantages = normalize_then_sum(parts, weights)
+    torch.testing.assert_close(
+        advantages.sum(dim=1), torch.zeros(len(rewards)).double(), atol=1e-8, rtol=0
+    )
+    torch.testing.assert_close(
+        normalize_then_sum(parts[[2, 0, 1]][:, :, columns], weights[[2, 0, 1]]),
+        advantages[:, columns],
+    )
+
+
+def test_a_reward_that_varies_little_is_not_drowned_and_equal_sums_are_told_apart() -> None:
+    small, large = torch.tensor([[0.0, 0.1, 0.0, 0.1]]), torch.tensor([[0.0, 0.0, 100.0, 100.0]])
+    ones = torch.ones(2)
+    drowned = group_advantages(small + large)[0]
+    each = normalize_then_sum(torch.stack([small, large]), ones)[0]
+    assert drowned[1] - drowned[0] < 0.01 < 1 < each[1] - each[0]
+    a, b = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.5, 1.0]])
+    assert group_advantages(a + b)[0, 0] == group_advantages(a + b)[0, 2]
+    parts = normalize_then_sum(torch.stack([a, b]), ones)
+    assert (parts[0, 0] - parts[0, 2]).abs() > 0.1
+
+
+def test_rewards_that_all_tie_have_advantage_exactly_zero() -> None:
+    tied, other = torch.full((2, 1, 16), 0.7), torch.tensor([[0.0, 1.0] * 8]).expand(2, 1, 16)
+    advantages = normalize_then_sum(torch.cat([tied, other], dim=1), torch.tensor([1.0, 0.3]))
+    assert advantages[0].eq(0).all() and advantages[1].ne(0).all()
+    assert normalize_then_sum(tied, torch.tensor([1.0, 0.3])).eq(0).all()
+
+
+def test_several_rewards_are_checked_like_one() -> None:
+    with pytest.raises(LabError, match="NaN or infinite"):
+        normalize_then_sum(torch.tensor([[[1.0, float("nan")]]]), torch.ones(1))
+    with pytest.raises(LabError, match="2 or more completions"):
+        normalize_then_sum(torch.ones(1, 2, 1), torch.ones(1))
+
+
+# --- process supervision --------------------------------------------------------------------------
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N, G, T) step rewards with NaN where no step ends, and where they end."""
+    n, g, t = draw(st.integers(1, 3)), draw(st.integers(2, 4)), draw(st.integers(1, 5))
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 999)))
+    ends = torch.rand(n, g, t, generator=generator) < 0.5
+    rewards = torch.randint(0, 4, (n, g, t), generator=generator).double() / 3
+    return rewards.masked_fill(~ends, float("nan")), ends
+
+
+def test_process_advantages_by_hand() -> None:
+    # step rewards 1, 0 | 1 and so mean 2/3, std 3 ** -0.5
+    rewards = torch.tensor([[[9.0, 1.0, 0.0], [1.0, 9.0, 9.0]]])
+    ends = torch.tensor([[[0, 1, 1], [1, 0, 0]]]).bool()
+    good, bad = 3**0.5 / 3, -2 * 3**0.5 / 3
+    expected = torch.tensor([[[good + bad, good + bad, bad], [good, 0.0, 0.0]]])
+    torch.testing.assert_close(process_advantages(rewards, ends, eps=0), expected)
+
+
+@given(batches(), st.integers(0, 3))
+def test_one_step_at_the_end_of_each_completion_is_outcome_supervision(
+    rewards: torch.Tensor, before: int
+) -> None:
+    room = torch.full((*rewards.shape, before), float("nan"), dtype=torch.float64)
+    step_rewards = torch.cat([room, rewards.unsqueeze(-1)], dim=-1)
+    by_step = process_advantages(step_rewards, ~step_rewards.isnan())
+    expected = group_advantages(rewards).unsqueeze(-1).expand_as(by_step)
+    torch.testing.assert_close(by_step, expected)
+
+
+@given(steps())
+def test_a_token_is_credited_with_the_steps_that_end_at_or_after_it(
+    batch: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    rewards, ends = batch
+    advantages = process_advantages(rewards, ends)
+    for group in range(len(rewards)):
+        pool = rewards[group][ends[group]]  # over all steps of all completions
+        alive = len(pool) > 1 and pool.max() > pool.min()
+        for i, t in torch.ones_like(ends[group]).nonzero().tolist():
+            later = rewards[group, i, t:][ends[group, i, t:]]
+            total = ((later - pool.mean()) / (pool.std() + 1e-4)).sum().item() if alive else 0.0
+            assert advantages[group, i, t].item() == pytest.approx(total, abs=1e-9)
+
+
+@given(batch=steps(), data=st.data())
+def test_process_advantages_know_no_order_and_groups_never_mix(
+    batch: tuple[torch.Tensor, torch.Tensor], data: st.DataObject
+) -> None:
+    rewards, ends = batch
+    rows = list(data.draw(st.permutations(range(len(rewards)))))
+    columns = list(data.draw(st.permutations(range(rewards.shape[1]))))
+    advantages = process_advantages(rewards, ends)
+    shuffled = process_advantages(rewards[rows][:, columns], ends[rows][:, columns])
+    torch.testing.assert_close(shuffled, advantages[rows][:, columns])
+    alone = torch.cat([process_advantages(r[None], e[None]) for r, e in zip(*batch, strict=True)])
+    torch.testing.assert_close(advantages, alone)
+
+
+@pytest.mark.parametrize("value", [0.7, 0.0, -3.0])
+def test_steps_that_tie_or_are_alone_have_no_advantage(value: float) -> None:
+    ends = torch.ones(1, 4, 4).bool()
+    assert process_advantages(torch.full((1, 4, 4), value), ends, eps=1e-8).eq(0).all()
+    for few in (0, 1):
+        some = torch.arange(16).view(1, 4, 4) < few
+        assert process_advantages(torch.rand(1, 4, 4), some).eq(0).all()
+
+
+def test_the_reward_of_a_step_must_be_a_number() -> None:
+    ends = torch.ones(1, 2, 1).bool()
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(LabError, match="A step's reward is NaN or infinite"):
+            process_advantages(torch.tensor([[[1.0], [bad]]]), ends)

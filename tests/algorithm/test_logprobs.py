@@ -44,6 +44,28 @@ def test_a_forbidden_token_does_not_make_the_entropy_nan() -> None:
     torch.testing.assert_close(gradient, torch.tensor([[[0.5, -0.5, 0.0]]]))
 
 
+def test_the_entropy_can_be_differentiable_and_is_the_same() -> None:
+    leaf = torch.randn(1, 2, 4, dtype=torch.float64, requires_grad=True)
+    ids = torch.tensor([[0, 3]])
+    _, detached = token_logprobs(leaf, ids, 0.7)
+    _, entropy = token_logprobs(leaf, ids, 0.7, entropy_gradient=True)
+    torch.testing.assert_close(entropy.detach(), detached)
+    assert torch.autograd.gradcheck(
+        lambda x: token_logprobs(x, ids, 0.7, entropy_gradient=True)[1], (leaf,)
+    )
+
+
+def test_nor_does_it_make_the_gradient_of_the_entropy_nan() -> None:
+    leaf = torch.tensor([[[0.3, 0.0, -math.inf]]], requires_grad=True)
+    without = torch.tensor([[[0.3, 0.0]]], requires_grad=True)
+    gradients = []
+    for logits in (leaf, without):
+        _, entropy = token_logprobs(logits, torch.tensor([[0]]), entropy_gradient=True)
+        gradients.append(torch.autograd.grad(entropy.sum(), logits)[0])
+    torch.testing.assert_close(gradients[0][..., :2], gradients[1])
+    assert gradients[0][..., 2].item() == 0
+
+
 def test_only_the_log_probs_are_differentiable() -> None:
     logits = torch.randn(1, 2, 4, requires_grad=True)
     logprobs, entropy = token_logprobs(logits, torch.tensor([[0, 3]]))

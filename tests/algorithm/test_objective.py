@@ -29,6 +29,12 @@ METHODS = {
         "cispo_sequence": {"surrogate": "cispo", "level": "sequence", "epsilon_high": 1.1},
         "sapo": {"surrogate": "sapo", "aggregation": "sequence_mean"},
         "vespo": {"surrogate": "vespo"},
+        "gmpo": {
+            "surrogate": "gmpo",
+            "aggregation": "sequence_mean",
+            "epsilon_low": 0.4,
+            "epsilon_high": 0.4,
+        },
         "reinforce": {"surrogate": "none", "aggregation": "length_weighted"},
         "two_sided": {"delta": 1.5},
     }.items()
@@ -247,7 +253,9 @@ def test_a_masked_batch_gives_zero_by_every_method(method: str) -> None:
     assert loss_and_push(b, METHODS[method])[1].eq(0).all()
 
 
-@pytest.mark.parametrize("method", ["gspo", "rloo", "luspo", "sapo", "reinforce", "two_sided"])
+@pytest.mark.parametrize(
+    "method", ["gspo", "rloo", "luspo", "sapo", "gmpo", "reinforce", "two_sided"]
+)
 @pytest.mark.parametrize("seed", range(2))
 def test_finite_differences_where_nothing_is_held_constant(method: str, seed: int) -> None:
     b = batch(seed)
@@ -266,6 +274,97 @@ def test_gspo_by_tokens_is_gspo(seed: int) -> None:
     gspo = replace(METHODS["gspo"], aggregation="sequence_mean", beta=0.1)
     by_token = replace(gspo, level="sequence_token")
     torch.testing.assert_close(loss_and_push(b, by_token), loss_and_push(b, gspo))
+
+
+@given(st.integers(0, 500))
+def test_gmpo_counts_the_tokens_that_it_stops(seed: int) -> None:
+    b = batch(seed) | {"ref_logprobs": None}
+    _, stats = grpo_objective(**b, variant=METHODS["gmpo"])
+    push = loss_and_push(b, METHODS["gmpo"])[1]
+    a = b["advantages"].unsqueeze(1)
+    stopped = ((push == 0) & b["mask"] & (a != 0)).sum() / b["mask"].sum()
+    assert stats["clip_ratio/region_mean"].item() == pytest.approx(stopped.item())
+
+
+def test_the_ratio_weighs_the_kl_where_that_is_asked_for() -> None:
+    b = batch(4)
+    ratio = (b["logprobs"] - b["old_logprobs"]).exp()
+    kl = (b["ref_logprobs"] - b["logprobs"]).exp() + b["logprobs"] - b["ref_logprobs"] - 1
+    tokens = b["mask"].sum()
+    free, _ = grpo_objective(**b, variant=Variant())
+    for weighted, weight in ((False, 1.0), (True, ratio)):
+        variant = Variant(beta=0.5, kl_weighted=weighted)
+        loss, stats = grpo_objective(**b, variant=variant)
+        expected = free + 0.5 * (weight * kl * b["mask"]).sum() / tokens
+        torch.testing.assert_close(loss, expected)
+        # the metric is the KL itself either way (TRL logs the weighted one)
+        assert stats["kl"].item() == pytest.approx(((kl * b["mask"]).sum() / tokens).item())
+
+
+def test_a_kl_in_the_reward_is_not_in_the_loss() -> None:
+    b = batch(1)
+    free = loss_and_push(b, Variant())
+    torch.testing.assert_close(loss_and_push(b, Variant(beta=0.5, kl_in_reward=True)), free)
+    without = b | {"ref_logprobs": None}
+    loss, _ = grpo_objective(**without, variant=Variant(beta=0.5, kl_in_reward=True))
+    torch.testing.assert_close(loss, free[0])
+
+
+# --- the entropy bonus ----------------------------------------------------------------------------
+
+
+def with_entropy(seed: int, coef: float, aggregation: str) -> tuple[torch.Tensor, Any, int]:
+    """Logits, and the loss as a function of them; how many tokens count."""
+    b = batch(seed, width=3)
+    b = {k: v for k, v in b.items() if k != "logprobs"}
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(8, 3, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    ids = torch.randint(5, (8, 3), generator=generator)
+    variant = Variant(aggregation=aggregation, entropy_coef=coef)
+
+    def loss(logits: torch.Tensor) -> torch.Tensor:
+        logprobs, entropy = token_logprobs(logits, ids, 0.8, entropy_gradient=True)
+        size = BatchSize.of(b["mask"], L)
+        return grpo_objective(logprobs, **b, variant=variant, size=size, entropy=entropy)[0]
+
+    return logits, loss, int(b["mask"].sum())
+
+
+@EVERY_AGGREGATION
+def test_the_gradient_of_the_entropy_bonus_by_finite_differences(aggregation: str) -> None:
+    logits, loss, _ = with_entropy(5, 0.3, aggregation)
+    assert torch.autograd.gradcheck(loss, (logits,))
+
+
+@EVERY_AGGREGATION
+def test_the_entropy_bonus_is_the_mean_over_tokens_whatever_the_aggregation(
+    aggregation: str,
+) -> None:
+    logits, loss, tokens = with_entropy(5, 0.3, aggregation)
+    _, plain, _ = with_entropy(5, 0.0, aggregation)
+    p = (logits / 0.8).softmax(-1)
+    mask = batch(5, width=3)["mask"]
+    mean = (-(p * p.log()).sum(-1) * mask).sum() / tokens
+    torch.testing.assert_close(loss(logits), plain(logits) - 0.3 * mean)
+    # more entropy is a smaller loss: a step down the gradient flattens the policy
+    (bonus,) = torch.autograd.grad(loss(logits) - plain(logits), logits)
+    flatter = ((logits - bonus) / 0.8).softmax(-1)
+    assert (-(flatter * flatter.log()).sum(-1) * mask).sum() / tokens > mean
+
+
+@given(seed=st.integers(0, 50), cuts=st.sets(st.integers(1, 8), max_size=3))
+def test_the_entropy_bonus_accumulates_exactly_and_ignores_padding(
+    seed: int, cuts: set[int]
+) -> None:
+    b = batch(seed)
+    entropy = torch.rand(b["mask"].shape, dtype=torch.float64)
+    b["entropy"] = entropy.masked_fill(~b["mask"], float("nan"))
+    variant, size = Variant(entropy_coef=0.5), BatchSize.of(b["mask"], L)
+    whole, _ = grpo_objective(**b, variant=variant, size=size)
+    edges = [0, *sorted(cuts), 8]
+    parts = [rows(b, slice(i, j)) for i, j in itertools.pairwise(edges)]
+    summed = sum(grpo_objective(**part, variant=variant, size=size)[0] for part in parts)
+    torch.testing.assert_close(summed, whole)
 
 
 # --- order, padding, micro-batches ----------------------------------------------------------------
@@ -493,6 +592,33 @@ def test_settings_that_no_switch_knows(field: dict[str, str], sentence: str) -> 
         ({"loss_type": "cispo"}, "caps the ratio at epsilon_high itself, and 0.2 is below 1"),
         ({"loss_type": "sapo", "delta": 3.0}, "clashes with the surrogate 'sapo'"),
         ({"delta": 1.1}, r"delta \(1.1\) must be above 1 \+ epsilon_high \(1.2\)"),
+        ({"loss_type": "gmpo", "importance_sampling_level": "sequence"}, "makes its own ratio"),
+        (
+            {"scale_rewards": "gae", "importance_sampling_level": "sequence"},
+            "'gae' gives every token its own advantage, and level 'sequence' one ratio",
+        ),
+        (
+            {"scale_rewards": "gae", "loss_type": "gmpo"},
+            "'gae' gives every token its own advantage, and loss_type 'gmpo' one ratio",
+        ),
+        (
+            {"multi_objective_aggregation": "normalize_then_sum", "scale_rewards": "loo"},
+            "clashes with scale_rewards 'loo'",
+        ),
+        ({"multi_objective_aggregation": "sum"}, "no multi_objective_aggregation 'sum'. Known: s"),
+        ({"use_kl_in_reward": True, "use_bias_correction_kl": True}, "set one of them"),
+        (
+            {
+                "use_kl_in_reward": True,
+                "scale_rewards": "process",
+                "step_reward_func": "equations_true",
+            },
+            "clashes with scale_rewards 'process'",
+        ),
+        (
+            {"use_kl_in_reward": True, "multi_objective_aggregation": "normalize_then_sum"},
+            "clashes with multi_objective_aggregation 'normalize_then_sum'",
+        ),
     ],
 )
 def test_switches_that_clash(field: dict[str, Any], sentence: str) -> None:
@@ -505,6 +631,8 @@ def test_tensors_that_do_not_belong_together() -> None:
     call = {"variant": Variant(beta=0.1)}
     with pytest.raises(LabError, match="log-probs of a reference"):
         grpo_objective(**(b | {"ref_logprobs": None}), **call)
+    with pytest.raises(LabError, match=r"entropy_coef is 0\.1, so the entropy is needed"):
+        grpo_objective(**b, variant=Variant(entropy_coef=0.1))
     for name in ("old_logprobs", "ref_logprobs", "mask"):
         with pytest.raises(LabError, match=f"{name} has shape"):
             grpo_objective(**(b | {name: b[name][:, :1]}), **call)

@@ -14,6 +14,7 @@ from grpo_core.algorithm.surrogates import (
     cispo,
     clip,
     clipped_tokens,
+    gmpo,
     importance_ratio,
     plain,
     sapo,
@@ -140,6 +141,29 @@ def test_vespo_weighs_the_whole_completion(advantage: float, log_ratio: float) -
     w = math.exp(log_ratio + 0.1)
     phi = w**k * math.exp(rate * (1 - w))
     assert gradient.flatten().tolist() == pytest.approx([phi * advantage] * 2)
+
+
+@given(
+    st.sampled_from([-2.0, 0.5]),
+    st.lists(st.floats(-1, 1).filter(lambda x: abs(abs(x) - 0.4) > 1e-3), min_size=1, max_size=5),
+)
+def test_gmpo_is_a_product_of_clipped_ratios(advantage: float, log_ratios: list[float]) -> None:
+    wide = [*log_ratios, 0.0]  # a masked position, log-ratio 0 as the objective has it
+    lp = torch.tensor([wide], dtype=torch.float64, requires_grad=True)
+    a = torch.tensor([[advantage]], dtype=torch.float64)
+    mask = torch.arange(len(wide)).unsqueeze(0) < len(log_ratios)
+    value = gmpo(lp.exp(), a, log_ratio=lp, mask=mask)
+    # the paper's product: min for A > 0, max for A < 0, of each ratio and its clipped self
+    pick = min if advantage > 0 else max
+    low, high = math.exp(-0.4), math.exp(0.4)
+    ratios = [math.exp(x) for x in log_ratios]
+    clipped = [pick(r, min(max(r, low), high)) for r in ratios]
+    mean = math.prod(clipped) ** (1 / len(clipped))
+    assert value.shape == (1, 1) and value.item() == pytest.approx(mean * advantage)
+    (gradient,) = torch.autograd.grad(value.sum(), lp)
+    free = [r == c for r, c in zip(ratios, clipped, strict=True)]
+    each = mean * advantage / len(clipped)
+    assert gradient[0].tolist() == pytest.approx([each * f for f in free] + [0.0])
 
 
 def test_the_plain_policy_gradient_asks_for_no_ratio() -> None:

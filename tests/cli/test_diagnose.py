@@ -23,7 +23,9 @@ def test_diagnose_json(lab: Lab) -> None:
     assert code == 0 and result["run"] == "countdown-seed0"
     assert len(result["findings"]) == len(QUESTIONS)
     for finding in result["findings"]:
-        assert set(finding) == {"question", "verdict", "answer", "evidence", "metrics", "steps"}
+        assert set(finding) == {
+            *("question", "verdict", "headline", "answer", "evidence", "metrics", "steps")
+        }
         assert finding["steps"] == [1, 125]
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from clilab import Lab
 
-from grpo_core.cli.options import build_config, parse_setting
+from grpo_core.cli.options import RECIPES, build_config, parse_setting
+from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
+from grpo_core.tasks import get_task
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,26 @@ def test_a_preset_wins_over_the_file_and_options_over_the_preset(tmp_path: Path)
     assert build_config(None, None, preset="dr_grpo").scale_rewards == "none"
     with pytest.raises(LabError, match=r"There is no preset 'pppo'\. Known: grpo, dr_grpo"):
         build_config(None, None, preset="pppo")
+
+
+def test_a_recipe_goes_by_its_name_and_options_win_over_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = build_config(Path("smollm2"), ["max_steps=2"], seed=4)
+    assert (config.model, config.task) == ("smollm2", "arithmetic")
+    assert (config.seed, config.max_steps) == (4, 2)
+    (tmp_path / "smollm2").write_text("seed = 9\n")
+    assert build_config(Path("smollm2"), None) == GRPOConfig(seed=9)
+    with pytest.raises(LabError, match="Cannot read the config file smollm3"):
+        build_config(Path("smollm3"), None)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_can_be_read_and_is_in_the_help(name: str, lab: Lab) -> None:
+    config = build_config(Path(name), None)
+    get_task(config.task, **config.task_options)
+    assert name in lab("train", "--help")[1]
 
 
 @pytest.mark.parametrize("text", ["seed = ", "seed = 1\nseed = 2", "\x00", "max_steps = '3'"])

@@ -28,6 +28,17 @@ HOSTILE = [
     "<style>*{display:none}</style>",
 ]
 
+SECONDS = {
+    "prefill": 0.1,
+    "decode": 0.8,
+    "reward": 0.05,
+    "sampling": 1.0,
+    "forward": 0.3,
+    "backward": 0.5,
+    "update": 0.9,
+    "step": 2.2,
+}
+
 
 def completion_text(rng: np.random.Generator, skill: float, numbers: list[int], target: int) -> str:
     """A trace as the tiny model writes them: longer, and more often right, with skill."""
@@ -117,7 +128,10 @@ def make_step(index: int, config: GRPOConfig) -> Step:
             "clip_ratio/region_mean": 0.0,
             "grad_norm": float(0.4 + rng.exponential(0.25)),
             "loss": float(rng.normal(0, 0.02)),
+            "learning_rate": 3e-4,
         }
+        metrics |= {f"seconds/{name}": value for name, value in SECONDS.items()}
+        metrics["seconds/decode"] += 0.01 * (index % 5)
     if index % (config.eval_steps or 10**9) == 0:
         metrics |= {
             "eval/accuracy": float(0.08 + 0.78 * skill),

@@ -9,11 +9,14 @@ from pathlib import Path
 import fake_run
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
 from grpo_core.dashboard.feed import TICK, Feed, RunFeed, View, Viewer
 from grpo_core.dashboard.runs import RECORDED, RunBook, describe
+from grpo_core.diagnosis import diagnose
 from grpo_core.errors import LabError
 from grpo_core.records import Completion, Group
 from grpo_core.store import Run, RunWriter, create_run
@@ -98,6 +101,62 @@ def test_push_travels_in_units_of_the_group() -> None:
     assert "push" not in payloads.group_payload(Group("p", {}, [completion(["a"], None)]))
 
 
+@settings(max_examples=60)
+@given(
+    st.sampled_from([*payloads.CLIPPING, "cispo", "reinforce"]),
+    st.sampled_from(["token", "sequence", "sequence_token", "sequence_sum"]),
+    st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=6),
+    st.sampled_from([-1.0, 0.0, 1.0]),
+    st.none() | st.floats(0.01, 0.5),
+    st.booleans(),
+)
+def test_the_clip_is_marked_where_the_objective_clips(
+    loss: str, level: str, logs: list[float], advantage: float, high: float | None, by_token: bool
+) -> None:
+    import torch
+
+    from grpo_core.algorithm.objective import LOSS_TYPES
+    from grpo_core.algorithm.surrogates import clipped_tokens, importance_ratio
+
+    one = completion(["x"] * len(logs))
+    one.logprobs, one.advantage = np.array(logs, dtype=np.float32), advantage
+    advantages = torch.full((1, len(logs)), advantage)
+    if by_token:
+        advantages = advantages * torch.tensor([[(-1.0) ** i for i in range(len(logs))]])
+        one.token_advantages = advantages[0].numpy()
+    options = {
+        "loss_type": loss,
+        "importance_sampling_level": level,
+        "epsilon": 0.2,
+        "epsilon_high": high,
+    }
+    new, old = torch.from_numpy(one.logprobs)[None], torch.zeros(1, len(logs))
+    ratio = importance_ratio(new.double(), old.double(), torch.ones_like(old).bool(), level)
+    if LOSS_TYPES[loss][0] == "gmpo":
+        ratio = 1 + ratio.log()
+    low_high = clipped_tokens(ratio, advantages, 0.2, 0.2 if high is None else high)
+    expected = (low_high[0] | low_high[1]).expand(1, len(logs))[0].tolist()
+    clips = LOSS_TYPES[loss][0] in ("clip", "gmpo")
+    assert (loss in payloads.CLIPPING) == clips
+    found = payloads.held_back(one, options).tolist()
+    assert found == (expected if clips else [False] * len(logs))
+
+
+def test_what_a_card_tells_of_its_tokens() -> None:
+    one = completion(["a", "b"])
+    card = payloads.group_payload(Group("p", {}, [one]))["completions"][0]
+    assert not {"ratio", "held", "values", "advantages", "kl", "entropy"} & set(card)
+    one.logprobs = np.array([0.5, 0.1], dtype=np.float32)
+    one.values = np.array([0.25, np.nan], dtype=np.float32)
+    one.token_advantages = np.array([1.0, -1.0], dtype=np.float32)
+    options = {"loss_type": "dapo", "epsilon": 0.2, "epsilon_high": 0.28}
+    card = payloads.group_payload(Group("p", {}, [one]), options)["completions"][0]
+    assert card["held"] == [0] and card["values"] == [0.25, None]
+    assert card["advantages"] == [1.0, -1.0]
+    damaged = {"loss_type": "dapo", "epsilon": "wide"}
+    assert payloads.group_payload(Group("p", {}, [one]), damaged)["completions"][0]["held"] == []
+
+
 def test_a_tie_is_said() -> None:
     group = Group("p", {}, [completion(["a"]), completion(["b"])])
     assert payloads.group_payload(group)["dead"]
@@ -128,7 +187,7 @@ def test_a_board_is_serialised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     feed.refresh()
     made = []
     real = payloads.group_payload
-    monkeypatch.setattr(payloads, "group_payload", lambda group: made.append(1) or real(group))
+    monkeypatch.setattr(payloads, "group_payload", lambda *given: made.append(1) or real(*given))
     texts = {feed.board(2, 3) for _ in range(5)}
     assert len(texts) == 1 and len(made) == 1
     message = json.loads(texts.pop())
@@ -148,6 +207,32 @@ def test_views_are_clamped_and_junk_is_ignored(tmp_path: Path) -> None:
     assert json.loads(feed.board(0, 0))["groups"] == []
     for junk in (None, [], {"run": 5, "step": "x", "group": -1}, {"step": True}, {"step": 1e9}):
         assert View.parse(junk) == View()
+
+
+def test_the_diagnosis_is_made_once_for_each_new_step(tmp_path: Path) -> None:
+    path = create_run(tmp_path, "a", GRPOConfig())
+    feed = RunFeed("a", Run(path))
+    assert not feed.diagnose() and feed.findings is None
+    record_steps(path, 0, 12)
+    feed.refresh()
+    assert feed.diagnose() and not feed.diagnose()
+    message = json.loads(feed.findings)
+    assert (message["type"], message["run"], message["step"]) == ("findings", "a", 12)
+    assert [f["name"] for f in message["findings"]] == ["loss", "reward", "length", "format", "kl"]
+    direct = diagnose(Run(path))
+    for shown, finding in zip(message["findings"], direct, strict=True):
+        assert shown["answer"] == finding.answer and shown["verdict"] == finding.verdict
+        assert shown["sign"] and shown["headline"] == finding.headline
+    record_steps(path, 13, 13)
+    feed.refresh()
+    assert feed.diagnose() and json.loads(feed.findings)["step"] == 13
+    assert len(feed._recent) <= 5  # the groups that answers rest on, and no more
+
+
+def test_where_the_time_went_travels_with_the_metrics() -> None:
+    rows = [(0, {"eval/accuracy": 0.1}), (1, {"seconds/step": 2.0, "seconds/update": 1.5})]
+    assert payloads.phase_columns(rows) == {"update": [None, 1.5], "other": [None, 0.5]}
+    assert payloads.phase_columns([(0, {})]) == {}
 
 
 # --- viewers -----------------------------------------------------------------------------------
@@ -196,6 +281,23 @@ def test_first_messages_and_the_end_of_polling(book: RunBook) -> None:
         await asyncio.gather(*tasks)
         assert not feed.viewers
         await until(lambda: feed._poller.done())
+
+    asyncio.run(scenario())
+
+
+def test_every_viewer_gets_the_diagnosis_and_the_asking_ends(book: RunBook) -> None:
+    async def scenario() -> None:
+        feed, pages = Feed(book), [Page(), Page()]
+        tasks = watch(feed, *pages)
+        for page in pages:
+            page.views.put_nowait({"run": RECORDED + "recorded"})
+        await until(lambda: all(page.of("findings") for page in pages))
+        assert pages[0].of("findings") == pages[1].of("findings")
+        assert len(pages[0].of("findings")) == 1
+        for page in pages:
+            page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+        await until(lambda: feed._asker.done())
 
     asyncio.run(scenario())
 
@@ -273,10 +375,13 @@ def test_a_run_replaced_by_another_of_its_name(book: RunBook) -> None:
     record_steps(path, 0, 3)
     feed = RunFeed("a", Run(path))
     feed.refresh()
+    assert feed.diagnose() and feed.findings
     shutil.rmtree(path)
     record_steps(create_run(book.root, "a", GRPOConfig(seed=1)), 0, 1)
     feed.refresh()
     assert len(feed.rows) == 2 and feed.epoch == 1
+    assert feed.findings is None and feed.diagnose()
+    assert json.loads(feed.findings)["step"] == 1
 
 
 # --- the run list and the controls ---------------------------------------------------------------

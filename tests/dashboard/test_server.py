@@ -144,6 +144,12 @@ def test_changes_only_by_post_with_json(client: TestClient) -> None:
         )
 
 
+def test_the_glossary_is_served_as_text(client: TestClient) -> None:
+    entries = client.get("/lab/glossary").json()
+    assert {tuple(entry) for entry in entries} == {("name", "meaning", "unit")}
+    assert "loss" in [entry["name"] for entry in entries]
+
+
 def test_headers(client: TestClient) -> None:
     headers = client.get("/").headers
     policy = headers["content-security-policy"]

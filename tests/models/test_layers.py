@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from grpo_core.models.layers import Attention, Linear, RMSNorm, quicken
+from grpo_core.models import layers
+from grpo_core.models.layers import Attention, FeedForward, Linear, RMSNorm, quicken
 
 
 def _model(kind: str, kv_heads: int = 2, **options) -> LlamaForCausalLM:
@@ -37,7 +38,7 @@ def test_a_quickened_llama_is_the_same_llama(kind: str, kv_heads: int, padded: b
     plain = _model(kind, kv_heads, tie_word_embeddings=kv_heads == 1)
     quick = copy.deepcopy(plain)
     quicken(quick)
-    assert {type(m) for m in quick.modules()} >= {Attention, Linear, RMSNorm}
+    assert {type(m) for m in quick.modules()} >= {Attention, FeedForward, Linear, RMSNorm}
     ids = torch.randint(50, (3, 11))
     mask = (torch.arange(11) >= torch.tensor([[0], [4], [2]])).long() if padded else None
     expected, gradients = _loss_and_gradients(plain, mask, ids)
@@ -45,6 +46,17 @@ def test_a_quickened_llama_is_the_same_llama(kind: str, kv_heads: int, padded: b
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
     for ours, theirs in zip(quick_gradients, gradients, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * theirs.abs().max().item())
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        layers.norm, layers.norm_backward, layers.feed_forward, layers.feed_forward_backward,
+        layers.attention, layers.attention_backward,
+    ],
+)  # fmt: skip
+def test_torchscript_takes_every_pass(function) -> None:
+    assert layers.scripted(function) is not function
 
 
 def test_what_is_saved_is_what_was_loaded(tmp_path) -> None:
@@ -69,3 +81,20 @@ def test_other_precisions_and_biases_are_left_alone() -> None:
         assert model(ids).logits.dtype == torch.bfloat16
     half = model(ids).logits
     torch.testing.assert_close(double(ids).logits.float(), half, rtol=1e-4, atol=1e-4)
+
+
+def test_under_autocast_everything_is_close_to_what_it_was() -> None:
+    plain = _model("eager")
+    quick = copy.deepcopy(plain)
+    quicken(quick)
+    ids = torch.randint(50, (3, 11))
+    exact, _ = _loss_and_gradients(plain, None, ids)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough, gradients = _loss_and_gradients(plain, None, ids)
+        got, quick_gradients = _loss_and_gradients(quick, None, ids)
+    error = (rough - exact).abs().max()
+    assert 0 < (got - exact).abs().max() < 2 * error
+    for ours, theirs in zip(quick_gradients, gradients, strict=True):
+        assert ours.dtype == torch.float32
+        similarity = torch.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0)
+        assert similarity > 0.99

@@ -8,7 +8,9 @@
 import { Card } from "./card.js";
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { number, rewardName } from "./format.js";
+import { glossaryButton } from "./glossary.js";
 import { Inspector } from "./inspector.js";
+import { SHADES, shadeOf } from "./shades.js";
 
 /**
  * The board panel.
@@ -17,15 +19,17 @@ import { Inspector } from "./inspector.js";
  * @returns {() => void} update
  */
 export function board(parent, session) {
-  const ui = build(parent);
+  const ui = build(parent, session);
   const cards = [];
   const inspector = new Inspector(ui.grid, () => session.board);
   let drawn = null;
+  let shaded = null;
   return () => {
     const message = session.board;
     setHidden(ui.section, session.steps.length === 0);
-    if (message === drawn) return;
+    if (message === drawn && session.view.shade === shaded) return;
     drawn = message;
+    shaded = session.view.shade;
     setAttribute(ui.section, "data-step", message ? message.step : null);
     const groups = message?.groups ?? [];
     updatePicker(ui.picker, groups, message?.group, session);
@@ -35,49 +39,47 @@ export function board(parent, session) {
     setText(ui.prompt, message.prompt);
     setText(ui.facts, facts(message));
     setHidden(ui.dead, !message.dead);
-    setHidden(ui.shades, message.dead);
-    const unit = message.push_unit;
-    setText(ui.scale, unit ? `full colour: ±${number(unit * 1000, 2)}` : "no push was recorded");
+    setHidden(ui.help, message.dead); // one line for both, so that nothing below moves
+    const shading = updateShades(ui, message, shaded);
     const largest = Math.max(1, ...message.completions.map((c) => Math.abs(c.advantage ?? 0)));
     while (cards.length > message.completions.length) cards.pop().element.remove();
     message.completions.forEach((completion, i) => {
       if (!cards[i]) ui.grid.append((cards[i] = new Card(i)).element);
-      cards[i].update(completion, largest);
+      cards[i].update(completion, largest, shading);
     });
     inspector.refresh();
   };
 }
 
-function build(parent) {
+function build(parent, session) {
   const ui = {
     prompt: h("code", { class: "lab-prompt", dir: "ltr" }),
     facts: h("span", { class: "lab-facts" }),
     dead: h(
       "span",
       { class: "lab-dead" },
-      "All rewards are equal: nothing to learn from this group.",
+      "All rewards tie: nothing to learn here.",
     ),
     picker: h("div", { class: "lab-picker", role: "group", "aria-label": "Groups of this step" }),
-    scale: h("span", {}),
+    scale: h("span", { class: "lab-scale" }),
     grid: h("div", { class: "lab-cards" }),
   };
+  ui.choice = h("select", {
+    class: "lab-choice",
+    onchange: () => session.chooseShade(ui.choice.value),
+  });
+  ui.choice.append(...SHADES.map(({ id, label }) => h("option", { value: id }, label)));
+  const metric = () => [shadeOf(session.view.shade, session.board).metric];
   ui.shades = h(
     "span",
     { class: "lab-shades" },
-    h("span", {}, "Each token is shaded by what the update pushed it to be: "),
-    h("span", { class: "tk n4" }, "less"),
-    h("span", { class: "tk n2" }, "likely"),
-    h("span", { class: "tk p2" }, "more"),
-    h("span", { class: "tk p4" }, "likely"),
+    h("label", {}, "Tokens shaded by ", ui.choice),
+    glossaryButton(session, "the shading", metric),
     ui.scale,
   );
-  ui.legend = h(
-    "div",
-    { class: "lab-key" },
-    ui.shades,
-    ui.dead,
-    h("span", { class: "lab-key-help" }, "Point at a token, or use the arrow keys in a card."),
-  );
+  const help = "Point at a token, or use the arrow keys in a card.";
+  ui.help = h("span", { class: "lab-key-help" }, help);
+  ui.legend = h("div", { class: "lab-key" }, ui.shades, ui.dead, ui.help);
   ui.section = h(
     "section",
     { class: "lab-panel lab-board", "aria-label": "Group board" },
@@ -88,6 +90,25 @@ function build(parent) {
   );
   parent.append(ui.section);
   return ui;
+}
+
+/** What tokens are shaded by, and the legend of that; returns the class of a token's shade. */
+function updateShades(ui, message, chosen) {
+  const shade = shadeOf(chosen, message);
+  for (const option of ui.choice.options) {
+    const { has } = SHADES.find(({ id }) => id === option.value);
+    option.disabled = option.value !== "push" && !message.completions.some(has);
+  }
+  if (ui.choice.value !== shade.id) ui.choice.value = shade.id;
+  const { of, legend, text } = shade.scale(message);
+  resize(ui.scale, legend.length + 1, () => h("span"));
+  legend.forEach(([name, words], i) => {
+    setText(ui.scale.childNodes[i], words);
+    setAttribute(ui.scale.childNodes[i], "class", `tk ${name}`);
+  });
+  setText(ui.scale.lastChild, text);
+  setAttribute(ui.scale.lastChild, "class", null);
+  return of;
 }
 
 function updateEmpty(ui, message) {

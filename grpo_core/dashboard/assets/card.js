@@ -56,8 +56,9 @@ export class Card {
   /**
    * @param {object} completion of a board message
    * @param {number} largest the advantage that fills the bar
+   * @param {(completion: object, index: number) => string} shade the class of a token's shade
    */
-  update(completion, largest) {
+  update(completion, largest, shade) {
     const value = completion.advantage;
     const sign = value > 0 ? "up" : value < 0 ? "down" : "flat";
     setText(this.advantage, advantage(value));
@@ -70,7 +71,7 @@ export class Card {
     setAttribute(this.length, "title", cut ? "It did not end within the allowed tokens." : null);
     this.length.classList.toggle("lab-cut", completion.truncated);
     this.#updateRewards(completion);
-    this.#updateText(completion);
+    this.#updateText(completion, shade);
     const name = `Completion ${this.index + 1}: advantage ${advantage(value)}, reward ${number(completion.reward)}`;
     setAttribute(this.element, "aria-label", name);
     setAttribute(this.toggle, "aria-label", `Show all of completion ${this.index + 1}`);
@@ -98,7 +99,7 @@ export class Card {
   }
 
   /** Thinking above, answer below; every token is in one of the two. */
-  #updateText(completion) {
+  #updateText(completion, shade) {
     if (!completion.tokens.length && completion.text) completion.tokens = [completion.text];
     completion.words = areWords(completion.tokens);
     const kinds = parts(completion.tokens);
@@ -106,8 +107,8 @@ export class Card {
     const all = completion.tokens.map((_, i) => i);
     const think = all.slice(0, start);
     const answer = all.slice(start);
-    paint(this.think, completion, think, kinds);
-    paint(this.answerTokens, completion, answer, kinds);
+    paint(this.think, completion, think, kinds, shade);
+    paint(this.answerTokens, completion, answer, kinds, shade);
     setHidden(this.noAnswer, answer.length > 0);
   }
 }

@@ -8,6 +8,7 @@
 
 import { h, resize, s, setAttribute, setHidden, setText } from "./dom.js";
 import { number } from "./format.js";
+import { glossaryButton } from "./glossary.js";
 import { CHARTS } from "./metrics.js";
 import { horizontalEnd, stepTicks, verticalAxis } from "./scale.js";
 
@@ -70,6 +71,7 @@ class LineChart {
     this.chart = chart;
     this.session = session;
     this.width = 240;
+    this.keys = [];
     this.series = [];
     this.axis = "";
     this.legend = h("div", { class: "lab-legend" });
@@ -86,6 +88,7 @@ class LineChart {
         "figcaption",
         {},
         h("span", { class: "lab-chart-title" }, chart.title),
+        glossaryButton(session, chart.title, () => this.keys.map(([key]) => key)),
         h("span", { class: "lab-unit" }, chart.unit),
       ),
       this.legend,
@@ -140,8 +143,10 @@ class LineChart {
   /** Draw everything again; only what differs touches the DOM. */
   update(frame, hover) {
     const names = [...this.session.history.metrics.keys()];
-    const series = this.chart
-      .keys(names)
+    this.keys = this.chart.keys(names);
+    const marked = this.keys.some(([key]) => this.session.marked.includes(key));
+    this.element.classList.toggle("lab-chart-marked", marked);
+    const series = this.keys
       .map(([key, label]) => ({ label, values: this.session.series(key) }))
       .filter((one) => one.values?.some((value) => value !== null));
     setHidden(this.none, series.length > 0);

@@ -11,18 +11,27 @@ export class Inspector {
   constructor(grid, board) {
     this.board = board;
     this.span = null;
+    this.byKey = false; // a place chosen with the keys stays when the page scrolls to it
     this.title = h("b", { class: "lab-tip-token", dir: "ltr" });
     this.rows = h("dl");
     this.element = h("div", { class: "lab-tip", role: "tooltip", id: "lab-tip" }, this.title);
     this.element.append(this.rows);
     this.element.hidden = true;
     grid.parentElement.append(this.element);
-    grid.addEventListener("pointerover", (event) => this.#show(tokenOf(event.target)));
+    grid.addEventListener("pointerover", (event) => {
+      this.byKey = false;
+      this.#show(tokenOf(event.target));
+    });
     grid.addEventListener("pointerleave", () => this.#show(null));
     grid.addEventListener("keydown", (event) => this.#key(event));
     grid.addEventListener("focusout", () => this.#show(null));
-    grid.addEventListener("scroll", () => this.#show(null), true);
-    addEventListener("scroll", () => this.#show(null), { passive: true });
+    grid.addEventListener("scroll", () => this.#scrolled(), true);
+    addEventListener("scroll", () => this.#scrolled(), { passive: true });
+  }
+
+  #scrolled() {
+    if (this.span && this.byKey) this.#place(this.span);
+    else this.#show(null);
   }
 
   /** The tokens changed: keep the place and show its new numbers. */
@@ -40,6 +49,7 @@ export class Inspector {
     const spans = [...card.querySelectorAll("[data-token]")];
     const at = this.span && card.contains(this.span) ? spans.indexOf(this.span) : by > 0 ? -1 : 0;
     const next = spans[Math.min(Math.max(at + by, 0), spans.length - 1)];
+    this.byKey = true;
     next?.scrollIntoView({ block: "nearest" });
     this.#show(next ?? null);
   }
@@ -93,7 +103,10 @@ function numbers(completion, index, unit) {
   rows.push(["log-probability", number(logprob)]);
   if (completion.entropy) rows.push(["entropy", `${number(completion.entropy[index])} nats`]);
   if (completion.kl) rows.push(["KL to reference", `${number(completion.kl[index])} nats`]);
-  rows.push(["ratio new / old", number(completion.ratio ? completion.ratio[index] : 1, 4)]);
+  const held = completion.held?.includes(index) ? ", held back by the clip" : "";
+  rows.push(["ratio new / old", number(completion.ratio ? completion.ratio[index] : 1, 4) + held]);
+  rows.push(["advantage", signed(completion.advantages?.[index] ?? completion.advantage)]);
+  if (completion.values) rows.push(["critic expected", number(completion.values[index])]);
   rows.push(["token", `${index + 1} of ${completion.length}`]);
   return rows;
 }

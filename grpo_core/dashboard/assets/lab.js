@@ -10,15 +10,17 @@
 
 import { board } from "./board.js";
 import { charts } from "./charts.js";
+import { diagnosis } from "./diagnosis.js";
 import { notice } from "./notice.js";
 import { runList } from "./runlist.js";
+import { seconds } from "./seconds.js";
 import { timeline } from "./timeline.js";
 import { waiting } from "./waiting.js";
 
 export { connect } from "./socket.js";
 export { Session } from "./session.js";
 
-const PANELS = [notice, timeline, waiting, charts, board];
+const PANELS = [notice, timeline, diagnosis, waiting, charts, seconds, board];
 
 /**
  * @param {HTMLElement} element

@@ -83,3 +83,12 @@ export const CHARTS = [
     keys: fixed(["grad_norm", "norm"]),
   },
 ];
+
+/**
+ * The chart that shows a metric, or null.
+ * @param {string} metric
+ * @param {string[]} names of the metrics the run has
+ */
+export function chartOf(metric, names) {
+  return CHARTS.find((chart) => chart.keys(names).some(([key]) => key === metric)) ?? null;
+}

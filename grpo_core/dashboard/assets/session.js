@@ -6,7 +6,7 @@
 const REPLAY_MS = 500; // between two steps of a replay
 const REST_TICKS = 8; // how long a replay rests at its end before it begins again
 
-/** @typedef {{run: string|null, step: number|null, group: number}} View */
+/** @typedef {{run: string|null, step: number|null, group: number, shade: string}} View */
 
 export class Session {
   /** @param {object} source see socket.js @param {Location|null} place whose hash holds the view */
@@ -20,6 +20,9 @@ export class Session {
     this.clock = 0; // server's clock minus ours, in seconds
     this.history = emptyHistory(null);
     this.board = null;
+    this.findings = null; // the diagnosis, see diagnosis.js
+    this.marked = []; // metrics whose charts are marked
+    this.entries = null; // of the glossary, once asked for
     this.notice = null;
     this.pending = null;
     this.playing = false;
@@ -93,13 +96,34 @@ export class Session {
     return this.history.metrics.get(name) ?? null;
   }
 
+  /** The entries of the glossary; [] where they cannot be had. */
+  glossary() {
+    this.entries ??= this.source.get("glossary").then((answer) => {
+      if (Array.isArray(answer)) return answer;
+      this.entries = null; // ask again next time
+      return [];
+    });
+    return this.entries;
+  }
+
   // What people do
+
+  /** Mark the charts that show some metrics. */
+  mark(metrics) {
+    if (metrics.join() === this.marked.join()) return;
+    this.#set(() => (this.marked = metrics));
+  }
 
   chooseRun(key) {
     this.#set(() => {
-      this.view = { run: key, step: null, group: 0 };
+      this.view = { ...this.view, run: key, step: null, group: 0 };
       this.#show(key);
     });
+  }
+
+  /** Shade the tokens by something else. @param {string} shade see shades.js */
+  chooseShade(shade) {
+    this.#set(() => (this.view.shade = shade));
   }
 
   chooseGroup(group) {
@@ -178,6 +202,7 @@ export class Session {
       else if (message.type === "runs") this.#receiveRuns(message);
       else if (message.type === "metrics") this.#receiveMetrics(message);
       else if (message.type === "board" && message.run === this.shown) this.board = message;
+      else if (message.type === "findings" && message.run === this.shown) this.findings = message;
       else if (message.type === "gone") this.#receiveGone(message.run);
     });
   }
@@ -205,22 +230,17 @@ export class Session {
   #receiveMetrics(message) {
     if (message.run !== this.shown) return;
     if (message.reset) this.history = emptyHistory(message.run);
-    const { steps, metrics } = this.history;
-    const before = steps.length;
+    const { steps, metrics, phases } = this.history;
+    append(metrics, message.metrics, steps.length, message.steps.length);
+    append(phases, message.phases ?? {}, steps.length, message.steps.length);
     steps.push(...message.steps);
-    for (const name of Object.keys(message.metrics)) {
-      if (!metrics.has(name)) metrics.set(name, new Array(before).fill(null));
-    }
-    for (const [name, values] of metrics) {
-      values.push(...(message.metrics[name] ?? new Array(message.steps.length).fill(null)));
-    }
     if (this.playing && !steps.includes(this.cursor)) this.cursor = this.#firstStep();
   }
 
   #receiveGone(key) {
     if (key !== this.shown) return;
     this.notice = `There is no run called ${key} any more.`;
-    this.view = { run: null, step: null, group: 0 };
+    this.view = { ...this.view, run: null, step: null, group: 0 };
     this.automatic = null;
     this.#show(this.#choose());
   }
@@ -233,6 +253,7 @@ export class Session {
     this.shown = key;
     this.history = emptyHistory(key);
     this.board = null;
+    this.findings = null;
     this.pending = null;
     const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;
     this.playing = Boolean(this.run?.recorded) && this.view.step === null && !still;
@@ -293,7 +314,17 @@ export class Session {
 }
 
 function emptyHistory(run) {
-  return { run, steps: [], metrics: new Map() };
+  return { run, steps: [], metrics: new Map(), phases: new Map() };
+}
+
+/** Add columns of `count` new values to those of `before` old ones; what is missing is null. */
+function append(columns, news, before, count) {
+  for (const name of Object.keys(news)) {
+    if (!columns.has(name)) columns.set(name, new Array(before).fill(null));
+  }
+  for (const [name, values] of columns) {
+    values.push(...(news[name] ?? new Array(count).fill(null)));
+  }
 }
 
 /** @param {string} hash such as "#run=a&step=3&group=1" @returns {View} */
@@ -304,6 +335,7 @@ export function readView(hash) {
     run: values.get("run"),
     step: step !== null && /^\d{1,9}$/.test(step) ? Number(step) : null,
     group: Number((values.get("group") ?? "").match(/^\d{1,6}$/)?.[0] ?? 0),
+    shade: (values.get("shade") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? "push",
   };
 }
 
@@ -313,6 +345,7 @@ export function writeView(view) {
   if (view.run !== null) values.set("run", view.run);
   if (view.step !== null) values.set("step", String(view.step));
   if (view.group) values.set("group", String(view.group));
+  if (view.shade !== "push") values.set("shade", view.shade);
   const text = values.toString();
   return text && `#${text}`;
 }

@@ -1,7 +1,8 @@
 /**
  * A source of messages over a WebSocket that comes back by itself.
  *
- * A source is what `mount` needs: `watch(view)`, `listen(message, connection)`, `close()`.
+ * A source is what `mount` needs: `watch(view)`, `listen(message, connection)`, `get(path)`,
+ * `post(path, body)`, `close()`.
  * A notebook can hand `mount` another one.
  */
 
@@ -10,7 +11,7 @@ const LONGEST_WAIT = 4000;
 
 /**
  * @param {URL} base the address of "lab/", relative to the page so that proxies work
- * @returns {{watch: Function, listen: Function, post: Function, close: Function}}
+ * @returns {{watch: Function, listen: Function, get: Function, post: Function, close: Function}}
  */
 export function connect(base) {
   const address = new URL("ws", base);
@@ -52,6 +53,16 @@ export function connect(base) {
     }
   }
 
+  /** GET JSON; resolves to null when there is none. */
+  async function get(path) {
+    try {
+      const response = await fetch(new URL(path, base));
+      return response.ok ? await response.json() : null;
+    } catch {
+      return null;
+    }
+  }
+
   return {
     listen(message, connection) {
       onMessage = message;
@@ -64,6 +75,7 @@ export function connect(base) {
       wanted = text;
       if (socket?.readyState === WebSocket.OPEN) socket.send(text);
     },
+    get,
     post,
     close() {
       clearTimeout(timer);

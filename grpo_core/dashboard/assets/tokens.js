@@ -1,13 +1,12 @@
 /**
- * A completion's tokens: which part of the completion each belongs to, and how hard the update
- * pushed it. Tokens are model text: they reach the page as textContent and no other way.
+ * A completion's tokens: which part of the completion each belongs to, and how it is shaded (see
+ * shades.js). Tokens are model text: they reach the page as textContent and no other way.
  */
 
 import { h, resize, setAttribute } from "./dom.js";
 
 const TAG = /<\/?(think|answer)>/g;
 const SPECIAL = /^<[^<>]*>$/;
-const LEVELS = 4;
 
 /**
  * Which part each token belongs to: "t" thinking, "a" answer, "o" outside both; the tags
@@ -54,23 +53,14 @@ export function areWords(tokens) {
 }
 
 /**
- * The class of a token's shade: "" for none, "p1" to "p4" for more likely, "n1" to "n4" for less.
- * @param {number|undefined} push in thousandths of the group's largest push
- */
-export function shade(push) {
-  if (!push) return "";
-  const level = Math.max(1, Math.ceil((Math.abs(push) / 1000) * LEVELS));
-  return (push > 0 ? "p" : "n") + Math.min(level, LEVELS);
-}
-
-/**
  * Show some tokens of a completion, reusing the spans that are there.
  * @param {HTMLElement} parent
  * @param {object} completion of a board message
  * @param {number[]} indices which tokens
  * @param {string[]} kinds part of every token, see `parts`
+ * @param {(completion: object, index: number) => string} shade its class, see shades.js
  */
-export function paint(parent, completion, indices, kinds) {
+export function paint(parent, completion, indices, kinds, shade) {
   const gap = completion.words ? " " : "";
   resize(parent, indices.length, () => h("span"));
   let span = parent.firstChild;
@@ -79,7 +69,7 @@ export function paint(parent, completion, indices, kinds) {
     if (span.textContent !== text) span.textContent = text;
     const special = "TA".includes(kinds[index]) || SPECIAL.test(completion.tokens[index]);
     const tag = special ? " tag" : "";
-    const name = `tk ${shade(completion.push?.[index])}${tag}`;
+    const name = `tk ${shade(completion, index)}${tag}`;
     if (span.className !== name) span.className = name;
     setAttribute(span, "data-token", index);
     span = span.nextSibling;

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from makesteps import completion
 
-from grpo_core import figures
+from grpo_core import diagnosis, figures
 from grpo_core.config import GRPOConfig
 from grpo_core.diagnosis import QUESTIONS, Finding, answer_all, diagnose
 from grpo_core.errors import LabError
@@ -51,7 +51,9 @@ def made(steps: int = STEPS, **columns: Any) -> pd.DataFrame:
 
 
 def ask(name: str, frame: pd.DataFrame, options: Any = None, groups: Any = ()) -> Finding:
-    finding = QUESTIONS[name](frame, options, groups)
+    finding = diagnosis.ask(name, frame, options, groups)
+    assert finding.headline and not finding.headline.endswith(".")
+    assert not re.search("[1-9]", finding.headline)  # it stands still beside a live run
     assert set(finding.metrics) <= set(frame.columns)
     assert all(np.isfinite(v) for v in finding.evidence.values())
     assert "nan" not in finding.answer and finding.answer.endswith(".")
@@ -91,9 +93,14 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("reward", {"reward": 0.5, ACCURACY: 0.5, "clip_ratio/region_mean": 0.8}, "look", "Clipping"),
     ("reward", {"reward": 0.5, ACCURACY: 0.5, "entropy": 0.001}, "look", "repeat themselves"),
     ("reward", {"reward": 0.01, ACCURACY: 0.01}, "look", r"Only 1\.\d% are right"),
-    ("reward", {"reward": np.minimum(T, 0.3), ACCURACY: 0.3}, "look", "not in the second half"),
+    ("reward", {"reward": np.minimum(T, 0.3), ACCURACY: 0.3}, "look", "hardly in the second half"),
     ("reward", {"reward": None}, "unknown", "not recorded `reward`"),
+    ("reward", {"reward": 0.5 * T**0.7, ACCURACY: 0.4}, "fine", "rose"),
+    ("reward", {"reward": np.maximum(0, 0.3 - T)}, "trouble", "it fell"),
+    ("reward", {"steps": 3, "learning_rate": 0.0}, "trouble", "learning rate is 0"),
     ("reward", {"steps": 5}, "unknown", "Only 5 steps"),
+    ("reward", {"steps": 12, "reward": 0.5, ACCURACY: 0.5}, "fine", "too early"),
+    ("reward", {"steps": 12, "reward": 0.5, "learning_rate": 0.0}, "trouble", "learning rate is 0"),
     # length
     ("length", {}, "fine", "did neither"),
     ("length", {LENGTH: 30 + 90 * T}, "fine", "because it pays"),
@@ -118,12 +125,21 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("format", {FORMAT: None}, "unknown", "no format reward"),
     ("format", {ACCURACY: None}, "unknown", "no accuracy reward"),
     ("format", {"steps": 3}, "unknown", "Only 3 steps"),
+    ("format", {"steps": 12, FORMAT: np.linspace(0.3, 0.5, 12), ACCURACY: 0.1}, "fine", "early"),
     # kl
     ("kl", {}, "fine", "^No: "),
-    ("kl", {"kl": np.where(T[40] == T, 3.0, 0.02)}, "look", r"jumped to 2\.9.* at step 41"),
+    (
+        "kl",
+        {"kl": np.where(T[40] == T, 3.0, 0.02)},
+        "look",
+        r"It came back.*jumped to 2\.9.* at step 41",
+    ),
     ("kl", {"kl": np.where(T[20] == T, 3.0, 0.02)}, "look", "It came back.*at step 21"),
     ("kl", {"kl": np.where(T[20] == T, 0.5, 0.02)}, "fine", "came back"),
-    ("kl", {"kl": np.where(T[-2] == T, 0.5, 0.02)}, "look", "at step 59"),
+    ("kl", {"kl": np.where(T[-2] == T, 0.5, 0.02)}, "fine", "Once it jumped.*at step 59"),
+    ("kl", {"kl": np.where(T[-1] == T, 3.0, 0.02)}, "look", "at step 60"),
+    ("kl", {"kl": np.where(T[-2] <= T, 0.5, 0.02)}, "look", "It rose to 0.* last 3 steps"),
+    ("kl", {"kl": np.where(T[-2] <= T, 3.0, 0.02)}, "trouble", "it has jumped to [23]"),
     ("kl", {"kl": 0.15 * T}, "look", "not settling"),
     ("kl", {"kl": 0.5 * T}, "look", "far from the reference"),
     ("kl", {"kl": 0.5 * T, "reward": 1 - T}, "trouble", "reward fell with it"),

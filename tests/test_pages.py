@@ -1,0 +1,53 @@
+"""The page on GRPO against PPO says what the files in data/results/ say."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from grpo_core.ledger import LABELS, Work
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "grpo-vs-ppo.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def make() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make", ROOT / "data" / "make.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_its_tables_are_those_of_the_results(make: ModuleType) -> None:
+    names = re.findall(r"<!-- begin ([\w ]+) -->", PAGE)
+    assert names == ["memory tiny", "work tiny", "seconds tiny", "predicted tiny", "compared"]
+    assert make.filled(PAGE) == PAGE, "run: python data/make.py page"
+    # and they would be made again, were they wrong
+    assert make.filled(re.sub(r"\d+\.\d+ \|", "0 |", PAGE)).count("| 0 |") == PAGE.count("| 0 |")
+
+
+def test_the_tables_of_other_pages_are_those_of_the_results(make: ModuleType) -> None:
+    for page in make.PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert "<!-- begin " in text
+        assert make.filled(text) == text, f"{page.name}: run python data/make.py page"
+
+
+def test_the_prediction_in_the_file_is_exact() -> None:
+    result = json.loads((ROOT / "data" / "results" / "memory-tiny.json").read_text())
+    assert set(result["work"]) == set(Work().to_dict())
+    assert result["work"]["repeats"] >= 3
+    assert list(result["methods"]) == list(LABELS)
+    for method in result["methods"].values():
+        for part, size in method["predicted"].items():
+            assert part == "cache" or method["bytes"][part] == size
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"src(?:set)?=\"([^\"]+)\"", PAGE))))
+def test_every_figure_is_there(link: str) -> None:
+    assert (ROOT / "docs" / link).exists(), "run: python data/make.py draw"
