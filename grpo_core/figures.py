@@ -195,7 +195,7 @@ def _shaded(
     )
     for (_, _, values), wrapped, top in zip(rows, lines, tops[:-1], strict=True):
         for i, (line, start, text) in enumerate(cell for row in wrapped for cell in row):
-            color = colors.to_rgba(float(values[i]))
+            color = colors.to_rgba(np.asarray(float(values[i])))
             _cell(axes, start, top + line, len(text) + 1, color, text)
     axes.set_yticks(tops[:-1] + 0.5, [name for name, _, _ in rows], fontsize=8)
     axes.tick_params(length=0)
@@ -802,7 +802,7 @@ def clip_map(
     ink, (low, high) = plt.rcParams["text.color"], (1 - epsilon_low, 1 + epsilon_high)
     left, right = 0.3, 3.4
     shown = r.clip(1.04 * left, right / 1.04)  # what is beyond stands at the edge
-    reach = 1.2 * max(float(np.abs(a).max(initial=0.0)), 1.0)
+    reach = 1.4 * max(float(np.abs(a).max(initial=0.0)), 1.0)
     for x, width, y in ((high, right - high, 0.0), (left, low - left, -reach)):
         axes.add_patch(Rectangle((x, y), width, reach, facecolor=ink, alpha=0.13, linewidth=0))
     for x, y, text in (

@@ -64,6 +64,7 @@ def _ways(
     batch: Way = _batch,
     none: Way = _none,
     loo: Way = _loo,
+    *,
     exact_ties: bool = True,
 ) -> Callable[[Tensor, str], Tensor]:
     """All four ways, right but for what is passed in."""
@@ -191,8 +192,8 @@ def my_weight(p: float, size: int, divide: bool) -> float:
     """What the gradient of p is multiplied by, on average over groups."""
     total = 0.0
     for right in range(1, size):  # 0 and all right are ties: they add 0
-        chance = math.comb(size, right)
-        chance *= p**right * (1 - p) ** (size - right)
+        chance = p**right * (1 - p) ** (size - right)
+        chance *= math.comb(size, right)
         spread = right / size * (1 - right / size)
         std = math.sqrt(spread * size / (size - 1))
         total += chance * spread / (std if divide else 1.0)

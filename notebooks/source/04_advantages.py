@@ -146,7 +146,7 @@ for size in (2, 4, 8, 16, 64):
 # ties gets exactly 0.** Sixteen rewards of 0.7 tie, but in float32 their
 # mean is 0.69999994, and something is left over:
 
-# %%
+# %% tags=["measured"]
 tied = torch.full((1, 16), 0.7)
 left_over = (tied - tied.mean())[0, 0].item()
 print(f"0.7 - mean = {left_over:.1e}")
@@ -292,8 +292,8 @@ def my_weight(p: float, size: int, divide: bool) -> float:
     """What the gradient of p is multiplied by, on average over groups."""
     total = 0.0
     for right in range(1, size):  # 0 and all right are ties: they add 0
-        chance = math.comb(size, right)
-        chance *= p**right * (1 - p) ** (size - right)
+        chance = p**right * (1 - p) ** (size - right)
+        chance *= math.comb(size, right)
         spread = right / size * (1 - right / size)
         std = math.sqrt(spread * size / (size - 1))
         total += chance * spread / (std if divide else 1.0)

@@ -358,8 +358,8 @@ def follow(surrogate, count=8):
     return kl, largest
 
 
-methods = {"no clip": unclipped, "max": maximum}
-methods |= {"no min": two_sided, "min (PPO)": clipped}
+methods = {"no clip": unclipped, "min (PPO)": clipped}
+methods |= {"no min": two_sided, "max": maximum}
 followed = {name: follow(surrogate) for name, surrogate in methods.items()}
 
 # %%
@@ -380,8 +380,8 @@ figures.many_updates(
 # *See:* without a clip, some token becomes several hundred times likelier
 # within four updates. With the maximum it is the same, or worse: that bug
 # is a clip that does nothing where it is needed. PPO's clip keeps the
-# policy much closer. So does the clip without its minimum: over eight updates few
-# tokens have gone astray yet that would need the way back.
+# policy much closer. So does the clip without its minimum: over eight
+# updates few tokens have gone astray yet that would need the way back.
 #
 # But **it does not keep ratios inside the band**, and never promised to.
 # The clip stops a token's *own* gradient. All tokens share the weights, so

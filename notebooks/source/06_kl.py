@@ -175,8 +175,8 @@ touch(draw, distance=(0.4, 0.05, 1.5, 0.05), tokens=(50, 5, 500, 5))
 # %% [markdown]
 # ## 3. A value is not a gradient
 #
-# A widely used course on GRPO, and several trainers, had this in their
-# loss (in our words):
+# A published course on GRPO, and several open trainers (Tang and Munos,
+# below, name some), had this in their loss, in our words:
 #
 #     kl = logprobs - ref_logprobs          # k1: unbiased
 #     loss = policy_loss + beta * kl.mean()

@@ -65,4 +65,4 @@ def test_a_control_redraws(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> Non
     slider.value = 1.5
     assert shown.things[-1] == "clip at 1.5"
     dropdown.value = "cispo"
-    assert shown.things[-1] == "cispo at 1.5"
+    assert shown.things == [box, "cispo at 1.5"]  # one figure, replaced
