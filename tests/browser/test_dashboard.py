@@ -38,11 +38,23 @@ def wait_for_status(page, status: str) -> None:
     wait(page, f"() => document.querySelector('.lab-status').textContent === '{status}'")
 
 
+# Gradio makes an accordion's controls when it is first opened, and sets their values a moment later:
+# what a script types in between, as no hand could, is overwritten.
+SETTLED = """(root) => new Promise((done) => {
+    let timer = setTimeout(done, 400);
+    new MutationObserver(() => {
+        clearTimeout(timer);
+        timer = setTimeout(done, 400);
+    }).observe(root, { subtree: true, childList: true, attributes: true });
+})"""
+
+
 def start(page, **options: object) -> str:
     """Fill in options, press Start, wait for the first steps; returns the run's name."""
     page.wait_for_selector("#lab-start:not([disabled])")
     if options:
         page.click("#lab-options > button")
+        page.locator("#lab-options").evaluate(SETTLED)
         for label, value in options.items():
             page.get_by_label(label, exact=True).fill(str(value))
             page.keyboard.press("Tab")

@@ -73,7 +73,7 @@ def test_five_answers_in_words_and_the_figures_behind_them(visit: Callable) -> N
     detail.get_by_role("button", name="Show Gradient norm").click()
     wait(page, "() => document.activeElement.dataset.chart === 'gradient'")
     detail.get_by_role("button", name="What is grad_norm?").click()
-    assert explain("grad_norm").meaning in page.inner_text(".lab-gloss dd >> nth=0")
+    page.locator(".lab-gloss dd", has_text=explain("grad_norm").meaning).wait_for()
     page.keyboard.press("Escape")
     assert detail.is_visible()  # the popover was closed, and not what it stands on
     page.keyboard.press("Escape")

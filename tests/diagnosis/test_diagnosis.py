@@ -196,8 +196,10 @@ def test_the_shipped_run_is_well() -> None:
     findings = diagnose(run)
     assert [f.verdict for f in findings] == ["fine"] * 5
     by_name = dict(zip(QUESTIONS, findings, strict=True))
-    assert "17% to 92%" in by_name["length"].answer
-    assert by_name["kl"].evidence["spike_step"] == 72
+    accuracy = run.frame()["rewards/accuracy_reward/mean"].dropna()
+    first, last = accuracy.iloc[:20].mean(), accuracy.iloc[-20:].mean()
+    assert f"{first:.0%} to {last:.0%}" in by_name["length"].answer
+    assert by_name["kl"].evidence["spike_step"] == run.frame()["kl"].idxmax()
     assert by_name["format"].evidence["wrong_but_pushed_up"] <= 0.05
     assert all(f.steps == range(1, 126) for f in findings)
     for finding in findings:
