@@ -38,8 +38,8 @@ def wait_for_status(page, status: str) -> None:
     wait(page, f"() => document.querySelector('.lab-status').textContent === '{status}'")
 
 
-# Gradio makes an accordion's controls when it is first opened, and sets their values a moment later:
-# what a script types in between, as no hand could, is overwritten.
+# Gradio makes an accordion's controls when it is first opened, and sets their values a moment
+# later: what a script types in between, as no hand could, is overwritten.
 SETTLED = """(root) => new Promise((done) => {
     let timer = setTimeout(done, 400);
     new MutationObserver(() => {
