@@ -58,7 +58,7 @@ from grpo_core.worker import environment
 DATA = Path(__file__).resolve().parent
 RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
-PAGES = [DATA.parent / name for name in ("docs/grpo-vs-ppo.md",)]
+PAGES = [DATA.parent / name for name in ("docs/grpo-vs-ppo.md", "benchmarks/README.md")]
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
 
