@@ -1337,6 +1337,9 @@ def scaling_curves(result: Mapping[str, Any]) -> "Figure":
         step = points[-1]["step"]
         ax.plot(x, step * x / x[-1], ":", color=plt.rcParams["text.color"], lw=1)
         ax.set(title=f"Against {labels[key]}", xlabel=labels[key], xscale="log", yscale="log")
+        ax.set_xticks(x, [_short(value) for value in x], minor=False)
+        ax.set_xticks([], minor=True)
+        ax.yaxis.set_major_formatter("{x:g}")
         for value, name, color in ends:
             ax.annotate(
                 f" {name}", (x[-1], value), va="center", color=color, xytext=(4, 0),
@@ -1351,6 +1354,14 @@ def scaling_curves(result: Mapping[str, Any]) -> "Figure":
     )
     plt.close(figure)
     return figure
+
+
+def _short(value: float) -> str:
+    """A count in few characters: 64, 771k, 17M."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.0f}"
 
 
 def diagnosis(frame: "pd.DataFrame", finding: "Finding") -> "Figure":
