@@ -63,7 +63,7 @@ class Setting:
 SETTINGS = {
     "long": Setting(model="tiny-grpo"),
     "short": Setting(max_completion_length=32),
-    "smollm2": Setting("smollm2", "arithmetic", 4, 8, 64, bf16=True, rounds=5),
+    "smollm2": Setting("smollm2", "arithmetic", 4, 8, 64, bf16=True, rounds=3),
 }
 """The settings that benchmarks/README.md reports."""
 

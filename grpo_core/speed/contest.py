@@ -32,6 +32,7 @@ from grpo_core.training import Trainer
 REWARDS, WEIGHTS = ("accuracy_reward", "format_reward"), (1.0, 0.3)
 STILL = 1e-12  # a learning rate that moves no weight
 TRIAL_STEPS = 2  # of each of TRL's settings, beside one that warms up
+LONG_STEP = 5.0  # seconds, from which on fewer settings are tried, and each with one step
 
 
 @dataclass
@@ -118,9 +119,9 @@ class TRLSettings:
 
 
 def trl_settings(work: Setting) -> list[TRLSettings]:
-    """Threads, one or all; kinds of attention; the batch at once (the default) or in eighths."""
+    """Threads, all or one; kinds of attention; the batch at once (the default) or in eighths."""
     batch = work.prompts * work.num_generations
-    threads = sorted({1, work.threads or min(cores(), MOST)})
+    threads = sorted({1, work.threads or min(cores(), MOST)}, reverse=True)
     micro_batches = sorted({batch, max(batch // 8, 1)}, reverse=True)
     combined = itertools.product(threads, ("sdpa", "eager"), micro_batches)
     return [TRLSettings(*settings) for settings in combined]
@@ -262,10 +263,14 @@ def fastest_trl(work: Setting, progress: Progress) -> tuple[TRLs, list[dict[str,
     tried: list[dict[str, Any]] = []
     best: tuple[float, TRLs] | None = None
     every = trl_settings(work)
+    seconds = 0.0
     for done, settings in enumerate(every):
+        if settings.threads < every[0].threads and seconds > LONG_STEP:
+            continue  # products of that size gain from every core, and a trial takes minutes
         progress(f"TRL with {settings}", done, len(every))
         contender = TRLs(work, settings)
-        turns = [contender.step() for _ in range(1 + TRIAL_STEPS)][1:]
+        seconds = contender.step().seconds
+        turns = [contender.step() for _ in range(1 if seconds > LONG_STEP else TRIAL_STEPS)]
         cost = statistics.median(turn.microseconds_a_token for turn in turns)
         tried.append({"settings": str(settings), "microseconds_a_token": cost})
         if best is None or cost < best[0]:
