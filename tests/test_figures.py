@@ -18,6 +18,7 @@ from matplotlib.text import Text
 
 from grpo_core import figures
 from grpo_core.errors import LabError
+from grpo_core.figures import costs
 from grpo_core.paths import data_dir
 from grpo_core.records import Completion, Group
 
@@ -207,13 +208,13 @@ def test_memory_ledger() -> None:
     held, highest = figure.axes
     grpo = LEDGER["methods"]["grpo"]["bytes"]
     of_grpo = [p.get_width() for p in held.patches if p.get_y() < 0]
-    expected = [grpo[part] / 2**20 for part in figures._HELD]
+    expected = [grpo[part] / 2**20 for part in costs._HELD]
     assert of_grpo == pytest.approx(expected)
     assert f"{sum(expected):.1f}" in [text.get_text() for text in held.texts]
     # colour is not all that tells parts apart
     looks = {(p.get_facecolor(), p.get_hatch()) for p in held.patches if p.get_width()}
     assert len(looks) == sum(
-        any(m["bytes"][part] for m in LEDGER["methods"].values()) for part in figures._HELD
+        any(m["bytes"][part] for m in LEDGER["methods"].values()) for part in costs._HELD
     )
     assert max(p.get_x() + p.get_width() for p in highest.patches) == pytest.approx(
         LEDGER["methods"]["ppo"]["peaks"]["update"] / 2**20
@@ -226,7 +227,7 @@ def test_step_seconds() -> None:
     (axes,) = figure.axes
     for row, method in enumerate(LEDGER["methods"].values()):
         widths = [p.get_width() for p in axes.patches if int(p.get_y() + 0.5) == row]
-        medians = [method["seconds"][phase]["median"] for phase in figures._PHASES]
+        medians = [method["seconds"][phase]["median"] for phase in costs._PHASES]
         assert widths == pytest.approx(medians)
 
 

@@ -1,0 +1,98 @@
+"""Every matplotlib figure of the kit, one function each. No torch in here.
+
+A figure is returned and not shown, so that a notebook shows it once, as the value of a cell, and
+a script saves it. Backgrounds are transparent. Colours are Okabe and Ito's, which stay distinct
+for colour-blind readers; blue always means "up, good, likelier", vermilion the opposite.
+"""
+
+from grpo_core.figures.advantages import (
+    compared_advantages,
+    groups_under_methods,
+    paid_by_the_line,
+    prompt_weights,
+)
+from grpo_core.figures.baselines import (
+    bandit_step,
+    expected_gradients,
+    gradient_estimates,
+    gradient_variance,
+    learning_bands,
+    policy_gradient,
+)
+from grpo_core.figures.clipping import (
+    clip_at,
+    clip_map,
+    clipped_surrogate,
+    loss_along,
+    many_updates,
+    shares,
+    surrogates,
+)
+from grpo_core.figures.costs import memory_ledger, scaling_curves, step_seconds
+from grpo_core.figures.group import advantages_bars, rewards_to_advantages, token_push, token_values
+from grpo_core.figures.kl import (
+    kl_drift,
+    kl_estimates,
+    kl_estimators,
+    kl_gradients,
+    leashed,
+    two_probabilities,
+)
+from grpo_core.figures.rewards import reward_grid, verdict_grid
+from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves
+from grpo_core.figures.sampling import (
+    budget,
+    pass_at_k,
+    temperature_sweep,
+    temperatures,
+    useful_groups,
+    useful_in_a_run,
+)
+from grpo_core.figures.style import OKABE_ITO, use_style
+
+__all__ = [
+    "CURVES",
+    "OKABE_ITO",
+    "advantages_bars",
+    "bandit_step",
+    "budget",
+    "clip_at",
+    "clip_map",
+    "clipped_surrogate",
+    "compared_advantages",
+    "diagnosis",
+    "expected_gradients",
+    "gradient_estimates",
+    "gradient_variance",
+    "groups_under_methods",
+    "kl_drift",
+    "kl_estimates",
+    "kl_estimators",
+    "kl_gradients",
+    "learning_bands",
+    "learning_curves",
+    "leashed",
+    "loss_along",
+    "many_updates",
+    "memory_ledger",
+    "method_curves",
+    "paid_by_the_line",
+    "pass_at_k",
+    "policy_gradient",
+    "prompt_weights",
+    "reward_grid",
+    "rewards_to_advantages",
+    "scaling_curves",
+    "shares",
+    "step_seconds",
+    "surrogates",
+    "temperature_sweep",
+    "temperatures",
+    "token_push",
+    "token_values",
+    "two_probabilities",
+    "use_style",
+    "useful_groups",
+    "useful_in_a_run",
+    "verdict_grid",
+]
