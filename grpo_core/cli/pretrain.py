@@ -18,8 +18,11 @@ from grpo_core.paths import data_dir
 
 def pretrain(
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where to save it; data/models/tiny-base.")
+        Path | None, typer.Option("--out", help="Where to save it; data/models/<size>-base.")
     ] = None,
+    size: Annotated[
+        str, typer.Option("--size", help="'tiny', or 'small', a seventh of its weights.")
+    ] = "tiny",
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides weights and corpus.")
     ] = 0,
@@ -32,13 +35,15 @@ def pretrain(
     """Make the tiny base model from nothing: generate a corpus, train on it, measure the result."""
     from grpo_core.models.card import write_card
     from grpo_core.models.policy import Policy
-    from grpo_core.models.pretrain import PretrainConfig, Pretrainer
+    from grpo_core.models.pretrain import SIZES, Pretrainer
     from grpo_core.models.tokenizer import build_tokenizer
     from grpo_core.tasks.countdown import Countdown
 
-    config = PretrainConfig(seed=seed)
-    config = dataclasses.replace(config, target_tokens=tokens or config.target_tokens)
-    folder = out or data_dir() / "models" / "tiny-base"
+    if size not in SIZES:
+        raise LabError(f"There is no size '{size}'. Known: {', '.join(SIZES)}.")
+    config = SIZES[size]
+    config = dataclasses.replace(config, seed=seed, target_tokens=tokens or config.target_tokens)
+    folder = out or data_dir() / "models" / f"{size}-base"
     if (folder / "model.safetensors").exists() and not force:
         raise LabError(f"{folder} holds a model: name another folder by --out, or add --force.")
     _check_writable(folder)
@@ -55,7 +60,7 @@ def pretrain(
     policy = Policy(trainer.model, build_tokenizer())
     try:
         policy.save(folder)
-        measured = write_card(folder, policy, task, config, seconds)
+        measured = write_card(folder, policy, task, config, seconds, size)
     except OSError as error:
         raise _cannot_save(folder, error) from error
     if as_json:

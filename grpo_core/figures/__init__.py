@@ -38,6 +38,14 @@ from grpo_core.figures.kl import (
     leashed,
     two_probabilities,
 )
+from grpo_core.figures.pipeline import (
+    distillation,
+    fine_tuning,
+    language_reward_curves,
+    pipeline_flow,
+    pipeline_stages,
+    what_became,
+)
 from grpo_core.figures.rewards import reward_grid, verdict_grid
 from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves
 from grpo_core.figures.sampling import (
@@ -61,7 +69,9 @@ __all__ = [
     "clipped_surrogate",
     "compared_advantages",
     "diagnosis",
+    "distillation",
     "expected_gradients",
+    "fine_tuning",
     "gradient_estimates",
     "gradient_variance",
     "groups_under_methods",
@@ -69,6 +79,7 @@ __all__ = [
     "kl_estimates",
     "kl_estimators",
     "kl_gradients",
+    "language_reward_curves",
     "learning_bands",
     "learning_curves",
     "leashed",
@@ -78,6 +89,8 @@ __all__ = [
     "method_curves",
     "paid_by_the_line",
     "pass_at_k",
+    "pipeline_flow",
+    "pipeline_stages",
     "policy_gradient",
     "prompt_weights",
     "reward_grid",
@@ -95,4 +108,5 @@ __all__ = [
     "useful_groups",
     "useful_in_a_run",
     "verdict_grid",
+    "what_became",
 ]

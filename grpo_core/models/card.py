@@ -20,14 +20,14 @@ library_name: transformers
 tags: [grpo, countdown, base-model]
 ---
 
-# tiny-base
+# {size}-base
 
 A {parameters:,}-parameter Llama with one token a word, trained from nothing by this project. It is
-the *base* that GRPO starts from in GRPO Lab: it can search and check, and mostly just guesses.
+the *base* that {use} in GRPO Lab: it can search and check, and mostly just guesses.
 
 | | |
 |---|---|
-| made by | `grpo-lab pretrain --seed {seed} --tokens {target_tokens}` |
+| made by | `grpo-lab pretrain{flag} --seed {seed} --tokens {target_tokens}` |
 | learned | {tokens:,} target tokens of generated text, in one pass |
 | time | {minutes:.0f} minutes, {threads} threads, {machine}, torch {torch} |
 | architecture | Llama, hidden {hidden_size}, {layers} layers, {heads} heads, feed-forward \
@@ -73,7 +73,12 @@ It knows {vocabulary} words and Countdown with whole numbers up to {most}; nothi
 
 
 def write_card(
-    folder: Path, policy: Policy, task: Countdown, config: PretrainConfig, seconds: float
+    folder: Path,
+    policy: Policy,
+    task: Countdown,
+    config: PretrainConfig,
+    seconds: float,
+    size: str = "tiny",
 ) -> dict[str, float]:
     """Measure a base model and write `folder`/README.md. Returns what was measured.
 
@@ -81,6 +86,7 @@ def write_card(
         folder: where the model was saved.
         policy, task, config: the model, what it was made for, and how.
         seconds: how long the pretraining took.
+        size: what the model's size is called.
     """
     measured = evaluate(policy, task, n=len(task.problems("test"))) | verdicts(policy, task)
     weights = {kind: getattr(config.corpus, kind) for kind in KINDS}
@@ -88,6 +94,9 @@ def write_card(
     card = _CARD.format(
         **asdict(config),
         **measured,
+        size=size,
+        flag="" if size == "tiny" else f" --size {size}",
+        use="GRPO starts from" if size == "tiny" else "distillation teaches",
         tokens=config.target_tokens,
         parameters=sum(p.numel() for p in policy.model.parameters()),
         minutes=seconds / 60,
