@@ -3,6 +3,8 @@
     python data/make.py train        train seeds 0, 1, 2 by the default settings, and write
                                      data/results/countdown-seed<k>.csv, data/runs/ and
                                      data/models/tiny-grpo/
+    python data/make.py noverify     the same from tiny-noverify, the base that cannot check, and
+                                     write data/results/noverify-seed<k>.csv and data/lessons/
     python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py lessons      train the short runs that notebooks replay, and write them to
@@ -89,13 +91,33 @@ def train(runs: Path, jobs: int) -> None:
     """
     configs = {f"countdown-seed{seed}": GRPOConfig(seed=seed) for seed in SEEDS}
     folders = _train_all(runs, jobs, configs)
-    RESULTS.mkdir(exist_ok=True)
-    for folder in folders:
-        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+    _keep_metrics(folders)
     recorded = RECORDED / folders[SEEDS.index(RECORDED_SEED)].name
     shutil.rmtree(recorded, ignore_errors=True)
     thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
     _keep_policy(folders[SEEDS.index(RECORDED_SEED)])
+
+
+def noverify(runs: Path, jobs: int) -> None:
+    """As `train`, from the base that was never shown a check; one run is recorded for notebook 09.
+
+    That one is not in data/runs: the dashboard plays what is there.
+    """
+    configs = {
+        f"noverify-seed{seed}": GRPOConfig(seed=seed, model="tiny-noverify") for seed in SEEDS
+    }
+    folders = _train_all(runs, jobs, configs)
+    _keep_metrics(folders)
+    recorded = DATA / "lessons" / folders[SEEDS.index(RECORDED_SEED)].name
+    shutil.rmtree(recorded, ignore_errors=True)
+    thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
+
+
+def _keep_metrics(folders: list[Path]) -> None:
+    """Write each run's metrics to data/results, one row a step."""
+    RESULTS.mkdir(exist_ok=True)
+    for folder in folders:
+        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
 
 
 def _keep_policy(folder: Path) -> None:
@@ -344,6 +366,7 @@ def table(name: str = "countdown") -> str:
 
 WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "train": lambda options: train(options.runs, options.jobs),
+    "noverify": lambda options: noverify(options.runs, options.jobs),
     "compare": lambda options: compare(options.runs, options.jobs),
     "lessons": lambda options: lessons(options.runs, options.jobs),
     "smollm2": lambda options: smollm2(options.runs),
