@@ -61,7 +61,10 @@ from grpo_core.worker import environment
 DATA = Path(__file__).resolve().parent
 RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
-PAGES = [DATA.parent / name for name in ("docs/grpo-vs-ppo.md", "benchmarks/README.md")]
+PAGES = [
+    DATA.parent / name
+    for name in ("docs/grpo-vs-ppo.md", "docs/smollm2.md", "benchmarks/README.md")
+]
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
 
@@ -289,8 +292,8 @@ def fill_pages() -> None:
 def filled(page: str) -> str:
     """The page with each of its tables made again.
 
-    A table stands between the comments `begin NAME` and `end`, NAME being "compared", "tuned" or
-    "reached", or what is wanted and of which model or setting: "memory tiny", "speed long".
+    A table stands between the comments `begin NAME` and `end`, NAME being "compared", "tuned",
+    "decoded" or "reached", or what is wanted and of which model or setting: "memory tiny".
     """
     return re.sub(
         r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
@@ -306,6 +309,8 @@ def _block(what: str, which: str = "") -> str:
         return compared()
     if what == "tuned":
         return table("smollm2")
+    if what == "decoded":
+        return decoded(json.loads((RESULTS / "decode.json").read_text()))
     if what == "reached":
         return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
@@ -330,6 +335,23 @@ _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{speed_report.in_words(result)} {machine.in_words(result['machine'])}.\n"
     ),
 }
+
+
+def decoded(result: dict[str, Any]) -> str:
+    """Tokens a second of the kit's sampler and of `generate`, as a Markdown table."""
+    found = result["tokens_a_second"]
+    rows = [["tokens a second", "generate", "this kit", "ratio of the medians"]]
+    for kind, label in (("decode", "decode alone"), ("whole", "prompts included")):
+        for dtype in ("float32", "bfloat16"):
+            both = [found[f"{who}, {dtype}"][kind] for who in ("generate", "this kit")]
+            theirs, ours = (statistics.median(rates) for rates in both)
+            cells = [f"{statistics.median(r):.0f} ({min(r):.0f} to {max(r):.0f})" for r in both]
+            rows.append([f"{label}, {dtype}", *cells, f"{ours / theirs:.1f}"])
+    work = (
+        f"{result['model']}, {result['prompts']} prompts × {result['num_generations']} completions "
+        f"of {result['tokens']} tokens, {result['threads']} threads"
+    )
+    return report.markdown(rows) + f"\n{work}. {machine.in_words(result['machine'])}.\n"
 
 
 def reached(result: dict[str, Any]) -> str:
