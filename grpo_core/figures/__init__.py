@@ -19,6 +19,7 @@ from grpo_core.figures.baselines import (
     learning_bands,
     policy_gradient,
 )
+from grpo_core.figures.behaviour import behaviours, kinds_compared, lengths_in_a_run
 from grpo_core.figures.clipping import (
     clip_at,
     clip_map,
@@ -39,7 +40,7 @@ from grpo_core.figures.kl import (
     two_probabilities,
 )
 from grpo_core.figures.rewards import reward_grid, verdict_grid
-from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves
+from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves, symptoms
 from grpo_core.figures.sampling import (
     budget,
     pass_at_k,
@@ -55,6 +56,7 @@ __all__ = [
     "OKABE_ITO",
     "advantages_bars",
     "bandit_step",
+    "behaviours",
     "budget",
     "clip_at",
     "clip_map",
@@ -65,6 +67,7 @@ __all__ = [
     "gradient_estimates",
     "gradient_variance",
     "groups_under_methods",
+    "kinds_compared",
     "kl_drift",
     "kl_estimates",
     "kl_estimators",
@@ -72,6 +75,7 @@ __all__ = [
     "learning_bands",
     "learning_curves",
     "leashed",
+    "lengths_in_a_run",
     "loss_along",
     "many_updates",
     "memory_ledger",
@@ -86,6 +90,7 @@ __all__ = [
     "shares",
     "step_seconds",
     "surrogates",
+    "symptoms",
     "temperature_sweep",
     "temperatures",
     "token_push",
