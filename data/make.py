@@ -34,6 +34,7 @@ import json
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -314,8 +315,8 @@ def fill_pages() -> None:
 def filled(page: str) -> str:
     """The page with each of its tables made again.
 
-    A table stands between the comments `begin NAME` and `end`, NAME being "compared" or "tuned", or
-    what is wanted and of which model or setting: "memory tiny", "speed long".
+    A table stands between the comments `begin NAME` and `end`, NAME being "compared", "tuned" or
+    "reached", or what is wanted and of which model or setting: "memory tiny", "speed long".
     """
     return re.sub(
         r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
@@ -331,6 +332,8 @@ def _block(what: str, which: str = "") -> str:
         return compared()
     if what == "tuned":
         return table("smollm2")
+    if what == "reached":
+        return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
         return _OF_SPEED[what](json.loads((RESULTS / f"speed-{which}.json").read_text()))
     result: dict[str, Any] = json.loads((RESULTS / f"memory-{which}.json").read_text())
@@ -353,6 +356,21 @@ _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{speed_report.in_words(result)} {machine.in_words(result['machine'])}.\n"
     ),
 }
+
+
+def reached(result: dict[str, Any]) -> str:
+    """When each seed was first measured at the accuracy aimed at, as a Markdown table."""
+    clocks = {"wall": "wall, s", "training": "steps and evaluations, s"}
+    rows = [
+        ["", "seed", f"accuracy, first at {result['target']} or more", "step", *clocks.values()]
+    ]
+    for name, runs in result["runs"].items():
+        for run in runs:
+            cells = [name, str(run["seed"]), f"{run['accuracy']:.3f}", str(run["step"])]
+            rows.append([*cells, *(f"{run[clock]:.1f}" for clock in clocks)])
+        medians = [f"{statistics.median(run[clock] for run in runs):.1f}" for clock in clocks]
+        rows.append([f"{name}, median", "", "", "", *medians])
+    return report.markdown(rows) + f"\n{machine.in_words(result['machine'])}.\n"
 
 
 def table(name: str = "countdown") -> str:

@@ -562,3 +562,68 @@ def test_method_curves_draw_the_panels_that_are_asked_for() -> None:
     )
     assert_drawn(figure)
     assert [axes.get_title() for axes in figure.axes] == ["Backtracks", "Truncated"]
+
+
+def curve(seed: int, until: float = 7.68) -> tuple[np.ndarray, np.ndarray]:
+    at = np.linspace(0, until, 7)
+    return at, 0.1 + 0.09 * at + 0.01 * seed
+
+
+def test_family_curves() -> None:
+    methods = {f"method {i}": [curve(10 * i + seed) for seed in range(3)] for i in range(5)}
+    methods["uneven"] = [curve(1), curve(2, 5.0), curve(3)]  # a seed that was stopped early
+    figure = figures.family_curves(methods, "thousand completions", "accuracy", columns=4)
+    assert_drawn_family(figure)
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in shown] == list(methods)
+    for axes, seeds in zip(shown[:5], methods.values(), strict=False):
+        *others_and_seeds, mean = axes.get_lines()
+        assert len(others_and_seeds) == 5 + 3  # nothing is left out
+        np.testing.assert_allclose(mean.get_ydata(), np.mean([y for _, y in seeds], axis=0))
+    assert max(shown[5].get_lines()[-1].get_xdata()) == pytest.approx(5.0)
+    for nothing in ({}, {"A": []}):
+        with pytest.raises(LabError, match="no run"):
+            figures.family_curves(nothing, "x", "y")
+
+
+def assert_drawn_family(figure: Figure) -> None:
+    figure.savefig(io.BytesIO(), format="png")
+    assert all(axes.get_xlabel() for axes in figure.axes[-4:] if axes.get_visible())
+    assert figure.axes[0].get_ylabel()
+
+
+def test_finals() -> None:
+    methods = {"worse": [0.5, 0.6, 0.55], "better": [0.8, 0.7, 0.75], "one seed": [0.65]}
+    figure = figures.finals(methods, "accuracy", {"luck": 0.08, "worst luck": 0.12})
+    assert_drawn(figure)
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["better", "one seed", "worse", "", ""]
+    dots = [line for line in axes.get_lines() if line.get_marker() == "o"]
+    assert [sorted(line.get_xdata()) for line in dots] == [
+        sorted(methods[name]) for name in names[:3]
+    ]
+    assert {text.get_text() for text in axes.texts} == {"luck: 0.080", "worst luck: 0.120"}
+    with pytest.raises(LabError, match="no run"):
+        figures.finals({"A": []}, "accuracy", {})
+
+
+def test_push_grid() -> None:
+    methods = {"GRPO": [2.0, -1.0, 0.0], "nothing": [0.0, 0.0, 0.0]}
+    figure = figures.push_grid(["1.3", "0.3", "0"], methods, "push on a token")
+    assert_drawn(figure)
+    (axes,) = figure.axes
+    said = [text.get_text() for text in axes.texts]
+    assert said == ["+1.00", "−0.50", "0", "0", "0", "0"]  # by its own largest
+    first, second = (patch.get_facecolor() for patch in axes.patches[:2])
+    assert first[2] > first[0] and second[0] > second[2]  # up is blue, down is vermilion
+
+
+def test_likeness() -> None:
+    cosines = np.array([[1.0, 0.9993, 0.4], [0.9993, 1.0, 0.0], [0.4, 0.0, 1.0]])
+    figure = figures.likeness(["A", "B", "C"], {"before": cosines, "after": np.eye(3)})
+    assert_drawn(figure)
+    before, after = figure.axes
+    said = [text.get_text() for text in before.texts]
+    assert said == ["=", ".99", ".40", ".99", "=", ".00", ".40", ".00", "="]
+    assert [text.get_text() for text in after.texts].count("=") == 3

@@ -30,6 +30,7 @@ from grpo_core.figures.clipping import (
     surrogates,
 )
 from grpo_core.figures.costs import memory_ledger, scaling_curves, step_seconds
+from grpo_core.figures.family import family_curves, finals, likeness, push_grid
 from grpo_core.figures.group import advantages_bars, rewards_to_advantages, token_push, token_values
 from grpo_core.figures.kl import (
     kl_drift,
@@ -64,6 +65,8 @@ __all__ = [
     "compared_advantages",
     "diagnosis",
     "expected_gradients",
+    "family_curves",
+    "finals",
     "gradient_estimates",
     "gradient_variance",
     "groups_under_methods",
@@ -76,6 +79,7 @@ __all__ = [
     "learning_curves",
     "leashed",
     "lengths_in_a_run",
+    "likeness",
     "loss_along",
     "many_updates",
     "memory_ledger",
@@ -84,6 +88,7 @@ __all__ = [
     "pass_at_k",
     "policy_gradient",
     "prompt_weights",
+    "push_grid",
     "reward_grid",
     "rewards_to_advantages",
     "scaling_curves",
