@@ -9,6 +9,8 @@
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py lessons      train the short runs that notebooks replay, and write them to
                                      data/lessons/
+    python data/make.py loops        train by the broken loops of notebook 07 and by right ones, and
+                                     write data/results/loops.csv
     python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
                                      other (8 GB in runs/), and write
                                      data/results/smollm2-seed<k>.csv
@@ -85,6 +87,8 @@ LESSONS = {
         "max_steps": 6, "eval_steps": 0, "eval_size": 64,
     },
 }  # fmt: skip
+
+LOOP_STEPS = 30  # notebook 07: enough to see what a broken loop does, and what it does not
 
 
 def train(runs: Path, jobs: int) -> None:
@@ -181,6 +185,28 @@ def lessons(runs: Path, jobs: int) -> None:
         kept = DATA / "lessons" / folder.name  # not in data/runs: the dashboard plays what is there
         shutil.rmtree(kept, ignore_errors=True)
         thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step)
+
+
+def loops() -> None:
+    """Train by every loop of lessons/loop.py, three seeds each, and write one row a step."""
+    import torch
+
+    from grpo_core.lessons.loop import LOOPS
+    from grpo_core.lessons.loop import train as train_by
+    from grpo_core.models.policy import load_policy
+    from grpo_core.tasks import get_task
+
+    torch.set_num_threads(1)  # so that sums are added in one order everywhere
+    rows = [
+        {"loop": name, "seed": seed, "step": step} | metrics
+        for name, loop in LOOPS.items()
+        for seed in SEEDS
+        for step, metrics in enumerate(
+            train_by(load_policy("tiny"), get_task("countdown"), loop, steps=LOOP_STEPS, seed=seed),
+            start=1,
+        )
+    ]
+    pd.DataFrame(rows).to_csv(RESULTS / "loops.csv", index=False, float_format="%.5g")
 
 
 def smollm2(runs: Path) -> None:
@@ -391,6 +417,7 @@ WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "noverify": lambda options: noverify(options.runs, options.jobs),
     "compare": lambda options: compare(options.runs, options.jobs),
     "lessons": lambda options: lessons(options.runs, options.jobs),
+    "loops": lambda _: loops(),
     "smollm2": lambda options: smollm2(options.runs),
     "draw": lambda _: draw(),
     "table": lambda _: print(table(), end=""),
