@@ -3,10 +3,14 @@
     python data/make.py train        train seeds 0, 1, 2 by the default settings, and write
                                      data/results/countdown-seed<k>.csv, data/runs/ and
                                      data/models/tiny-grpo/
+    python data/make.py noverify     the same from tiny-noverify, the base that cannot check, and
+                                     write data/results/noverify-seed<k>.csv and data/lessons/
     python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py lessons      train the short runs that notebooks replay, and write them to
                                      data/lessons/
+    python data/make.py loops        train by the broken loops of notebook 07 and by right ones, and
+                                     write data/results/loops.csv
     python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
                                      other (8 GB in runs/), and write
                                      data/results/smollm2-seed<k>.csv
@@ -32,6 +36,7 @@ import json
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,7 +72,12 @@ RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
 PAGES = [
     DATA.parent / name
-    for name in ("docs/grpo-vs-ppo.md", "docs/pipeline.md", "benchmarks/README.md")
+    for name in (
+        "docs/grpo-vs-ppo.md",
+        "docs/smollm2.md",
+        "docs/pipeline.md",
+        "benchmarks/README.md",
+    )
 ]
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
@@ -90,6 +100,8 @@ LESSONS = {
     },
 }  # fmt: skip
 
+LOOP_STEPS = 30  # notebook 07: enough to see what a broken loop does, and what it does not
+
 
 def train(runs: Path, jobs: int) -> None:
     """Train every seed in a process of its own, `jobs` at a time, and keep its metrics.
@@ -98,13 +110,33 @@ def train(runs: Path, jobs: int) -> None:
     """
     configs = {f"countdown-seed{seed}": GRPOConfig(seed=seed) for seed in SEEDS}
     folders = _train_all(runs, jobs, configs)
-    RESULTS.mkdir(exist_ok=True)
-    for folder in folders:
-        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+    _keep_metrics(folders)
     recorded = RECORDED / folders[SEEDS.index(RECORDED_SEED)].name
     shutil.rmtree(recorded, ignore_errors=True)
     thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
     _keep_policy(folders[SEEDS.index(RECORDED_SEED)])
+
+
+def noverify(runs: Path, jobs: int) -> None:
+    """As `train`, from the base that was never shown a check; one run is recorded for notebook 09.
+
+    That one is not in data/runs: the dashboard plays what is there.
+    """
+    configs = {
+        f"noverify-seed{seed}": GRPOConfig(seed=seed, model="tiny-noverify") for seed in SEEDS
+    }
+    folders = _train_all(runs, jobs, configs)
+    _keep_metrics(folders)
+    recorded = DATA / "lessons" / folders[SEEDS.index(RECORDED_SEED)].name
+    shutil.rmtree(recorded, ignore_errors=True)
+    thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
+
+
+def _keep_metrics(folders: list[Path]) -> None:
+    """Write each run's metrics to data/results, one row a step."""
+    RESULTS.mkdir(exist_ok=True)
+    for folder in folders:
+        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
 
 
 def _keep_policy(folder: Path) -> None:
@@ -165,6 +197,28 @@ def lessons(runs: Path, jobs: int) -> None:
         kept = DATA / "lessons" / folder.name  # not in data/runs: the dashboard plays what is there
         shutil.rmtree(kept, ignore_errors=True)
         thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step)
+
+
+def loops() -> None:
+    """Train by every loop of lessons/loop.py, three seeds each, and write one row a step."""
+    import torch
+
+    from grpo_core.lessons.loop import LOOPS
+    from grpo_core.lessons.loop import train as train_by
+    from grpo_core.models.policy import load_policy
+    from grpo_core.tasks import get_task
+
+    torch.set_num_threads(1)  # so that sums are added in one order everywhere
+    rows = [
+        {"loop": name, "seed": seed, "step": step} | metrics
+        for name, loop in LOOPS.items()
+        for seed in SEEDS
+        for step, metrics in enumerate(
+            train_by(load_policy("tiny"), get_task("countdown"), loop, steps=LOOP_STEPS, seed=seed),
+            start=1,
+        )
+    ]
+    pd.DataFrame(rows).to_csv(RESULTS / "loops.csv", index=False, float_format="%.5g")
 
 
 def smollm2(runs: Path) -> None:
@@ -348,8 +402,8 @@ def fill_pages() -> None:
 def filled(page: str) -> str:
     """The page with each of its tables made again.
 
-    A table stands between the comments `begin NAME` and `end`, NAME being "compared" or "tuned", or
-    what is wanted and of which model or setting: "memory tiny", "speed long".
+    A table stands between the comments `begin NAME` and `end`, NAME being "compared", "tuned",
+    "decoded" or "reached", or what is wanted and of which model or setting: "memory tiny".
     """
     return re.sub(
         r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
@@ -367,6 +421,10 @@ def _block(what: str, which: str = "") -> str:
         return table("smollm2")
     if what == "pipeline":
         return report.markdown(_OF_PIPELINE[which](pipelines()))
+    if what == "decoded":
+        return decoded(json.loads((RESULTS / "decode.json").read_text()))
+    if what == "reached":
+        return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
         return _OF_SPEED[what](json.loads((RESULTS / f"speed-{which}.json").read_text()))
     result: dict[str, Any] = json.loads((RESULTS / f"memory-{which}.json").read_text())
@@ -398,6 +456,38 @@ _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def decoded(result: dict[str, Any]) -> str:
+    """Tokens a second of the kit's sampler and of `generate`, as a Markdown table."""
+    found = result["tokens_a_second"]
+    rows = [["tokens a second", "generate", "this kit", "ratio of the medians"]]
+    for kind, label in (("decode", "decode alone"), ("whole", "prompts included")):
+        for dtype in ("float32", "bfloat16"):
+            both = [found[f"{who}, {dtype}"][kind] for who in ("generate", "this kit")]
+            theirs, ours = (statistics.median(rates) for rates in both)
+            cells = [f"{statistics.median(r):.0f} ({min(r):.0f} to {max(r):.0f})" for r in both]
+            rows.append([f"{label}, {dtype}", *cells, f"{ours / theirs:.1f}"])
+    work = (
+        f"{result['model']}, {result['prompts']} prompts × {result['num_generations']} completions "
+        f"of {result['tokens']} tokens, {result['threads']} threads"
+    )
+    return report.markdown(rows) + f"\n{work}. {machine.in_words(result['machine'])}.\n"
+
+
+def reached(result: dict[str, Any]) -> str:
+    """When each seed was first measured at the accuracy aimed at, as a Markdown table."""
+    clocks = {"wall": "wall, s", "training": "steps and evaluations, s"}
+    rows = [
+        ["", "seed", f"accuracy, first at {result['target']} or more", "step", *clocks.values()]
+    ]
+    for name, runs in result["runs"].items():
+        for run in runs:
+            cells = [name, str(run["seed"]), f"{run['accuracy']:.3f}", str(run["step"])]
+            rows.append([*cells, *(f"{run[clock]:.1f}" for clock in clocks)])
+        medians = [f"{statistics.median(run[clock] for run in runs):.1f}" for clock in clocks]
+        rows.append([f"{name}, median", "", "", "", *medians])
+    return report.markdown(rows) + f"\n{machine.in_words(result['machine'])}.\n"
+
+
 def table(name: str = "countdown") -> str:
     """What each seed went from and to, as a Markdown table; wall time includes the evaluations."""
     digits = {"accuracy": 3, "format": 3, "mean_length": 1, "backtracks": 2, "truncated": 3}
@@ -417,8 +507,10 @@ def table(name: str = "countdown") -> str:
 
 WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "train": lambda options: train(options.runs, options.jobs),
+    "noverify": lambda options: noverify(options.runs, options.jobs),
     "compare": lambda options: compare(options.runs, options.jobs),
     "lessons": lambda options: lessons(options.runs, options.jobs),
+    "loops": lambda _: loops(),
     "smollm2": lambda options: smollm2(options.runs),
     "r1": lambda options: r1(options.runs, options.jobs),
     "draw": lambda _: draw(),

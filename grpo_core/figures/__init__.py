@@ -19,6 +19,7 @@ from grpo_core.figures.baselines import (
     learning_bands,
     policy_gradient,
 )
+from grpo_core.figures.behaviour import behaviours, kinds_compared, lengths_in_a_run
 from grpo_core.figures.clipping import (
     clip_at,
     clip_map,
@@ -29,6 +30,7 @@ from grpo_core.figures.clipping import (
     surrogates,
 )
 from grpo_core.figures.costs import memory_ledger, scaling_curves, step_seconds
+from grpo_core.figures.family import family_curves, finals, likeness, push_grid
 from grpo_core.figures.group import advantages_bars, rewards_to_advantages, token_push, token_values
 from grpo_core.figures.kl import (
     kl_drift,
@@ -47,7 +49,7 @@ from grpo_core.figures.pipeline import (
     what_became,
 )
 from grpo_core.figures.rewards import reward_grid, verdict_grid
-from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves
+from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves, symptoms
 from grpo_core.figures.sampling import (
     budget,
     pass_at_k,
@@ -63,6 +65,7 @@ __all__ = [
     "OKABE_ITO",
     "advantages_bars",
     "bandit_step",
+    "behaviours",
     "budget",
     "clip_at",
     "clip_map",
@@ -71,10 +74,13 @@ __all__ = [
     "diagnosis",
     "distillation",
     "expected_gradients",
+    "family_curves",
+    "finals",
     "fine_tuning",
     "gradient_estimates",
     "gradient_variance",
     "groups_under_methods",
+    "kinds_compared",
     "kl_drift",
     "kl_estimates",
     "kl_estimators",
@@ -83,6 +89,8 @@ __all__ = [
     "learning_bands",
     "learning_curves",
     "leashed",
+    "lengths_in_a_run",
+    "likeness",
     "loss_along",
     "many_updates",
     "memory_ledger",
@@ -93,12 +101,14 @@ __all__ = [
     "pipeline_stages",
     "policy_gradient",
     "prompt_weights",
+    "push_grid",
     "reward_grid",
     "rewards_to_advantages",
     "scaling_curves",
     "shares",
     "step_seconds",
     "surrogates",
+    "symptoms",
     "temperature_sweep",
     "temperatures",
     "token_push",

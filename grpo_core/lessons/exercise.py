@@ -172,7 +172,7 @@ class Exercise:
             try:
                 got.append(case.run(function))
             except (NotImplementedError, Unfinished):
-                return got, ("unfinished", _UNFINISHED)
+                return got, ("unfinished", f"{case.text}, {_NOTHING}" if got else _UNFINISHED)
             except WrongShape as error:
                 return got, ("shape", str(error))
             except Exception as error:  # whatever a learner's code may raise
@@ -195,7 +195,11 @@ class Exercise:
         return best
 
 
-_UNFINISHED = "Nothing to check yet: write the function, then run its cell again."
+_UNFINISHED = (
+    "Nothing to check yet: write the function, and let it return something, then run its cell "
+    "again."
+)
+_NOTHING = "your function returned nothing yet; before that, all was right."
 
 
 def say(text: str) -> None:
@@ -219,7 +223,11 @@ def returned(value: Any) -> Any:
 def tensor(value: Any) -> Tensor:
     """What a learner's function returned, as a tensor of numbers. Raises Unfinished."""
     value = returned(value)
-    return value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float32)
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, list | tuple) and value and all(isinstance(v, Tensor) for v in value):
+        return torch.stack(list(value))  # as `return k1, k2, k3`
+    return torch.as_tensor(value, dtype=torch.float32)
 
 
 def number(value: Any) -> float:
@@ -267,10 +275,34 @@ def _wrong_shape(got: Any, expected: Any) -> str:
 
 def _explain(error: Exception) -> str:
     """What the learner's function raised, and what that usually means."""
-    text = f"your function raised {type(error).__name__}: {error}"
-    if "must match the size" in str(error) or "broadcast" in str(error):
-        text += (
-            "\nThe shapes do not fit. To combine one number a row with a whole row, keep its "
-            "dimension: (N,) becomes (N, 1) by `keepdim=True` or `.unsqueeze(1)`."
-        )
-    return text
+    said = str(error).splitlines()[0] if str(error) else "no message"  # torch can fill a page
+    text = f"your function raised {type(error).__name__}: {said}"
+    meaning = next((means for words, means in _MEANINGS.items() if words in str(error)), "")
+    return f"{text}\n{meaning}" if meaning else text
+
+
+_SHAPES = (
+    "The shapes do not fit. To combine one number a row with a whole row, keep its dimension: (N,) "
+    "becomes (N, 1) by `keepdim=True` or `.unsqueeze(1)`."
+)
+# words of a message of torch or Python -> what it usually means
+_MEANINGS = {
+    "must match the size": _SHAPES,
+    "broadcast": _SHAPES,
+    "shape of the mask": (
+        "Square brackets take a mask of the very shape of what they pick from: a column (N, 1) "
+        "picks nothing out of (N, G). `torch.where` and `masked_fill` stretch it."
+    ),
+    "Boolean value of Tensor": (
+        "A whole tensor was asked for one yes or no: by an `if`, or by comparing what "
+        "`max(dim=1)` gives, which is values *and* places. For a choice at every place there are "
+        "`torch.where` and `masked_fill`."
+    ),
+    "invalid combination of arguments": (
+        "torch cannot use these arguments together. A bound that is a number goes into "
+        "`.clamp(min=..., max=...)`."
+    ),
+    "division by zero": (
+        "Something that you divide by is 0 for one of the inputs. What should come out there?"
+    ),
+}

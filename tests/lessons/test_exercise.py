@@ -70,6 +70,41 @@ def test_an_unknown_mistake_is_told_with_the_numbers() -> None:
     assert message.startswith("For 3 and 1, I expected 4 and got 77.")
 
 
+def two_cases() -> Exercise:
+    cases = [Case(f"For {n}", lambda f, n=n: number(f(n))) for n in (1, 2)]
+    doubled = Mistake("doubled", "Once is enough.", (lambda n: 2 * n,))
+    return Exercise("98", "same", lambda n: n, cases, [doubled], ["?", "!"], "your number is.")
+
+
+def test_nothing_is_told_from_nothing_for_one_of_the_cases() -> None:
+    result = two_cases()(lambda n: n if n == 1 else None)
+    assert result.mistake == "unfinished"
+    assert result.message.startswith("For 2, your function returned nothing yet")
+    assert two_cases()(lambda n: None).message.startswith("Nothing to check yet")
+
+
+@pytest.mark.parametrize(
+    ("body", "meaning"),
+    [
+        (lambda: torch.ones(3, 2) - torch.ones(3), "keepdim=True"),
+        (lambda: torch.ones(3, 4)[torch.ones(3, 1) == 1], "a column (N, 1)"),
+        (lambda: 1 if torch.ones(3) > 0 else 2, "one yes or no"),
+        (lambda: torch.ones(2, 2).max(dim=1) == torch.ones(2, 2).min(dim=1), "values *and* places"),
+        (lambda: torch.min(torch.ones(2), 0.5), ".clamp("),
+        (lambda: 1 / 0, "divide by is 0"),
+    ],
+)
+def test_what_is_raised_is_explained(body: Any, meaning: str) -> None:
+    result = exercise()(lambda a, b: body())
+    assert result.mistake == "raised" and meaning in result.message
+    assert len(result.message) < 500  # torch's own message may fill a page
+
+
+def test_a_tuple_of_tensors_is_a_tensor() -> None:
+    assert torch.equal(tensor((torch.ones(2), torch.zeros(2))), torch.tensor([[1.0, 1], [0, 0]]))
+    assert torch.equal(tensor([torch.tensor(1.0), torch.tensor(2.0)]), torch.tensor([1.0, 2.0]))
+
+
 def test_every_further_failing_call_gives_the_next_hint() -> None:
     add = exercise()
     messages = [add(lambda a, b: 77).message for _ in range(5)]
