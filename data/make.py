@@ -3,6 +3,8 @@
     python data/make.py train        train seeds 0, 1, 2 by the default settings, and write
                                      data/results/countdown-seed<k>.csv, data/runs/ and
                                      data/models/tiny-grpo/
+    python data/make.py noverify     the same from tiny-noverify, the base that cannot check, and
+                                     write data/results/noverify-seed<k>.csv and data/lessons/
     python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py lessons      train the short runs that notebooks replay, and write them to
@@ -30,6 +32,7 @@ import json
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,13 +91,33 @@ def train(runs: Path, jobs: int) -> None:
     """
     configs = {f"countdown-seed{seed}": GRPOConfig(seed=seed) for seed in SEEDS}
     folders = _train_all(runs, jobs, configs)
-    RESULTS.mkdir(exist_ok=True)
-    for folder in folders:
-        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+    _keep_metrics(folders)
     recorded = RECORDED / folders[SEEDS.index(RECORDED_SEED)].name
     shutil.rmtree(recorded, ignore_errors=True)
     thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
     _keep_policy(folders[SEEDS.index(RECORDED_SEED)])
+
+
+def noverify(runs: Path, jobs: int) -> None:
+    """As `train`, from the base that was never shown a check; one run is recorded for notebook 09.
+
+    That one is not in data/runs: the dashboard plays what is there.
+    """
+    configs = {
+        f"noverify-seed{seed}": GRPOConfig(seed=seed, model="tiny-noverify") for seed in SEEDS
+    }
+    folders = _train_all(runs, jobs, configs)
+    _keep_metrics(folders)
+    recorded = DATA / "lessons" / folders[SEEDS.index(RECORDED_SEED)].name
+    shutil.rmtree(recorded, ignore_errors=True)
+    thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
+
+
+def _keep_metrics(folders: list[Path]) -> None:
+    """Write each run's metrics to data/results, one row a step."""
+    RESULTS.mkdir(exist_ok=True)
+    for folder in folders:
+        Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
 
 
 def _keep_policy(folder: Path) -> None:
@@ -266,8 +289,8 @@ def fill_pages() -> None:
 def filled(page: str) -> str:
     """The page with each of its tables made again.
 
-    A table stands between the comments `begin NAME` and `end`, NAME being "compared" or "tuned", or
-    what is wanted and of which model or setting: "memory tiny", "speed long".
+    A table stands between the comments `begin NAME` and `end`, NAME being "compared", "tuned" or
+    "reached", or what is wanted and of which model or setting: "memory tiny", "speed long".
     """
     return re.sub(
         r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
@@ -283,6 +306,8 @@ def _block(what: str, which: str = "") -> str:
         return compared()
     if what == "tuned":
         return table("smollm2")
+    if what == "reached":
+        return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
         return _OF_SPEED[what](json.loads((RESULTS / f"speed-{which}.json").read_text()))
     result: dict[str, Any] = json.loads((RESULTS / f"memory-{which}.json").read_text())
@@ -307,6 +332,21 @@ _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def reached(result: dict[str, Any]) -> str:
+    """When each seed was first measured at the accuracy aimed at, as a Markdown table."""
+    clocks = {"wall": "wall, s", "training": "steps and evaluations, s"}
+    rows = [
+        ["", "seed", f"accuracy, first at {result['target']} or more", "step", *clocks.values()]
+    ]
+    for name, runs in result["runs"].items():
+        for run in runs:
+            cells = [name, str(run["seed"]), f"{run['accuracy']:.3f}", str(run["step"])]
+            rows.append([*cells, *(f"{run[clock]:.1f}" for clock in clocks)])
+        medians = [f"{statistics.median(run[clock] for run in runs):.1f}" for clock in clocks]
+        rows.append([f"{name}, median", "", "", "", *medians])
+    return report.markdown(rows) + f"\n{machine.in_words(result['machine'])}.\n"
+
+
 def table(name: str = "countdown") -> str:
     """What each seed went from and to, as a Markdown table; wall time includes the evaluations."""
     digits = {"accuracy": 3, "format": 3, "mean_length": 1, "backtracks": 2, "truncated": 3}
@@ -326,6 +366,7 @@ def table(name: str = "countdown") -> str:
 
 WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "train": lambda options: train(options.runs, options.jobs),
+    "noverify": lambda options: noverify(options.runs, options.jobs),
     "compare": lambda options: compare(options.runs, options.jobs),
     "lessons": lambda options: lessons(options.runs, options.jobs),
     "smollm2": lambda options: smollm2(options.runs),

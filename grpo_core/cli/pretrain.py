@@ -15,11 +15,17 @@ from grpo_core.cli.output import print_json
 from grpo_core.errors import LabError
 from grpo_core.paths import data_dir
 
+_SAVE_STEPS = 250  # about a minute
+
 
 def pretrain(
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where to save it; data/models/tiny-base.")
+        Path | None,
+        typer.Option("--out", help="Where to save it; data/models/tiny-base (or tiny-noverify)."),
     ] = None,
+    corpus: Annotated[
+        str, typer.Option("--corpus", help="What it reads: 'default', or 'no-verification'.")
+    ] = "default",
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides weights and corpus.")
     ] = 0,
@@ -29,37 +35,47 @@ def pretrain(
     force: Annotated[bool, typer.Option("--force", help="Replace a model that is there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the tiny base model from nothing: generate a corpus, train on it, measure the result."""
-    from grpo_core.models.card import write_card
+    """Make a tiny base model from nothing: generate a corpus, train on it, measure the result.
+
+    Killed, it goes on where it was (a minute lost at most) when the same command is given again.
+    """
+    from grpo_core.models.card import model_name, write_card
+    from grpo_core.models.corpus import CORPORA
     from grpo_core.models.policy import Policy
     from grpo_core.models.pretrain import PretrainConfig, Pretrainer
     from grpo_core.models.tokenizer import build_tokenizer
     from grpo_core.tasks.countdown import Countdown
 
-    config = PretrainConfig(seed=seed)
+    if corpus not in CORPORA:
+        raise LabError(f"There is no corpus '{corpus}'. Known: {', '.join(CORPORA)}.")
+    config = PretrainConfig(seed=seed, corpus=CORPORA[corpus])
     config = dataclasses.replace(config, target_tokens=tokens or config.target_tokens)
-    folder = out or data_dir() / "models" / "tiny-base"
+    folder = out or data_dir() / "models" / model_name(corpus)
     if (folder / "model.safetensors").exists() and not force:
         raise LabError(f"{folder} holds a model: name another folder by --out, or add --force.")
     _check_writable(folder)
     task = Countdown()
     trainer = Pretrainer(task, config)
-    seconds = 0.0
+    unfinished = folder / "unfinished.pt"
+    if unfinished.exists():
+        trainer.resume(unfinished)
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=as_json)) as bar:
         shown = bar.add_task("the first step compiles", total=config.target_tokens)
         for progress in trainer:
-            seconds = progress.seconds
             description = f"loss {progress.loss:.3f}"
             bar.update(shown, completed=progress.tokens, description=description)
+            if progress.step % _SAVE_STEPS == 0:
+                trainer.save(unfinished)
     policy = Policy(trainer.model, build_tokenizer())
     try:
         policy.save(folder)
-        measured = write_card(folder, policy, task, config, seconds)
+        measured = write_card(folder, policy, task, config, trainer.done)
+        unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise _cannot_save(folder, error) from error
     if as_json:
-        print_json(measured | {"seconds": seconds})
+        print_json(measured | {"seconds": trainer.done.seconds})
     else:
         Console().print(Text(f"Saved to {folder}; its README.md says what it can do."))
 

@@ -1,16 +1,16 @@
 """The model card of a base model: what it was made of, how, and what it measurably does."""
 
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
 from grpo_core.evaluation import evaluate
-from grpo_core.models.corpus import KINDS
+from grpo_core.models.corpus import CORPORA, KINDS
 from grpo_core.models.measure import verdicts
 from grpo_core.models.policy import Policy
-from grpo_core.models.pretrain import PretrainConfig
+from grpo_core.models.pretrain import PretrainConfig, Progress
 from grpo_core.tasks.countdown import Countdown
 
 _CARD = """\
@@ -20,15 +20,14 @@ library_name: transformers
 tags: [grpo, countdown, base-model]
 ---
 
-# tiny-base
+# {name}
 
-A {parameters:,}-parameter Llama with one token a word, trained from nothing by this project. It is
-the *base* that GRPO starts from in GRPO Lab: it can search and check, and mostly just guesses.
+A {parameters:,}-parameter Llama with one token a word, trained from nothing by this project. {what}
 
 | | |
 |---|---|
-| made by | `grpo-lab pretrain --seed {seed} --tokens {target_tokens}` |
-| learned | {tokens:,} target tokens of generated text, in one pass |
+| made by | `grpo-lab pretrain --seed {seed} --tokens {target_tokens}{chosen}` |
+| learned | {tokens:,} target tokens of generated text, in one pass; {read:,} tokens read in all |
 | time | {minutes:.0f} minutes, {threads} threads, {machine}, torch {torch} |
 | architecture | Llama, hidden {hidden_size}, {layers} layers, {heads} heads, feed-forward \
 {feed_forward}, tied embeddings |
@@ -45,10 +44,7 @@ anywhere in it, whatever the target. Shares of documents:
 |---|---|
 {kinds}
 
-The first three are *skills*, which no task prompt precedes: arithmetic, checking, searching. The
-others are replies to a task prompt, and most of them do not search. So the base has the skills and
-seldom uses them; RL changes how often it uses them. **RL amplifies what is here; it invents
-nothing.**
+{about_kinds}
 
 ## What it does, measured on {n} held-out problems at temperature 1
 
@@ -58,13 +54,9 @@ nothing.**
 {truncated:.3f} |
 
 Does it know right from wrong? After one line of true arithmetic on a held-out problem, the mean
-probability of what comes next (measured before any RL; without this difference RL loses the
-search instead of finding it):
+probability of what comes next (measured before any RL{about_verdicts}):
 
-| | P(yes) | P(yes) among the verdicts yes and no |
-|---|---|---|
-| the line reaches the target | {yes_if_right:.3f} | {yes_among_verdicts_if_right:.3f} |
-| the line misses it | {yes_if_wrong:.3f} | {yes_among_verdicts_if_wrong:.3f} |
+{verdicts}
 
 ## Limits
 
@@ -72,28 +64,95 @@ It knows {vocabulary} words and Countdown with whole numbers up to {most}; nothi
 """
 
 
+@dataclass(frozen=True)
+class _About:
+    """What a base model is called, and the words that its corpus makes true of it."""
+
+    name: str
+    what: str
+    kinds: str
+    about_verdicts: str
+    verdicts: str  # a template of what `verdicts` measures
+
+
+_ABOUT = {
+    "default": _About(
+        name="tiny-base",
+        what="""It is
+the *base* that GRPO starts from in GRPO Lab: it can search and check, and mostly just guesses.""",
+        kinds="""\
+The first three are *skills*, which no task prompt precedes: arithmetic, checking, searching. The
+others are replies to a task prompt, and most of them do not search. So the base has the skills and
+seldom uses them; RL changes how often it uses them. **RL amplifies what is here; it invents
+nothing.**""",
+        about_verdicts="""; without this difference RL loses the
+search instead of finding it""",
+        verdicts="""\
+| | P(yes) | P(yes) among the verdicts yes and no |
+|---|---|---|
+| the line reaches the target | {yes_if_right:.3f} | {yes_among_verdicts_if_right:.3f} |
+| the line misses it | {yes_if_wrong:.3f} | {yes_among_verdicts_if_wrong:.3f} |""",
+    ),
+    "no-verification": _About(
+        name="tiny-noverify",
+        what="""It is
+the base for a comparison: made like [tiny-base](../tiny-base/README.md), from the same number of
+learned tokens, but from text in which nothing is ever checked and no try is ever given up.""",
+        kinds="""\
+These are tiny-base's kinds without every search and every check; what was left kept its
+proportions. Only arithmetic comes without a task prompt. The words *yes* and *no* occur nowhere.
+So there is no search and no check here that RL could amplify.""",
+        about_verdicts="",
+        verdicts="""\
+| | P(yes) | P(no) |
+|---|---|---|
+| the line reaches the target | {yes_if_right:.1e} | {no_if_right:.1e} |
+| the line misses it | {yes_if_wrong:.1e} | {no_if_wrong:.1e} |
+
+It never learned either word, so it gives neither verdict, right or wrong.""",
+    ),
+}
+
+
+def model_name(corpus: str) -> str:
+    """What the base made from a corpus is called; `corpus` is a name of CORPORA."""
+    return _ABOUT[corpus].name
+
+
 def write_card(
-    folder: Path, policy: Policy, task: Countdown, config: PretrainConfig, seconds: float
+    folder: Path, policy: Policy, task: Countdown, config: PretrainConfig, done: Progress
 ) -> dict[str, float]:
     """Measure a base model and write `folder`/README.md. Returns what was measured.
 
     Args:
         folder: where the model was saved.
-        policy, task, config: the model, what it was made for, and how.
-        seconds: how long the pretraining took.
+        policy, task, config: the model, what it was made for, and how; the config's corpus is one
+            of CORPORA, which decides the words.
+        done: what the pretraining came to.
     """
+    corpus = next(name for name, known in CORPORA.items() if known == config.corpus)
+    about = _ABOUT[corpus]
     measured = evaluate(policy, task, n=len(task.problems("test"))) | verdicts(policy, task)
     weights = {kind: getattr(config.corpus, kind) for kind in KINDS}
     total = sum(weights.values())
     card = _CARD.format(
         **asdict(config),
         **measured,
+        name=about.name,
+        what=about.what,
+        chosen="" if corpus == "default" else f" --corpus {corpus}",
+        about_kinds=about.kinds,
+        about_verdicts=about.about_verdicts,
+        verdicts=about.verdicts.format(**measured),
         tokens=config.target_tokens,
+        read=done.read,
         parameters=sum(p.numel() for p in policy.model.parameters()),
-        minutes=seconds / 60,
+        minutes=done.seconds / 60,
         machine=f"{platform.machine()} {platform.system()}",
         torch=torch.__version__,
-        kinds="\n".join(f"| {kind} | {weight / total:.3f} |" for kind, weight in weights.items()),
+        kinds="\n".join(
+            f"| {kind} | {weight / total:.3f} |" for kind, weight in weights.items() if weight
+        ),
         pretrain_problems=len(task.problems("pretrain")),
         test_problems=len(task.problems("test")),
         vocabulary=len(policy.tokenizer),

@@ -4,6 +4,9 @@ Two kinds of text. *Skills*, which the task prompt never precedes: facts of arit
 finished work, searches through all the ways to combine some numbers. And *documents*: a Countdown
 prompt and somebody's reply, mostly a guess or one unchecked try, now and then a real search. So
 the base can search and check, and rarely does when it is asked: that gap is what RL closes.
+
+`CORPORA` has a second corpus for the comparison: the same without any search or check, for a base
+that cannot verify (Gandhi et al. 2025, arXiv 2503.01307, make the same cut in a real model).
 """
 
 import random
@@ -31,6 +34,7 @@ class CorpusConfig:
         long_search: document, well-formed, 4 to `most_tries` checked tries, the last one right.
         untagged_search: document, a search without any tags.
         broken: document, a search or try whose tags are missing or in the wrong place.
+        broken_try: document, one unchecked line of work, its tags broken in the same ways.
         most_tries: longer searches do not occur in documents.
         wrong_arithmetic: share of results in documents that are off.
         false_yes, missed_yes: share of verdicts in documents that are wrong, each way.
@@ -47,6 +51,7 @@ class CorpusConfig:
     long_search: float = 0.025
     untagged_search: float = 0.08
     broken: float = 0.045
+    broken_try: float = 0.0
     most_tries: int = 20
     wrong_arithmetic: float = 0.005
     false_yes: float = 0.01
@@ -59,6 +64,21 @@ KINDS = tuple(
     for f in fields(CorpusConfig)
     if f.name not in ("most_tries", "wrong_arithmetic", "false_yes", "missed_yes", "repeated")
 )
+
+# What is left keeps its proportions, so each of the others has 1.8 times its share. Broken replies
+# stay as frequent as they were among these, with one unchecked try in place of a short search.
+CORPORA: dict[str, CorpusConfig] = {
+    "default": CorpusConfig(),
+    "no-verification": CorpusConfig(
+        checks=0.0,
+        searches=0.0,
+        short_search=0.0,
+        long_search=0.0,
+        untagged_search=0.0,
+        broken=0.0,
+        broken_try=CorpusConfig.broken,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -145,13 +165,12 @@ class Corpus:
         return self._search_document(1, 8, lambda think, answer: f"{think} {answer}")
 
     def _broken(self) -> Document:
-        breaks = (
-            lambda think, answer: f"<think> {think} <answer> {answer} </answer>",
-            lambda think, answer: f"{think} </think> <answer> {answer} </answer>",
-            lambda think, answer: f"<think> {think} </think> {answer}",
-            lambda think, answer: f"<think> {think} </think> <answer> {answer}",
-        )
-        return self._search_document(1, 2, self.random.choice(breaks))
+        return self._search_document(1, 2, self.random.choice(_BREAKS))
+
+    def _broken_try(self) -> Document:
+        prompt, candidate = self._any_try()
+        broken = self.random.choice(_BREAKS)
+        return Document(prompt, broken(str(candidate), candidate.expression))
 
     # --- pieces ---------------------------------------------------------------------------
 
@@ -208,6 +227,14 @@ class Corpus:
         off = max(0, min(self.task.most, last.result + self.random.choice((-2, -1, 1, 2))))
         wrong = type(last)(last.left, last.operator, last.right, off)
         return Candidate((*first, wrong), candidate.expression, off)
+
+
+_BREAKS: tuple[Callable[[str, str], str], ...] = (
+    lambda think, answer: f"<think> {think} <answer> {answer} </answer>",
+    lambda think, answer: f"{think} </think> <answer> {answer} </answer>",
+    lambda think, answer: f"<think> {think} </think> {answer}",
+    lambda think, answer: f"<think> {think} </think> <answer> {answer}",
+)
 
 
 def _tagged(think: str, answer: str) -> str:

@@ -28,8 +28,9 @@ def verdicts(
         split: "test" for number sets the model has never seen.
 
     Returns:
-        yes_if_right, yes_if_wrong: mean probabilities; yes_among_verdicts_if_right and
-        yes_among_verdicts_if_wrong: mean of P(yes) / (P(yes) + P(no)).
+        yes_if_right, yes_if_wrong, no_if_right, no_if_wrong: mean probabilities;
+        yes_among_verdicts_if_right and yes_among_verdicts_if_wrong: mean of
+        P(yes) / (P(yes) + P(no)), which says nothing of a model that learned neither word.
     """
     draw = random.Random(_SEED)
     problems = draw.sample(task.problems(split), min(n, len(task.problems(split))))
@@ -48,5 +49,6 @@ def verdicts(
         says_yes, says_no = probabilities[:, yes], probabilities[:, no]
         name = "right" if right else "wrong"
         result[f"yes_if_{name}"] = float(says_yes.mean())
+        result[f"no_if_{name}"] = float(says_no.mean())
         result[f"yes_among_verdicts_if_{name}"] = float((says_yes / (says_yes + says_no)).mean())
     return result

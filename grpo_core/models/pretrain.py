@@ -1,11 +1,14 @@
 """Make the tiny base model from nothing: a corpus, a Llama of under a million weights, AdamW."""
 
 import math
+import os
 import random
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -52,13 +55,17 @@ class PretrainConfig:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress bar shows: the share of target tokens done, and the loss in nats a token."""
+    """What a progress bar shows: the share of target tokens done, and the loss in nats a token.
 
-    step: int
-    tokens: int
-    total: int
-    loss: float
-    seconds: float
+    `read` counts the tokens that went through the model, context included and padding not.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    total: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
+    read: int = 0
 
 
 def build_model(config: PretrainConfig) -> LlamaForCausalLM:
@@ -84,13 +91,15 @@ def build_model(config: PretrainConfig) -> LlamaForCausalLM:
 class Pretrainer:
     """Train a base model for `task` from nothing: `for progress in Pretrainer(task, config)`.
 
-    `model` is the policy as it is after the step just reported. Where a C++ compiler and bfloat16
-    arithmetic are at hand they are used: the same text, about three times as fast.
+    `model` is the policy as it is after the step just reported, which is `done`. Where a C++
+    compiler and bfloat16 arithmetic are at hand they are used: the same text, about three times as
+    fast. `save` what was learned so far, and another Pretrainer can `resume` it.
     """
 
     def __init__(self, task: Countdown, config: PretrainConfig) -> None:
         torch.set_num_threads(config.threads)
         self.config = config
+        self.done = Progress(total=config.target_tokens)
         self.corpus = Corpus(task, config.corpus, config.seed)
         self.model = build_model(config)
         # for documents this short, plain attention is faster on a CPU than the fused kernel
@@ -110,18 +119,42 @@ class Pretrainer:
         )
 
     def __iter__(self) -> Iterator[Progress]:
-        start, tokens = time.perf_counter(), 0
-        stream = batches(self.corpus, self.config)
-        for step, (input_ids, labels) in enumerate(stream, start=1):
+        start = time.perf_counter() - self.done.seconds
+        # the seed decides the text, so what was learned before a resume is only read past
+        stream = islice(batches(self.corpus, self.config), self.done.step, None)
+        while self.done.tokens < self.done.total:
+            input_ids, labels = next(stream)
+            step, tokens = self.done.step + 1, self.done.tokens
             rate = _learning_rate(self.config, step, tokens / self.config.target_tokens)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             loss = self._update(input_ids, labels)
             tokens += int((labels != IGNORED).sum())
+            read = self.done.read + int((input_ids != WORDS.index(PAD)).sum())
             seconds = time.perf_counter() - start
-            yield Progress(step, tokens, self.config.target_tokens, loss, seconds)
-            if tokens >= self.config.target_tokens:
-                return
+            self.done = Progress(step, tokens, self.done.total, loss, seconds, read)
+            yield self.done
+
+    def save(self, path: Path) -> None:
+        """Write what `resume` needs; whoever is killed in here leaves the file as it was."""
+        state = {
+            "config": asdict(self.config),
+            "done": asdict(self.done),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        torch.save(state, path.with_suffix(".part"))
+        os.replace(path.with_suffix(".part"), path)
+
+    def resume(self, path: Path) -> bool:
+        """Go on from what `save` wrote; False, and nothing done, if that had other options."""
+        state = torch.load(path, weights_only=True)
+        if state["config"] != asdict(self.config):
+            return False
+        self.done = Progress(**state["done"])
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        return True
 
     def _update(self, input_ids: Tensor, labels: Tensor) -> float:
         """One AdamW step on the mean cross-entropy over the learned tokens, which is returned."""

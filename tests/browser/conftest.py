@@ -202,3 +202,17 @@ def visit(browser: object, dashboard: Dashboard) -> Iterator[object]:
     yield open_page
     for watched in opened:
         watched.close()
+
+
+@pytest.fixture
+def watch(browser: object) -> Iterator[object]:
+    """Open pages of any address of this machine; each is checked as those of `visit` are."""
+    opened: list[Watched] = []
+
+    def open_page(url: str, **options: object) -> Watched:
+        opened.append(Watched(browser, url, **options))
+        return opened[-1]
+
+    yield open_page
+    for watched in opened:
+        watched.close()

@@ -1,6 +1,6 @@
 """Sliders move the figure where somebody may be there; elsewhere the figure stands alone."""
 
-import builtins
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,15 +43,8 @@ def test_without_anyone_there_is_the_figure(shown: Shown, monkeypatch: pytest.Mo
     assert shown.things == ["clip at 1"]
 
 
-def test_without_ipywidgets_too(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("ipywidgets"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+def test_without_ipywidgets_too(shown: Shown, without: Callable) -> None:
+    without("ipywidgets")
     touch(draw, **CONTROLS)
     assert shown.things == ["clip at 1"]
 

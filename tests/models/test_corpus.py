@@ -2,7 +2,7 @@
 
 import pytest
 
-from grpo_core.models.corpus import KINDS, Corpus, CorpusConfig
+from grpo_core.models.corpus import CORPORA, KINDS, Corpus, CorpusConfig
 from grpo_core.models.tokenizer import WORDS
 from grpo_core.rewards.format import parse
 from grpo_core.tasks.countdown import Countdown
@@ -69,6 +69,31 @@ def test_searches_end_at_the_first_hit_and_say_so() -> None:
             if verdicts[-1] == "yes":  # a few long searches find nothing within their limit
                 target = int(document.context.split()[-2])
                 assert parsed.answer is not None and evaluate(parsed.answer) == target
+
+
+def test_without_verification_nothing_is_judged_and_nothing_given_up() -> None:
+    corpus = Corpus(TASK, CORPORA["no-verification"], seed=8)
+    for _ in range(3000):
+        document = corpus.document()
+        assert not {"yes", "no", "Check", "Search"} & set(
+            f"{document.context} {document.target}".split()
+        )
+        if document.context:  # a reply holds one try: two numbers to combine, then the rest
+            assert document.target.count("=") in (0, TASK.count - 1)
+
+
+def test_without_verification_what_is_left_keeps_its_proportions() -> None:
+    default, left = CORPORA["default"], CORPORA["no-verification"]
+    kept = [kind for kind in KINDS if getattr(left, kind)]
+    assert kept == ["facts", "guess", "answer_only", "one_try", "broken_try"]
+    assert all(getattr(left, k) == getattr(default, k) for k in kept if k != "broken_try")
+    assert left.broken_try == default.broken
+
+
+def test_broken_replies_are_never_well_formed() -> None:
+    for kind in ("broken", "broken_try"):
+        corpus = Corpus(TASK, FAITHFUL, seed=9)
+        assert not any(parse(corpus.document(kind).target).well_formed for _ in range(200))
 
 
 def test_slips_are_as_frequent_as_configured() -> None:

@@ -1,10 +1,12 @@
 """Making a base model from nothing: batches, learning, and the tokenizer it is made for."""
 
+import dataclasses
 import itertools
+from pathlib import Path
 
 import torch
 
-from grpo_core.models.corpus import Corpus
+from grpo_core.models.corpus import CORPORA, Corpus
 from grpo_core.models.pretrain import IGNORED, PretrainConfig, Pretrainer, batches, build_model
 from grpo_core.models.tokenizer import BOS, EOS, WORDS, build_tokenizer
 from grpo_core.tasks.countdown import Countdown
@@ -57,6 +59,33 @@ def test_pretraining_learns_is_repeatable_and_stops_at_its_tokens() -> None:
         assert history[-1].tokens >= SMALL.target_tokens > history[-2].tokens
     assert losses[0] == losses[1]
     assert losses[0][-1] < 0.9 * losses[0][0]
+
+
+def test_a_resumed_pretraining_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole = [p.loss for p in Pretrainer(TASK, SMALL)]
+    first = Pretrainer(TASK, SMALL)
+    half = [p.loss for p in itertools.islice(first, len(whole) // 2)]
+    first.save(tmp_path / "unfinished.pt")
+    second = Pretrainer(TASK, SMALL)
+    assert second.resume(tmp_path / "unfinished.pt") and second.done == first.done
+    assert half + [p.loss for p in second] == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["unfinished.pt"]
+
+
+def test_what_other_options_began_is_not_resumed(tmp_path: Path) -> None:
+    first = Pretrainer(TASK, SMALL)
+    next(iter(first))
+    first.save(tmp_path / "unfinished.pt")
+    other = Pretrainer(TASK, dataclasses.replace(SMALL, corpus=CORPORA["no-verification"]))
+    assert not other.resume(tmp_path / "unfinished.pt") and other.done.step == 0
+
+
+def test_tokens_read_are_those_of_the_batches() -> None:
+    trainer = Pretrainer(TASK, SMALL)
+    done = list(itertools.islice(trainer, 3))
+    ids = [ids for ids, _ in itertools.islice(batches(Corpus(TASK, SMALL.corpus, 0), SMALL), 3)]
+    assert done[-1].read == sum(int((i != 0).sum()) for i in ids)
+    assert done[-1].read > done[-1].tokens  # the context is read and not learned
 
 
 def test_the_default_architecture_is_a_llama_under_a_million_and_a_half() -> None:

@@ -35,7 +35,7 @@ export class Session {
     this.subscribers = new Set();
     this.frame = 0;
     this.timer = setInterval(() => this.tick(), REPLAY_MS);
-    addEventListener("hashchange", () => this.#addressChanged());
+    if (place) addEventListener("hashchange", () => this.#addressChanged());
     source.listen(
       (message) => this.receive(message),
       (connection) => this.#set(() => (this.connection = connection)),
