@@ -9,6 +9,8 @@
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py lessons      train the short runs that notebooks replay, and write them to
                                      data/lessons/
+    python data/make.py loops        train by the broken loops of notebook 07 and by right ones, and
+                                     write data/results/loops.csv
     python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
                                      other (8 GB in runs/), and write
                                      data/results/smollm2-seed<k>.csv
@@ -61,7 +63,10 @@ from grpo_core.worker import environment
 DATA = Path(__file__).resolve().parent
 RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
-PAGES = [DATA.parent / name for name in ("docs/grpo-vs-ppo.md", "benchmarks/README.md")]
+PAGES = [
+    DATA.parent / name
+    for name in ("docs/grpo-vs-ppo.md", "docs/smollm2.md", "benchmarks/README.md")
+]
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
 
@@ -82,6 +87,8 @@ LESSONS = {
         "max_steps": 6, "eval_steps": 0, "eval_size": 64,
     },
 }  # fmt: skip
+
+LOOP_STEPS = 30  # notebook 07: enough to see what a broken loop does, and what it does not
 
 
 def train(runs: Path, jobs: int) -> None:
@@ -178,6 +185,28 @@ def lessons(runs: Path, jobs: int) -> None:
         kept = DATA / "lessons" / folder.name  # not in data/runs: the dashboard plays what is there
         shutil.rmtree(kept, ignore_errors=True)
         thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step)
+
+
+def loops() -> None:
+    """Train by every loop of lessons/loop.py, three seeds each, and write one row a step."""
+    import torch
+
+    from grpo_core.lessons.loop import LOOPS
+    from grpo_core.lessons.loop import train as train_by
+    from grpo_core.models.policy import load_policy
+    from grpo_core.tasks import get_task
+
+    torch.set_num_threads(1)  # so that sums are added in one order everywhere
+    rows = [
+        {"loop": name, "seed": seed, "step": step} | metrics
+        for name, loop in LOOPS.items()
+        for seed in SEEDS
+        for step, metrics in enumerate(
+            train_by(load_policy("tiny"), get_task("countdown"), loop, steps=LOOP_STEPS, seed=seed),
+            start=1,
+        )
+    ]
+    pd.DataFrame(rows).to_csv(RESULTS / "loops.csv", index=False, float_format="%.5g")
 
 
 def smollm2(runs: Path) -> None:
@@ -289,8 +318,8 @@ def fill_pages() -> None:
 def filled(page: str) -> str:
     """The page with each of its tables made again.
 
-    A table stands between the comments `begin NAME` and `end`, NAME being "compared", "tuned" or
-    "reached", or what is wanted and of which model or setting: "memory tiny", "speed long".
+    A table stands between the comments `begin NAME` and `end`, NAME being "compared", "tuned",
+    "decoded" or "reached", or what is wanted and of which model or setting: "memory tiny".
     """
     return re.sub(
         r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
@@ -306,6 +335,8 @@ def _block(what: str, which: str = "") -> str:
         return compared()
     if what == "tuned":
         return table("smollm2")
+    if what == "decoded":
+        return decoded(json.loads((RESULTS / "decode.json").read_text()))
     if what == "reached":
         return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
@@ -330,6 +361,23 @@ _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{speed_report.in_words(result)} {machine.in_words(result['machine'])}.\n"
     ),
 }
+
+
+def decoded(result: dict[str, Any]) -> str:
+    """Tokens a second of the kit's sampler and of `generate`, as a Markdown table."""
+    found = result["tokens_a_second"]
+    rows = [["tokens a second", "generate", "this kit", "ratio of the medians"]]
+    for kind, label in (("decode", "decode alone"), ("whole", "prompts included")):
+        for dtype in ("float32", "bfloat16"):
+            both = [found[f"{who}, {dtype}"][kind] for who in ("generate", "this kit")]
+            theirs, ours = (statistics.median(rates) for rates in both)
+            cells = [f"{statistics.median(r):.0f} ({min(r):.0f} to {max(r):.0f})" for r in both]
+            rows.append([f"{label}, {dtype}", *cells, f"{ours / theirs:.1f}"])
+    work = (
+        f"{result['model']}, {result['prompts']} prompts × {result['num_generations']} completions "
+        f"of {result['tokens']} tokens, {result['threads']} threads"
+    )
+    return report.markdown(rows) + f"\n{work}. {machine.in_words(result['machine'])}.\n"
 
 
 def reached(result: dict[str, Any]) -> str:
@@ -369,6 +417,7 @@ WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "noverify": lambda options: noverify(options.runs, options.jobs),
     "compare": lambda options: compare(options.runs, options.jobs),
     "lessons": lambda options: lessons(options.runs, options.jobs),
+    "loops": lambda _: loops(),
     "smollm2": lambda options: smollm2(options.runs),
     "draw": lambda _: draw(),
     "table": lambda _: print(table(), end=""),

@@ -494,6 +494,76 @@ def test_two_probabilities() -> None:
     assert {text.get_text() for text in figure.axes[0].texts} == {"</think>", "$("}
 
 
+KINDS = ("no work", "one try, unchecked", "checked", "backtracks")
+
+
+def test_behaviours_fill_the_whole_and_mark_what_came_first() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.dirichlet(np.ones(4), size=30)
+    panels = {
+        name: dict(zip(KINDS, drawn.T.tolist(), strict=True)) for name in ("base", "no checks")
+    }
+    figure = figures.behaviours(panels, window=5, marks={"first backtrack": 3})
+    assert_drawn(figure)
+    left, right = figure.axes
+    assert left.get_title() == "base" and right.get_title() == "no checks"
+    tops = [area.get_paths()[0].vertices[:, 1].max() for area in left.collections]
+    assert tops[-1] == pytest.approx(1.0) and tops == sorted(tops)
+    assert [t.get_text().strip() for t in left.texts] == ["first backtrack"]
+    (legend,) = figure.legends
+    assert {t.get_text() for t in legend.get_texts()} == set(KINDS)
+
+
+def test_kinds_compared_says_none_where_there_is_none() -> None:
+    shares = {"base": [0.5, 0.3, 0.0, 0.2], "after RL": [0.0, 0.1, 0.05, 0.85]}
+    right = {"base": [0.02, 0.1, float("nan"), 0.4], "after RL": [0.03, 0.99, 0.9, 0.96]}
+    figure = figures.kinds_compared(KINDS, shares, right)
+    assert_drawn(figure)
+    left, middle = figure.axes
+    assert sorted(bars(left)) == pytest.approx(sorted(shares["base"] + shares["after RL"]))
+    assert [t.get_text() for t in middle.texts][:4] == ["0.02", "0.10", "none", "0.40"]
+
+
+def test_lengths_in_a_run_leave_out_steps_without_such_completions() -> None:
+    nan = float("nan")
+    right, wrong = [nan] * 12 + [90.0] * 8, [20.0] * 20
+    figure = figures.lengths_in_a_run(
+        {"right": right, "wrong": wrong}, np.linspace(0, 0.05, 20), window=10
+    )
+    assert_drawn(figure)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert np.isnan(lines["right"].get_ydata()[0])
+    assert lines["right"].get_ydata()[-1] == pytest.approx(90)
+    assert set(lines["wrong"].get_ydata()) == {20.0}
+
+
+def test_symptoms_show_each_suspect_beside_the_right_one() -> None:
+    def runs(level: float) -> list[pd.DataFrame]:
+        index = pd.RangeIndex(1, 6)
+        return [
+            pd.DataFrame({"accuracy": level + 0.01 * k, "length": 20 + k}, index) for k in range(3)
+        ]
+
+    curves = {"accuracy": ("Accuracy", "share"), "length": ("Length", "tokens")}
+    figure = figures.symptoms({"A": (runs(0.2), runs(0.5)), "B": (runs(0.4), runs(0.5))}, curves)
+    assert_drawn(figure)
+    assert len(figure.axes) == 4
+    right, suspect = figure.axes[0].lines
+    assert right.get_ydata()[0] == pytest.approx(0.51)
+    assert suspect.get_ydata()[0] == pytest.approx(0.21)
+    assert figure.axes[2].get_ylabel().startswith("B")
+
+
+def test_method_curves_draw_the_panels_that_are_asked_for() -> None:
+    frame = pd.DataFrame({"eval/truncated": [0.0, 0.1], "eval/backtracks": [1.0, 6.0]}, [0, 25])
+    names = ("eval/backtracks", "eval/truncated")
+    figure = figures.method_curves(
+        {"a": [frame, frame], "b": [frame]}, {name: figures.CURVES[name] for name in names}
+    )
+    assert_drawn(figure)
+    assert [axes.get_title() for axes in figure.axes] == ["Backtracks", "Truncated"]
+
+
 def curve(seed: int, until: float = 7.68) -> tuple[np.ndarray, np.ndarray]:
     at = np.linspace(0, until, 7)
     return at, 0.1 + 0.09 * at + 0.01 * seed

@@ -147,8 +147,7 @@ class RunFeed:
         board: dict[str, Any] = {"type": "board", "run": self.key, "step": step, "groups": []}
         if groups:
             group = min(group, len(groups) - 1)
-            rewards = [[c.reward for c in g.completions] for g in groups]
-            board["groups"] = payloads.step_summary(rewards, [g.prompt for g in groups])
+            board["groups"] = payloads.step_summary(groups)
             board |= {"group": group, **payloads.group_payload(groups[group], options_of(self.run))}
         return payloads.encode(board)
 
@@ -187,6 +186,11 @@ class RunFeed:
             while sum(len(groups) for _, groups in list(self._recent)[1:]) >= MOST_GROUPS:
                 self._recent.popleft()
             return [group for _, groups in reversed(self._recent) for group in groups]
+
+    def step(self, index: int) -> Step:
+        """A whole step. Raises LabError when it was not recorded. Runs in a thread."""
+        with self._lock:
+            return self._step(index)
 
     def _step(self, index: int) -> Step:
         if index not in self._steps:
@@ -304,6 +308,18 @@ class Feed:
                 await asyncio.to_thread(feed.refresh)
             feed = self._feeds.setdefault(key, feed)
         return feed
+
+    async def step_of(self, key: str, index: int) -> tuple[Step, dict[str, Any]]:
+        """A recorded step of a run, and the run's options.
+
+        Raises:
+            LabError: there is no such run or step.
+        """
+        feed = self._feeds.get(key)
+        if feed is None:  # nobody watches it: not kept
+            feed = RunFeed(key, await asyncio.to_thread(self.book.get, key))
+        step = await asyncio.to_thread(feed.step, index)
+        return step, options_of(feed.run)
 
     async def _run_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[str]:
         """What a viewer lacks of the run it looks at."""

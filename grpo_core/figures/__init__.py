@@ -19,6 +19,7 @@ from grpo_core.figures.baselines import (
     learning_bands,
     policy_gradient,
 )
+from grpo_core.figures.behaviour import behaviours, kinds_compared, lengths_in_a_run
 from grpo_core.figures.clipping import (
     clip_at,
     clip_map,
@@ -40,7 +41,7 @@ from grpo_core.figures.kl import (
     two_probabilities,
 )
 from grpo_core.figures.rewards import reward_grid, verdict_grid
-from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves
+from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves, symptoms
 from grpo_core.figures.sampling import (
     budget,
     pass_at_k,
@@ -56,6 +57,7 @@ __all__ = [
     "OKABE_ITO",
     "advantages_bars",
     "bandit_step",
+    "behaviours",
     "budget",
     "clip_at",
     "clip_map",
@@ -68,6 +70,7 @@ __all__ = [
     "gradient_estimates",
     "gradient_variance",
     "groups_under_methods",
+    "kinds_compared",
     "kl_drift",
     "kl_estimates",
     "kl_estimators",
@@ -75,6 +78,7 @@ __all__ = [
     "learning_bands",
     "learning_curves",
     "leashed",
+    "lengths_in_a_run",
     "likeness",
     "loss_along",
     "many_updates",
@@ -91,6 +95,7 @@ __all__ = [
     "shares",
     "step_seconds",
     "surrogates",
+    "symptoms",
     "temperature_sweep",
     "temperatures",
     "token_push",

@@ -55,7 +55,8 @@ def _optional(array: NDArray[np.float32] | None) -> bytes | None:
 
 COLUMNS = (
     "text, length, truncated, reward, advantage, rewards, tokens, token_ids, "
-    'old_logprobs, logprobs, ref_logprobs, entropy, push, token_advantages, "values"'
+    'old_logprobs, logprobs, ref_logprobs, entropy, push, token_advantages, "values", '
+    "after_logprobs"
 )
 
 
@@ -78,13 +79,14 @@ def completion_row(c: Completion) -> tuple[Any, ...]:
         _optional(c.push),
         _optional(c.token_advantages),
         _optional(c.values),
+        _optional(c.after_logprobs),
     )
 
 
 def _completion(row: tuple[Any, ...]) -> Completion:
     """The inverse of `completion_row`."""
     text, _, truncated, reward, advantage, rewards, tokens, ids, old, new, *optional = row
-    ref, entropy, push, token_advantages, values = (
+    ref, entropy, push, token_advantages, values, after = (
         None if blob is None else unpack(blob) for blob in optional
     )
     old_logprobs = unpack(old)
@@ -103,6 +105,7 @@ def _completion(row: tuple[Any, ...]) -> Completion:
         push=push,
         token_advantages=token_advantages,
         values=values,
+        after_logprobs=after,
     )
 
 
@@ -110,9 +113,9 @@ def read_groups(db: sqlite3.Connection, step: int, only: int | None = None) -> l
     """The groups of a step in order, or the one with index `only`."""
     where = "WHERE step = ?" + ("" if only is None else " AND group_index = ?")
     key = (step,) if only is None else (step, only)
-    columns = COLUMNS
-    if "values" not in completion_columns(db):  # written by version 1
-        columns = columns.replace('token_advantages, "values"', "NULL, NULL")
+    have = completion_columns(db)  # fewer where an older version wrote
+    names = COLUMNS.split(", ")
+    columns = ", ".join(name if name.strip('"') in have else "NULL" for name in names)
     query = f"SELECT group_index, {columns} FROM completions {where} "
     completions: dict[int, list[Completion]] = {}
     for index, *row in db.execute(query + "ORDER BY group_index, completion_index", key):

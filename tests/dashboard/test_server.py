@@ -27,6 +27,7 @@ def client(tmp_path: Path) -> TestClient:
     book = RunBook(tmp_path / "runs", tmp_path / "shipped", start_worker=lambda path: None)
     app = guarded(create_app(book, with_gradio=False), ["lab.example.org"])
     with TestClient(app, headers=LOCAL) as client:
+        client.shipped = tmp_path / "shipped"
         yield client
 
 
@@ -162,7 +163,8 @@ def test_assets_never_parse_html_and_name_no_host() -> None:
         text = path.read_text(encoding="utf-8")
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert word not in text, f"{word} in {path.name}"
-        outside = text.replace("http://www.w3.org/2000/svg", "")
+        outside = text.replace("http://www.w3.org/2000/svg", "")  # names, never fetched
+        outside = outside.replace("http://www.w3.org/1998/Math/MathML", "")
         assert "http://" not in outside and "https://" not in outside, path.name
 
 
@@ -214,3 +216,96 @@ def test_the_page_needs_no_torch(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.stdout.strip().endswith("fine"), done.stdout + done.stderr
+
+
+# --- the lens ----------------------------------------------------------------------------------
+
+ASKED = {"run": RECORDED + "recorded", "step": 2, "group": 1}
+
+
+def ask(client: TestClient, **more: object) -> dict:
+    answer = client.post("/lab/api/lens", json={**ASKED, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_lens_shows_a_group_after_a_trial(client: TestClient) -> None:
+    plain = ask(client)
+    cards = plain["board"]["completions"]
+    assert len(cards) == 16 and plain["token"] is None
+    assert plain["facts"]["weights"] == {"accuracy_reward": 1.0, "format_reward": 0.3}
+    tied = ask(client, weights={"accuracy_reward": 0, "format_reward": 0})
+    assert tied["facts"]["tied"] and tied["board"]["dead"]
+    assert {card["advantage"] for card in tied["board"]["completions"]} == {0.0}
+    target = Run(client.shipped / "recorded").group(2, 1).columns["target"]
+    numbers = Run(client.shipped / "recorded").group(2, 1).columns["numbers"]
+    right = f"<think> x </think> <answer> {' + '.join(map(str, numbers))} </answer>"
+    assert sum(numbers) == target
+    edited = ask(client, edits={"3": right})["board"]["completions"][3]
+    assert edited["edited"] and edited["rewards"] == {"accuracy_reward": 1.0, "format_reward": 1.0}
+    assert edited["logprob"] == [] and "push" not in edited
+
+
+def test_the_lens_tells_all_of_a_token(client: TestClient) -> None:
+    token = ask(client, token=[2, 0], preset="gspo")["token"]
+    assert token["completion"] == 2 and token["symbols"]["push"]["entry"] == "push"
+    assert token["methods"]["gspo"]["push"] == pytest.approx(token["symbols"]["push"]["value"])
+    assert "no critic" in token["methods"]["ppo"]["refused"]
+    for symbol in token["symbols"].values():
+        answer = client.get("/lab/source", params={"of": symbol["source"]})
+        assert answer.status_code == 200 and answer.json()["text"]
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "store:Run", "", "x" * 10_000])
+def test_no_other_source_is_shown(client: TestClient, name: str) -> None:
+    assert client.get("/lab/source", params={"of": name}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"run": 3},
+        {**ASKED, "run": "../../etc/passwd"},
+        {**ASKED, "step": "2"},
+        {**ASKED, "step": -1},
+        {**ASKED, "step": 99},
+        {**ASKED, "step": True},
+        {**ASKED, "group": 99},
+        {**ASKED, "preset": ["grpo"]},
+        {**ASKED, "preset": "nonsense"},
+        {**ASKED, "weights": [1]},
+        {**ASKED, "weights": {"accuracy_reward": "1"}},
+        {**ASKED, "weights": {"accuracy_reward": True}},
+        {**ASKED, "weights": {"accuracy_reward": 1e300}},
+        {**ASKED, "edits": {"x": "text"}},
+        {**ASKED, "edits": {"²": "text"}},
+        {**ASKED, "edits": {"99": "text"}},
+        {**ASKED, "edits": {"0": 3}},
+        {**ASKED, "edits": {"0": "x" * 4001}},
+        {**ASKED, "edits": {str(i): "x" for i in range(9)}},
+        {**ASKED, "token": [0]},
+        {**ASKED, "token": [99, 0]},
+        {**ASKED, "token": [0, 99_999]},
+        {**ASKED, "token": "0.1"},
+    ],
+)
+def test_a_lens_refuses_what_is_not_a_trial(client: TestClient, body: dict) -> None:
+    answer = client.post("/lab/api/lens", json=body)
+    assert answer.status_code == 409 and answer.json()["error"]
+
+
+def test_a_lens_takes_no_more_than_it_must(client: TestClient) -> None:
+    body = json.dumps(ASKED) + " " * 250_001
+    headers = {"content-type": "application/json"}
+    assert client.post("/lab/api/lens", content=body, headers=headers).status_code == 413
+    nan = json.dumps({**ASKED, "weights": {"accuracy_reward": float("nan")}})
+    assert client.post("/lab/api/lens", content=nan, headers=headers).status_code == 409
+    other = {**headers, "origin": "http://evil.example.com"}
+    assert client.post("/lab/api/lens", json=ASKED, headers=other).status_code == 403
+
+
+def test_a_trial_leaves_the_record_as_it_was(client: TestClient) -> None:
+    before = ask(client)
+    ask(client, weights={"accuracy_reward": -3}, edits={"0": "<answer> 1 </answer>"}, preset="rloo")
+    assert ask(client) == before

@@ -84,6 +84,40 @@ function ratioScale() {
   };
 }
 
+/** What the update did to each token, and which of them went against their push. */
+function changeScale(message) {
+  const scale = signed((completion, i) => completion.change?.[i], ["", "", ""], () => 0)(message);
+  let pushed = 0;
+  let obeyed = 0;
+  for (const completion of message.completions) {
+    completion.change?.forEach((_, i) => {
+      const way = obedience(completion, i);
+      if (way !== null) pushed++;
+      if (way) obeyed++;
+    });
+  }
+  const share = pushed ? `${Math.round((100 * obeyed) / pushed)}% of` : "none of the";
+  return {
+    of: (completion, i) => scale.of(completion, i) + (obedience(completion, i) === false ? " held" : ""),
+    legend: [
+      ["n4", "less likely now"],
+      ["p4", "likelier now"],
+      ["held", "against its push"],
+    ],
+    text: `${share} pushed tokens obeyed`,
+  };
+}
+
+/**
+ * Whether a token went the way it was pushed; null where it was not pushed, or nobody looked.
+ * @returns {boolean|null}
+ */
+export function obedience(completion, index) {
+  const push = completion.push?.[index];
+  const change = completion.change?.[index];
+  return !push || !change ? null : push > 0 === change > 0;
+}
+
 /** @type {Shade[]} */
 export const SHADES = [
   {
@@ -96,6 +130,13 @@ export const SHADES = [
       ["less likely", "more likely", "no push was recorded"],
       (message) => message.push_unit * 1000,
     ),
+  },
+  {
+    id: "change",
+    label: "change: did it obey the push?",
+    metric: "change",
+    has: (completion) => completion.change !== undefined,
+    scale: changeScale,
   },
   {
     id: "logprob",
