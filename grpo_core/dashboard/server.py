@@ -113,6 +113,14 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     async def glossary() -> list[dict[str, str]]:
         return payloads.glossary_payload()
 
+    @app.get("/lab/atlas")
+    async def atlas(run: str, after: int = -1) -> Response:
+        try:
+            found = await feed.atlas_of(run, after)
+        except LabError as error:
+            return JSONResponse({"error": str(error)}, status_code=409)
+        return Response(payloads.encode(found), media_type="application/json")
+
     @app.get("/lab/source")
     async def source(of: str) -> Response:
         try:

@@ -167,9 +167,9 @@ export class Session {
     });
   }
 
-  /** Look closer at one token, and hold the step it is of. */
-  chooseToken(completion, token) {
-    if (this.record?.step !== undefined) this.goTo(this.record.step);
+  /** Look closer at one token, and hold the step it is of: the one that is shown unless told. */
+  chooseToken(completion, token, step = this.record?.step) {
+    this.goTo(step);
     this.#set(() => (this.view.token = [completion, token]));
   }
 
