@@ -322,6 +322,16 @@ class Feed:
             feed = self._feeds.setdefault(key, feed)
         return feed
 
+    async def metrics_of(self, key: str) -> str:
+        """The message with all of a run's metrics, for a page that shows another run.
+
+        Raises:
+            LabError: there is no such run, or it cannot be read.
+        """
+        feed = await self._watched(key)
+        await asyncio.to_thread(feed.refresh)
+        return feed.metrics(0, len(feed.rows), reset=True)
+
     async def atlas_of(self, key: str, after: int) -> dict[str, Any]:
         """The groups of a run's steps above `after`, see atlas.Atlas.
 

@@ -424,3 +424,48 @@ def test_a_prompt_that_comes_again_is_followed(visit: Callable, dashboard) -> No
     places.nth(2).click()
     wait(page, "() => document.querySelector('.lab-board').dataset.step === '6'")
     assert page.inner_text(".lab-prompt") == "Use 1 , 2 , 3 to make 6 ."
+
+
+def legend(page, chart: str) -> str:
+    return page.inner_text(f"[data-chart={chart}] .lab-legend")
+
+
+def test_several_runs_overlaid(visit: Callable, dashboard) -> None:
+    if not (dashboard.runs / "other").exists():
+        fake_run.record(dashboard.runs, "other", steps=20, seed=5)
+    page = visit(RECORDED).page
+    page.wait_for_selector(".lab-card [data-token]")
+    one = page.locator(".lab-one", has_text="other")
+    one.get_by_role("button", name="overlay").click()
+    said(page, "[data-chart=reward] .lab-legend", "other")
+    assert one.get_by_role("button", name="overlay").get_attribute("aria-pressed") == "true"
+    assert page.locator("[data-chart=reward] .lab-line-other-0[d^=M]").count() >= 1
+    assert "with=other" in page.url
+    page.reload()
+    page.wait_for_selector(".lab-card [data-token]")
+    said(page, "[data-chart=reward] .lab-legend", "other")
+    page.locator(".lab-one", has_text="other").get_by_role("button", name="overlay").click()
+    wait(page, "() => !document.querySelector('[data-chart=reward]').innerText.includes('other')")
+
+
+def test_a_fork_races_its_parent(visit: Callable, dashboard) -> None:
+    path = fake_run.record(dashboard.runs, "parent", steps=8)
+    (path / "checkpoints" / "step-000004").mkdir(parents=True)
+    page = visit("#run=parent&step=6&tool=fork").page
+    page.wait_for_selector(".lab-card [data-token]")
+    assert page.get_by_label("From the model of step").input_value() == "4"
+    page.get_by_label("Method").select_option(value="gspo")
+    page.locator(".lab-fork").get_by_label("Beta").fill("0.02")
+    page.locator(".lab-fork").get_by_label("Steps", exact=True).fill("500")
+    page.get_by_role("button", name="Fork and race").click()
+    wait(page, "() => !location.hash.includes('run=parent')")
+    said(page, "[data-chart=reward] .lab-legend", "parent (from step 4)")
+    name = re.search(r"run=([^&]+)", page.url).group(1)
+    config = Run(dashboard.runs / name).config
+    assert config.beta == 0.02 and config.importance_sampling_level == "sequence"
+    assert config.model.endswith("step-000004") and config.max_steps == 500
+    wait(page, "() => Number(document.querySelector('.lab-board').dataset.step) >= 2")
+    page.click("#lab-stop")
+    wait(page, "() => document.querySelector('.lab-status').textContent === 'stopped'")
+    page.get_by_role("button", name=re.compile("countdown-recorded")).click()
+    said(page, ".lab-tool-fork", "This run has no saved model to fork from")
