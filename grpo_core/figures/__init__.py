@@ -41,6 +41,14 @@ from grpo_core.figures.kl import (
     leashed,
     two_probabilities,
 )
+from grpo_core.figures.pipeline import (
+    distillation,
+    fine_tuning,
+    language_reward_curves,
+    pipeline_flow,
+    pipeline_stages,
+    what_became,
+)
 from grpo_core.figures.rewards import reward_grid, verdict_grid
 from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves, symptoms
 from grpo_core.figures.sampling import (
@@ -66,11 +74,13 @@ __all__ = [
     "compared_advantages",
     "credit",
     "diagnosis",
+    "distillation",
     "expected_gradients",
     "explained",
     "faded",
     "family_curves",
     "finals",
+    "fine_tuning",
     "gradient_estimates",
     "gradient_variance",
     "groups_under_methods",
@@ -79,6 +89,7 @@ __all__ = [
     "kl_estimates",
     "kl_estimators",
     "kl_gradients",
+    "language_reward_curves",
     "learning_bands",
     "learning_curves",
     "leashed",
@@ -90,6 +101,8 @@ __all__ = [
     "method_curves",
     "paid_by_the_line",
     "pass_at_k",
+    "pipeline_flow",
+    "pipeline_stages",
     "policy_gradient",
     "prompt_weights",
     "push_grid",
@@ -111,4 +124,5 @@ __all__ = [
     "useful_in_a_run",
     "verdict_grid",
     "watched",
+    "what_became",
 ]
