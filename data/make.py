@@ -98,7 +98,10 @@ LESSONS = {
         "num_iterations": 4, "learning_rate": 1e-3, "beta": 0.0, "generation_batch_size": 64,
         "max_steps": 6, "eval_steps": 0, "eval_size": 64,
     },
+    # Notebook 08: what a critic says before every token; the settings of the comparison
+    "countdown-ppo-seed0": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0} | COMPARED_STEPS,
 }  # fmt: skip
+KEPT_EVERY = {"countdown-ppo-seed0": 10}  # groups of these steps only
 
 LOOP_STEPS = 30  # notebook 07: enough to see what a broken loop does, and what it does not
 
@@ -191,12 +194,13 @@ def compare(runs: Path, jobs: int) -> None:
 
 
 def lessons(runs: Path, jobs: int) -> None:
-    """Train the runs that notebooks replay, and keep every group of them."""
+    """Train the runs that notebooks replay, and keep every group of their steps, or of some."""
     configs = {name: GRPOConfig.from_dict(settings) for name, settings in LESSONS.items()}
     for folder in _train_all(runs, jobs, configs):
         kept = DATA / "lessons" / folder.name  # not in data/runs: the dashboard plays what is there
         shutil.rmtree(kept, ignore_errors=True)
-        thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step)
+        every = KEPT_EVERY.get(folder.name, 1)
+        thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step, every=every)
 
 
 def loops() -> None:

@@ -20,6 +20,7 @@ from matplotlib.text import Text
 from grpo_core import figures
 from grpo_core.errors import LabError
 from grpo_core.figures import costs
+from grpo_core.figures.style import DOWN, UP
 from grpo_core.paths import data_dir
 from grpo_core.records import Completion, Group
 
@@ -450,7 +451,7 @@ def test_shares() -> None:
     figure = figures.shares(["no", "$x"], [0.07, 0.01], 0.02, "clipped, %")
     assert_drawn(figure)
     above, below = (patch.get_facecolor()[:3] for patch in figure.axes[0].patches)
-    assert above == to_rgb(figures.DOWN) and below != above
+    assert above == to_rgb(DOWN) and below != above
 
 
 def test_kl_estimators() -> None:
@@ -695,3 +696,45 @@ def test_likeness() -> None:
     said = [text.get_text() for text in before.texts]
     assert said == ["=", ".99", ".40", ".99", "=", ".00", ".40", ".00", "="]
     assert [text.get_text() for text in after.texts].count("=") == 3
+
+
+def test_credit() -> None:
+    rows = {"a": [0.5, -0.25, 0.0], "b": [0.1, 0.2, 0.3]}
+    figure = figures.credit(["$x", "no", "\n"], [0.2, 0.7, 0.4], [0.0, 0.0, 1.0], rows)
+    assert_drawn(figure)
+    heights = [[patch.get_height() for patch in axes.patches] for axes in figure.axes[1:]]
+    assert heights == [pytest.approx(values) for values in rows.values()]
+    good, bad, _ = (patch.get_facecolor()[:3] for patch in figure.axes[1].patches)
+    assert (good, bad) == (to_rgb(UP), to_rgb(DOWN))
+    line = figure.axes[0].get_lines()[0]
+    assert list(line.get_ydata()) == [0.2, 0.7, 0.4, 0.0]  # nothing is expected behind the end
+    assert_drawn(figures.credit(["a"], [0.0], [0.0], {"all": [0.0]}))
+
+
+def test_faded() -> None:
+    figure = figures.faded([0.5, 1.0], 4)
+    assert_drawn(figure)
+    half, whole = (list(line.get_ydata()) for line in figure.axes[0].get_lines())
+    assert half == [1, 0.5, 0.25, 0.125, 0.0625] and whole == [1] * 5
+
+
+def test_truth_and_noise() -> None:
+    figure = figures.truth_and_noise([0.0, 1.0], {"a": ([0.1, 0.2], [0.4, 0.8])}, 0.2)
+    assert_drawn(figure)
+    arrives, noise = (axes.get_lines()[0].get_ydata() for axes in figure.axes)
+    assert list(arrives) == [0.5, 1.0] and list(noise) == [2.0, 4.0]
+
+
+def test_explained_and_watched() -> None:
+    figure = figures.explained([10, 20], {"first": [-0.5, 0.1], "last": [0.2, 0.9]})
+    assert_drawn(figure)
+    assert list(figure.axes[0].get_lines()[1].get_ydata()) == [0.2, 0.9]
+    values = [0.5, 0.5, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9]
+    tokens = ["a", "$no", "b", "c", "yes", *"def"]
+    figure = figures.watched([("one", tokens, values, 1.0), ("two", HOSTILE, HOSTILE_VALUES, 0.3)])
+    assert_drawn(figure)
+    named = [text.get_text() for text in figure.axes[0].texts]
+    assert named[:2] == ["yes", "$no"]  # the token between the two values, the steepest first
+
+
+HOSTILE_VALUES = np.linspace(0, 1, len(HOSTILE)) ** 2

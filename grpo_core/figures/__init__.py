@@ -30,6 +30,7 @@ from grpo_core.figures.clipping import (
     surrogates,
 )
 from grpo_core.figures.costs import memory_ledger, scaling_curves, step_seconds
+from grpo_core.figures.critic import credit, explained, faded, truth_and_noise, watched
 from grpo_core.figures.family import family_curves, finals, likeness, push_grid
 from grpo_core.figures.group import advantages_bars, rewards_to_advantages, token_push, token_values
 from grpo_core.figures.kl import (
@@ -71,9 +72,12 @@ __all__ = [
     "clip_map",
     "clipped_surrogate",
     "compared_advantages",
+    "credit",
     "diagnosis",
     "distillation",
     "expected_gradients",
+    "explained",
+    "faded",
     "family_curves",
     "finals",
     "fine_tuning",
@@ -113,10 +117,12 @@ __all__ = [
     "temperatures",
     "token_push",
     "token_values",
+    "truth_and_noise",
     "two_probabilities",
     "use_style",
     "useful_groups",
     "useful_in_a_run",
     "verdict_grid",
+    "watched",
     "what_became",
 ]
