@@ -14,12 +14,14 @@
     python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
                                      other (8 GB in runs/), and write
                                      data/results/smollm2-seed<k>.csv
-    python data/make.py draw         draw docs/images/learning-curves*.png, smollm2*.png,
+    python data/make.py r1           go through R1's pipeline with every seed, and write
+                                     data/results/r1-seed<k>.json and data/models/tiny-r1/
+    python data/make.py draw         draw docs/images/learning-curves*.png, smollm2*.png, r1-*.png,
                                      compare*.png, memory-*.png and seconds-*.png from data/results/
     python data/make.py table        print the README's table from those CSVs
     python data/make.py tuned        print the table of docs/smollm2.md from those CSVs
     python data/make.py compared     print the learning table of docs/grpo-vs-ppo.md
-    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/smollm2.md and
+    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/pipeline.md and
                                      benchmarks/README.md into them
 
 What `grpo-lab bench memory --out data/results/memory-<model>.json`, `bench speed --out
@@ -48,14 +50,19 @@ from grpo_core import machine
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.figures import (
+    distillation,
+    language_reward_curves,
     learning_curves,
     memory_ledger,
     method_curves,
+    pipeline_flow,
+    pipeline_stages,
     scaling_curves,
     step_seconds,
     use_style,
 )
 from grpo_core.ledger import report
+from grpo_core.pipeline import report as pipeline_report
 from grpo_core.speed import report as speed_report
 from grpo_core.store import Run, create_run, thin_copy
 from grpo_core.worker import environment
@@ -65,7 +72,12 @@ RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
 PAGES = [
     DATA.parent / name
-    for name in ("docs/grpo-vs-ppo.md", "docs/smollm2.md", "benchmarks/README.md")
+    for name in (
+        "docs/grpo-vs-ppo.md",
+        "docs/smollm2.md",
+        "docs/pipeline.md",
+        "benchmarks/README.md",
+    )
 ]
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
@@ -86,7 +98,10 @@ LESSONS = {
         "num_iterations": 4, "learning_rate": 1e-3, "beta": 0.0, "generation_batch_size": 64,
         "max_steps": 6, "eval_steps": 0, "eval_size": 64,
     },
+    # Notebook 08: what a critic says before every token; the settings of the comparison
+    "countdown-ppo-seed0": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0} | COMPARED_STEPS,
 }  # fmt: skip
+KEPT_EVERY = {"countdown-ppo-seed0": 10}  # groups of these steps only
 
 LOOP_STEPS = 30  # notebook 07: enough to see what a broken loop does, and what it does not
 
@@ -179,12 +194,13 @@ def compare(runs: Path, jobs: int) -> None:
 
 
 def lessons(runs: Path, jobs: int) -> None:
-    """Train the runs that notebooks replay, and keep every group of them."""
+    """Train the runs that notebooks replay, and keep every group of their steps, or of some."""
     configs = {name: GRPOConfig.from_dict(settings) for name, settings in LESSONS.items()}
     for folder in _train_all(runs, jobs, configs):
         kept = DATA / "lessons" / folder.name  # not in data/runs: the dashboard plays what is there
         shutil.rmtree(kept, ignore_errors=True)
-        thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step)
+        every = KEPT_EVERY.get(folder.name, 1)
+        thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step, every=every)
 
 
 def loops() -> None:
@@ -215,6 +231,67 @@ def smollm2(runs: Path) -> None:
     configs = {f"smollm2-seed{seed}": GRPOConfig.from_toml(recipe, seed=seed) for seed in SEEDS}
     for folder in _train_all(runs, 1, configs):
         Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+
+
+def r1(runs: Path, jobs: int) -> None:
+    """Go through the pipeline with every seed, `jobs` at a time, and keep what each came to.
+
+    Pipelines that are finished are kept and others are gone on with.
+    """
+
+    def one(seed: int) -> Path:
+        folder = runs.absolute() / f"r1-seed{seed}"
+        command = [sys.executable, "-m", "grpo_core.cli", "r1", "--seed", str(seed)]
+        subprocess.run([*command, "--threads", "1", "--out", str(folder)], check=True)
+        return folder
+
+    with ThreadPoolExecutor(jobs) as pool:
+        folders = list(pool.map(one, SEEDS))
+    for folder in folders:
+        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        text = json.dumps(pipeline_report.shipped(record), indent=0)
+        (RESULTS / f"{folder.name}.json").write_text(text + "\n", encoding="utf-8")
+    _keep_r1(folders[SEEDS.index(RECORDED_SEED)])
+
+
+def _keep_r1(folder: Path) -> None:
+    """Ship what stage 4 of the recorded seed came to, with a card that says what it is."""
+    target = DATA / "models" / "tiny-r1"
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(record["stages"]["4-all-scenarios"]["model"], target)
+    rows = pipeline_report.stage_table(record)[:6]
+    text = R1_CARD.format(seed=RECORDED_SEED, table=report.markdown(rows))
+    (target / "README.md").write_text(text, encoding="utf-8")
+
+
+R1_CARD = """---
+license: apache-2.0
+library_name: transformers
+base_model: tiny-base
+tags: [grpo, sft, countdown]
+---
+
+# tiny-r1
+
+[tiny-base](../tiny-base/README.md) after DeepSeek-R1's four stages in miniature, seed {seed}: cold
+start, reasoning RL, fine-tuning of the base on what rejection sampling kept, RL for all scenarios.
+`--model tiny-r1`. What each stage is: [docs/pipeline.md](../../../docs/pipeline.md).
+
+Made by `python data/make.py r1`. On all held-out problems, one completion each at temperature 1:
+
+{table}
+"general" is how often it answers "Check 12 : 10 - 3 = 7 , 7 + 5 = 12" rightly with yes or no.
+
+It knows two words more than its base, "ja" and "nein", and was paid for not using them. It solves
+Countdown with three numbers and checks lines of such work, and nothing else. What it writes between
+the tags need not be how it came by its answer.
+"""
+
+
+def pipelines() -> list[dict[str, Any]]:
+    """What the pipeline came to with every seed."""
+    return [json.loads((RESULTS / f"r1-seed{seed}.json").read_text()) for seed in SEEDS]
 
 
 def _compared_name(method: str, seed: int) -> str:
@@ -262,8 +339,19 @@ def draw() -> None:
             model, result = path.stem.removeprefix("memory-"), json.loads(path.read_text())
             memory_ledger(result).savefig(IMAGES / f"memory-{model}{suffix}.png")
             step_seconds(result).savefig(IMAGES / f"seconds-{model}{suffix}.png")
+        if all((RESULTS / f"r1-seed{seed}.json").exists() for seed in SEEDS):
+            for name, figure in PIPELINE_FIGURES.items():
+                figure(pipelines()).savefig(IMAGES / f"r1-{name}{suffix}.png")
         if (path := RESULTS / "scaling.json").exists():
             scaling_curves(json.loads(path.read_text())).savefig(IMAGES / f"scaling{suffix}.png")
+
+
+PIPELINE_FIGURES = {
+    "stages": pipeline_stages,
+    "language": language_reward_curves,
+    "distillation": distillation,
+    "flow": pipeline_flow,
+}
 
 
 def compared_frames() -> dict[str, list[pd.DataFrame]]:
@@ -335,6 +423,8 @@ def _block(what: str, which: str = "") -> str:
         return compared()
     if what == "tuned":
         return table("smollm2")
+    if what == "pipeline":
+        return report.markdown(_OF_PIPELINE[which](pipelines()))
     if what == "decoded":
         return decoded(json.loads((RESULTS / "decode.json").read_text()))
     if what == "reached":
@@ -351,6 +441,13 @@ def _block(what: str, which: str = "") -> str:
     }
     return report.markdown(tables[what](result))
 
+
+_OF_PIPELINE: dict[str, Callable[[list[dict[str, Any]]], list[list[str]]]] = {
+    "stages": pipeline_report.seeds_table,
+    "language": pipeline_report.language_table,
+    "distillation": pipeline_report.distillation_table,
+    "data": pipeline_report.data_table,
+}
 
 _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
     "speed": lambda result: report.markdown(speed_report.contest_table(result)),
@@ -419,6 +516,7 @@ WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "lessons": lambda options: lessons(options.runs, options.jobs),
     "loops": lambda _: loops(),
     "smollm2": lambda options: smollm2(options.runs),
+    "r1": lambda options: r1(options.runs, options.jobs),
     "draw": lambda _: draw(),
     "table": lambda _: print(table(), end=""),
     "tuned": lambda _: print(table("smollm2"), end=""),

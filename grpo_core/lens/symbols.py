@@ -120,6 +120,7 @@ def symbols(found: Reconsidered, row: int, token: int) -> dict[str, Symbol]:
         "new": (float(c.logprobs[token]), "logprobs", LOGPROBS),
         "old": (float(c.old_logprobs[token]), "old_logprobs", LOGPROBS),
         "ref": (ref, "ref_logprobs", LOGPROBS),
+        "d": (float(c.logprobs[token]) - ref, "d", KL[config.kl_estimator]),
         "rho": (numbers["ratio"], "ratio", ratio),
         "low": (1 - config.epsilon, "epsilon", OPTIONS),
         "high": (1 + high, "epsilon", OPTIONS),

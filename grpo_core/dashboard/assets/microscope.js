@@ -35,14 +35,12 @@ function make(parent, session) {
   const marks = STAGES.map(({ name }, i) =>
     h("button", { type: "button", class: "lab-stage", onclick: () => go(i + 1) }, `${i + 1} ${name}`),
   );
-  const title = h("h3");
   const said = h("div", { class: "lab-stage-said", "aria-live": "polite" });
   const ledger = h("tbody");
   const columns = h("tr");
   const gloss = glossaryButton(session, "this stage", () => STAGES[at() - 1].metrics);
   parent.append(
-    h("div", { class: "lab-stages-line" }, back, next, ...marks),
-    h("div", { class: "lab-stage-head" }, title, gloss),
+    h("div", { class: "lab-stages-line" }, back, next, ...marks, gloss),
     said,
     h(
       "div",
@@ -60,7 +58,6 @@ function make(parent, session) {
       setAttribute(mark, "aria-current", i + 1 === stage ? "step" : null);
       setAttribute(mark, "data-done", i + 1 < stage ? "" : null);
     });
-    setText(title, STAGES[stage - 1].name);
     const lines = session.trial.problem ? [session.trial.problem] : STAGES[stage - 1].say(session);
     resize(said, lines.length, () => h("p"));
     lines.forEach((line, i) => setText(said.childNodes[i], line));

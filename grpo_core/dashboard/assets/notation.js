@@ -18,6 +18,7 @@ const WRITTEN = {
   new: () => log("θ"),
   old: () => log("old"),
   ref: () => log("ref"),
+  d: () => m("mi", {}, "d"),
   rho: () => m("mi", {}, "ρ"),
   low: () => row(number("1"), op("−"), m("mi", {}, "ε")),
   high: () => row(number("1"), op("+"), m("msub", {}, m("mi", {}, "ε"), word("high"))),
@@ -129,12 +130,12 @@ const SURROGATE = {
 
 const apart = (put) => [put("new"), op("−"), put("ref")];
 const KL = {
-  k1: (put) => apart(put),
-  k2: (put) => [fraction([bracket(...apart(put)), op("²")], [number("2")])],
+  k1: (put) => [put("d")],
+  k2: (put) => [fraction([m("msup", {}, row(put("d")), number("2"))], [number("2")])],
   k3: (put) => [
-    call("exp", [put("ref"), op("−"), put("new")]),
+    call("exp", [op("−"), put("d")]),
     op("+"),
-    bracket(...apart(put)),
+    put("d"),
     op("−"),
     number("1"),
   ],
@@ -165,6 +166,7 @@ export function lines(chosen) {
     { name: "advantage", symbol: "A", of: ADVANTAGE[chosen.advantage] ?? null },
     { name: "ratio", symbol: "rho", of: RATIO[chosen.level] },
     { name: "surrogate", symbol: "S", of: (put) => SURROGATE[chosen.surrogate](put, chosen) },
+    ...(inLoss ? [{ name: "distance", symbol: "d", of: apart }] : []),
     ...(inLoss ? [{ name: "KL", symbol: "KL", of: weighted }] : []),
     { name: "share", symbol: "c", of: SHARE[chosen.aggregation] },
     { name: "objective", symbol: "J", of: (put) => less(put, "S", "KL") },
