@@ -93,11 +93,10 @@ class Board:
 
 def _message(index: int | None, groups: list[Group], options: Mapping[str, Any]) -> dict[str, Any]:
     """What assets/notebook.js reads: every group, so that one may be chosen while a cell runs."""
-    rewards = [[c.reward for c in g.completions] for g in groups]
     return {
         "title": "" if index is None else f"Step {index}",
         "step": index or 0,
-        "groups": payloads.step_summary(rewards, [g.prompt for g in groups]),
+        "groups": payloads.step_summary(groups),
         "boards": [payloads.group_payload(g, options) for g in groups],
     }
 
