@@ -202,7 +202,9 @@ def what_became(counts: Mapping[str, int]) -> "Figure":
     total = sum(counts.values())
     axes.bar_label(bars, [f" {n:,}, {n / total:.0%}" for n in counts.values()], fontsize=9)
     axes.invert_yaxis()
-    axes.set(xlabel="completions", xlim=(0, 1.18 * max(counts.values())))
+    axes.set(
+        xlabel="completions", ylabel="what became of it", xlim=(0, 1.18 * max(counts.values()))
+    )
     plt.close(figure)
     return figure
 

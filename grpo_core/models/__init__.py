@@ -10,6 +10,7 @@ from grpo_core.paths import data_dir
 MODELS: dict[str, str] = {
     "tiny": "tiny-base",
     "tiny-grpo": "tiny-grpo",
+    "small": "small-base",
     "smollm2": "grpo_core.models.smollm2:load",
 }
 

@@ -116,7 +116,7 @@ It never learned either word, so it gives neither verdict, right or wrong.""",
 
 _SMALLER = """It was
 made like [{corpus_base}](../{corpus_base}/README.md), smaller and from less text: the student that
-distillation teaches in GRPO Lab."""
+distillation teaches in GRPO Lab. How far it has the same skills, the tables below say."""
 
 
 def model_name(corpus: str, size: str = "tiny") -> str:

@@ -24,6 +24,7 @@
 # %%
 import random
 from collections import Counter
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
@@ -552,3 +553,154 @@ for name, sampled in (("base", before), ("after RL", after)):
 # case: thousands of checks that nobody can read. **A faithful thought, by
 # this test, is one that does not contradict the answer. It need not be the
 # reason for it.**
+
+# %% [markdown]
+# ## 8. The base that cannot check
+#
+# All this says: what RL made into a habit was in the base. So take it out.
+# **tiny-noverify** has the same architecture, the same seed, and has
+# learned from the **same number of tokens**; its text had no drills of
+# checking, no searches, and not one reply in which a try is given up.
+# Arithmetic, guesses and single tries are left, in the same proportions.
+# ([Its card](../data/models/tiny-noverify/README.md).) Then the same 125
+# steps of RL, three seeds (`python data/make.py noverify`).
+#
+# **Before you go on:** where will its accuracy end? Its form? Its length?
+# Might it discover checking by itself?
+
+# %%
+without = metrics("noverify")
+figures.method_curves(
+    {"tiny-base": runs, "tiny-noverify": without},
+    {
+        name: figures.CURVES[name]
+        for name in ("eval/accuracy", "eval/format", "eval/mean_length")
+    },
+)
+
+# %% [markdown]
+# SEE
+
+# %% tags=["measured"]
+texts = [
+    c.text
+    for step in list(replay.steps("noverify-seed0"))[1:]
+    for c in step.groups[0].completions
+]
+checked = sum(zero.read(text).kind in zero.KINDS[2:] for text in texts)
+print(f"{checked} of {len(texts)} recorded completions have a verdict")
+
+policy = load_policy("tiny-noverify")
+lines = zero.one_line(task, held_out, right=False)
+begun = [f"<think> {line}" for line in lines]
+chance = zero.next_word(policy, held_out, begun, ("no",))["no"]
+print(f"chance of a 'no' after a wrong line: {chance:.1e}")
+
+# %% [markdown]
+# VERDICT
+#
+# ### Exercise 4: the same price
+#
+# One objection. Its completions are short, so 125 of its steps cost far
+# fewer tokens than 125 of the other's. Was it given less? Compare at the
+# same number of **sampled tokens**. You get a budget, the tokens sampled in
+# each step (`tokens[0]` in step 1), and the accuracies by step, step 0
+# being the untouched base. What had been **measured** when the budget was
+# used up?
+
+
+# %% tags=["exercise"]
+def my_accuracy_at(
+    budget: int, tokens: list[int], accuracy: dict[int, float]
+) -> float:
+    """The accuracy of a run when it had sampled `budget` tokens."""
+    raise NotImplementedError  # your code here
+
+
+check.accuracy_at(my_accuracy_at)
+
+
+# %% tags=["solution"]
+def my_accuracy_at(
+    budget: int, tokens: list[int], accuracy: dict[int, float]
+) -> float:
+    """The accuracy of a run when it had sampled `budget` tokens."""
+    spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
+    within = [step for step in accuracy if spent[step] <= budget]
+    return accuracy[max(within)]
+
+
+check.accuracy_at(my_accuracy_at)
+
+# %%
+print("seed  tokens sampled  tiny-noverify  tiny-base at the same price")
+for seed, (with_checks, none) in enumerate(zip(runs, without, strict=True)):
+    sampled = none["completions/num_tokens"].dropna().astype(int).tolist()
+    last = none["eval/accuracy"].dropna().iloc[-1]
+    matched = check.my_accuracy_at(
+        sum(sampled),
+        with_checks["completions/num_tokens"].dropna().astype(int).tolist(),
+        with_checks["eval/accuracy"].dropna().to_dict(),
+    )
+    print(f"{seed:>4} {sum(sampled):>15,} {last:>14.3f} {matched:>28.3f}")
+
+# %% [markdown]
+# SAME
+#
+# ## Quiz
+#
+# Put a letter between the quotation marks, and run the cell again.
+
+# %% tags=["exercise"]
+check.quiz(invent="", share="", silent="", length="", matched="")
+
+# %% tags=["solution"]
+check.quiz(invent="b", share="c", silent="a", length="c", matched="b")
+
+# %% [markdown]
+# ## Summary
+#
+# - The curves are R1-Zero's: accuracy, length and backtracking rise
+#   together. **The first backtrack is in the first group of the first
+#   step.**
+# - RL made a rare behaviour the rule. What it changed is **one decision**,
+#   what to do after a line; a single word in its place takes the base most
+#   of the way.
+# - "Amplified or invented" depends on **what one calls a kind**. Look
+#   inside before you believe a decomposition, and intervene before you
+#   believe a correlation.
+# - pass@k of the base bounds what is within reach, and says little where
+#   luck reaches everything.
+# - Completions became longer because **short ones died out**. The factor
+#   1/|o| makes long wrong ones cheap, and comes on top where a loss has it.
+# - Thoughts agree with answers here; checks are made that **no thought
+#   shows**.
+# - A base that never saw a check **does not come to check**, at the same
+#   price in text and in samples.
+#
+# What does this say about R1? That its base, DeepSeek-V3, had read much
+# text by people who check and go back; that RL could make it a habit; and
+# not that RL can make it out of nothing. A model of 770,816 weights and a
+# game of three numbers prove nothing about large ones. They show what to
+# measure.
+#
+# **Next:** notebook 10 builds R1's four stages.
+#
+# ### Further reading
+#
+# - Guo et al. 2025, *DeepSeek-R1*, arXiv:2501.12948. R1-Zero: accuracy,
+#   length, the "aha moment"; the Nature version counts reflective words.
+# - Gandhi et al. 2025, *Cognitive Behaviors that Enable Self-Improving
+#   Reasoners*, arXiv:2503.01307. The cut of section 8 on Countdown, in real
+#   models: verification and backtracking in the base decide what RL
+#   reaches.
+# - Yue et al. 2025, *Does Reinforcement Learning Really Incentivize
+#   Reasoning Capacity in LLMs Beyond the Base Model?*, arXiv:2504.13837.
+#   pass@k before and after.
+# - Liu et al. 2025, *Understanding R1-Zero-Like Training: A Critical
+#   Perspective*, arXiv:2503.20783. The bias of 1/|o|; "aha moments" in
+#   bases before any RL.
+# - Chen et al. 2025, *Reasoning Models Don't Always Say What They Think*,
+#   arXiv:2505.05410. Faithfulness, measured with hints.
+# - Pan et al. 2025, *TinyZero*, <https://github.com/Jiayi-Pan/TinyZero>.
+#   R1-Zero on Countdown with a model of 3 billion weights.
