@@ -104,7 +104,10 @@ LESSONS = {
 }  # fmt: skip
 KEPT_EVERY = {"countdown-ppo-seed0": 10}  # groups of these steps only
 
-LOOP_STEPS = 30  # notebook 07: enough to see what a broken loop does, and what it does not
+# Notebook 07: small groups and large steps, so that one sees soon what a broken loop does.
+LOOP_SETTINGS: dict[str, Any] = {
+    "steps": 25, "size": 8, "most_tokens": 128, "learning_rate": 1e-3,
+}  # fmt: skip
 
 
 def train(runs: Path, jobs: int) -> None:
@@ -219,7 +222,7 @@ def loops() -> None:
         for name, loop in LOOPS.items()
         for seed in SEEDS
         for step, metrics in enumerate(
-            train_by(load_policy("tiny"), get_task("countdown"), loop, steps=LOOP_STEPS, seed=seed),
+            train_by(load_policy("tiny"), get_task("countdown"), loop, seed=seed, **LOOP_SETTINGS),
             start=1,
         )
     ]

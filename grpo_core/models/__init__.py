@@ -12,6 +12,7 @@ MODELS: dict[str, str] = {
     "tiny-grpo": "tiny-grpo",
     "tiny-r1": "tiny-r1",
     "small": "small-base",
+    "tiny-noverify": "tiny-noverify",
     "smollm2": "grpo_core.models.smollm2:load",
 }
 

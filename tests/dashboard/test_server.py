@@ -256,6 +256,15 @@ def test_the_lens_tells_all_of_a_token(client: TestClient) -> None:
         assert answer.status_code == 200 and answer.json()["text"]
 
 
+def test_a_token_without_numbers_leaves_the_rest_of_the_answer(client: TestClient) -> None:
+    for place in ([99, 0], [0, 99_999]):
+        answer = ask(client, token=place)
+        assert "no such token" in answer["token"]["refused"] and answer["board"]
+    edited = ask(client, token=[0, 0], edits={"0": "<answer> 1 </answer>"})
+    assert "only the model could tell" in edited["token"]["refused"]
+    assert edited["board"]["completions"][0]["edited"]
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "store:Run", "", "x" * 10_000])
 def test_no_other_source_is_shown(client: TestClient, name: str) -> None:
     assert client.get("/lab/source", params={"of": name}).status_code == 404
@@ -285,8 +294,6 @@ def test_no_other_source_is_shown(client: TestClient, name: str) -> None:
         {**ASKED, "edits": {"0": "x" * 4001}},
         {**ASKED, "edits": {str(i): "x" for i in range(9)}},
         {**ASKED, "token": [0]},
-        {**ASKED, "token": [99, 0]},
-        {**ASKED, "token": [0, 99_999]},
         {**ASKED, "token": "0.1"},
     ],
 )

@@ -149,7 +149,8 @@ class Chart {
   /** The cell under a pointer, or null. */
   at(event) {
     const box = this.canvas.getBoundingClientRect();
-    const step = 1 + Math.floor(((event.clientX - box.left - LEFT) * this.end) / (box.width - LEFT));
+    const step =
+      1 + Math.floor(((event.clientX - box.left - LEFT) * this.end) / (box.width - LEFT));
     const group = Math.floor((event.clientY - box.top) / ROW);
     return this.known.cells.find((cell) => cell[0] === step && cell[1] === group) ?? null;
   }
@@ -293,7 +294,8 @@ function drawPlaces(row, places, session) {
     i ? h("button", { type: "button", class: "lab-atlas-go" }) : h("span"),
   );
   const more = places.length - some.length;
-  const rest = places.length > 1 && more > 0 ? ` (the first ${MOST_PLACES} of ${places.length})` : "";
+  const rest =
+    places.length > 1 && more > 0 ? ` (the first ${MOST_PLACES} of ${places.length})` : "";
   const words = places.length > 1 ? `This prompt came at${rest}:` : "This prompt came once so far.";
   setText(row.firstChild, places.length ? words : "");
   some.forEach((cell, i) => {

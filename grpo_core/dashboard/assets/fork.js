@@ -9,6 +9,10 @@ export const fork = { id: "fork", label: "Fork", make };
 
 const PRESETS = ["grpo", "dr_grpo", "dapo", "gspo", "cispo", "rloo", "reinforce"];
 
+const NONE =
+  "This run has no saved model to fork from: train one of your own, which saves its model whenever " +
+  "it is evaluated.";
+
 /** What a fork may change: name, label, attributes of its field. */
 const FIELDS = [
   ["beta", "Beta", { min: 0, step: 0.001 }],
@@ -53,7 +57,7 @@ function make(parent, session) {
     const models = run.models ?? [];
     setHidden(form, models.length === 0);
     setHidden(none, models.length > 0);
-    setText(none, "This run has no saved model to fork from: train one of your own, which saves its model whenever it is evaluated.");
+    setText(none, NONE);
     const key = JSON.stringify([run.key, models]);
     if (key !== shown) {
       shown = key;

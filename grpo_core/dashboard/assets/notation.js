@@ -104,7 +104,9 @@ export const ADVANTAGE_WORDS = {
 const difference = (put) => [put("new"), op("−"), put("old")];
 const RATIO = {
   token: (put) => [call("exp", difference(put))],
-  sequence: (put) => [call("exp", [fraction([number("1")], [put("len")]), sum(...difference(put))])],
+  sequence: (put) => [
+    call("exp", [fraction([number("1")], [put("len")]), sum(...difference(put))]),
+  ],
   sequence_token: (put) => RATIO.sequence(put),
   sequence_sum: (put) => [call("exp", [sum(...difference(put))])],
 };
@@ -132,13 +134,7 @@ const apart = (put) => [put("new"), op("−"), put("ref")];
 const KL = {
   k1: (put) => [put("d")],
   k2: (put) => [fraction([m("msup", {}, row(put("d")), number("2"))], [number("2")])],
-  k3: (put) => [
-    call("exp", [op("−"), put("d")]),
-    op("+"),
-    put("d"),
-    op("−"),
-    number("1"),
-  ],
+  k3: (put) => [call("exp", [op("−"), put("d")]), op("+"), put("d"), op("−"), number("1")],
 };
 
 const SHARE = {
@@ -157,7 +153,9 @@ const SHARE = {
 export function lines(chosen) {
   const inLoss = chosen.kl_place === "loss";
   const weighted = (put) =>
-    chosen.kl_weighted === "yes" ? [put("rho"), bracket(...KL[chosen.kl](put))] : KL[chosen.kl](put);
+    chosen.kl_weighted === "yes"
+      ? [put("rho"), bracket(...KL[chosen.kl](put))]
+      : KL[chosen.kl](put);
   const less = (put, first, second) =>
     inLoss
       ? [put("c"), op("·"), bracket(put(first), op("−"), put("beta"), op("·"), put(second))]

@@ -101,7 +101,15 @@ export class Trial {
     if (this.place === null || !(this.wanted || this.active)) return;
     const [run, step, group] = JSON.parse(this.place);
     const { preset, weights, edits } = this;
-    const question = JSON.stringify({ run, step, group, preset, weights, edits, token: this.token });
+    const question = JSON.stringify({
+      run,
+      step,
+      group,
+      preset,
+      weights,
+      edits,
+      token: this.token,
+    });
     if (this.busy || question === this.asked) return;
     this.busy = true;
     this.asked = question;
