@@ -519,13 +519,16 @@ def test_language_reward_curves() -> None:
 def test_distillation() -> None:
     figure = figures.distillation(RECORDS)
     assert_drawn(figure)
-    curve = figure.axes[0].get_lines()[0]
-    assert list(curve.get_xdata()) == pytest.approx([0.0, 0.2, 0.8])
-    heights = [
-        line.get_ydata()[0] for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 1
-    ]
-    expected = [r["measured"]["5-distilled"]["accuracy"] for r in RECORDS for _ in "12"]
-    assert heights == pytest.approx(expected)
+    for axes, student, name in zip(
+        figure.axes, ("same_size", "compute"), ("3-sft", "5-distilled"), strict=True
+    ):
+        curve, *_ = axes.get_lines()
+        spent, held_out = zip(*RECORDS[0][student]["rl"], strict=True)
+        assert list(curve.get_xdata()) == pytest.approx([x / 1e12 for x in spent])
+        assert list(curve.get_ydata()) == pytest.approx(held_out)
+        points = [line.get_ydata()[0] for line in axes.get_lines() if len(line.get_xdata()) == 1]
+        expected = [r["measured"][name]["accuracy"] for r in RECORDS for _ in "12"]
+        assert points == pytest.approx(expected)
 
 
 def test_pipeline_flow_fills_each_box_as_far_as_it_is_right() -> None:

@@ -11,6 +11,7 @@ MODELS: dict[str, str] = {
     "tiny": "tiny-base",
     "tiny-grpo": "tiny-grpo",
     "small": "small-base",
+    "tiny-noverify": "tiny-noverify",
     "smollm2": "grpo_core.models.smollm2:load",
 }
 

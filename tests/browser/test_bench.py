@@ -189,7 +189,7 @@ def test_an_edited_completion_is_scored_by_the_verifier(visit: Callable, shipped
     page.wait_for_selector(".lab-weights input:not([disabled])")
     group = Run(shipped / "countdown-recorded").group(9, 0)
     wrong = next(i for i, c in enumerate(group.completions) if not c.rewards["accuracy_reward"])
-    page.get_by_label("Edit completion").select_option(value=str(wrong))
+    page.get_by_label("Edit completion").select_option(index=wrong)
     text = page.get_by_label("The completion's text")
     assert text.input_value().split() == group.completions[wrong].text.split()
     before = numbers(page.evaluate(ADVANTAGES))
@@ -260,10 +260,10 @@ def test_two_completions_side_by_side(visit: Callable, shipped) -> None:
     best = max(range(16), key=lambda i: (cards[i].advantage, -i))
     first, second = (page.locator(".lab-side-one select").nth(k) for k in (0, 1))
     assert first.input_value() == str(best)
-    first.select_option(value="0")
-    second.select_option(value="0")
+    first.select_option(index=0)
+    second.select_option(index=0)
     assert page.locator(".lab-only").count() == 0
-    second.select_option(value="1")
+    second.select_option(index=1)
     code = """async ([a, b]) => {
       const address = new URL("lab/assets/compare.js", document.baseURI);
       return (await import(address)).common(a, b);
