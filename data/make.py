@@ -77,6 +77,7 @@ PAGES = [
         "docs/grpo-vs-ppo.md",
         "docs/smollm2.md",
         "docs/pipeline.md",
+        "docs/teaching.md",
         "benchmarks/README.md",
     )
 ]
@@ -435,6 +436,8 @@ def _block(what: str, which: str = "") -> str:
         return report.markdown(_OF_PIPELINE[which](records)) if records else ""
     if what == "decoded":
         return decoded(json.loads((RESULTS / "decode.json").read_text()))
+    if what == "footprint":
+        return footprint(json.loads((RESULTS / "footprint.json").read_text()))
     if what == "reached":
         return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
@@ -448,6 +451,19 @@ def _block(what: str, which: str = "") -> str:
         "predicted": report.prediction_table,
     }
     return report.markdown(tables[what](result))
+
+
+def footprint(result: dict[str, Any]) -> str:
+    """What holds how much memory at most, in MiB, and on which machine."""
+    rows = [["what runs", "MiB at most"], ["---", "---:"]]
+    if run := result.get("run"):
+        rows.append([f"the default run, its first {run['steps']} steps", str(run["memory_mib"])])
+    rows.append(["the dashboard's server, nobody looking", str(result["dashboard"]["memory_mib"])])
+    rows.append(["JupyterLab's server", str(result["jupyterlab"]["memory_mib"])])
+    notebooks = result["notebooks"]
+    rows += [[f"notebook {name[:2]}", str(of["memory_mib"])] for name, of in notebooks.items()]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", f"{machine.in_words(result['machine'])}.", ""])
 
 
 _OF_PIPELINE: dict[str, Callable[[list[dict[str, Any]]], list[list[str]]]] = {
