@@ -267,7 +267,7 @@ def _keep_r1(folder: Path) -> None:
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(record["stages"]["4-all-scenarios"]["model"], target)
-    rows = pipeline_report.stage_table(record)[:6]
+    rows = [row for row in pipeline_report.stage_table(record) if not row[0].startswith("2 w")][:6]
     text = R1_CARD.format(seed=RECORDED_SEED, table=report.markdown(rows))
     (target / "README.md").write_text(text, encoding="utf-8")
 

@@ -243,7 +243,7 @@ def _arrow(axes: "Axes", start: tuple[float, float], end: tuple[float, float], t
     x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
     flat = abs(start[1] - end[1]) < 0.3
     axes.text(
-        x + (0 if flat else 0.12),
+        x + (0 if flat else 0.12 if start[0] <= end[0] else 0.3),
         y + (0.08 if flat else 0),
         text,
         ha="center" if flat else "left",
