@@ -1,0 +1,663 @@
+"""Lesson 10, R1's pipeline: its checks, its mistakes, its quiz."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grpo_core.lessons.exercise import Case, Exercise, Mistake, number, returned
+from grpo_core.lessons.quiz import Option, Question, Quiz
+from grpo_core.pipeline.select import unreadable
+
+# --- exercise 1: the loss of fine-tuning ----------------------------------------------------------
+
+_PAD = 2  # the end token pads, too, as with many models
+
+
+def my_sft_loss(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
+    """Logits (N, T, V), ids (N, T), where prompts and rows end -> loss."""
+    logprobs = torch.log_softmax(logits[:, :-1], dim=2)
+    targets = ids[:, 1:]
+    chosen = logprobs.gather(2, targets.unsqueeze(2)).squeeze(2)
+    position = torch.arange(1, ids.shape[1])
+    learned = (position >= prompts.unsqueeze(1)) & (position < lengths.unsqueeze(1))
+    return -chosen[learned].mean()
+
+
+def _batch() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Three rows: prompts of 4, 3 and 2 tokens, completions of 4, 2 and 1 with their end."""
+    logits = 2 * torch.randn(3, 9, 6, generator=torch.Generator().manual_seed(5))
+    rows = ([1, 4, 3, 5, 3, 5, 4], [1, 3, 5, 4], [1, 4])
+    ids = torch.full((3, 9), _PAD)  # what is left of a row is its end token, and padding
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+    return logits, ids, torch.tensor([4, 3, 2]), torch.tensor([8, 5, 3])
+
+
+def _nll(logits: Tensor, ids: Tensor, shift: int = 1) -> Tensor:
+    """(N, T) minus log-probs of each token; position 0 is not predicted and holds 0."""
+    result = torch.zeros(ids.shape)
+    size = ids.shape[1]
+    for t in range(size):
+        if 0 <= t - shift < size:
+            scores = torch.log_softmax(logits[:, t - shift], dim=1)
+            result[:, t] = -scores.gather(1, ids[:, t : t + 1])[:, 0]
+    return result
+
+
+def _sft(
+    mask: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None = None,
+    total: Callable[[Tensor, Tensor], Tensor] = lambda x, m: (x * m).sum() / m.sum(),
+    shift: int = 1,
+) -> Callable[..., Tensor]:
+    """The loss, right but for what is passed in. `mask` gets position, ids, prompts, lengths."""
+    choose = mask or (lambda t, ids, p, n: (t >= p) & (t < n))
+
+    def loss(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
+        position = torch.arange(ids.shape[1]).expand(ids.shape)
+        chosen = choose(position, ids, prompts.unsqueeze(1), lengths.unsqueeze(1)) & (position > 0)
+        return total(_nll(logits, ids, shift), chosen.float())
+
+    return loss
+
+
+def _row_means(x: Tensor, mask: Tensor) -> Tensor:
+    return ((x * mask).sum(dim=1) / mask.sum(dim=1)).mean()
+
+
+sft_loss = Exercise(
+    "10",
+    "sft_loss",
+    solution_function=my_sft_loss,
+    cases=[Case("For three completions of 4, 2 and 1 tokens", lambda f: number(f(*_batch())))],
+    mistakes=[
+        Mistake(
+            "prompt_learned",
+            "Your model learns to write the prompts too. They are given to it, whatever it does: "
+            "only what comes behind them counts.",
+            (_sft(lambda t, ids, p, n: t < n),),
+        ),
+        Mistake(
+            "no_shift",
+            "You scored each token by the logits of its own position. Those have seen the token "
+            "already: they say what comes *next*.",
+            (_sft(shift=0),),
+        ),
+        Mistake(
+            "shifted_the_other_way",
+            "You scored each token by the logits of the position behind it. A token is predicted "
+            "from the one before.",
+            (_sft(shift=-1),),
+        ),
+        Mistake(
+            "first_token_left_out",
+            "The first token of each completion is missing. It is predicted too, by the prompt's "
+            "last position; for the shortest completion here it is all there is.",
+            (_sft(lambda t, ids, p, n: (t > p) & (t < n)),),
+        ),
+        Mistake(
+            "last_prompt_token_learned",
+            "The last token of each prompt is among those learned. Your mask begins one too early: "
+            "what counts is the position of the token, not of the logits that predict it.",
+            (_sft(lambda t, ids, p, n: (t >= p - 1) & (t < n)),),
+        ),
+        Mistake(
+            "padding_learned",
+            "Padding counts in your loss: what stands behind the end of a row is no token.",
+            (
+                _sft(lambda t, ids, p, n: t >= p),
+                _sft(total=lambda x, m: (x * m).mean()),
+            ),
+        ),
+        Mistake(
+            "end_left_out",
+            "The end token is not learned, so the model will not know how to stop. Here the "
+            "padding has the same id as the end: masking by id takes both. Go by the lengths.",
+            (
+                _sft(lambda t, ids, p, n: (t >= p) & (ids != _PAD)),
+                _sft(lambda t, ids, p, n: (t >= p) & (t < n - 1)),
+            ),
+        ),
+        Mistake(
+            "mean_of_means",
+            "You took each trace's mean, and then the mean of those. Then a token of a short trace "
+            "counts more than one of a long trace: here, four times. Sum all, divide once.",
+            (_sft(total=_row_means),),
+        ),
+        Mistake(
+            "summed",
+            "You added up and did not divide: the loss of a large batch would be large.",
+            (
+                _sft(total=lambda x, m: (x * m).sum()),
+                _sft(total=lambda x, m: (x * m).sum() / len(x)),
+            ),
+        ),
+        Mistake(
+            "sign",
+            "Your loss is below 0: you return the log-probability. A loss is made small, and this "
+            "one would be made small by forgetting the traces.",
+            (_sft(total=lambda x, m: -(x * m).sum() / m.sum()),),
+        ),
+    ],
+    hints=[
+        "Four steps: log-probs, those of the tokens that stand there, which of them count, a mean.",
+        "The logits at position t predict the token at t + 1. So drop the last logits and the "
+        "first ids, and the two fit each other.",
+        "A row's completion is at the positions from its prompt's length up to, not including, its "
+        "length. Compare `torch.arange` with both, after `unsqueeze(1)`.",
+    ],
+    well_done="your loss learns the completions, their ends included, and nothing else.",
+)
+
+
+# --- exercise 2: one language ---------------------------------------------------------------------
+
+
+def my_language(completion: str) -> float:
+    """The share of the thought's verdicts that are English; 1 where there are none."""
+    thought = completion.split("<think>")[-1].split("</think>")[0]
+    words = thought.split()
+    english = sum(word in ("yes", "no") for word in words)
+    german = sum(word in ("ja", "nein") for word in words)
+    return english / (english + german) if english + german else 1.0
+
+
+def _thought(text: str) -> str:
+    return text.split("<think>")[-1].split("</think>")[0]
+
+
+def _speaks(
+    read: Callable[[str], str] = _thought,
+    words: Callable[[str], list[str]] = str.split,
+    share: Callable[[int, int, int], float] = lambda e, g, n: e / (e + g),
+    nothing: float = 1.0,
+) -> Callable[[str], float]:
+    """The reward, right but for what is passed in; `share` gets English, German and all words."""
+
+    def reward(completion: str) -> float:
+        said = words(read(completion))
+        english = sum(word in ("yes", "no") for word in said)
+        german = sum(word in ("ja", "nein") for word in said)
+        return share(english, german, len(said)) if english + german else nothing
+
+    return reward
+
+
+def _by_substring(text: str) -> float:
+    thought = _thought(text)
+    english = thought.count("yes") + thought.count("no")
+    german = thought.count("ja") + thought.count("nein")
+    return english / (english + german) if english + german else 1.0
+
+
+_THOUGHTS = {
+    "a thought with three English verdicts and one German": (
+        "<think> 3 - 1 = 2 no 3 + 1 = 4 nein 3 * 1 = 3 no 1 + 3 = 4 yes </think> "
+        "<answer> 1 + 3 </answer>"
+    ),
+    "a thought that is German throughout": "<think> 3 - 1 = 2 nein 3 + 1 = 4 ja </think>",
+    "an English thought with German behind it": (
+        "<think> 3 + 1 = 4 yes </think> <answer> ja ja ja </answer>"
+    ),
+    "a thought with words that begin like verdicts": "<think> nobody knows January nein </think>",
+    "a thought without any verdict": "<think> 3 + 1 = 4 </think> <answer> 3 + 1 </answer>",
+}
+
+language = Exercise(
+    "10",
+    "language",
+    solution_function=my_language,
+    cases=[
+        Case(f"For {name}", lambda f, text=text: number(f(text)))  # type: ignore[misc]
+        for name, text in _THOUGHTS.items()
+    ],
+    mistakes=[
+        Mistake(
+            "all_words",
+            "You divided by all words of the thought. Numbers and signs are the same in every "
+            "language: then a thought that calculates more would look less English.",
+            (
+                _speaks(share=lambda e, g, n: e / n),
+                _speaks(share=lambda e, g, n: e / n, nothing=0.0),
+                _speaks(share=lambda e, g, n: 1 - g / n),
+            ),
+        ),
+        Mistake(
+            "all_or_nothing",
+            "You pay for a thought that is English throughout, and nothing for any other. One word "
+            "of twenty in German then costs as much as twenty do; a share says how far it is.",
+            (
+                _speaks(share=lambda e, g, n: float(g == 0)),
+                _speaks(share=lambda e, g, n: float(e > g)),
+            ),
+        ),
+        Mistake(
+            "german",
+            "That is the share of the *other* language: you would teach the model German.",
+            (_speaks(share=lambda e, g, n: g / (e + g)),),
+        ),
+        Mistake(
+            "kinds_of_words",
+            "You counted which words occur, not how often. A thought with twenty times no and one "
+            "nein is not half German.",
+            (_speaks(words=lambda text: list(set(text.split()))),),
+        ),
+        Mistake(
+            "answer_counted",
+            "You looked at the whole completion. The reward is for the thought: what stands "
+            "between the tags of the answer is the verifier's business.",
+            (_speaks(read=lambda text: text),),
+        ),
+        Mistake(
+            "substrings",
+            "You counted letters, not words: `count` finds a no in nobody, and a ja in January "
+            "would be next. Split the text first.",
+            (_by_substring,),
+        ),
+        Mistake(
+            "nothing_pays_nothing",
+            "A thought without verdicts earned 0. Nothing in it is in a wrong language; paid 0, it "
+            "would be paid for checking more, which is not what this reward is for.",
+            (_speaks(nothing=0.0), _speaks(nothing=0.5)),
+        ),
+    ],
+    hints=[
+        "First the thought: what stands between its two tags. Then its words. Then two counts.",
+        "`text.split(tag)` gives what is before and behind a tag.",
+        "The denominator is the number of verdicts, in both languages together. What if it is 0?",
+    ],
+    well_done="your reward pays for the language of a thought, and for nothing besides.",
+)
+
+
+# --- exercise 3: what is worth imitating ----------------------------------------------------------
+
+
+def my_selection(completions: list[str], right: list[bool], most: int) -> list[int]:
+    """Completions of one problem -> the numbers of those to keep, in their order."""
+    kept: list[int] = []
+    for i, text in enumerate(completions):
+        is_new = all(text != completions[j] for j in kept)
+        if right[i] and readable(text) and is_new and len(kept) < most:
+            kept.append(i)
+    return kept
+
+
+def readable(completion: str) -> bool:
+    """Well-formed, in English, and no line twice: the kit's own rule, given to the learner."""
+    return not unreadable(completion)
+
+
+def _trace(think: str, answer: str = "3 + 4") -> str:
+    return f"<think> {think} </think> <answer> {answer} </answer>"
+
+
+_SAMPLED: list[tuple[str, bool]] = [
+    (_trace("4 - 3 = 1 no 3 * 4 = 12 no 3 + 4 = 7 yes"), True),
+    (_trace("4 - 3 = 1 yes", "4 - 3"), False),
+    (_trace("4 - 3 = 1 nein 3 + 4 = 7 yes"), True),
+    (_trace("4 - 3 = 1 no 3 + 4 = 7 yes"), True),
+    (_trace("4 - 3 = 1 no 3 * 4 = 12 no 3 + 4 = 7 yes"), True),
+    ("3 + 4 </answer>", True),
+    (_trace("3 + 4 = 7 yes"), True),
+    (_trace("4 + 3 = 7 yes", "4 + 3"), True),
+    (_trace("3 * 4 = 12 no 3 + 4 = 7 yes"), True),
+]
+
+
+def _selects(
+    wanted: Callable[[str, bool], bool] = lambda text, right: right and readable(text),
+    key: Callable[[str], str] | None = lambda text: text,
+    limit: Callable[[int], int | None] = lambda most: most,
+    order: Callable[[list[int], list[str]], list[int]] = lambda kept, texts: kept,
+) -> Callable[..., list[int]]:
+    """The selection, right but for what is passed in; `order` is applied before the limit."""
+
+    def select(completions: list[str], right: list[bool], most: int) -> list[int]:
+        good, seen = [], set()
+        for i, (text, is_right) in enumerate(zip(completions, right, strict=True)):
+            if not wanted(text, is_right):
+                continue
+            if key is not None and key(text) in seen:
+                continue
+            seen.add(key(text) if key is not None else text)
+            good.append(i)
+        return order(good, completions)[: limit(most)]
+
+    return select
+
+
+def _answer_of(text: str) -> str:
+    return text.split("<answer>")[-1]
+
+
+def _numbers(f: Callable[..., Any], sampled: list[tuple[str, bool]], most: int) -> list[int]:
+    texts, right = [text for text, _ in sampled], [is_right for _, is_right in sampled]
+    return [int(i) for i in returned(f(list(texts), list(right), most))]
+
+
+selection = Exercise(
+    "10",
+    "selection",
+    solution_function=my_selection,
+    cases=[
+        Case("For nine completions, of which three may stay", lambda f: _numbers(f, _SAMPLED, 3)),
+        Case("For the same, when nine may stay", lambda f: _numbers(f, _SAMPLED, 9)),
+        Case("For two completions, both wrong", lambda f: _numbers(f, [_SAMPLED[1]] * 2, 3)),
+    ],
+    mistakes=[
+        Mistake(
+            "wrong_kept",
+            "You keep wrong answers. They look like the right ones, and fine-tuning would teach "
+            "them with the same force: nothing here says no afterwards.",
+            (_selects(lambda text, right: readable(text)),),
+        ),
+        Mistake(
+            "unreadable_kept",
+            "You keep what is right and not readable: a thought in two languages, one without "
+            "tags. A verifier does not mind, and a reader does.",
+            (_selects(lambda text, right: right),),
+        ),
+        Mistake(
+            "everything_kept",
+            "You keep right and wrong, readable or not, so long as it is new. That is imitation of "
+            "yourself: it changes nothing, on average.",
+            (_selects(lambda text, right: True),),
+        ),
+        Mistake(
+            "duplicates_kept",
+            "The same text is kept twice. A model that is sure of itself writes the same again and "
+            "again; easy problems would fill the data with copies.",
+            (_selects(key=None),),
+        ),
+        Mistake(
+            "one_per_answer",
+            "Of two thoughts that end in the same answer you keep one. They are different traces: "
+            "the way to the answer is what is to be learned.",
+            (_selects(key=_answer_of),),
+        ),
+        Mistake(
+            "no_limit",
+            "You keep all that is good. Then a problem that is always solved has as many traces as "
+            "it was sampled, and one that is solved once has one: the data gets easier than the "
+            "problems are.",
+            (_selects(limit=lambda most: None),),
+        ),
+        Mistake(
+            "one_too_many",
+            "You keep one more, or one fewer, than there may be.",
+            (
+                _selects(limit=lambda most: most + 1),
+                _selects(limit=lambda most: most - 1),
+            ),
+        ),
+        Mistake(
+            "shortest_first",
+            "You keep the shortest. That is a choice of its own: it prefers lucky first tries, and "
+            "teaches the model not to search. Take them as they come.",
+            (
+                _selects(order=lambda kept, texts: sorted(kept, key=lambda i: len(texts[i]))),
+                _selects(
+                    order=lambda kept, texts: sorted(sorted(kept, key=lambda i: len(texts[i]))[:3])
+                ),
+            ),
+        ),
+        Mistake(
+            "last_first",
+            "You take them from the end. It is no worse as data; but asked for are the first ones, "
+            "in their order.",
+            (
+                _selects(order=lambda kept, texts: kept[::-1]),
+                _selects(order=lambda kept, texts: sorted(kept[::-1][:3])),
+            ),
+        ),
+        Mistake(
+            "limit_before_filter",
+            "You cut the list first and judged afterwards, so that good ones further down were "
+            "never looked at.",
+            (lambda texts, right, most: _selects()(texts[:most], right[:most], most),),
+        ),
+    ],
+    hints=[
+        "One loop over the completions, a list of the numbers kept so far, and one condition.",
+        "The condition has four parts: right, readable, new, and still room.",
+        "New means that none of those kept has this text: compare with them, or keep a set.",
+    ],
+    well_done="your selection keeps what is right, readable and new, and no more than it may.",
+)
+
+
+# --- exercise 4: equal compute --------------------------------------------------------------------
+
+
+def my_rl_steps(
+    student: int,
+    teacher: int,
+    sampled: int,
+    learned: int,
+    epochs: int,
+    per_step: int,
+) -> float:
+    """Parameters of both; tokens sampled, learned and of an RL step -> steps."""
+    distillation = 2 * teacher * sampled + 6 * student * learned * epochs
+    step = (2 + 2 + 4 + 2) * student * per_step
+    return distillation / step
+
+
+def _steps(
+    reading: Callable[[int, int], float] = lambda teacher, student: 2 * teacher,
+    learning: float = 6,
+    rl: float = 10,
+    epochs: Callable[[int], int] = lambda n: n,
+    sampled: Callable[[int, int], int] = lambda sampled, learned: sampled,
+    rl_size: Callable[[int, int], int] = lambda student, teacher: student,
+) -> Callable[..., float]:
+    """How many steps, right but for what is passed in."""
+
+    def steps(s: int, t: int, drawn: int, learned: int, n: int, per_step: int) -> float:
+        cost = reading(t, s) * sampled(drawn, learned) + learning * s * learned * epochs(n)
+        return cost / (rl * rl_size(s, t) * per_step)
+
+    return steps
+
+
+_COSTS = (
+    ("For a student of 100,000 weights and a teacher of 800,000",
+     (100_000, 800_000, 250_000, 80_000, 6, 8_000)),
+    ("For a teacher as large as its student", (100_000, 100_000, 1_000_000, 80_000, 1, 5_000)),
+)  # fmt: skip
+
+rl_steps = Exercise(
+    "10",
+    "rl_steps",
+    solution_function=my_rl_steps,
+    cases=[
+        Case(text, lambda f, values=values: number(f(*values)))  # type: ignore[misc]
+        for text, values in _COSTS
+    ],
+    mistakes=[
+        Mistake(
+            "teacher_forgotten",
+            "Somebody had to write the traces: the teacher's sampling is missing. (It may be left "
+            "out where the traces are there already. Here they were made for this student.)",
+            (_steps(reading=lambda t, s: 0),),
+        ),
+        Mistake(
+            "teacher_as_small_as_student",
+            "The teacher's tokens go through the *teacher*, which has more weights.",
+            (_steps(reading=lambda t, s: 2 * s),),
+        ),
+        Mistake(
+            "teacher_learns",
+            "You let the teacher learn from what it writes. It only samples: each token once "
+            "forward.",
+            (_steps(reading=lambda t, s: 6 * t),),
+        ),
+        Mistake(
+            "only_kept_tokens",
+            "You counted the teacher's tokens that were kept. Those that were thrown away were "
+            "written too.",
+            (_steps(sampled=lambda drawn, learned: learned),),
+        ),
+        Mistake(
+            "epochs_forgotten",
+            "The student reads its traces several times, once in each epoch.",
+            (_steps(epochs=lambda n: 1),),
+        ),
+        Mistake(
+            "no_backward",
+            "In fine-tuning you counted the way forward only. Learning has a way back, and it "
+            "costs about twice as much.",
+            (_steps(learning=2),),
+        ),
+        Mistake(
+            "backward_like_forward",
+            "You counted the way back as expensive as the way forward. It has two products a layer "
+            "where forward has one: a gradient for the weights, and one for what came in.",
+            (_steps(learning=4, rl=8), _steps(learning=4)),
+        ),
+        Mistake(
+            "rl_without_sampling",
+            "An RL step is not only its update: its completions have to be sampled first, by the "
+            "student itself.",
+            (_steps(rl=8), _steps(rl=6)),
+        ),
+        Mistake(
+            "factor_two",
+            "Two operations a weight and token, a multiplication and an addition: somewhere you "
+            "counted one.",
+            (
+                _steps(reading=lambda t, s: t, learning=6, rl=10),
+                _steps(reading=lambda t, s: 2 * t, learning=3, rl=10),
+                _steps(reading=lambda t, s: 2 * t, learning=6, rl=5),
+            ),
+        ),
+        Mistake(
+            "rl_on_the_teacher",
+            "The RL to compare with is RL on the *student*. You divided by what a step of the "
+            "teacher would cost.",
+            (_steps(rl_size=lambda s, t: t),),
+        ),
+    ],
+    hints=[
+        "Two costs and a quotient: what distillation costs in all, over what one step of RL costs.",
+        "Forward is 2 operations a weight and token, and back is 4. Sampling is forward only.",
+        "A step of RL here: sampled (2), read by the student (2), learned from (4), and read by "
+        "the reference (2), each for every token of the step.",
+    ],
+    well_done="your ledger is right: both ways of making a small model better cost the same now.",
+)
+
+
+# --- quiz -----------------------------------------------------------------------------------------
+
+quiz = Quiz(
+    "10",
+    Question(
+        "restart",
+        "Stage 3 fine-tunes the *base*, and not the model of stage 2 that wrote the traces. Why "
+        "can that work at all?",
+        [
+            Option(
+                "It cannot: what RL has learned is lost.",
+                "It is in the traces: they show what the RL model does when it is right.",
+            ),
+            Option(
+                "What RL found is in the traces, and the base can imitate it.",
+                "Only right and readable ones were kept. What was in the weights besides, habits "
+                "that nobody wanted, stays behind.",
+                right=True,
+            ),
+            Option(
+                "Because fine-tuning for two epochs is stronger than RL.",
+                "It would be as strong on traces that are wrong.",
+            ),
+        ],
+    ),
+    Question(
+        "mask",
+        "Somebody masks the loss of fine-tuning by `ids != pad_id`, and the model's pad id is its "
+        "end id. What will the fine-tuned model do?",
+        [
+            Option(
+                "Write on until the limit.",
+                "The end token was masked with the padding, so it was never learned.",
+                right=True,
+            ),
+            Option(
+                "Stop at once.",
+                "For that it would have to learn the padding as text.",
+            ),
+            Option(
+                "Nothing unusual: padding is masked as it should be.",
+                "The padding is. What else has that id?",
+            ),
+        ],
+    ),
+    Question(
+        "language",
+        "With the language reward, accuracy falls by one point. Is the reward a mistake?",
+        [
+            Option(
+                "Yes: accuracy is what counts, so every reward but that is a mistake.",
+                "It counts for a benchmark. Somebody may want to read the thought.",
+            ),
+            Option(
+                "It depends on what readable thoughts are worth to you.",
+                "Two goals, one number: a weight says what is exchanged for what. R1's authors "
+                "paid the price.",
+                right=True,
+            ),
+            Option(
+                "No: such a difference is always noise.",
+                "It may be: one looks at several seeds and their spread, and does not guess.",
+            ),
+        ],
+    ),
+    Question(
+        "rejection",
+        "A problem is solved in 1 of 16 samples, another in 16 of 16. At most 3 traces of each are "
+        "kept. What would the data look like without that limit?",
+        [
+            Option(
+                "Mostly of problems that the model can do already.",
+                "16 to 1. The limit makes it 3 to 1.",
+                right=True,
+            ),
+            Option(
+                "Just the same: wrong ones are thrown away anyhow.",
+                "Count the right ones of each problem.",
+            ),
+            Option(
+                "Mostly of hard problems.",
+                "Hard problems have few right samples.",
+            ),
+        ],
+    ),
+    Question(
+        "distil",
+        "At the operations of its fine-tuning the base is at 0.87 distilled, and at 0.36 by RL. "
+        "What follows?",
+        [
+            Option(
+                "RL is not needed any more.",
+                "Where did the teacher's traces come from?",
+            ),
+            Option(
+                "This base cannot be trained by RL.",
+                "Look at the right end of its curve: RL gets there, and further, later.",
+            ),
+            Option(
+                "To imitate what was found is cheaper than to find it.",
+                "Finding needs right answers by luck, again and again. Somebody must have found "
+                "it first.",
+                right=True,
+            ),
+            Option(
+                "Every smaller model should be distilled, whatever its base.",
+                "Look at the right-hand figure.",
+            ),
+        ],
+    ),
+)
