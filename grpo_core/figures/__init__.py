@@ -30,6 +30,7 @@ from grpo_core.figures.clipping import (
     surrogates,
 )
 from grpo_core.figures.costs import memory_ledger, scaling_curves, step_seconds
+from grpo_core.figures.critic import credit, explained, faded, truth_and_noise, watched
 from grpo_core.figures.family import family_curves, finals, likeness, push_grid
 from grpo_core.figures.group import advantages_bars, rewards_to_advantages, token_push, token_values
 from grpo_core.figures.kl import (
@@ -39,6 +40,14 @@ from grpo_core.figures.kl import (
     kl_gradients,
     leashed,
     two_probabilities,
+)
+from grpo_core.figures.pipeline import (
+    distillation,
+    fine_tuning,
+    language_reward_curves,
+    pipeline_flow,
+    pipeline_stages,
+    what_became,
 )
 from grpo_core.figures.rewards import reward_grid, verdict_grid
 from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves, symptoms
@@ -63,10 +72,15 @@ __all__ = [
     "clip_map",
     "clipped_surrogate",
     "compared_advantages",
+    "credit",
     "diagnosis",
+    "distillation",
     "expected_gradients",
+    "explained",
+    "faded",
     "family_curves",
     "finals",
+    "fine_tuning",
     "gradient_estimates",
     "gradient_variance",
     "groups_under_methods",
@@ -75,6 +89,7 @@ __all__ = [
     "kl_estimates",
     "kl_estimators",
     "kl_gradients",
+    "language_reward_curves",
     "learning_bands",
     "learning_curves",
     "leashed",
@@ -86,6 +101,8 @@ __all__ = [
     "method_curves",
     "paid_by_the_line",
     "pass_at_k",
+    "pipeline_flow",
+    "pipeline_stages",
     "policy_gradient",
     "prompt_weights",
     "push_grid",
@@ -100,9 +117,12 @@ __all__ = [
     "temperatures",
     "token_push",
     "token_values",
+    "truth_and_noise",
     "two_probabilities",
     "use_style",
     "useful_groups",
     "useful_in_a_run",
     "verdict_grid",
+    "watched",
+    "what_became",
 ]
