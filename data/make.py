@@ -5,7 +5,7 @@
                                      data/models/tiny-grpo/
     python data/make.py noverify     the same from tiny-noverify, the base that cannot check, and
                                      write data/results/noverify-seed<k>.csv and data/lessons/
-    python data/make.py compare      train GRPO, Dr. GRPO, RLOO and PPO for 60 steps each, and write
+    python data/make.py compare      train eight methods for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py lessons      train the short runs that notebooks replay, and write them to
                                      data/lessons/
@@ -17,11 +17,14 @@
     python data/make.py r1           go through R1's pipeline with every seed, and write
                                      data/results/r1-seed<k>.json and data/models/tiny-r1/
     python data/make.py draw         draw docs/images/learning-curves*.png, smollm2*.png, r1-*.png,
-                                     compare*.png, memory-*.png and seconds-*.png from data/results/
+                                     compare*.png, family*.png, finals*.png, memory-*.png and
+                                     seconds-*.png from data/results/
     python data/make.py table        print the README's table from those CSVs
     python data/make.py tuned        print the table of docs/smollm2.md from those CSVs
     python data/make.py compared     print the learning table of docs/grpo-vs-ppo.md
-    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/pipeline.md and
+    python data/make.py family       print the tables of docs/family.md
+    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/family.md,
+                                     docs/smollm2.md, docs/pipeline.md, docs/teaching.md and
                                      benchmarks/README.md into them
 
 What `grpo-lab bench memory --out data/results/memory-<model>.json`, `bench speed --out
@@ -39,11 +42,12 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from grpo_core import machine
@@ -51,6 +55,8 @@ from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.figures import (
     distillation,
+    family_curves,
+    finals,
     language_reward_curves,
     learning_curves,
     memory_ledger,
@@ -62,6 +68,7 @@ from grpo_core.figures import (
     use_style,
 )
 from grpo_core.ledger import report
+from grpo_core.lessons import comparison
 from grpo_core.pipeline import report as pipeline_report
 from grpo_core.pipeline.compute import of_stage_three
 from grpo_core.speed import report as speed_report
@@ -75,6 +82,7 @@ PAGES = [
     DATA.parent / name
     for name in (
         "docs/grpo-vs-ppo.md",
+        "docs/family.md",
         "docs/smollm2.md",
         "docs/pipeline.md",
         "docs/teaching.md",
@@ -85,13 +93,26 @@ SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
 
 # One coefficient for every KL, so that methods differ in where it goes and not in how much it is.
-COMPARED = {
-    "GRPO": PRESETS["grpo"] | {"beta": 0.001},
-    "Dr. GRPO": PRESETS["dr_grpo"],
-    "RLOO": PRESETS["rloo"] | {"beta": 0.001},
-    "PPO": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0},
+# What a preset leaves open is the default: one update a batch above all.
+COMPARED: dict[str, dict[str, Any]] = {
+    "grpo": PRESETS["grpo"] | {"beta": 0.001},
+    "dr_grpo": PRESETS["dr_grpo"],
+    "dapo": PRESETS["dapo"],
+    "gspo": PRESETS["gspo"],
+    "rloo": PRESETS["rloo"] | {"beta": 0.001},
+    "reinforce": PRESETS["reinforce"],
+    "ppo": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0},
+    "ppo_lam95": PRESETS["ppo"] | {"beta": 0.001, "lam": 0.95},
 }
-COMPARED_STEPS = {"max_steps": 60, "eval_steps": 10}
+COMPARED_STEPS = {"max_steps": comparison.STEPS, "eval_steps": 10}
+# Is a method that falls behind hurt by what is common to all? Looked at on a seed of its own, since
+# nothing is tuned on the others.
+CHECKED = {
+    "ppo_lam95": COMPARED["ppo_lam95"],
+    "ppo_lam95_critic": COMPARED["ppo_lam95"] | {"critic_learning_rate": 1e-3},
+}
+CHECKED_SEED = 10
+BESIDE_PPO = ("grpo", "dr_grpo", "rloo", "ppo", "ppo_lam95")  # on the page about PPO
 
 # Notebook 05: each batch is learned from four times, at a rate that makes the clip work, and with
 # no KL, so that a clipped token is pushed by nothing.
@@ -189,12 +210,13 @@ form by rules alone, so what it writes between the tags need not be how it came 
 
 def compare(runs: Path, jobs: int) -> None:
     """Train every method with every seed on the same number of samples, and keep the metrics."""
+    chosen = [(method, seed, COMPARED[method]) for seed in SEEDS for method in COMPARED]
+    chosen += [(method, CHECKED_SEED, settings) for method, settings in CHECKED.items()]
     configs = {
-        _compared_name(method, seed): GRPOConfig.from_dict(
+        f"compare-{method}-seed{seed}": GRPOConfig.from_dict(
             {**settings, **COMPARED_STEPS, "seed": seed}
         )
-        for seed in SEEDS
-        for method, settings in COMPARED.items()
+        for method, seed, settings in chosen
     }
     for folder in _train_all(runs, jobs, configs):
         Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
@@ -303,10 +325,6 @@ def pipelines() -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in paths] if all(map(Path.exists, paths)) else []
 
 
-def _compared_name(method: str, seed: int) -> str:
-    return f"compare-{method.lower().replace('. ', '_')}-seed{seed}"
-
-
 def _train_all(runs: Path, jobs: int, configs: dict[str, GRPOConfig]) -> list[Path]:
     """Train each in a process of its own, `jobs` at a time; the folders, in the same order."""
     with ThreadPoolExecutor(jobs) as pool:
@@ -343,7 +361,9 @@ def draw() -> None:
         learning_curves(frames()).savefig(IMAGES / f"learning-curves{suffix}.png")
         if all((RESULTS / f"smollm2-seed{seed}.csv").exists() for seed in SEEDS):
             learning_curves(frames("smollm2")).savefig(IMAGES / f"smollm2{suffix}.png")
-        method_curves(compared_frames()).savefig(IMAGES / f"compare{suffix}.png")
+        beside_ppo = {comparison.METHODS[m]: comparison.frames(m) for m in BESIDE_PPO}
+        method_curves(beside_ppo).savefig(IMAGES / f"compare{suffix}.png")
+        draw_family(suffix)
         for path in sorted(RESULTS.glob("memory-*.json")):
             model, result = path.stem.removeprefix("memory-"), json.loads(path.read_text())
             memory_ledger(result).savefig(IMAGES / f"memory-{model}{suffix}.png")
@@ -363,47 +383,119 @@ PIPELINE_FIGURES = {
 }
 
 
-def compared_frames() -> dict[str, list[pd.DataFrame]]:
-    """The metrics of every compared run: method -> one frame a seed, indexed by step."""
-    return {
-        method: [
-            pd.read_csv(RESULTS / f"{_compared_name(method, seed)}.csv", index_col=0)
-            for seed in SEEDS
-        ]
-        for method in COMPARED
-    }
+def draw_family(suffix: str) -> None:
+    """All methods: their curves by completions drawn, and what every seed came to."""
+    accuracy = comparison.curves("eval/accuracy")
+    family_curves(accuracy, "thousand completions drawn", "held-out accuracy").savefig(
+        IMAGES / f"family{suffix}.png"
+    )
+    ends = comparison.ends("eval/accuracy")
+    pair, widest = comparison.luck(ends)
+    finals(
+        ends,
+        f"held-out accuracy after {comparison.BUDGET:,} completions",
+        {"luck, one pair": pair, "luck, the widest pair": widest},
+    ).savefig(IMAGES / f"finals{suffix}.png")
 
 
 def compared() -> str:
-    """What each method came to at the last step, every seed and their mean, as a Markdown table."""
-    heads = [
-        "",
-        "held-out accuracy, seeds 0, 1, 2",
-        "mean",
-        "steps to .5",
-        "format",
-        "length",
-        "KL",
-    ]
-    rows = [heads]
-    for method, seeds in compared_frames().items():
+    """What the methods beside PPO came to at the last step, as a Markdown table."""
+    heads = ["", "held-out accuracy, seeds 0, 1, 2", "mean"]
+    rows = [[*heads, "steps to .5", "format", "length", "KL"]]
+    for method in BESIDE_PPO:
+        seeds = comparison.frames(method)
         accuracy = pd.concat([f["eval/accuracy"].dropna() for f in seeds], axis=1)
         last = accuracy.iloc[-1]
         reached = [
             str(half.index[0]) if len(half := column[column >= 0.5]) else "-"
             for _, column in accuracy.items()
         ]
-        means = {
-            name: sum(f[f"eval/{name}"].iloc[-1] for f in seeds) / len(seeds)
-            for name in ("format", "mean_length")
-        }
-        # a step's KL jumps about: the mean of the last ten
-        kls = [f["kl"].iloc[-10:].mean() for f in seeds if "kl" in f]
-        kl = f"{sum(kls) / len(kls):.3f}" if kls else "-"  # no reference was kept
-        cells = [method, " ".join(f"{a:.3f}" for a in last), f"{last.mean():.3f}"]
-        cells += [" ".join(reached), f"{means['format']:.3f}", f"{means['mean_length']:.0f}"]
-        rows.append([*cells, kl])
+        cells = [comparison.METHODS[method], " ".join(f"{a:.3f}" for a in last)]
+        cells += [f"{last.mean():.3f}", " ".join(reached)]
+        rows.append([*cells, *_form_and_kl(seeds)])
     return report.markdown(rows)
+
+
+def family() -> str:
+    """What every method came to after the same number of completions, as a Markdown table."""
+    heads = ["", "held-out accuracy, seeds 0, 1, 2", "mean", "less GRPO"]
+    rows = [[*heads, "drawn to .5", "format", "length", "KL"]]
+    ends = comparison.ends("eval/accuracy")
+    grpo = np.mean(ends[comparison.METHODS["grpo"]])
+    for method, label in comparison.recorded().items():
+        seeds = comparison.frames(method)
+        reached = [comparison.completions_to(frame, 0.5) for frame in seeds]
+        cells = [label, " ".join(f"{a:.3f}" for a in ends[label]), f"{np.mean(ends[label]):.3f}"]
+        cells.append("" if method == "grpo" else f"{np.mean(ends[label]) - grpo:+.3f}")
+        cells.append(" ".join(f"{r:,.0f}" if np.isfinite(r) else "-" for r in reached))
+        rows.append([*cells, *_form_and_kl(seeds)])
+    return report.markdown(rows)
+
+
+def _form_and_kl(seeds: Sequence[pd.DataFrame]) -> list[str]:
+    """Format and length, means of the seeds after the budget, and the KL of the last ten steps."""
+    means = {
+        name: np.mean([comparison.after(f, f"eval/{name}") for f in seeds])
+        for name in ("format", "mean_length")
+    }
+    # a step's KL jumps about: the mean of ten
+    kls = [
+        f.loc[f["drawn"] <= comparison.BUDGET, "kl"].iloc[-10:].mean() for f in seeds if "kl" in f
+    ]
+    kl = f"{np.mean(kls):.3f}" if kls else "-"  # no reference was kept
+    return [f"{means['format']:.3f}", f"{means['mean_length']:.0f}", kl]
+
+
+def luck() -> str:
+    """How far apart methods that are all the same would come to lie, in words."""
+    ends = comparison.ends("eval/accuracy")
+    pair, widest = comparison.luck(ends)
+    spread = np.sqrt(np.array(list(ends.values())).var(axis=1, ddof=1).mean())
+    return (
+        f"The seeds of a method scatter with a standard deviation of {spread:.3f} (over all "
+        f"{len(ends)} methods). Were the methods all the same, two of them that were named "
+        f"beforehand would differ by more than {pair:.3f} in one comparison of twenty, and the "
+        f"two furthest apart by more than {widest:.3f}. For the completions drawn to 0.5 the two "
+        "numbers are {0:,.0f} and {1:,.0f}.\n".format(*comparison.luck(_drawn_to_half()))
+    )
+
+
+def _drawn_to_half() -> dict[str, list[float]]:
+    """Completions to an accuracy of 0.5, of the methods whose every seed got there."""
+    reached = {
+        label: [comparison.completions_to(frame, 0.5) for frame in comparison.frames(method)]
+        for method, label in comparison.recorded().items()
+    }
+    return {label: drawn for label, drawn in reached.items() if np.isfinite(drawn).all()}
+
+
+def checked() -> str:
+    """What a faster critic does for PPO with lambda 0.95, in words."""
+    slow, fast = (
+        comparison.after(comparison.frames(method, [CHECKED_SEED])[0], "eval/accuracy")
+        for method in CHECKED
+    )
+    return (
+        f"On seed {CHECKED_SEED}, which is none of the three, it comes to {slow:.3f}, and with a "
+        f"critic that learns at {CHECKED['ppo_lam95_critic']['critic_learning_rate']:g} instead of "
+        f"{GRPOConfig().learning_rate:g} to {fast:.3f}.\n"
+    )
+
+
+def drawn_again() -> str:
+    """What DAPO's dynamic sampling drew, in words."""
+    seeds = comparison.frames("dapo")
+    groups = GRPOConfig().prompts_per_step
+    early, late = (
+        np.mean([f["dynamic_sampling/groups"].dropna().loc[a:b].mean() for f in seeds]) / groups
+        for a, b in ((1, 10), (comparison.STEPS - 9, comparison.STEPS))
+    )
+    within = [int((f["drawn"] <= comparison.BUDGET).sum()) - 1 for f in seeds]
+    return (
+        f"DAPO drew {early:.2f} times its batch in the first ten steps and {late:.2f} times in the "
+        f"last ten, and had used up {comparison.BUDGET:,} completions after "
+        f"{', '.join(map(str, within))} steps.\n"
+    )
 
 
 def fill_pages() -> None:
@@ -415,8 +507,9 @@ def fill_pages() -> None:
 def filled(page: str) -> str:
     """The page with each of its tables made again.
 
-    A table stands between the comments `begin NAME` and `end`, NAME being "compared", "tuned",
-    "decoded" or "reached", or what is wanted and of which model or setting: "memory tiny".
+    A table stands between the comments `begin NAME` and `end`, NAME being one of `_OF_METHODS`,
+    "tuned", "decoded", "footprint" or "reached", or what is wanted and of which model, setting or
+    part: "memory tiny", "speed long", "pipeline stages".
     """
     return re.sub(
         r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
@@ -428,8 +521,8 @@ def filled(page: str) -> str:
 
 def _block(what: str, which: str = "") -> str:
     """What stands between two markers."""
-    if what == "compared":
-        return compared()
+    if what in _OF_METHODS:
+        return _OF_METHODS[what]()
     if what == "tuned":
         return table("smollm2")
     if what == "pipeline":
@@ -472,6 +565,14 @@ _OF_PIPELINE: dict[str, Callable[[list[dict[str, Any]]], list[list[str]]]] = {
     "language": pipeline_report.language_table,
     "distillation": pipeline_report.distillation_table,
     "data": pipeline_report.data_table,
+}
+
+_OF_METHODS = {
+    "compared": compared,
+    "family": family,
+    "luck": luck,
+    "checked": checked,
+    "drawn": drawn_again,
 }
 
 _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -546,6 +647,7 @@ WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "table": lambda _: print(table(), end=""),
     "tuned": lambda _: print(table("smollm2"), end=""),
     "compared": lambda _: print(compared(), end=""),
+    "family": lambda _: print("\n".join([family(), luck(), drawn_again()]), end=""),
     "page": lambda _: fill_pages(),
 }
 

@@ -661,7 +661,13 @@ def test_family_curves() -> None:
 
 def assert_drawn_family(figure: Figure) -> None:
     figure.savefig(io.BytesIO(), format="png")
-    assert all(axes.get_xlabel() for axes in figure.axes[-4:] if axes.get_visible())
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert all(axes.get_xlabel() for axes in shown[-4:])  # also above an empty place
+    figure.canvas.draw()
+    assert all(
+        any(label.get_text() and label.get_visible() for label in axes.get_xticklabels())
+        for axes in shown[-4:]
+    )
     assert figure.axes[0].get_ylabel()
 
 

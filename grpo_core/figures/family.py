@@ -107,7 +107,7 @@ def family_curves(
         raise LabError("There is no run to draw.")
     high = -(-len(runs) // columns)
     figure, grid = plt.subplots(
-        high, columns, figsize=(2.7 * columns, 2.25 * high + 0.4), sharex=True, sharey=True,
+        high, columns, figsize=(2.7 * columns, 2.3 * high + 0.4), sharex=True, sharey=True,
         layout="constrained", squeeze=False,
     )  # fmt: skip
     ink = plt.rcParams["text.color"]
@@ -117,7 +117,7 @@ def family_curves(
             if other != method:
                 ax.plot(x, mean, color=ink, linewidth=0.7, alpha=0.35)
         x, mean = means[method]
-        every = np.stack([np.interp(x, *map(np.asarray, seed)) for seed in seeds])
+        every = np.stack([_read(seed, x) for seed in seeds])
         ax.fill_between(x, every.min(axis=0), every.max(axis=0), color=UP, alpha=0.18, lw=0)
         for at, values in seeds:
             ax.plot(at, values, color=UP, linewidth=0.9, marker=".", markersize=4, alpha=0.8)
@@ -126,7 +126,8 @@ def family_curves(
         ax.set_ylim(bottom=0)
     for ax in grid.flat[len(runs) :]:
         ax.set_visible(False)
-    for ax in grid[-1]:
+    for ax in grid.flat[max(len(runs) - columns, 0) : len(runs)]:  # with nothing below
+        ax.tick_params(labelbottom=True)
         ax.set_xlabel(xlabel)
     for ax in grid[:, 0]:
         ax.set_ylabel(ylabel)
@@ -144,7 +145,12 @@ def _mean_curve(seeds: Sequence[Curve]) -> tuple[Any, Any]:
     last = min(max(x) for x, _ in seeds)
     at = np.unique(np.concatenate([np.asarray(x, float) for x, _ in seeds]))
     at = at[at <= last]
-    return at, np.mean([np.interp(at, *map(np.asarray, seed)) for seed in seeds], axis=0)
+    return at, np.mean([_read(seed, at) for seed in seeds], axis=0)
+
+
+def _read(curve: Curve, at: Any) -> Any:
+    """What a curve is at some places, on straight lines between those that were measured."""
+    return np.interp(at, np.asarray(curve[0], float), np.asarray(curve[1], float))
 
 
 def finals(

@@ -33,6 +33,16 @@ BUDGET = STEPS * GRPOConfig().generation_batch_size
 """Completions that every method is compared at."""
 
 
+def recorded() -> dict[str, str]:
+    """Those of `METHODS` of which every seed's results are there."""
+    folder = data_dir() / "results"
+    return {
+        method: label
+        for method, label in METHODS.items()
+        if all((folder / f"compare-{method}-seed{seed}.csv").exists() for seed in SEEDS)
+    }
+
+
 def frames(method: str, seeds: Sequence[int] = SEEDS) -> list[pd.DataFrame]:
     """The metrics of every seed, by step, with a column `drawn`: completions sampled so far.
 
@@ -87,7 +97,7 @@ def curves(column: str) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
     What DAPO drew beyond the budget is left out.
     """
     found = {}
-    for method, label in METHODS.items():
+    for method, label in recorded().items():
         evaluated = [frame.dropna(subset=[column]) for frame in frames(method)]
         kept = [frame[frame["drawn"] < BUDGET] for frame in evaluated]
         found[label] = [
@@ -100,11 +110,11 @@ def curves(column: str) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
     return found
 
 
-def ends(column: str) -> dict[str, list[float]]:
-    """A held-out metric after the budget: method -> one number a seed."""
+def ends(column: str, drawn: float = BUDGET) -> dict[str, list[float]]:
+    """A held-out metric after so many completions: method -> one number a seed."""
     return {
-        label: [after(frame, column) for frame in frames(method)]
-        for method, label in METHODS.items()
+        label: [after(frame, column, drawn) for frame in frames(method)]
+        for method, label in recorded().items()
     }
 
 

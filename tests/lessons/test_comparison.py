@@ -1,6 +1,7 @@
 """Methods are compared at the completions they drew, and luck has the size that luck has."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,22 @@ def test_at_the_completions_to_a_level_the_level_is_reached(
         assert max(values) < level
     elif drawn > 0:
         assert comparison.after(frame, "eval/accuracy", drawn) == pytest.approx(level)
+
+
+def test_methods_are_there_with_every_seed_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "data_dir", lambda: tmp_path)
+    (tmp_path / "results").mkdir()
+    for method, seeds in (("grpo", (0, 1, 2)), ("dapo", (0, 1)), ("rloo", (0, 1, 2))):
+        for seed in seeds:
+            run().to_csv(tmp_path / "results" / f"compare-{method}-seed{seed}.csv")
+    assert comparison.recorded() == {"grpo": "GRPO", "rloo": "RLOO"}
+    assert comparison.ends("eval/accuracy") == {"GRPO": [0.7] * 3, "RLOO": [0.7] * 3}
+    halfway = comparison.ends("eval/accuracy", drawn=45 * 128)
+    assert halfway["GRPO"] == pytest.approx([0.55] * 3)
+    for at, values in comparison.curves("eval/accuracy")["RLOO"]:
+        assert at.tolist() == [0.0, 3.84, 7.68] and values.tolist() == [0.1, 0.4, 0.7]
 
 
 def test_a_method_without_results_says_what_to_do() -> None:

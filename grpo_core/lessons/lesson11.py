@@ -1,0 +1,686 @@
+"""Lesson 11, the family: its checks, its mistakes, its quiz."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grpo_core.lessons.exercise import Case, Exercise, Mistake, WrongShape, number, tensor
+from grpo_core.lessons.quiz import Option, Question, Quiz
+
+# --- exercise 1: who gets how large a say ---------------------------------------------------------
+
+# Three completions of 2, 3 and 5 tokens in a tensor of 6, where 12 would have been allowed: the
+# longest, the width and the limit are three numbers.
+_LENGTHS = (2, 3, 5)
+_WIDTH, _LIMIT = 6, 12
+_MASK = torch.arange(_WIDTH)[None] < torch.tensor(_LENGTHS)[:, None]
+
+Weights = Callable[[Tensor, str, int], Tensor]
+
+
+def my_weights(mask: torch.Tensor, how: str, max_length: int) -> torch.Tensor:
+    """What each token counts, 0 on padding: mask (B, T) -> (B, T)."""
+    if how == "sequence_mean":
+        return mask / mask.sum(dim=1, keepdim=True) / len(mask)
+    if how == "token_mean":
+        return mask / mask.sum()
+    return mask / (len(mask) * max_length)  # "constant"
+
+
+def _weights(**wrong: Callable[[Tensor, int], Tensor]) -> Weights:
+    """Weights that are right but for what is passed in: of one way, what to divide by."""
+
+    def weights(mask: Tensor, how: str, max_length: int) -> Tensor:
+        if how in wrong:
+            return mask / wrong[how](mask, max_length)
+        return my_weights(mask, how, max_length)
+
+    return weights
+
+
+def _unmasked(mask: Tensor, how: str, max_length: int) -> Tensor:
+    right = my_weights(mask, how, max_length)
+    return right.amax(dim=1, keepdim=True).expand_as(right)
+
+
+def _lengths(mask: Tensor) -> Tensor:
+    return mask.sum(dim=1, keepdim=True)
+
+
+def _weighed(how: str) -> Callable[[Callable[..., Any]], Tensor]:
+    return lambda f: tensor(f(_MASK.clone(), how, _LIMIT)).float()
+
+
+weights = Exercise(
+    "11",
+    "weights",
+    solution_function=my_weights,
+    cases=[
+        Case('For completions of 2, 3 and 5 tokens, "sequence_mean"', _weighed("sequence_mean")),
+        Case('For the same three, "token_mean"', _weighed("token_mean")),
+        Case('For the same three, "constant" with a limit of 12', _weighed("constant")),
+    ],
+    mistakes=[
+        Mistake(
+            "padding_weighted",
+            "Padding has a weight in yours. Behind the end of a completion there is no token, so "
+            "there the weight is 0.",
+            (_unmasked,),
+        ),
+        Mistake(
+            "width_for_length",
+            "In `sequence_mean` you divided every completion by the width of the tensor. That is "
+            "how far the padding goes. Each completion is divided by its own number of tokens.",
+            (
+                _weights(sequence_mean=lambda m, limit: torch.tensor(m.shape[0] * m.shape[1])),
+                _weights(sequence_mean=lambda m, limit: torch.tensor(m.shape[1])),
+            ),
+        ),
+        Mistake(
+            "completions_added",
+            "Your `sequence_mean` is a mean within each completion and a *sum* over completions. "
+            "With twice as many completions the gradient would be twice as long.",
+            (_weights(sequence_mean=lambda m, limit: _lengths(m)),),
+        ),
+        Mistake(
+            "length_for_all",
+            "In `token_mean` each completion is still divided by its own length. Here there is one "
+            "divisor for all, the number of tokens in the batch: completions do not exist for it.",
+            (
+                _weights(token_mean=lambda m, limit: len(m) * _lengths(m)),
+                _weights(token_mean=lambda m, limit: _lengths(m)),
+            ),
+        ),
+        Mistake(
+            "padding_counted",
+            "In `token_mean` you divided by all places of the tensor, padding too. Then what a "
+            "token counts depends on the longest completion beside it.",
+            (_weights(token_mean=lambda m, limit: torch.tensor(m.numel())),),
+        ),
+        Mistake(
+            "one_completion_forgotten",
+            "In `token_mean` you divided by the tokens and by the completions. The tokens of the "
+            "batch are all there is to divide by.",
+            (_weights(token_mean=lambda m, limit: len(m) * m.sum()),),
+        ),
+        Mistake(
+            "longest_for_limit",
+            "Your constant is not constant: it is the longest completion, or the width, of *this* "
+            "batch. One long completion would then make all others count for less. It is the "
+            "length that a completion may have at most, the same at every step of the run. (This "
+            "slip has been in several public trainers.)",
+            (
+                _weights(constant=lambda m, limit: len(m) * _lengths(m).max()),
+                _weights(constant=lambda m, limit: torch.tensor(m.numel())),
+            ),
+        ),
+        Mistake(
+            "constant_is_not",
+            "In `constant` a token's weight still depends on how long its completion is. That is "
+            "what Dr. GRPO takes out: one divisor for every token, whatever was sampled.",
+            (
+                _weights(constant=lambda m, limit: len(m) * _lengths(m)),
+                _weights(constant=lambda m, limit: m.sum()),
+            ),
+        ),
+        Mistake(
+            "limit_alone",
+            "In `constant` you divided by the limit alone. It is a mean over completions too, as "
+            "the other two are.",
+            (_weights(constant=lambda m, limit: torch.tensor(limit)),),
+        ),
+    ],
+    hints=[
+        "In each of the three a token's weight is 1 over something. Only that something differs: "
+        "it is a column in the first, and one number in the other two.",
+        "Sum the weights of a whole batch, in your head: 1 in the first (each completion has "
+        "1/B), 1 in the second, and below 1 in the third, for nobody used up the room.",
+        "`mask.sum(dim=1, keepdim=True)` has the lengths as a column. A mask divided by a number "
+        "is 0 on padding by itself.",
+    ],
+    well_done="your weights are right: by completion, by token, and by a constant.",
+)
+
+
+# --- exercise 2: one ratio a completion -----------------------------------------------------------
+
+_OLD = torch.tensor([[-1.0, -2.0, -0.5, -1.5], [-0.7, -0.3, -9.0, -9.0], [-1.1, -0.2, -2.0, -7.0]])
+_MOVES = torch.tensor([[0.1, -0.3, 0.05, 0.6], [0.4, -0.1, 5.0, 5.0], [-0.5, 0.1, -0.2, -4.0]])
+_HERE = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]).bool()
+
+
+def my_ratio(
+    logprobs: torch.Tensor, old_logprobs: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """Log-probs and mask (B, T) -> one ratio a completion, (B,)."""
+    moved = (logprobs - old_logprobs.detach()) * mask
+    return torch.exp(moved.sum(dim=1) / mask.sum(dim=1))
+
+
+def _ratio(
+    combine: Callable[[Tensor, Tensor], Tensor] = lambda d, m: ((d * m).sum(1) / m.sum(1)).exp(),
+    moved: Callable[[Tensor, Tensor], Tensor] = lambda new, old: new - old.detach(),
+) -> Callable[..., Tensor]:
+    """A ratio that is right but for what is passed in."""
+    return lambda new, old, mask: combine(moved(new, old), mask)
+
+
+def _ratio_and_gradient(first: bool) -> Callable[[Callable[..., Any]], Any]:
+    """Three ratios, and their slopes by every log-prob; before any update or after some."""
+
+    def run(f: Callable[..., Any]) -> Any:
+        logprobs = (_OLD if first else _OLD + _MOVES).clone().requires_grad_()
+        old = logprobs if first else _OLD.clone()
+        value = tensor(f(logprobs, old, _HERE.clone()))
+        if value.shape not in ((3,), (3, 1)):
+            raise WrongShape(
+                f"One number a completion is wanted, so the shape (3,); yours has "
+                f"{tuple(value.shape)}."
+            )
+        value, gradient = value.flatten(), None
+        if value.requires_grad:
+            (gradient,) = torch.autograd.grad(value.sum(), logprobs, allow_unused=True)
+        if gradient is None:
+            gradient = torch.full_like(logprobs, float("nan"))
+        return [value.detach(), gradient]
+
+    return run
+
+
+ratio = Exercise(
+    "11",
+    "ratio",
+    solution_function=my_ratio,
+    cases=[
+        Case(
+            "For completions of 4, 2 and 3 tokens: ratios, then slopes", _ratio_and_gradient(False)
+        ),
+        Case("On the first update, where old_logprobs is logprobs", _ratio_and_gradient(True)),
+    ],
+    mistakes=[
+        Mistake(
+            "sum",
+            "You added the log-ratios up: pi(o) / pi_old(o), the ratio of the whole completion. "
+            "It is RLOO's, and it runs away with length: a hundred tokens that have risen by 1% "
+            "each make 2.7. GSPO takes the mean, so that one pair of bounds fits all lengths.",
+            (_ratio(lambda d, m: (d * m).sum(1).exp()),),
+        ),
+        Mistake(
+            "padding_counted",
+            "You divided by the width of the tensor. The mean is over the completion's own tokens: "
+            "with more padding beside it, a ratio would come closer to 1.",
+            (_ratio(lambda d, m: ((d * m).sum(1) / m.shape[1]).exp()),),
+        ),
+        Mistake(
+            "padding_added",
+            "What stands on the padding is in your mean. Multiply with the mask first.",
+            (
+                _ratio(lambda d, m: d.mean(1).exp()),
+                _ratio(lambda d, m: (d.sum(1) / m.sum(1)).exp()),
+                _ratio(lambda d, m: d.sum(1).exp()),
+            ),
+        ),
+        Mistake(
+            "mean_of_ratios",
+            "You took the mean of the tokens' ratios, and GSPO takes that of their *logarithms*, "
+            "and the exponential afterwards: a geometric mean. One token that has risen a "
+            "thousandfold would carry yours.",
+            (_ratio(lambda d, m: (d.exp() * m).sum(1) / m.sum(1)),),
+        ),
+        Mistake(
+            "no_exponential",
+            "That is the logarithm of the ratio: 0 where nothing has moved, and it should be 1.",
+            (_ratio(lambda d, m: (d * m).sum(1) / m.sum(1)),),
+        ),
+        Mistake(
+            "whole_batch",
+            "You took one mean over all completions. Each has a ratio of its own.",
+            (_ratio(lambda d, m: ((d * m).sum() / m.sum()).exp().expand(len(m))),),
+        ),
+        Mistake(
+            "upside_down",
+            "Your ratio is upside down: it is the new policy over the old one.",
+            (_ratio(moved=lambda new, old: old.detach() - new),),
+        ),
+        Mistake(
+            "no_detach",
+            "Right, except on the first update, where old_logprobs is the same tensor as "
+            "logprobs: both move together then, and the slope is 0. The old policy is a constant.",
+            (_ratio(moved=lambda new, old: new - old),),
+        ),
+        Mistake(
+            "no_gradient",
+            "The ratios are right, and nothing flows back to logprobs: only the old log-probs are "
+            "to be detached.",
+            (_ratio(moved=lambda new, old: (new - old).detach()),),
+        ),
+    ],
+    hints=[
+        "Three steps: how far each token has moved, in logarithms; the mean of that over the "
+        "completion; an exponential.",
+        "The mean over the completion's own tokens: a sum of what the mask lets through, over the "
+        "number of tokens it lets through.",
+        "Both sums run along dim=1. And the old log-probs are a record, so detach them.",
+    ],
+    well_done="your ratio is GSPO's: the geometric mean of the tokens' ratios.",
+)
+
+
+# --- exercise 3: DAPO's loss, a micro-batch at a time ---------------------------------------------
+
+LOW, HIGH = 0.2, 0.28
+_RATIOS = torch.tensor([[0.5, 1.1, 1.25, 2.0], [0.7, 1.4, 9.0, 9.0], [1.24, 0.9, 0.75, 9.0]])
+_A = torch.tensor([1.0, -2.0, 0.5])
+_SHARES = ([0, 1], [2])  # what goes through the model at once
+
+
+def my_dapo(
+    logprobs: torch.Tensor,
+    old_logprobs: torch.Tensor,
+    advantages: torch.Tensor,
+    mask: torch.Tensor,
+    low: float,
+    high: float,
+    tokens: int,
+) -> torch.Tensor:
+    """A micro-batch (B, T) -> its share of the loss of the whole batch."""
+    ratio = torch.exp(logprobs - old_logprobs.detach())
+    clipped = ratio.clamp(1 - low, 1 + high)
+    a = advantages.unsqueeze(1)
+    surrogate = torch.minimum(ratio * a, clipped * a)
+    return -(surrogate * mask).sum() / tokens
+
+
+def _dapo(
+    total: Callable[[Tensor, Tensor, int], Tensor] = lambda s, m, tokens: (s * m).sum() / tokens,
+    clamp: Callable[[Tensor, float, float], Tensor] = lambda r, lo, hi: r.clamp(1 - lo, 1 + hi),
+    pick: Callable[[Tensor, Tensor], Tensor] = torch.minimum,
+    sign: float = -1.0,
+    moved: Callable[[Tensor, Tensor], Tensor] = lambda new, old: (new - old.detach()).exp(),
+) -> Callable[..., Tensor]:
+    """DAPO's loss, right but for what is passed in."""
+
+    def loss(
+        new: Tensor, old: Tensor, a: Tensor, m: Tensor, lo: float, hi: float, tokens: int
+    ) -> Tensor:
+        r, a = moved(new, old), a.unsqueeze(1)
+        return sign * total(pick(r * a, clamp(r, lo, hi) * a), m, tokens)
+
+    return loss
+
+
+def _batch_loss(first: bool) -> Callable[[Callable[..., Any]], Any]:
+    """The loss and its slopes, added up over two micro-batches."""
+
+    def run(f: Callable[..., Any]) -> Any:
+        logprobs = (_OLD if first else _OLD + _RATIOS.log()).clone().requires_grad_()
+        old = logprobs if first else _OLD.clone()
+        loss, tokens = torch.zeros(()), int(_HERE.sum())
+        for rows in _SHARES:
+            share = tensor(f(logprobs[rows], old[rows], _A[rows], _HERE[rows], LOW, HIGH, tokens))
+            if share.numel() != 1:
+                raise WrongShape(f"One number is wanted; yours has the shape {tuple(share.shape)}.")
+            loss = loss + share.reshape(())
+        gradient = None
+        if loss.requires_grad:
+            (gradient,) = torch.autograd.grad(loss, logprobs, allow_unused=True)
+        if gradient is None:
+            gradient = torch.full_like(logprobs, float("nan"))
+        return [loss.detach(), gradient]
+
+    return run
+
+
+dapo = Exercise(
+    "11",
+    "dapo",
+    solution_function=my_dapo,
+    cases=[
+        Case("For two micro-batches, of 6 and 3 tokens: loss, then slopes", _batch_loss(False)),
+        Case("On the first update, where old_logprobs is logprobs", _batch_loss(True)),
+    ],
+    mistakes=[
+        Mistake(
+            "micro_batch_mean",
+            "You divided each micro-batch by its own tokens. Then the tokens of a small one count "
+            "for more, and what is learned depends on how the batch was cut up. (It is what TRL "
+            'calls "bnpo".) What is divided by is handed in: `tokens`, of the whole batch.',
+            (
+                _dapo(lambda s, m, tokens: (s * m).sum() / m.sum()),
+                _dapo(lambda s, m, tokens: (s * m).sum() / m.sum() / 2),
+            ),
+        ),
+        Mistake(
+            "sequence_mean",
+            "You averaged within each completion first: that is GRPO's paper, and what DAPO "
+            "changed. Every token of the batch has the same say.",
+            (
+                _dapo(lambda s, m, tokens: ((s * m).sum(1) / m.sum(1)).sum() / 3),
+                _dapo(lambda s, m, tokens: ((s * m).sum(1) / m.sum(1)).mean()),
+            ),
+        ),
+        Mistake(
+            "padding_added",
+            "What stands on the padding is in your loss. Multiply with the mask before you sum.",
+            (
+                _dapo(lambda s, m, tokens: s.sum() / tokens),
+                _dapo(lambda s, m, tokens: s.mean()),
+            ),
+        ),
+        Mistake(
+            "padding_counted",
+            "You divided by all places of the tensor, padding too.",
+            (
+                _dapo(lambda s, m, tokens: (s * m).sum() / m.numel()),
+                _dapo(lambda s, m, tokens: (s * m).mean() / 2),
+            ),
+        ),
+        Mistake(
+            "not_divided",
+            "You added up all tokens and divided by nothing: the longer the completions, the "
+            "larger the step.",
+            (_dapo(lambda s, m, tokens: (s * m).sum()),),
+        ),
+        Mistake(
+            "one_epsilon",
+            "You used one epsilon on both sides. DAPO's point is that they differ: a good token "
+            "may rise further than a bad one may fall.",
+            (
+                _dapo(clamp=lambda r, lo, hi: r.clamp(1 - lo, 1 + lo)),
+                _dapo(clamp=lambda r, lo, hi: r.clamp(1 - hi, 1 + hi)),
+            ),
+        ),
+        Mistake(
+            "bounds_swapped",
+            "Your epsilons are swapped: `low` belongs to 1 - low, `high` to 1 + high.",
+            (_dapo(clamp=lambda r, lo, hi: r.clamp(1 - hi, 1 + lo)),),
+        ),
+        Mistake(
+            "clip_without_min",
+            "You used the clipped ratio alone. Without the comparison a token that went the wrong "
+            "way has no way back (notebook 05).",
+            (_dapo(pick=lambda plain, clipped: clipped),),
+        ),
+        Mistake(
+            "max",
+            "You took the larger of the two products. The smaller one is the cautious one.",
+            (_dapo(pick=torch.maximum),),
+        ),
+        Mistake(
+            "no_clip",
+            "Nothing is clipped: this is ratio times advantage.",
+            (_dapo(pick=lambda plain, clipped: plain),),
+        ),
+        Mistake(
+            "sign",
+            "The sign is flipped: an optimizer makes a loss *small*.",
+            (_dapo(sign=1.0),),
+        ),
+        Mistake(
+            "no_detach",
+            "Right, except on the first update, where old_logprobs is the same tensor as "
+            "logprobs: both move together then, and nothing is learned. Detach the old ones.",
+            (_dapo(moved=lambda new, old: (new - old).exp()),),
+        ),
+    ],
+    hints=[
+        "It is notebook 00's loss with two changes: two bounds, and another divisor.",
+        "Ratio, clipped ratio, the smaller of the two products: as in notebook 05. Then one sum "
+        "over all tokens of the micro-batch.",
+        "The shares of all micro-batches are added up by whoever calls you. So each is divided by "
+        "the same number, and the function is given that number.",
+    ],
+    well_done="your loss is DAPO's, and it does not matter how the batch is cut up.",
+)
+
+
+# --- exercise 4: the yardstick --------------------------------------------------------------------
+
+
+def my_error(finals: torch.Tensor) -> float:
+    """One number a run (M, S) -> standard error of the difference of two means."""
+    variance = finals.var(dim=1).mean()
+    return (2 * variance / finals.shape[1]).sqrt().item()
+
+
+_FINALS = torch.tensor(
+    [
+        [0.70, 0.76, 0.73, 0.81, 0.78],
+        [0.60, 0.61, 0.59, 0.62, 0.60],
+        [0.80, 0.85, 0.90, 0.82, 0.84],
+    ]
+)
+
+
+def _error(
+    spread: Callable[[Tensor], Tensor] = lambda f: f.var(dim=1).mean(),
+    scale: Callable[[Tensor, Tensor], Tensor] = lambda v, f: (2 * v / f.shape[1]).sqrt(),
+) -> Callable[[Tensor], float]:
+    """A standard error that is right but for what is passed in."""
+    return lambda f: float(scale(spread(f), f))
+
+
+error = Exercise(
+    "11",
+    "error",
+    solution_function=my_error,
+    cases=[
+        Case(
+            "For three methods with five seeds each",
+            lambda f: 100 * number(f(_FINALS.clone())),  # in percent: TOLERANCE is 0.001
+        ),
+    ],
+    mistakes=[
+        Mistake(
+            "all_together",
+            "You took the spread of all runs together, so that methods which differ make it large, "
+            "and hide that they differ. Take the variance within each method, then the mean of "
+            "those.",
+            (_error(lambda f: f.var()), _error(lambda f: f.var(correction=0))),
+        ),
+        Mistake(
+            "between_methods",
+            "You took the spread of the methods' means. That is what is to be judged; the "
+            "yardstick is how far the seeds of *one* method lie apart.",
+            (
+                _error(lambda f: f.mean(dim=1).var()),
+                _error(lambda f: f.mean(dim=1).var(correction=0)),
+                _error(lambda f: f.mean(dim=1).var(), lambda v, f: v.sqrt()),
+            ),
+        ),
+        Mistake(
+            "across_seeds",
+            "You took the variance down the columns, over methods. A row is a method: its seeds "
+            "lie along dim=1.",
+            (
+                _error(lambda f: f.var(dim=0).mean()),
+                _error(lambda f: f.var(dim=0).mean(), lambda v, f: (2 * v / f.shape[0]).sqrt()),
+            ),
+        ),
+        Mistake(
+            "population",
+            "You divided the squares by S. Of a few seeds one divides by S - 1, as torch does by "
+            "itself: their mean lies closer to them than the true one does.",
+            (_error(lambda f: f.var(dim=1, correction=0).mean()),),
+        ),
+        Mistake(
+            "one_mean",
+            "That is the standard error of *one* method's mean. A difference has two means in it, "
+            "and both scatter: variances add up.",
+            (_error(scale=lambda v, f: (v / f.shape[1]).sqrt()),),
+        ),
+        Mistake(
+            "one_run",
+            "You forgot that each mean is over S seeds: this is how far two single *runs* differ.",
+            (_error(scale=lambda v, f: (2 * v).sqrt()), _error(scale=lambda v, f: v.sqrt())),
+        ),
+        Mistake(
+            "all_runs_counted",
+            "You divided by the number of all runs. A mean is over the S seeds of its own method; "
+            "the other methods help to learn the variance and not the mean.",
+            (
+                _error(scale=lambda v, f: (2 * v / f.numel()).sqrt()),
+                _error(scale=lambda v, f: (2 * v / f.shape[0]).sqrt()),
+            ),
+        ),
+        Mistake(
+            "mean_of_stds",
+            "You averaged standard deviations. What can be averaged is variances; the root comes "
+            "last.",
+            (_error(lambda f: f.std(dim=1).mean() ** 2),),
+        ),
+        Mistake(
+            "no_root",
+            "That is a variance, in squared units. The error has the unit of the numbers: take "
+            "the root.",
+            (_error(scale=lambda v, f: 2 * v / f.shape[1]),),
+        ),
+        Mistake(
+            "deviations_added",
+            "You added the two standard errors. Errors that have nothing to do with each other add "
+            "up in squares.",
+            (_error(scale=lambda v, f: 2 * (v / f.shape[1]).sqrt()),),
+        ),
+    ],
+    hints=[
+        "Three questions in a row: how much does one run scatter? How much the mean of S runs? "
+        "How much the difference of two such means?",
+        "The variance of a mean of S is 1/S of the variance of one; the variance of a difference "
+        "is the sum of the two variances. The root comes last.",
+        "`finals.var(dim=1)` has a variance for each method (and divides by S - 1). Three seeds "
+        "know too little alone, so take the mean over methods.",
+    ],
+    well_done="your yardstick is right: what two means differ by when nothing is behind it.",
+)
+
+
+# --- quiz -----------------------------------------------------------------------------------------
+
+quiz = Quiz(
+    "11",
+    Question(
+        "once",
+        "One update a batch, no KL. You change the preset from grpo to gspo. What changes in what "
+        "is learned?",
+        [
+            Option(
+                "Completions are clipped as a whole and no longer token by token.",
+                "All ratios are 1 in the only update there is. Who clips at 1?",
+            ),
+            Option(
+                "Nothing.",
+                "At a ratio of 1 the slope of the completion's ratio is the mean of the tokens' "
+                "slopes, which is what sequence_mean does already.",
+                right=True,
+            ),
+            Option(
+                "Long completions count for more.",
+                "GSPO's mean of log-ratios divides by the length as well.",
+            ),
+        ],
+    ),
+    Question(
+        "long",
+        "Two wrong completions of the same group, one of 20 tokens and one of 200. Under which "
+        "aggregation is a token of the long one pushed down a tenth as hard?",
+        [
+            Option(
+                "sequence_mean",
+                "Each completion has the same say, so its tokens share it: 1/20 against 1/200.",
+                right=True,
+            ),
+            Option(
+                "token_mean",
+                "There each token of the batch has the same say.",
+            ),
+            Option(
+                "constant",
+                "One divisor for all tokens, whichever completion they are in.",
+            ),
+        ],
+    ),
+    Question(
+        "budget",
+        "DAPO is ahead of GRPO after 60 steps. What is to be asked first?",
+        [
+            Option(
+                "Whether its learning rate was the same.",
+                "Worth knowing. But there is something that DAPO does more of in every step.",
+            ),
+            Option(
+                "How high its clip was.",
+                "With one update a batch nothing is clipped.",
+            ),
+            Option(
+                "How many completions it drew for those 60 steps.",
+                "Groups that teach nothing are drawn again. What was thrown away was paid for.",
+                right=True,
+            ),
+        ],
+    ),
+    Question(
+        "seeds",
+        "Your method has three seeds at 0.80, 0.82 and 0.84, the best of seven others three at "
+        "0.77, 0.79 and 0.81. What may you write?",
+        [
+            Option(
+                "That it is better: its mean is higher, and so is its best seed.",
+                "The seeds of one method differ by more than the two means do.",
+            ),
+            Option(
+                "That three seeds cannot tell, with all runs shown.",
+                "Two means lie 0.03 apart and their difference scatters by 0.016; and the best of "
+                "seven is no method that was named beforehand.",
+                right=True,
+            ),
+            Option(
+                "That both are the same.",
+                "A difference that cannot be seen need not be none. More seeds would tell.",
+            ),
+        ],
+    ),
+    Question(
+        "lam",
+        "PPO with lambda 0.95 and a critic that has learned nothing. Which tokens of a completion "
+        "of 90 tokens hear about its reward?",
+        [
+            Option(
+                "All alike, since gamma is 1.",
+                "gamma does not fade it. What else is multiplied into it at every token?",
+            ),
+            Option(
+                "The first ones, where the decisions are made.",
+                "Look from which end the reward is passed on.",
+            ),
+            Option(
+                "The last twenty or so.",
+                "0.95 to the power of the distance to the end: 0.36 at twenty tokens, 0.01 at "
+                "ninety. What the critic does not pass on, earlier tokens do not hear.",
+                right=True,
+            ),
+        ],
+    ),
+    Question(
+        "variant",
+        "You invent an advantage, train it on one seed, and it comes out above all eight. What is "
+        "the next step?",
+        [
+            Option(
+                "Other seeds, with nothing changed.",
+                "One run says what can happen, not what does.",
+                right=True,
+            ),
+            Option(
+                "A finer choice of its learning rate on that seed.",
+                "Then you would be choosing for the luck of that seed.",
+            ),
+            Option(
+                "A paper.",
+                "By luck alone, one of nine that are all the same comes first in a ninth of the "
+                "cases.",
+            ),
+        ],
+    ),
+)
