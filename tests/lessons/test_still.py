@@ -101,9 +101,11 @@ def test_what_a_row_says() -> None:
 
 
 def test_a_group_that_ties_says_so() -> None:
-    assert "nothing to learn here" in still(1, [group("a", "b")])
+    tied = group("a", "b")
+    for c in tied.completions:
+        c.advantage = 0.0
+    assert "nothing to learn here" in still(1, [tied])
     lively = group("a", "b")
-    lively.completions[0].reward = 0.5
     assert "nothing to learn here" not in still(1, [lively])
 
 
