@@ -4,7 +4,8 @@
 
 Memory is the most that a process and all its children held at once, resident, sampled five times a
 second (so a library that two of them share is counted twice). It does not depend on how busy the
-machine is, so this one may run beside other work.
+machine is, so this one may run beside other work. What the file has already is not measured again;
+delete it to begin anew.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,19 +97,14 @@ def run(steps: int, folder: Path) -> dict[str, Any]:
     return {"memory_mib": most.mib(), "disk_mib": size(folder / "default"), "steps": steps}
 
 
-def server(command: list[str], folder: Path, ready: Callable[[], bool]) -> dict[str, Any]:
-    """A server until it has been ready for a while, with nobody looking."""
+def server(command: list[str], folder: Path, ready: str) -> dict[str, Any]:
+    """A server until it has been ready for a while, as it says, with nobody looking."""
     with started(command, folder) as process:
         most = Most(process.pid)
-        while not ready():
+        while ready not in (folder / "said.log").read_text(encoding="utf-8", errors="replace"):
             time.sleep(EVERY)
         time.sleep(3)
         return {"memory_mib": most.mib()}
-
-
-def said(folder: Path, words: str) -> bool:
-    """Whether a started process has said some words."""
-    return words in (folder / "said.log").read_text(encoding="utf-8", errors="replace")
 
 
 def notebook(source: Path) -> dict[str, Any]:
@@ -131,23 +128,46 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=GRPOConfig().max_steps)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    result: dict[str, Any] = {"machine": machine.describe()}
+    result: dict[str, Any] = {"machine": machine.describe(), "notebooks": {}}
+    if options.out and options.out.exists():
+        result |= json.loads(options.out.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        command = ["app.py", "--no-browser", "--port", "7991", "--runs", str(folder / "runs")]
-        result["dashboard"] = server(command, folder, lambda: said(folder, "Ready."))
-        command = ["-m", "jupyterlab", "--no-browser", "--port=7992", "--allow-root"]
-        result["jupyterlab"] = server(command, folder, lambda: said(folder, "is running at"))
-        result["notebooks"] = {}
-        for source in build.sources():
-            result["notebooks"][source.stem] = notebook(source)
-            print(source.stem, result["notebooks"][source.stem], flush=True)
-        result["run"] = run(options.steps, folder)
-    result["disk_mib"] = {"data": size(ROOT / "data"), "venv": size(Path(sys.prefix))}
-    text = json.dumps(result, indent=1) + "\n"
-    if options.out:
-        options.out.write_text(text, encoding="utf-8")
+        for what in to_measure(result, Path(name), options.steps):
+            what()
+            text = json.dumps(result, indent=1) + "\n"
+            if options.out:
+                options.out.write_text(text, encoding="utf-8")
     print(text)
+
+
+def to_measure(result: dict[str, Any], folder: Path, steps: int) -> Iterator[Callable[[], None]]:
+    """What `result` has not got, each as a function that puts it there."""
+    servers = {
+        "dashboard": (["app.py", "--no-browser", "--port", "7991"], "Ready."),
+        "jupyterlab": (
+            ["-m", "jupyterlab", "--no-browser", "--port=7992", "--allow-root"],
+            "is running at",
+        ),
+    }
+    for name, (command, words) in servers.items():
+        if name not in result:
+            result[name] = {}
+            yield partial(measure, result[name], server, command, folder, words)
+    if "run" not in result:
+        result["run"] = {}
+        yield partial(measure, result["run"], run, steps, folder)
+    for source in build.sources():
+        if source.stem not in result["notebooks"]:
+            result["notebooks"][source.stem] = {}
+            yield partial(measure, result["notebooks"][source.stem], notebook, source)
+    result["disk_mib"] = {"data": size(ROOT / "data"), "venv": size(Path(sys.prefix))}
+    yield lambda: None
+
+
+def measure(into: dict[str, Any], how: Callable[..., dict[str, Any]], *arguments: Any) -> None:
+    """Put what `how` measures into its place, and say it."""
+    into |= how(*arguments)
+    print(how.__name__, *arguments, into, flush=True)
 
 
 if __name__ == "__main__":

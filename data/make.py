@@ -63,6 +63,7 @@ from grpo_core.figures import (
 )
 from grpo_core.ledger import report
 from grpo_core.pipeline import report as pipeline_report
+from grpo_core.pipeline.compute import of_stage_three
 from grpo_core.speed import report as speed_report
 from grpo_core.store import Run, create_run, thin_copy
 from grpo_core.worker import environment
@@ -76,6 +77,7 @@ PAGES = [
         "docs/grpo-vs-ppo.md",
         "docs/smollm2.md",
         "docs/pipeline.md",
+        "docs/teaching.md",
         "benchmarks/README.md",
     )
 ]
@@ -252,7 +254,9 @@ def r1(runs: Path, jobs: int) -> None:
         folders = list(pool.map(one, SEEDS))
     for folder in folders:
         record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-        text = json.dumps(pipeline_report.shipped(record), indent=0)
+        csv = RESULTS / f"countdown-seed{record['config']['seed']}.csv"
+        record["same_size"] = of_stage_three(record, pd.read_csv(csv, index_col=0))
+        text = json.dumps(pipeline_report.shipped(record))
         (RESULTS / f"{folder.name}.json").write_text(text + "\n", encoding="utf-8")
     _keep_r1(folders[SEEDS.index(RECORDED_SEED)])
 
@@ -263,7 +267,7 @@ def _keep_r1(folder: Path) -> None:
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(record["stages"]["4-all-scenarios"]["model"], target)
-    rows = pipeline_report.stage_table(record)[:6]
+    rows = [row for row in pipeline_report.stage_table(record) if not row[0].startswith("2 w")][:6]
     text = R1_CARD.format(seed=RECORDED_SEED, table=report.markdown(rows))
     (target / "README.md").write_text(text, encoding="utf-8")
 
@@ -293,8 +297,9 @@ the tags need not be how it came by its answer.
 
 
 def pipelines() -> list[dict[str, Any]]:
-    """What the pipeline came to with every seed."""
-    return [json.loads((RESULTS / f"r1-seed{seed}.json").read_text()) for seed in SEEDS]
+    """What the pipeline came to with every seed; nothing while a seed is missing."""
+    paths = [RESULTS / f"r1-seed{seed}.json" for seed in SEEDS]
+    return [json.loads(path.read_text()) for path in paths] if all(map(Path.exists, paths)) else []
 
 
 def _compared_name(method: str, seed: int) -> str:
@@ -342,9 +347,9 @@ def draw() -> None:
             model, result = path.stem.removeprefix("memory-"), json.loads(path.read_text())
             memory_ledger(result).savefig(IMAGES / f"memory-{model}{suffix}.png")
             step_seconds(result).savefig(IMAGES / f"seconds-{model}{suffix}.png")
-        if all((RESULTS / f"r1-seed{seed}.json").exists() for seed in SEEDS):
+        if records := pipelines():
             for name, figure in PIPELINE_FIGURES.items():
-                figure(pipelines()).savefig(IMAGES / f"r1-{name}{suffix}.png")
+                figure(records).savefig(IMAGES / f"r1-{name}{suffix}.png")
         if (path := RESULTS / "scaling.json").exists():
             scaling_curves(json.loads(path.read_text())).savefig(IMAGES / f"scaling{suffix}.png")
 
@@ -427,9 +432,12 @@ def _block(what: str, which: str = "") -> str:
     if what == "tuned":
         return table("smollm2")
     if what == "pipeline":
-        return report.markdown(_OF_PIPELINE[which](pipelines()))
+        records = pipelines()
+        return report.markdown(_OF_PIPELINE[which](records)) if records else ""
     if what == "decoded":
         return decoded(json.loads((RESULTS / "decode.json").read_text()))
+    if what == "footprint":
+        return footprint(json.loads((RESULTS / "footprint.json").read_text()))
     if what == "reached":
         return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
@@ -443,6 +451,19 @@ def _block(what: str, which: str = "") -> str:
         "predicted": report.prediction_table,
     }
     return report.markdown(tables[what](result))
+
+
+def footprint(result: dict[str, Any]) -> str:
+    """What holds how much memory at most, in MiB, and on which machine."""
+    rows = [["what runs", "MiB at most"], ["---", "---:"]]
+    if run := result.get("run"):
+        rows.append([f"the default run, its first {run['steps']} steps", str(run["memory_mib"])])
+    rows.append(["the dashboard's server, nobody looking", str(result["dashboard"]["memory_mib"])])
+    rows.append(["JupyterLab's server", str(result["jupyterlab"]["memory_mib"])])
+    notebooks = result["notebooks"]
+    rows += [[f"notebook {name[:2]}", str(of["memory_mib"])] for name, of in notebooks.items()]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", f"{machine.in_words(result['machine'])}.", ""])
 
 
 _OF_PIPELINE: dict[str, Callable[[list[dict[str, Any]]], list[list[str]]]] = {

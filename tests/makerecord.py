@@ -36,10 +36,15 @@ def make_record(seed: int = 0) -> dict[str, Any]:
             "3-traces": sampled,
             "3-sft": {"traces": {"countdown": 900 + seed, "scenarios/general": 200}},
             "4-all-scenarios": {"steps": 20},
+            "5-student-rl": {"steps": 100},
             "5-distilled": {"rejection": {"kept": 950}},
         },
         "compute": {
             "distilled": {"student": 2.0e11, "teacher": 3.0e11},
             "rl": [[0.0, 0.05], [2e11, 0.2], [8e11, 0.5 + 0.01 * seed]],
+        },
+        "same_size": {
+            "distilled": {"student": 1.0e12, "teacher": 0.5e12},
+            "rl": [[0.0, 0.1], [2e12, 0.5], [9e12, 0.9]],
         },
     }

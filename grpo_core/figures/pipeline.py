@@ -45,7 +45,7 @@ def pipeline_stages(records: Sequence[Record]) -> "Figure":
         LabError: no records.
     """
     _some(records)
-    figure, grid = plt.subplots(2, 3, figsize=(10.5, 5.6), layout="constrained")
+    figure, grid = plt.subplots(2, 3, figsize=(10.5, 6.4), layout="constrained")
     for axes, (name, (title, label)) in zip(grid.flat, _CHARTS.items(), strict=True):
         seeds = np.array([[r["measured"][s][name] for s in _THROUGH] for r in records])
         _lines(axes, np.arange(len(_THROUGH)), seeds)
@@ -59,6 +59,8 @@ def pipeline_stages(records: Sequence[Record]) -> "Figure":
 
 def language_reward_curves(records: Sequence[Record]) -> "Figure":
     """Stage 2 with the language reward and without it: language and accuracy over the steps.
+
+    One line a seed, each point the mean of the last five steps.
 
     Args:
         records: one a seed, each with both runs.
@@ -82,48 +84,51 @@ def language_reward_curves(records: Sequence[Record]) -> "Figure":
                 ax.plot(steps, values, **style, linewidth=1.4, label=what if i == 0 else None)
         ax.set(title=title, ylabel=label, xlabel="step of RL")
         ax.set_ylim(0, 1.03 if name != "length" else None)
-    axes[0].legend(loc="lower right", fontsize=9)
-    figure.suptitle("One line a seed, each point the mean of up to five steps", fontsize=9)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2)
     plt.close(figure)
     return figure
 
 
 def distillation(records: Sequence[Record]) -> "Figure":
-    """The same small model, taught or trained by RL: held-out accuracy against operations.
+    """Two students, each taught and each trained by RL: held-out accuracy against operations.
 
     Args:
-        records: one a seed, each with `compute` and its student measured.
+        records: one a seed, each with `same_size` and `compute`.
 
     Raises:
         LabError: no records.
     """
     _some(records)
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    rl, taught = OKABE_ITO["orange"], UP
-    for i, record in enumerate(records):
-        spent, accuracy = np.array(record["compute"]["rl"]).T
-        label = "RL on the small model" if i == 0 else None
-        axes.plot(spent / 1e12, accuracy, color=rl, linewidth=1.4, label=label)
-        cost = record["compute"]["distilled"]
-        right = record["measured"]["5-distilled"]["accuracy"]
-        both = (cost["student"] / 1e12, (cost["student"] + cost["teacher"]) / 1e12)
-        axes.plot(both, (right, right), color=taught, linestyle=":", linewidth=1.2)
-        for x, marker, text in zip(
-            both,
-            "os",
-            ("distilled: the student's fine-tuning", "and with the teacher's sampling"),
-            strict=True,
-        ):
-            axes.plot(x, right, marker, color=taught, markersize=7, label=None if i else text)
-    axes.set(
-        xlabel="floating-point operations (10¹²)",
-        ylabel="held-out accuracy",
-        ylim=(0, 1),
-        xlim=(0, None),
-    )
-    axes.legend(loc="lower right", fontsize=9)
+    students = {
+        "same_size": ("The base itself", "3-sft"),
+        "compute": ("A base with a seventh of the weights", "5-distilled"),
+    }
+    figure, axes = plt.subplots(1, 2, figsize=(10.5, 4), sharey=True, layout="constrained")
+    for ax, (student, (title, name)) in zip(axes, students.items(), strict=True):
+        for i, record in enumerate(records):
+            _taught_and_trained(ax, record[student], record["measured"][name]["accuracy"], i == 0)
+        ax.set(title=title, xlabel="floating-point operations (10¹²)", ylim=(0, 1), xlim=(0, None))
+    axes[0].set_ylabel("held-out accuracy")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
     plt.close(figure)
     return figure
+
+
+def _taught_and_trained(
+    axes: "Axes", cost: dict[str, Any], accuracy: float, is_labelled: bool
+) -> None:
+    """One seed of one student: the curve of RL, and where distillation stands at its two costs."""
+    spent, held_out = np.array(cost["rl"]).T
+    label = "RL" if is_labelled else None
+    axes.plot(spent / 1e12, held_out, color=OKABE_ITO["orange"], linewidth=1.4, label=label)
+    own, teacher = cost["distilled"]["student"] / 1e12, cost["distilled"]["teacher"] / 1e12
+    axes.plot((own, own + teacher), (accuracy, accuracy), ":", color=UP, linewidth=1.2)
+    texts = ("distilled: its fine-tuning", "and with the teacher's sampling")
+    for x, marker, text in zip((own, own + teacher), "os", texts, strict=True):
+        label = text if is_labelled else None
+        axes.plot(x, accuracy, marker, color=UP, markersize=7, label=label)
 
 
 def pipeline_flow(records: Sequence[Record]) -> "Figure":
@@ -145,8 +150,9 @@ def pipeline_flow(records: Sequence[Record]) -> "Figure":
         "2-reasoning": (5.9, 3.3, "2 reasoning RL"),
         "3-sft": (3.4, 1.0, "3 SFT of the base"),
         "4-all-scenarios": (5.9, 1.0, "4 RL, all prompts"),
-        "5-distilled": (9.3, 1.0, "distilled, small"),
-        "5-student-rl": (9.3, 3.3, "RL instead, small"),
+        "5-student": (9.3, 2.15, "a smaller base"),
+        "5-distilled": (9.3, 0.6, "distilled"),
+        "5-student-rl": (9.3, 3.7, "RL instead"),
     }
     for name, (x, y, title) in places.items():
         _box(axes, x, y, title, records, name)
@@ -157,13 +163,16 @@ def pipeline_flow(records: Sequence[Record]) -> "Figure":
         _mean([sum(r["stages"]["3-sft"]["traces"].values()) for r in records]),
     )
     rl = _mean([r["stages"]["2-reasoning"]["steps"] for r in records])
+    student = _mean([r["stages"]["5-student-rl"]["steps"] for r in records])
     scenarios = _mean([r["stages"]["4-all-scenarios"]["steps"] for r in records])
     _arrow(axes, (1.75, 3.3), (2.5, 3.3), f"{cold:.0f}\ntraces")
     _arrow(axes, (4.3, 3.3), (5.0, 3.3), f"{rl:.0f}\nsteps")
     _arrow(axes, (5.4, 2.83), (3.9, 1.47), f"{kept:,.0f} kept\n+ {mixed - kept:.0f} general")
     _arrow(axes, (1.2, 2.83), (2.6, 1.4), "weights of the base")
     _arrow(axes, (4.3, 1.0), (5.0, 1.0), f"{scenarios:.0f}\nsteps")
-    _arrow(axes, (6.8, 1.0), (8.4, 1.0), f"{taught:,.0f} traces")
+    _arrow(axes, (6.8, 0.9), (8.4, 0.7), f"{taught:,.0f}\ntraces")
+    _arrow(axes, (9.3, 2.6), (9.3, 3.2), f"{student:.0f} steps")
+    _arrow(axes, (9.3, 1.7), (9.3, 1.1), "fine-tuning")
     plt.close(figure)
     return figure
 
@@ -232,9 +241,9 @@ def _arrow(axes: "Axes", start: tuple[float, float], end: tuple[float, float], t
     ink = plt.rcParams["text.color"]
     axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": ink, "linewidth": 1.2})
     x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-    flat = start[1] == end[1]
+    flat = abs(start[1] - end[1]) < 0.3
     axes.text(
-        x,
+        x + (0 if flat else 0.12 if start[0] <= end[0] else 0.3),
         y + (0.08 if flat else 0),
         text,
         ha="center" if flat else "left",

@@ -225,7 +225,124 @@ amplified = Exercise(
 )  # fmt: skip
 
 
-# --- exercise 3: unfaithful thoughts --------------------------------------------------------------
+# --- exercise 3: a matched comparison -------------------------------------------------------------
+
+
+def my_accuracy_at(budget: int, tokens: list[int], accuracy: dict[int, float]) -> float:
+    """The accuracy of a run when it had sampled `budget` tokens."""
+    spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
+    within = [step for step in accuracy if spent[step] <= budget]
+    return accuracy[max(within)]
+
+
+_TOKENS = [100, 100, 200, 200, 400]
+_ACCURACY = {0: 0.1, 2: 0.3, 4: 0.6, 5: 0.5}
+
+
+def _at(budget: int) -> Case:
+    text = f"For a budget of {budget} tokens, steps of {_TOKENS} tokens and accuracies {_ACCURACY}"
+    return Case(text, lambda f: number(f(budget, list(_TOKENS), dict(_ACCURACY))))
+
+
+def _spent() -> list[int]:
+    return [0, *accumulate(_TOKENS)]
+
+
+def _between(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
+    """A straight line between the evaluations on both sides."""
+    spent = [0, *accumulate(tokens)]
+    points = [(spent[step], value) for step, value in accuracy.items()]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x0 <= budget <= x1:
+            return y0 + (y1 - y0) * (budget - x0) / (x1 - x0)
+    return points[-1][1]
+
+
+def _last(keep: Callable[[int, int], bool]) -> Callable[..., float]:
+    """The accuracy at the last step that `keep(step, budget)` keeps, or at the first."""
+
+    def at(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
+        return accuracy[max([step for step in accuracy if keep(step, budget)] or [0])]
+
+    return at
+
+
+accuracy_at = Exercise(
+    "09",
+    "accuracy_at",
+    solution_function=my_accuracy_at,
+    cases=[_at(250), _at(450), _at(600), _at(5000), _at(150)],
+    mistakes=[
+        Mistake(
+            "best",
+            "You took the best accuracy within the budget. Whoever stops at the best evaluation "
+            "has looked at the answers: what counts is where the run stood when the budget was "
+            "used up.",
+            (
+                lambda b, t, a: max(v for s, v in a.items() if [0, *accumulate(t)][s] <= b),
+            ),
+        ),
+        Mistake(
+            "not_added_up",
+            "You compare the budget with the tokens of one step. The budget is for the whole run: "
+            "add them up.",
+            (
+                _last(lambda s, b: s == 0 or _TOKENS[s - 1] <= b),
+                _last(lambda s, b: _TOKENS[min(s, 4)] <= b),
+            ),
+        ),
+        Mistake(
+            "one_step_off",
+            "You are off by one step: tokens[0] are those of step 1, and after 0 steps nothing has "
+            "been spent.",
+            (
+                _last(lambda s, b: [*accumulate(_TOKENS), 10**9][s] <= b),
+                _last(lambda s, b: [0, 0, *accumulate(_TOKENS)][s] <= b),
+            ),
+        ),
+        Mistake(
+            "too_late",
+            "You took the first evaluation *after* the budget was used up: more than was paid for.",
+            (
+                lambda b, t, a: next(
+                    (v for s, v in a.items() if _spent()[s] >= b), list(a.values())[-1]
+                ),
+            ),
+        ),
+        Mistake(
+            "steps",
+            "You took the budget for a number of steps. A step of one run may be five times as "
+            "long as one of another: that is why tokens are compared.",
+            (_last(lambda s, b: s <= b), lambda b, t, a: list(a.values())[-1]),
+        ),
+        Mistake(
+            "strictly_below",
+            "Right, except where the budget is used up exactly: that evaluation is within it.",
+            (_last(lambda s, b: _spent()[s] < b),),
+        ),
+        Mistake(
+            "interpolated",
+            "You drew a line between two evaluations. That is done, and has to be said; asked for "
+            "here is what was measured.",
+            (_between,),
+        ),
+        Mistake(
+            "first",
+            "You took the first evaluation within the budget. That is the untouched base, always.",
+            (lambda b, t, a: next(iter(a.values())),),
+        ),
+    ],
+    hints=[
+        "What has the run spent after step s? The sum of the tokens of steps 1 to s.",
+        "`itertools.accumulate` gives running sums. Put a 0 in front of them, and entry s is what "
+        "was spent after s steps.",
+        "Of the steps that were evaluated, keep those within the budget; the last of them counts.",
+    ],
+    well_done="your comparison is matched in tokens, and takes what was measured.",
+)  # fmt: skip
+
+
+# --- exercise 4: unfaithful thoughts --------------------------------------------------------------
 
 
 def my_faithfulness(tries: list[tuple[int, str]], answer: int | None) -> str:
@@ -381,123 +498,6 @@ faithfulness = Exercise(
     well_done="your judge compares the answer with the thought, and asks nobody whether it is "
     "right.",
 )
-
-
-# --- exercise 4: a matched comparison -------------------------------------------------------------
-
-
-def my_accuracy_at(budget: int, tokens: list[int], accuracy: dict[int, float]) -> float:
-    """The accuracy of a run when it had sampled `budget` tokens."""
-    spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
-    within = [step for step in accuracy if spent[step] <= budget]
-    return accuracy[max(within)]
-
-
-_TOKENS = [100, 100, 200, 200, 400]
-_ACCURACY = {0: 0.1, 2: 0.3, 4: 0.6, 5: 0.5}
-
-
-def _at(budget: int) -> Case:
-    text = f"For a budget of {budget} tokens, steps of {_TOKENS} tokens and accuracies {_ACCURACY}"
-    return Case(text, lambda f: number(f(budget, list(_TOKENS), dict(_ACCURACY))))
-
-
-def _spent() -> list[int]:
-    return [0, *accumulate(_TOKENS)]
-
-
-def _between(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
-    """A straight line between the evaluations on both sides."""
-    spent = [0, *accumulate(tokens)]
-    points = [(spent[step], value) for step, value in accuracy.items()]
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 <= budget <= x1:
-            return y0 + (y1 - y0) * (budget - x0) / (x1 - x0)
-    return points[-1][1]
-
-
-def _last(keep: Callable[[int, int], bool]) -> Callable[..., float]:
-    """The accuracy at the last step that `keep(step, budget)` keeps, or at the first."""
-
-    def at(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
-        return accuracy[max([step for step in accuracy if keep(step, budget)] or [0])]
-
-    return at
-
-
-accuracy_at = Exercise(
-    "09",
-    "accuracy_at",
-    solution_function=my_accuracy_at,
-    cases=[_at(250), _at(450), _at(600), _at(5000), _at(150)],
-    mistakes=[
-        Mistake(
-            "best",
-            "You took the best accuracy within the budget. Whoever stops at the best evaluation "
-            "has looked at the answers: what counts is where the run stood when the budget was "
-            "used up.",
-            (
-                lambda b, t, a: max(v for s, v in a.items() if [0, *accumulate(t)][s] <= b),
-            ),
-        ),
-        Mistake(
-            "not_added_up",
-            "You compare the budget with the tokens of one step. The budget is for the whole run: "
-            "add them up.",
-            (
-                _last(lambda s, b: s == 0 or _TOKENS[s - 1] <= b),
-                _last(lambda s, b: _TOKENS[min(s, 4)] <= b),
-            ),
-        ),
-        Mistake(
-            "one_step_off",
-            "You are off by one step: tokens[0] are those of step 1, and after 0 steps nothing has "
-            "been spent.",
-            (
-                _last(lambda s, b: [*accumulate(_TOKENS), 10**9][s] <= b),
-                _last(lambda s, b: [0, 0, *accumulate(_TOKENS)][s] <= b),
-            ),
-        ),
-        Mistake(
-            "too_late",
-            "You took the first evaluation *after* the budget was used up: more than was paid for.",
-            (
-                lambda b, t, a: next(
-                    (v for s, v in a.items() if _spent()[s] >= b), list(a.values())[-1]
-                ),
-            ),
-        ),
-        Mistake(
-            "steps",
-            "You took the budget for a number of steps. A step of one run may be five times as "
-            "long as one of another: that is why tokens are compared.",
-            (_last(lambda s, b: s <= b), lambda b, t, a: list(a.values())[-1]),
-        ),
-        Mistake(
-            "strictly_below",
-            "Right, except where the budget is used up exactly: that evaluation is within it.",
-            (_last(lambda s, b: _spent()[s] < b),),
-        ),
-        Mistake(
-            "interpolated",
-            "You drew a line between two evaluations. That is done, and has to be said; asked for "
-            "here is what was measured.",
-            (_between,),
-        ),
-        Mistake(
-            "first",
-            "You took the first evaluation within the budget. That is the untouched base, always.",
-            (lambda b, t, a: next(iter(a.values())),),
-        ),
-    ],
-    hints=[
-        "What has the run spent after step s? The sum of the tokens of steps 1 to s.",
-        "`itertools.accumulate` gives running sums. Put a 0 in front of them, and entry s is what "
-        "was spent after s steps.",
-        "Of the steps that were evaluated, keep those within the budget; the last of them counts.",
-    ],
-    well_done="your comparison is matched in tokens, and takes what was measured.",
-)  # fmt: skip
 
 
 # --- quiz -----------------------------------------------------------------------------------------

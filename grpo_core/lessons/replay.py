@@ -63,10 +63,16 @@ def pipelines(full: bool = False) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = [json.loads(path.read_text("utf-8")) for path in results]
     if not is_full(full):
         return records
+    import pandas as pd
+
+    from grpo_core.pipeline.compute import of_stage_three
     from grpo_core.pipeline.config import R1Config
     from grpo_core.pipeline.r1 import r1
 
-    return [
-        r1(Path("runs") / f"r1-seed{seed}", R1Config(seed=seed))
-        for seed in (record["config"]["seed"] for record in records)
-    ]
+    made = []
+    for seed in (record["config"]["seed"] for record in records):
+        record = r1(Path("runs") / f"r1-seed{seed}", R1Config(seed=seed))
+        default_run = data_dir() / "results" / f"countdown-seed{seed}.csv"
+        frame = pd.read_csv(default_run, index_col=0)
+        made.append(record | {"same_size": of_stage_three(record, frame)})
+    return made

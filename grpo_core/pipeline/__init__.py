@@ -3,12 +3,16 @@
     traces      prompt and completion, one a line: what SFT reads and rejection sampling writes
     sft         supervised fine-tuning on traces
     reject      rejection sampling: many completions a problem, the right and readable ones kept
-    writers     traces that are written by rule: the cold start, and the general ones
-    words       a base model that knows two languages
-    measure     what a model does on held-out problems of both kinds
-    compute     what a training cost, in floating-point operations
+    select      which those are
+    rl          an RL stage, which is an ordinary run
     distill     a teacher's traces into a smaller model
     r1          the four stages, then the distillation, one after another
+    words       a base model that knows two languages
+    writers     traces that are written by rule: the cold start, and the general ones
+    measure     what a model does on held-out problems of both kinds
+    compute     what a training cost, in floating-point operations
+    report      what pipelines came to, as tables
+    config      what each stage is asked to do
     folder      the folder of a stage: done once, taken up again, never mixed with another's
     progress    what a progress bar is told
 

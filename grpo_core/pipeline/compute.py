@@ -6,6 +6,8 @@ are counted exactly, padding is not counted. In RL a prompt is read once a group
 of a step, so only completions are counted there; in SFT prompts are counted too.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from grpo_core.config import GRPOConfig
@@ -44,3 +46,29 @@ def of_run(parameters: int, config: GRPOConfig, frame: pd.DataFrame) -> pd.Serie
     updates = config.num_iterations
     forward = 1 + updates + (1 if config.beta > 0 else 0)
     return operations(parameters, 1.0, 0.0) * (forward + 2 * updates) * tokens.cumsum()
+
+
+def of_stage_three(record: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+    """Stage 3 as a distillation into the base itself, against RL on that base.
+
+    The base of the pipeline is fine-tuned on traces of a model of its own size. What RL alone makes
+    of the same base is the default run of this kit.
+
+    Args:
+        record: a pipeline's.
+        frame: the metrics of the default run with the same seed.
+
+    Returns:
+        the same as the pipeline's `compute` has of the smaller student: distilled, with the
+        operations of student and teacher, and rl, [[operations, held-out accuracy], ...].
+    """
+    sampled, tuned = record["stages"]["3-traces"], record["stages"]["3-sft"]
+    spent = of_run(tuned["parameters"], GRPOConfig(), frame)
+    held_out = frame["eval/accuracy"].dropna()
+    return {
+        "distilled": {
+            "student": of_tuning(tuned["parameters"], tuned["forward_tokens"]),
+            "teacher": of_sampling(sampled["parameters"], sampled["tokens"]),
+        },
+        "rl": [[float(spent[step]), float(a)] for step, a in held_out.items()],
+    }

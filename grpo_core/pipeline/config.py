@@ -148,7 +148,7 @@ class R1Config:
     language_weight: float = 1.0
     brevity_weight: float = 0.3
     distill_epochs: int = 6
-    student_steps: int = 100
+    student_steps: int = 300
     compare_language: bool = True
     eval_size: int = 600
     general_size: int = 200

@@ -75,35 +75,42 @@ def data_table(records: Sequence[Record]) -> list[list[str]]:
 
 
 def distillation_table(records: Sequence[Record]) -> list[list[str]]:
-    """The student taught, and RL on it at the same cost, two ways of counting."""
+    """Two students taught, and RL on each at the same cost, two ways of counting."""
     rows = [["", *(f"seed {r['config']['seed']}" for r in records)]]
-    costs = [record["compute"]["distilled"] for record in records]
-    all_in = [cost["student"] + cost["teacher"] for cost in costs]
-    own = [cost["student"] for cost in costs]
-    taught = [record["measured"]["5-distilled"]["accuracy"] for record in records]
-    base = [record["measured"]["5-student"]["accuracy"] for record in records]
-    last = [record["measured"]["5-student-rl"]["accuracy"] for record in records]
-    end = [record["compute"]["rl"][-1][0] for record in records]
-    lines: list[tuple[str, list[str]]] = [
-        ("the smaller base: accuracy", [f"{a:.3f}" for a in base]),
-        ("distilled: accuracy", [f"{a:.3f}" for a in taught]),
-        ("operations of the student", [_power(x) for x in own]),
-        ("with its teacher's sampling", [_power(x) for x in all_in]),
-        ("RL at the student's operations: accuracy", _at(records, own)),
-        ("RL at both their operations: accuracy", _at(records, all_in)),
-        ("RL to its end: accuracy", [f"{a:.3f}" for a in last]),
-        ("its operations", [_power(x) for x in end]),
-    ]
-    return rows + [[title, *cells] for title, cells in lines]
+    for student, (measured_as, before) in STUDENTS.items():
+        costs = [record[student]["distilled"] for record in records]
+        own = [cost["student"] for cost in costs]
+        both = [cost["student"] + cost["teacher"] for cost in costs]
+        last = [record[student]["rl"][-1] for record in records]
+        lines: list[tuple[str, list[str]]] = [
+            ("accuracy before", _accuracies(records, before)),
+            ("distilled", _accuracies(records, measured_as)),
+            ("operations of its fine-tuning", [_power(x) for x in own]),
+            ("RL at these operations", _at(records, student, own)),
+            ("operations with the teacher's sampling", [_power(x) for x in both]),
+            ("RL at these operations", _at(records, student, both)),
+            ("RL to its end", [f"{a:.3f}" for _, a in last]),
+            ("its operations", [_power(x) for x, _ in last]),
+        ]
+        title = STUDENT_TITLES[student]
+        rows += [[f"{title}: {what}", *cells] for what, cells in lines]
+    return rows
 
 
-def rl_at(record: Record, operations: float) -> float | None:
-    """Held-out accuracy of RL on the student when it had cost so much; None if it never did.
+STUDENTS = {"same_size": ("3-sft", "base"), "compute": ("5-distilled", "5-student")}
+"""Where a record has what it cost -> the measurement after distillation, and that before."""
 
-    Between two measurements on a straight line.
+STUDENT_TITLES = {"same_size": "the base", "compute": "a smaller base"}
+
+
+def rl_at(curve: Sequence[Sequence[float]], operations: float) -> float | None:
+    """Held-out accuracy of RL when it had cost so much; None if it never did.
+
+    Args:
+        curve: [[operations, accuracy], ...] in order; between two it is taken for a straight line.
+        operations: where to read it.
     """
-    points = record["compute"]["rl"]
-    for (x0, y0), (x1, y1) in itertools.pairwise(points):
+    for (x0, y0), (x1, y1) in itertools.pairwise(curve):
         if x0 <= operations <= x1:
             return float(y0 + (y1 - y0) * (operations - x0) / max(x1 - x0, 1e-9))
     return None
@@ -123,6 +130,7 @@ def shipped(record: Record) -> Record:
         "measured": record["measured"],
         "stages": {name: plain(found) for name, found in record["stages"].items()},
         "compute": record["compute"],
+        **({"same_size": record["same_size"]} if "same_size" in record else {}),
     }
 
 
@@ -135,8 +143,12 @@ def _each(column: str, values: Sequence[float]) -> str:
     return " ".join(shown(column, value) for value in values)
 
 
-def _at(records: Sequence[Record], operations: Sequence[float]) -> list[str]:
-    found = [rl_at(record, x) for record, x in zip(records, operations, strict=True)]
+def _accuracies(records: Sequence[Record], name: str) -> list[str]:
+    return [f"{record['measured'][name]['accuracy']:.3f}" for record in records]
+
+
+def _at(records: Sequence[Record], student: str, operations: Sequence[float]) -> list[str]:
+    found = [rl_at(r[student]["rl"], x) for r, x in zip(records, operations, strict=True)]
     return ["-" if value is None else f"{value:.3f}" for value in found]
 
 

@@ -137,7 +137,7 @@ class Tuner:
             seen = forward(self.policy, self.data, piece, temperature=1.0, pack=False)
             mask = self.data.mask[piece, : seen.logprobs.shape[1]]
             loss = -(seen.logprobs * mask).sum() / tokens
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             yield loss.item()
 
     def _rows(self, step: int) -> torch.Tensor:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from grpo_core.errors import LabError
 from grpo_core.pipeline.folder import saving
@@ -96,9 +97,14 @@ def _trace(line: str, where: str) -> Trace:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise LabError(f"{where} is no JSON: make the file again, or remove the line.") from error
-    texts = [row.get(name) for name in ("prompt", "completion")] if isinstance(row, dict) else []
-    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+    columns = row if isinstance(row, dict) else {}
+    prompt, completion = columns.get("prompt"), columns.get("completion")
+    if not (_is_text(prompt) and _is_text(completion)):
         raise LabError(
             f'{where} is no trace: {{"prompt": "...", "completion": "..."}} is expected, both text.'
         )
-    return Trace(texts[0], texts[1].strip(), str(row.get("task", "")))
+    return Trace(prompt, completion.strip(), str(columns.get("task", "")))
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value.strip())

@@ -185,14 +185,20 @@ figures.behaviours({"tiny-base, seed 0": shares(steps)})
 # Let us measure it on the two models themselves, the base and the one that
 # the recorded run ended with. 64 held-out problems, 64 completions each:
 
+
 # %% tags=["measured"]
+def told(name, sampled):
+    right = sampled.right.float().mean()
+    length = sampled.lengths.float().mean()
+    print(f"{name}: right {right:.3f}, {length:.1f} tokens")
+
+
 before = zero.sample(load_policy("tiny"), task, problems, 64)
+told("base", before)
+
+# %% tags=["measured"]
 after = zero.sample(load_policy("tiny-grpo"), task, problems, 64)
-for name, sampled in (("base", before), ("after RL", after)):
-    print(
-        f"{name:>9}: right {sampled.right.float().mean():.3f}, "
-        f"{sampled.lengths.float().mean():.1f} tokens"
-    )
+told("after RL", after)
 
 
 # %%
@@ -469,21 +475,84 @@ figures.method_curves(
 )
 
 # %% [markdown]
-# *See:* the difference in length is there, a few tokens, and in the
-# direction that was predicted; more of GRPO's are cut off. It is small
-# beside the growth from 31, which both have. And it is no clean
-# comparison: Dr. GRPO also leaves out the division by the standard
-# deviation, and it learns faster. (Notebook 04 has that division, notebook
-# 11 changes one switch at a time.)
+# *See:* at the same *step* one is misled: Dr. GRPO learns faster, and is
+# longer for most of the way because it searches more. Look where the two
+# are equally **good**, about 0.73: Dr. GRPO at step 50, GRPO at step 60.
+# There GRPO has 91 tokens against 83, and 8% cut off against 5%. So the
+# bias is there, in the direction that was predicted, and small beside the
+# growth from 31 tokens, which both have. And it is no clean comparison:
+# Dr. GRPO also leaves out the division by the standard deviation. (Notebook
+# 04 has that division; notebook 11 has the whole family.)
 
 # %% [markdown]
+# ### Exercise 3: the same price
+#
+# There is another way in which the same step misleads: completions of
+# different lengths **cost** different amounts. A fair comparison is at the
+# same price, in sampled tokens say. You get a budget, the tokens sampled in
+# each step (`tokens[0]` in step 1), and the accuracies by step, step 0
+# being the untouched base. What had been **measured** last when the budget
+# was used up?
+
+
+# %% tags=["exercise"]
+def my_accuracy_at(
+    budget: int, tokens: list[int], accuracy: dict[int, float]
+) -> float:
+    """The accuracy of a run when it had sampled `budget` tokens."""
+    raise NotImplementedError  # your code here
+
+
+check.accuracy_at(my_accuracy_at)
+
+
+# %% tags=["solution"]
+def my_accuracy_at(
+    budget: int, tokens: list[int], accuracy: dict[int, float]
+) -> float:
+    """The accuracy of a run when it had sampled `budget` tokens."""
+    spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
+    within = [step for step in accuracy if spent[step] <= budget]
+    return accuracy[max(within)]
+
+
+check.accuracy_at(my_accuracy_at)
+
+# %%
+budgets = (100_000, 200_000, 300_000, 400_000)
+print("accuracy after ... tokens" + "".join(f"{b:>10,}" for b in budgets))
+for method in ("compare-grpo", "compare-dr_grpo"):
+    for seed, run in enumerate(metrics(method)):
+        tokens = run["completions/num_tokens"].dropna().astype(int)
+        at = [
+            check.my_accuracy_at(
+                budget,
+                tokens.tolist(),
+                run["eval/accuracy"].dropna().to_dict(),
+            )
+            for budget in budgets
+        ]
+        name = method.removeprefix("compare-")
+        row = "".join(f"{a:>10.3f}" for a in at)
+        print(f"{name:>16}, seed {seed} {row}")
+
+# %% [markdown]
+# *See:* at step 60 Dr. GRPO was ahead, 0.83 to 0.75. At the same **price**
+# it is ahead at 200,000 tokens, and not at 300,000 or 400,000: a part of
+# its lead was paid for with longer completions. Neither view is wrong. But
+# who reports one of them has chosen.
+#
+# (GRPO's seed 1 has 0.620 in the last column. It was evaluated at step 60,
+# which it reached at 402,946 tokens: too late. With an evaluation every ten
+# steps, no comparison is finer than that.)
+#
 # ## 7. Does the answer follow from the thought?
 #
 # The thought is rewarded for nothing. It may be anything, as long as the
 # answer behind it is right. So does the policy *use* it? A first test that
 # needs no look inside: **hold the answer against the thought.**
 #
-# ### Exercise 3: unfaithful thoughts
+# ### Exercise 4: unfaithful thoughts
 #
 # You get the tries of a thought, each with its result and its verdict
 # ("yes", "no" or "" where none was given), and what the answer comes to, or
@@ -555,98 +624,6 @@ for name, sampled in (("base", before), ("after RL", after)):
 # reason for it.**
 
 # %% [markdown]
-# ## 8. The base that cannot check
-#
-# All this says: what RL made into a habit was in the base. So take it out.
-# **tiny-noverify** has the same architecture, the same seed, and has
-# learned from the **same number of tokens**; its text had no drills of
-# checking, no searches, and not one reply in which a try is given up.
-# Arithmetic, guesses and single tries are left, in the same proportions.
-# ([Its card](../data/models/tiny-noverify/README.md).) Then the same 125
-# steps of RL, three seeds (`python data/make.py noverify`).
-#
-# **Before you go on:** where will its accuracy end? Its form? Its length?
-# Might it discover checking by itself?
-
-# %%
-without = metrics("noverify")
-figures.method_curves(
-    {"tiny-base": runs, "tiny-noverify": without},
-    {
-        name: figures.CURVES[name]
-        for name in ("eval/accuracy", "eval/format", "eval/mean_length")
-    },
-)
-
-# %% [markdown]
-# SEE
-
-# %% tags=["measured"]
-texts = [
-    c.text
-    for step in list(replay.steps("noverify-seed0"))[1:]
-    for c in step.groups[0].completions
-]
-checked = sum(zero.read(text).kind in zero.KINDS[2:] for text in texts)
-print(f"{checked} of {len(texts)} recorded completions have a verdict")
-
-policy = load_policy("tiny-noverify")
-lines = zero.one_line(task, held_out, right=False)
-begun = [f"<think> {line}" for line in lines]
-chance = zero.next_word(policy, held_out, begun, ("no",))["no"]
-print(f"chance of a 'no' after a wrong line: {chance:.1e}")
-
-# %% [markdown]
-# VERDICT
-#
-# ### Exercise 4: the same price
-#
-# One objection. Its completions are short, so 125 of its steps cost far
-# fewer tokens than 125 of the other's. Was it given less? Compare at the
-# same number of **sampled tokens**. You get a budget, the tokens sampled in
-# each step (`tokens[0]` in step 1), and the accuracies by step, step 0
-# being the untouched base. What had been **measured** when the budget was
-# used up?
-
-
-# %% tags=["exercise"]
-def my_accuracy_at(
-    budget: int, tokens: list[int], accuracy: dict[int, float]
-) -> float:
-    """The accuracy of a run when it had sampled `budget` tokens."""
-    raise NotImplementedError  # your code here
-
-
-check.accuracy_at(my_accuracy_at)
-
-
-# %% tags=["solution"]
-def my_accuracy_at(
-    budget: int, tokens: list[int], accuracy: dict[int, float]
-) -> float:
-    """The accuracy of a run when it had sampled `budget` tokens."""
-    spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
-    within = [step for step in accuracy if spent[step] <= budget]
-    return accuracy[max(within)]
-
-
-check.accuracy_at(my_accuracy_at)
-
-# %%
-print("seed  tokens sampled  tiny-noverify  tiny-base at the same price")
-for seed, (with_checks, none) in enumerate(zip(runs, without, strict=True)):
-    sampled = none["completions/num_tokens"].dropna().astype(int).tolist()
-    last = none["eval/accuracy"].dropna().iloc[-1]
-    matched = check.my_accuracy_at(
-        sum(sampled),
-        with_checks["completions/num_tokens"].dropna().astype(int).tolist(),
-        with_checks["eval/accuracy"].dropna().to_dict(),
-    )
-    print(f"{seed:>4} {sum(sampled):>15,} {last:>14.3f} {matched:>28.3f}")
-
-# %% [markdown]
-# SAME
-#
 # ## Quiz
 #
 # Put a letter between the quotation marks, and run the cell again.
@@ -675,8 +652,7 @@ check.quiz(invent="b", share="c", silent="a", length="c", matched="b")
 #   1/|o| makes long wrong ones cheap, and comes on top where a loss has it.
 # - Thoughts agree with answers here; checks are made that **no thought
 #   shows**.
-# - A base that never saw a check **does not come to check**, at the same
-#   price in text and in samples.
+# - Runs are compared **at the same price**, or one says at which price.
 #
 # What does this say about R1? That its base, DeepSeek-V3, had read much
 # text by people who check and go back; that RL could make it a habit; and
@@ -691,9 +667,10 @@ check.quiz(invent="b", share="c", silent="a", length="c", matched="b")
 # - Guo et al. 2025, *DeepSeek-R1*, arXiv:2501.12948. R1-Zero: accuracy,
 #   length, the "aha moment"; the Nature version counts reflective words.
 # - Gandhi et al. 2025, *Cognitive Behaviors that Enable Self-Improving
-#   Reasoners*, arXiv:2503.01307. The cut of section 8 on Countdown, in real
-#   models: verification and backtracking in the base decide what RL
-#   reaches.
+#   Reasoners*, arXiv:2503.01307. Countdown with real models: what RL
+#   reaches depends on whether the base verifies and goes back. (This kit
+#   can make a base that does not: `grpo-lab pretrain --corpus
+#   no-verification`.)
 # - Yue et al. 2025, *Does Reinforcement Learning Really Incentivize
 #   Reasoning Capacity in LLMs Beyond the Base Model?*, arXiv:2504.13837.
 #   pass@k before and after.

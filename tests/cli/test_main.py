@@ -33,7 +33,8 @@ def test_version(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "eval", "resume", "runs", "diagnose", "pretrain", "doctor"]
+    "command",
+    ["train", "eval", "resume", "runs", "diagnose", "pretrain", "doctor", "sft", "reject"],
 )
 def test_every_command_explains_itself(lab: Lab, command: str) -> None:
     code, out, _ = lab(command, "--help")

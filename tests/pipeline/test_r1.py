@@ -17,7 +17,6 @@ from grpo_core.pipeline.r1 import r1, reasoning_run, scenarios_run, student_run
 from grpo_core.pipeline.report import (
     STAGES,
     data_table,
-    distillation_table,
     language_table,
     seeds_table,
     shipped,
@@ -73,7 +72,7 @@ def test_what_is_shipped_has_every_number_and_no_path(whole: tuple[Path, dict[st
     folder, record = whole
     small = shipped(record)
     assert str(folder) not in json.dumps(small)
-    for table in (seeds_table, language_table, data_table, distillation_table):
+    for table in (seeds_table, language_table, data_table):
         assert table([small, small]) == table([record, record])
     headings, *rows = seeds_table([record])
     assert len(rows) == len(STAGES) and all(len(row) == len(headings) for row in rows)

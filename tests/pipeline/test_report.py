@@ -30,17 +30,22 @@ def test_every_seed_is_in_every_cell() -> None:
     assert stage_table(RECORDS[1])[1][1] == "0.010"
 
 
-def test_rl_is_read_off_at_the_cost_of_distillation() -> None:
+def test_rl_is_read_off_at_both_costs_of_distillation() -> None:
     table = {row[0]: row[1:] for row in distillation_table(RECORDS)}
-    assert table["RL at the student's operations: accuracy"] == ["0.200"] * 3
-    assert table["RL at both their operations: accuracy"] == ["0.350", "0.355", "0.360"]
-    assert table["with its teacher's sampling"] == ["5.00e+11"] * 3
+    rows = [(row[0], row[1]) for row in distillation_table(RECORDS)[1:]]
+    assert table["a smaller base: distilled"] == ["0.700", "0.710", "0.720"]
+    assert table["the base: distilled"] == ["0.400", "0.410", "0.420"]
+    at = [cell for title, cell in rows if title == "a smaller base: RL at these operations"]
+    assert at == ["0.200", "0.350"]
+    at = [cell for title, cell in rows if title == "the base: RL at these operations"]
+    assert at == ["0.300", "0.400"]
+    assert table["the base: operations with the teacher's sampling"] == ["1.50e+12"] * 3
 
 
 def test_rl_at_a_cost_lies_between_two_measurements() -> None:
-    record = {"compute": {"rl": [[0, 0.1], [10, 0.3], [20, 0.4]]}}
-    assert rl_at(record, 5) == pytest.approx(0.2) and rl_at(record, 20) == pytest.approx(0.4)
-    assert rl_at(record, 21) is None
+    curve = [[0, 0.1], [10, 0.3], [20, 0.4]]
+    assert rl_at(curve, 5) == pytest.approx(0.2) and rl_at(curve, 20) == pytest.approx(0.4)
+    assert rl_at(curve, 21) is None
 
 
 def test_what_is_shipped_has_no_paths() -> None:
