@@ -35,14 +35,12 @@ export class Trial {
     return this.preset !== OWN || size(this.weights) + size(this.edits) > 0;
   }
 
-  /** Whether the answer is to what stands now. */
-  get settled() {
-    return !this.busy && this.answer !== null;
-  }
-
-  /** The board after the trial, or null where there is none. */
+  /**
+   * The board after the trial, or null where there is none. When the run has gone a step on, it is
+   * the step before's until the next answer is there: the record in between would flicker.
+   */
   get board() {
-    return this.active && this.answer?.place === this.place ? this.answer.shown : null;
+    return this.active && this.answer ? this.answer.shown : null;
   }
 
   /**
@@ -59,11 +57,12 @@ export class Trial {
       this.run = record.run;
       this.preset = OWN;
       this.weights = {}; // another run may have other rewards
+      this.answer = this.problem = null;
     }
     if (place !== this.place) {
       this.place = place;
       this.edits = {};
-      if (this.answer?.place !== place) this.answer = this.problem = null;
+      if (!this.active) this.answer = this.problem = null;
     }
     this.record = record;
     this.token = token;

@@ -20,7 +20,7 @@ function make(parent, session) {
     const record = session.record;
     if (!record?.completions) return;
     drawWeights(ui, session);
-    drawBars(ui, session);
+    if (session.board.step === record.step) drawBars(ui, session); // else the answer is on its way
     drawEdit(ui, session);
     setText(ui.said, trial.problem ?? sentence(trial));
     setAttribute(ui.said, "data-kind", trial.problem ? "error" : null);
