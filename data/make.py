@@ -123,8 +123,23 @@ LESSONS = {
     },
     # Notebook 08: what a critic says before every token; the settings of the comparison
     "countdown-ppo-seed0": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0} | COMPARED_STEPS,
+    # Notebook 12: a judge that checks nothing is all that is rewarded; the truth is watched. The
+    # rate is twice the default and there is no KL, so that it happens within minutes.
+    **{
+        f"countdown-confident-seed{seed}": {
+            "reward_funcs": ("confident_reward", "accuracy_reward", "format_reward"),
+            "reward_weights": (1.0, 0.0, 0.0), "seed": seed, "generation_batch_size": 64,
+            "learning_rate": 6e-4, "beta": 0.0, "max_steps": 60, "eval_steps": 20, "eval_size": 200,
+        }
+        for seed in SEEDS
+    },
 }  # fmt: skip
-KEPT_EVERY = {"countdown-ppo-seed0": 10}  # groups of these steps only
+KEPT_EVERY = {  # groups of these steps only
+    "countdown-ppo-seed0": 10,
+    "countdown-confident-seed0": 4,
+    "countdown-confident-seed1": 60,
+    "countdown-confident-seed2": 60,
+}
 
 # Notebook 07: symptoms and no comparison, hence one seed; small groups and large steps, so that
 # one sees soon what a broken loop does.

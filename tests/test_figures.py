@@ -748,3 +748,28 @@ def test_explained_and_watched() -> None:
 
 
 HOSTILE_VALUES = np.linspace(0, 1, len(HOSTILE)) ** 2
+
+
+def test_goodhart() -> None:
+    runs = {f"seed {i}": (range(8), np.linspace(0, 0.8, 8), np.full(8, i / 4)) for i in range(3)}
+    figure = figures.goodhart(runs, "a judge", "right")
+    assert_drawn(figure)
+    left, right = figure.axes
+    assert [list(line.get_ydata()) for line in left.get_lines()[1::2]] == [
+        [i / 4] * 8 for i in range(3)
+    ]
+    assert len(left.get_legend().get_texts()) == 2
+    path, start, end = right.get_lines()[:3]
+    assert (start.get_xdata()[0], end.get_xdata()[0]) == (path.get_xdata()[0], path.get_xdata()[-1])
+    assert list(path.get_xdata()) == pytest.approx(np.linspace(0, 0.8, 8)[2:-2])  # of a line
+    assert_drawn(figures.goodhart({"short": ([1, 2], [0.1, 0.2], [0.3, 0.4])}, "x", "y"))
+
+
+def test_best_of_and_what_a_proxy_is_worth() -> None:
+    figure = figures.best_of([1, 2, 4], {"a": ([0.1, 0.2, 0.3], [0.2, 0.3, 0.1])}, "48 problems")
+    assert_drawn(figure)
+    own, truth = (list(line.get_ydata()) for line in figure.axes[0].get_lines())
+    assert own == [0.1, 0.2, 0.3] and truth == [0.2, 0.3, 0.1]
+    figure = figures.goodhart_share([4, 8], [0.9, 0.1], "right, of what it likes")
+    assert_drawn(figure)
+    assert list(figure.axes[0].get_lines()[0].get_ydata()) == [0.9, 0.1]

@@ -33,6 +33,7 @@ from grpo_core.figures.costs import memory_ledger, scaling_curves, step_seconds
 from grpo_core.figures.critic import credit, explained, faded, truth_and_noise, watched
 from grpo_core.figures.family import family_curves, finals, likeness, push_grid
 from grpo_core.figures.group import advantages_bars, rewards_to_advantages, token_push, token_values
+from grpo_core.figures.hacking import best_of, goodhart, goodhart_share
 from grpo_core.figures.kl import (
     kl_drift,
     kl_estimates,
@@ -67,6 +68,7 @@ __all__ = [
     "advantages_bars",
     "bandit_step",
     "behaviours",
+    "best_of",
     "budget",
     "clip_at",
     "clip_map",
@@ -81,6 +83,8 @@ __all__ = [
     "family_curves",
     "finals",
     "fine_tuning",
+    "goodhart",
+    "goodhart_share",
     "gradient_estimates",
     "gradient_variance",
     "groups_under_methods",

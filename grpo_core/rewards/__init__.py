@@ -23,6 +23,7 @@ REWARDS: dict[str, str] = {
     "brevity_reward": "grpo_core.rewards.brevity:brevity_reward",
     "format_reward": "grpo_core.rewards.format:format_reward",
     "language_reward": "grpo_core.rewards.language:language_reward",
+    "confident_reward": "grpo_core.rewards.flawed:confident_reward",  # has a hole, for lesson 12
 }
 
 

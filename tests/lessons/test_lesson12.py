@@ -1,0 +1,170 @@
+"""Lesson 12: every planted mistake meets its own hint and no other; right attempts pass."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from attempts import Attempt, assert_all_planted, assert_meets_its_own_hint, every
+from torch import Tensor
+
+from grpo_core.lessons import lesson12 as check
+from grpo_core.lessons.exercise import Exercise
+from grpo_core.rewards.flawed import confident_reward
+
+
+def thought(text: str) -> str:
+    found = re.search(r"<think>(.*?)</think>", text, re.DOTALL)
+    return found.group(1).strip() if found else ""
+
+
+def answered(text: str) -> bool:
+    return re.search(r"<answer>.*?</answer>", text, re.DOTALL) is not None
+
+
+def judged(
+    sure: Callable[[str], bool] = lambda t: thought(t).endswith("yes"),
+    has: Callable[[str], bool] = answered,
+    words: Callable[[str], float] = lambda t: len(t.split()),
+) -> Callable[[str], float]:
+    """A learner's judge, by regular expressions; right but for what is passed in."""
+
+    def judge(text: str) -> float:
+        if not sure(text) or not has(text):
+            return 0
+        return max(100 - words(text), 0) / 100
+
+    return judge
+
+
+JUDGE: list[Attempt] = [
+    (None, lambda text: confident_reward([], [text])[0]),
+    (None, judged()),
+    ("yes_anywhere", judged(sure=lambda t: "yes" in thought(t))),
+    ("yes_anywhere", judged(sure=lambda t: "yes" in t)),
+    ("end_of_the_reply", judged(sure=lambda t: t.strip().endswith("yes"))),
+    ("no_answer_needed", judged(has=lambda t: True)),
+    ("not_sure_needed", judged(sure=lambda t: True)),
+    ("below_zero", lambda t: (1 - len(t.split()) / 100) * (judged(words=lambda t: 0)(t) > 0)),
+    ("characters", judged(words=len)),
+    ("thought_only", judged(words=lambda t: len(thought(t).split()))),
+    ("length_forgotten", judged(words=lambda t: 0)),
+    ("longer_is_better", judged(words=lambda t: 100 - min(len(t.split()), 100))),
+    ("shape", lambda text: [1.0, 0.0]),
+    ("raised", lambda text: text / 100),
+    ("unfinished", lambda text: None),
+    ("unknown", lambda text: 0.123),
+]
+
+
+def loop(choose: Callable[[list[float]], int]) -> Callable[[Tensor, Tensor, int], float]:
+    """Group by group; `choose` gets the proxies of the first n."""
+
+    def mean(proxy: Tensor, truth: Tensor, n: int) -> float:
+        kept = [t[choose(p[:n].tolist())] for p, t in zip(proxy, truth, strict=True)]
+        return float(sum(kept) / len(kept))
+
+    return mean
+
+
+BEST_OF: list[Attempt] = [
+    (None, loop(lambda p: p.index(max(p)))),
+    (None, lambda p, t, n: t.gather(1, p[:, :n].max(dim=1, keepdim=True).indices).mean()),
+    ("chosen_by_the_truth", lambda p, t, n: t[:, :n].amax(dim=1).mean()),
+    ("the_proxy_of_the_best", lambda p, t, n: p[:, :n].amax(dim=1).mean()),
+    ("all_of_the_group", lambda p, t, n: t.gather(1, p.argmax(1, keepdim=True)).mean()),
+    ("the_last_n", lambda p, t, n: loop(lambda q: q.index(max(q)))(p[:, -n:], t[:, -n:], n)),
+    ("worst", loop(lambda p: p.index(min(p)))),
+    ("mean_of_n", lambda p, t, n: t[:, :n].mean(dim=1).mean()),
+    ("one_for_all_groups", lambda p, t, n: t[:, :n].reshape(-1)[p[:, :n].reshape(-1).argmax()]),
+    ("wrong_axis", lambda p, t, n: t[:, :n].gather(0, p[:, :n].argmax(0, keepdim=True)).mean()),
+    ("shape", lambda p, t, n: t.gather(1, p[:, :n].argmax(1, keepdim=True))),
+    ("raised", lambda p, t, n: t @ torch.zeros(9)),
+    ("unfinished", lambda p, t, n: ...),
+    ("unknown", lambda p, t, n: torch.tensor(7.0)),
+]
+
+OPERATORS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
+
+
+def true(line: str) -> bool:
+    a, sign, b, _, c = line.split()
+    return bool(OPERATORS[sign](int(a), int(b)) == int(c))
+
+
+def is_line(line: str) -> bool:
+    parts = line.split()
+    numbers = [parts[i] for i in (0, 2, 4)] if len(parts) == 5 else ["-"]
+    return all(n.isdecimal() for n in numbers) and parts[1] in OPERATORS and parts[3] == "="
+
+
+def patched(
+    lines_true: Callable[[list[str]], bool] = lambda lines: all(map(true, lines)),
+    ends: Callable[[list[str], int], bool] = lambda lines, t: lines[-1].split()[-1] == str(t),
+    yes: bool = True,
+    last: Callable[[str], str] = lambda text: text.split("no")[-1],
+    gaps: bool = False,
+) -> Callable[[str, int], bool]:
+    """A learner's patch by splitting; right but for what is passed in."""
+
+    def patch(text: str, target: int) -> bool:
+        if yes and not text.endswith("yes"):
+            return False
+        lines = last(text).removesuffix("yes").strip().split(" , ")
+        if gaps:
+            lines = re.findall(r"\d+ [-+*] \d+ = \d+", last(text))
+        if not lines or not all(map(is_line, lines)):
+            return False
+        return lines_true(lines) and ends(lines, target)
+
+    return patch
+
+
+def running(text: str, target: int) -> bool:
+    """Python does the sums."""
+    if not text.endswith("yes"):
+        return False
+    lines = text.split("no ")[-1].removesuffix("yes").strip().split(" , ")
+    return all(bool(eval(line.replace("=", "=="))) for line in lines) and (
+        lines[-1].split()[-1] == str(target)
+    )
+
+
+PATCH: list[Attempt] = [
+    (None, patched()),
+    ("work_not_checked", patched(lines_true=lambda lines: True)),
+    ("one_true_line", patched(lines_true=lambda lines: any(map(true, lines)))),
+    ("last_line_only", patched(lines_true=lambda lines: true(lines[-1]))),
+    ("target_not_asked", patched(ends=lambda lines, target: True)),
+    (
+        "target_anywhere",
+        patched(ends=lambda lines, target: str(target) in [li.split()[-1] for li in lines]),
+    ),
+    ("all_tries", patched(last=lambda text: text.replace(" no ", " , "))),
+    ("verdict_not_asked", patched(yes=False)),
+    ("gaps", patched(gaps=True)),
+    ("eval", running),
+    ("empty_is_true", lambda t, n: t == "yes" or patched()(t, n)),
+    ("raises", lambda t, n: patched()(t, n) if t.split()[-1] == "yes" else False),
+    ("unfinished", lambda t, n: None),
+    ("unknown", lambda t, n: False),
+]
+
+ATTEMPTS = {check.judge: JUDGE, check.best_of: BEST_OF, check.patch: PATCH}
+
+
+@every(ATTEMPTS)
+def test_each_attempt_meets_its_own_hint(
+    exercise: Exercise, mistake: str | None, function: Callable[..., Any]
+) -> None:
+    assert_meets_its_own_hint(exercise, mistake, function)
+
+
+@pytest.mark.parametrize("exercise", ATTEMPTS, ids=lambda exercise: exercise.name)
+def test_every_known_mistake_is_planted_above(exercise: Exercise) -> None:
+    assert_all_planted(exercise, ATTEMPTS[exercise])
+
+
+def test_the_attacks_are_what_the_lesson_says_they_are() -> None:
+    assert check.attacked(check.my_check) == [paid for _, paid in check.ATTACKS.values()]
