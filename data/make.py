@@ -77,6 +77,7 @@ PAGES = [
         "docs/grpo-vs-ppo.md",
         "docs/smollm2.md",
         "docs/pipeline.md",
+        "docs/teaching.md",
         "benchmarks/README.md",
     )
 ]
@@ -104,9 +105,11 @@ LESSONS = {
 }  # fmt: skip
 KEPT_EVERY = {"countdown-ppo-seed0": 10}  # groups of these steps only
 
-# Notebook 07: small groups and large steps, so that one sees soon what a broken loop does.
+# Notebook 07: symptoms and no comparison, hence one seed; small groups and large steps, so that
+# one sees soon what a broken loop does.
+LOOPS_SHOWN = ("right", "B", "D")
 LOOP_SETTINGS: dict[str, Any] = {
-    "steps": 25, "size": 8, "most_tokens": 128, "learning_rate": 1e-3,
+    "steps": 25, "seed": 0, "size": 8, "most_tokens": 128, "learning_rate": 1e-3,
 }  # fmt: skip
 
 
@@ -208,7 +211,7 @@ def lessons(runs: Path, jobs: int) -> None:
 
 
 def loops() -> None:
-    """Train by every loop of lessons/loop.py, three seeds each, and write one row a step."""
+    """Train by some loops of lessons/loop.py, one seed each, and write one row a step."""
     import torch
 
     from grpo_core.lessons.loop import LOOPS
@@ -218,15 +221,14 @@ def loops() -> None:
 
     torch.set_num_threads(1)  # so that sums are added in one order everywhere
     rows = [
-        {"loop": name, "seed": seed, "step": step} | metrics
-        for name, loop in LOOPS.items()
-        for seed in SEEDS
+        {"loop": name, "step": step} | metrics
+        for name in LOOPS_SHOWN
         for step, metrics in enumerate(
-            train_by(load_policy("tiny"), get_task("countdown"), loop, seed=seed, **LOOP_SETTINGS),
+            train_by(load_policy("tiny"), get_task("countdown"), LOOPS[name], **LOOP_SETTINGS),
             start=1,
         )
     ]
-    pd.DataFrame(rows).to_csv(RESULTS / "loops.csv", index=False, float_format="%.5g")
+    pd.DataFrame(rows).round(4).to_csv(RESULTS / "loops.csv", index=False)
 
 
 def smollm2(runs: Path) -> None:
@@ -435,6 +437,8 @@ def _block(what: str, which: str = "") -> str:
         return report.markdown(_OF_PIPELINE[which](records)) if records else ""
     if what == "decoded":
         return decoded(json.loads((RESULTS / "decode.json").read_text()))
+    if what == "footprint":
+        return footprint(json.loads((RESULTS / "footprint.json").read_text()))
     if what == "reached":
         return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
@@ -448,6 +452,19 @@ def _block(what: str, which: str = "") -> str:
         "predicted": report.prediction_table,
     }
     return report.markdown(tables[what](result))
+
+
+def footprint(result: dict[str, Any]) -> str:
+    """What holds how much memory at most, in MiB, and on which machine."""
+    rows = [["what runs", "MiB at most"], ["---", "---:"]]
+    if run := result.get("run"):
+        rows.append([f"the default run, its first {run['steps']} steps", str(run["memory_mib"])])
+    rows.append(["the dashboard's server, nobody looking", str(result["dashboard"]["memory_mib"])])
+    rows.append(["JupyterLab's server", str(result["jupyterlab"]["memory_mib"])])
+    notebooks = result["notebooks"]
+    rows += [[f"notebook {name[:2]}", str(of["memory_mib"])] for name, of in notebooks.items()]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", f"{machine.in_words(result['machine'])}.", ""])
 
 
 _OF_PIPELINE: dict[str, Callable[[list[dict[str, Any]]], list[list[str]]]] = {

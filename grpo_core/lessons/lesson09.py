@@ -526,11 +526,11 @@ quiz = Quiz(
     ),
     Question(
         "share",
-        "The base's skills with the trained policy's habits would be right in 36% of the cases; "
+        "The base's skills with the trained policy's habits would be right in 37% of the cases; "
         "the trained policy is right in 94%. What follows?",
         [
             Option(
-                "RL invented the other 58 points.",
+                "RL invented the other 57 points.",
                 "That is so only if the kinds are the right ones: each has to be the same "
                 "behaviour before and after. Was it?",
             ),

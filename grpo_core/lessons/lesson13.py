@@ -338,10 +338,12 @@ KNOWN = {
 _TRL_DEFAULTS = {"beta": 0.0, "loss_type": "dapo", "scale_rewards": "group"}
 
 
+def _known_ones(config: dict[str, Any], known: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name in known}
+
+
 def _told(
-    kept: Callable[[dict[str, Any], set[str]], dict[str, Any]] = lambda config, known: {
-        name: value for name, value in config.items() if name in known
-    },
+    kept: Callable[[dict[str, Any], set[str]], dict[str, Any]] = _known_ones,
     drop: tuple[str, ...] = ("generation_batch_size",),
     more: Callable[[dict[str, Any], int], dict[str, Any]] = lambda config, per_device: {
         "per_device_train_batch_size": per_device,

@@ -343,37 +343,57 @@ for name, values in curve.items():
 # ## 5. Four loops that run
 #
 # Four people have written the same loop, each with one mistake. None
-# raises, none gives a loss that is no number, none warns. Here is each
-# beside a right loop with the same settings: 30 steps, three seeds
-# (`python data/make.py loops`; A has its KL in the reward, as PPO has, and
-# C samples at temperature 1.3; so have the right loops beside them).
+# raises, none gives a loss that is no number, none warns. (A has its KL in
+# the reward, as PPO has, and C samples at temperature 1.3. Neither is the
+# mistake: each has a right loop beside it with the same settings.) This is
+# what they print after their first step, all from the same seed:
+
+# %% tags=["measured"]
+print("              right   form  tokens    loss  gradient")
+for name, suspect in loop.LOOPS.items():
+    policy = load_policy("tiny")
+    m = next(loop.train(policy, task, suspect, steps=1, seed=0))
+    rates = f"{m['accuracy']:.3f}  {m['format']:.3f} {m['length']:>7.1f}"
+    print(f"{name:<12}  {rates} {m['loss']:>7.3f} {m['grad_norm']:>9.3f}")
+
+# %% [markdown]
+# *See:* all begin with the same samples, so the rewards agree (but for C
+# and the right loop beside it, which sample at another temperature). **A**
+# has a gradient several times as long as that of its right loop, **B** one
+# that is shorter. C and D differ by little. Would you have known what it
+# ought to be, without the line beside it? The loss is no help at all.
 #
-# **Before you go on:** which of the four would you have noticed, if you had
+# And these are the first 25 steps of two of them, with smaller groups and a
+# larger learning rate, so that one sees sooner what happens; one seed each
+# (`python data/make.py loops`). Dashed: the right loop.
+#
+# **Before you go on:** which of the two would you have noticed, if you had
 # only its own curve?
 
 # %%
 rows = pd.read_csv(data_dir() / "results" / "loops.csv")
 
 
-def seeds_of(name):
-    """The metrics of a loop, one table a seed."""
-    own = rows[rows["loop"] == name]
-    return [own[own["seed"] == k].set_index("step") for k in range(3)]
+def run_of(name):
+    """The metrics of a loop by step, as the only seed there is."""
+    return [rows[rows["loop"] == name].set_index("step")]
 
 
-beside = {"A": "right for A", "B": "right"}
-beside |= {"C": "right for C", "D": "right"}
 figures.symptoms(
-    {a: (seeds_of(a), seeds_of(b)) for a, b in beside.items()},
+    {name: (run_of(name), run_of("right")) for name in ("B", "D")},
     {
         "accuracy": ("Accuracy", "share right"),
         "format": ("Format", "share in form"),
         "length": ("Length", "tokens"),
+        "grad_norm": ("Gradient", "norm, before the clip"),
     },
 )
 
 # %% [markdown]
-# SEE
+# *See:* **B** learns something, and never the form. One would look for the
+# mistake in the format reward. **D** cannot be told from the right loop; on
+# this seed it ends with more right answers. (One seed says nothing about
+# better or worse, and curves are this ragged with eight prompts a step.)
 #
 # A curve tells *that* something is wrong, at best, and it takes a right
 # loop beside it. **A test tells what**, and needs one second. What to test?
@@ -520,8 +540,8 @@ for name, suspect in loop.LOOPS.items():
     print(f"{name:<12} {said[0]:>6} {said[1]:>10} {said[2]:>11}")
 
 # %% [markdown]
-# One second, and three of the four have a name. Two of them share a broken
-# mask; look at what the masks say to tell them apart:
+# One second, and each has its place. Two of them share a broken mask; look
+# at what the masks say to tell them apart:
 
 # %%
 ids = torch.tensor([[5, 6, 7, 9, 9, 9]])  # 9 is the end, and the padding
@@ -531,7 +551,20 @@ for name in ("right", "B", "D"):
     print(f"{name:<5}", mask)
 
 # %% [markdown]
-# WHAT
+# What each mistake does:
+#
+# - **A**: its advantages are made of log-probs, so the gradient pushes on
+#   those too: every completion to be *compared* more favourably, whatever
+#   it earned. That comes on top, and is larger than what was wanted.
+# - **B** leaves the *first* token out, and trains one of padding. The first
+#   token decides whether a thought is opened at all: hence the form that
+#   never came.
+# - **C** samples boldly, at 1.3, and scores as if it had sampled at 1. Its
+#   ratios are not 1 before the first update, so its clip silences tokens
+#   for what they never did.
+# - **D** never trains an end. Here that does no harm one could see: the
+#   base ends its replies by itself. A model that rambles would never be
+#   taught to stop.
 #
 # ## Quiz
 #

@@ -44,7 +44,7 @@ logging.disable_progress_bar()
 
 task = get_task("countdown")
 held_out = list(task.problems("test"))  # numbers it has never seen
-problems = random.Random(0).sample(held_out, 64)
+problems = random.Random(0).sample(held_out, 32)
 
 # %% [markdown]
 # ## 1. Two minutes, three seeds
@@ -183,7 +183,7 @@ figures.behaviours({"tiny-base, seed 0": shares(steps)})
 # ## 3. Does it do it more often, or better?
 #
 # Let us measure it on the two models themselves, the base and the one that
-# the recorded run ended with. 64 held-out problems, 64 completions each:
+# the recorded run ended with. 32 held-out problems, 64 completions each:
 
 
 # %% tags=["measured"]
@@ -303,10 +303,11 @@ for name, sampled in (("base", before), ("after RL", after)):
     )
 
 # %% [markdown]
-# So the *searching* has hardly changed; what did is that its result is
-# handed in. The other thing is stranger. See the second row of the picture
-# again: **one try, unchecked**. A tenth of the base's are right, which is
-# luck. After RL it is nearly all of them.
+# So the *searching* has hardly changed: in form, the base's searches were
+# right nearly always. What changed is that the result is handed in. The
+# other thing is stranger. See the second row of the picture again: **one
+# try, unchecked**. A tenth of the base's are right, which is luck. After RL
+# it is nearly all of them.
 #
 # **Before you go on:** how can a policy that tries once, and does not
 # check, be right 99 times in 100? Has it learned to see the answer at once?
@@ -611,17 +612,99 @@ for name, sampled in (("base", before), ("after RL", after)):
         print(f"{word:>12}: {len(rights):>5}, {sum(rights)} of them right")
 
 # %% [markdown]
-# Few, and fewer after RL. The base writes its answer by copying the last
-# line, nearly always, and RL had no reason to change that. A large model
-# has more room: Chen et al. slipped hints into questions, and saw Claude
-# and R1 use them and mention it in a quarter to two fifths of the cases.
+# About 1 in 100 of the thoughts that have an answer before RL, and fewer
+# after. The base writes its answer by copying the last line, nearly always,
+# and RL had no reason to change that. A large model has more room: Chen et
+# al. slipped hints into questions, and saw Claude and R1 use them and
+# mention it in a quarter to two fifths of the cases.
 #
-# See the last line, though: of the few that say `no` and answer that very
-# try, most are **right**. The word is wrong and the answer is not. What
-# decided the answer was not what was written. And section 4 is the larger
-# case: thousands of checks that nobody can read. **A faithful thought, by
-# this test, is one that does not contradict the answer. It need not be the
-# reason for it.**
+# See the last line, though. Of the three that say `no` and answer that very
+# try, two are **right**. Three are no statistics, but they show what can
+# be: the word is wrong and the answer is not, so what decided the answer
+# was not what was written. And section 4 is the larger case: hundreds of
+# checks that nobody can read. **A faithful thought, by this test, is one
+# that does not contradict the answer. It need not be the reason for it.**
+
+# %% [markdown]
+# ## 8. The base that cannot check
+#
+# All this says: what RL made into a habit was in the base. So take it out.
+# **tiny-noverify** has the same architecture, the same seed, and has
+# learned from the **same number of tokens**. Its text had no drills of
+# checking, no searches, and no reply in which a try is judged or given up.
+# Arithmetic, guesses and single tries are left, in the proportions they
+# had. ([Its card](../data/models/tiny-noverify/README.md).) Then the same
+# 125 steps of RL, three seeds (`python data/make.py noverify`).
+#
+# **Before you go on:** where will its accuracy end? Its form? Its length?
+# Might it discover checking by itself?
+
+# %%
+without = metrics("noverify")
+figures.method_curves(
+    {"tiny-base": runs, "tiny-noverify": without},
+    {
+        name: figures.CURVES[name]
+        for name in ("eval/accuracy", "eval/format", "eval/mean_length")
+    },
+)
+
+# %% [markdown]
+# *See:* it learns, and what it learns is the **form**: from 35% to 96%, as
+# well as the other. Its accuracy doubles and ends at 11 to 14%, little more
+# than one try at random is worth; replies that show a single line in the
+# right tags have replaced bare guesses. Its length ends at 23 tokens, which
+# is the length of such a reply. There it stays. The same algorithm, the
+# same rewards, the same number of steps.
+#
+# Did it never check, not once?
+
+# %% tags=["measured"]
+recorded = list(replay.steps("noverify-seed0"))[1:]
+texts = [c.text for step in recorded for c in step.groups[0].completions]
+checked = sum(zero.read(text).kind in zero.KINDS[2:] for text in texts)
+print(f"{checked} of {len(texts)} recorded completions have a verdict")
+
+policy = load_policy("tiny-noverify")
+lines = zero.one_line(task, held_out, right=False)
+begun = [f"<think> {line}" for line in lines]
+chance = zero.next_word(policy, held_out, begun, ("no",))["no"]
+print(f"chance of a 'no' after a wrong line: {chance:.0e}")
+
+# %% [markdown]
+# **RL can only prefer what is sampled.** The words *yes* and *no* are in
+# its vocabulary, and it has never learned to write them: two chances in a
+# thousand million. A run draws 16,000 completions. No advantage, however
+# large, is ever given to something that does not occur.
+#
+# Was it given less? Its completions are short, so its 125 steps cost far
+# fewer tokens. At the same price, as in section 6:
+
+# %%
+print("seed  tokens sampled  tiny-noverify  tiny-base at the same price")
+for seed, (base, none) in enumerate(zip(runs, without, strict=True)):
+    spent = int(none["completions/num_tokens"].sum())
+    last = none["eval/accuracy"].dropna().iloc[-1]
+    matched = check.my_accuracy_at(
+        spent,
+        base["completions/num_tokens"].dropna().astype(int).tolist(),
+        base["eval/accuracy"].dropna().to_dict(),
+    )
+    print(f"{seed:>4} {spent:>15,} {last:>14.3f} {matched:>28.3f}")
+
+# %% [markdown]
+# Two to three times as much for the same tokens, and the one curve is still
+# steep there, while the other is flat. (In pretraining the other
+# side was favoured: for the same 50 million learned tokens tiny-noverify
+# *read* a sixth more, since short replies come with a prompt each.) It is
+# one base of each sort, so how much is due to this cut and how much to
+# chance in pretraining is not known; that it stays where one try takes it,
+# in all three seeds, is.
+#
+# Gandhi et al. made this cut in real models. Of two that had been equally
+# good, the one that verified and went back before RL improved under it, and
+# the other did so only after it had been shown some examples, *even ones
+# with wrong answers*. What mattered was the behaviour.
 
 # %% [markdown]
 # ## Quiz
@@ -653,6 +736,8 @@ check.quiz(invent="b", share="c", silent="a", length="c", matched="b")
 # - Thoughts agree with answers here; checks are made that **no thought
 #   shows**.
 # - Runs are compared **at the same price**, or one says at which price.
+# - A base that has never seen a check **does not come to check**: RL can
+#   only prefer what is sampled.
 #
 # What does this say about R1? That its base, DeepSeek-V3, had read much
 # text by people who check and go back; that RL could make it a habit; and
@@ -667,10 +752,8 @@ check.quiz(invent="b", share="c", silent="a", length="c", matched="b")
 # - Guo et al. 2025, *DeepSeek-R1*, arXiv:2501.12948. R1-Zero: accuracy,
 #   length, the "aha moment"; the Nature version counts reflective words.
 # - Gandhi et al. 2025, *Cognitive Behaviors that Enable Self-Improving
-#   Reasoners*, arXiv:2503.01307. Countdown with real models: what RL
-#   reaches depends on whether the base verifies and goes back. (This kit
-#   can make a base that does not: `grpo-lab pretrain --corpus
-#   no-verification`.)
+#   Reasoners*, arXiv:2503.01307. Countdown with real models: the cut of
+#   section 8.
 # - Yue et al. 2025, *Does Reinforcement Learning Really Incentivize
 #   Reasoning Capacity in LLMs Beyond the Base Model?*, arXiv:2504.13837.
 #   pass@k before and after.

@@ -7,7 +7,8 @@ import pytest
 
 from grpo_core.models.card import model_name, write_card
 from grpo_core.models.corpus import CORPORA, KINDS
-from grpo_core.models.policy import Policy
+from grpo_core.models.measure import verdicts
+from grpo_core.models.policy import Policy, load_policy
 from grpo_core.models.pretrain import PretrainConfig, Progress, build_model
 from grpo_core.models.tokenizer import build_tokenizer
 from grpo_core.paths import data_dir
@@ -67,6 +68,19 @@ def test_the_card_of_the_small_base_says_what_it_is_for(
     assert [model_name(c, "small") for c in CORPORA] == ["small-base", "small-noverify"]
 
 
-def test_the_shipped_card_is_there() -> None:
-    card = (data_dir() / "models" / "tiny-base" / "README.md").read_text()
-    assert "P(yes)" in card and "RL amplifies what is here" in card
+def test_the_shipped_cards_are_there() -> None:
+    cards = {
+        name: (data_dir() / "models" / name / "README.md").read_text()
+        for name in ("tiny-base", "tiny-noverify")
+    }
+    assert "P(yes)" in cards["tiny-base"] and "RL amplifies what is here" in cards["tiny-base"]
+    assert "no search and no check here" in cards["tiny-noverify"]
+    for name, card in cards.items():  # matched: the same number of learned tokens, the same size
+        assert f"# {name}" in card
+        assert "50,000,000 target tokens" in card and "A 770,816-parameter Llama" in card
+
+
+def test_the_base_without_verification_never_says_a_verdict() -> None:
+    measured = verdicts(load_policy("tiny-noverify"), Countdown(), n=64)
+    for name in ("yes_if_right", "yes_if_wrong", "no_if_right", "no_if_wrong"):
+        assert measured[name] < 1e-6
