@@ -1,5 +1,6 @@
 """Every metric that anything records is explained, in plain text."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -51,6 +52,17 @@ def test_every_metric_that_is_recorded_today_is_explained(tmp_path: Path, method
     recorded = {name for step in steps for name in step.metrics}
     assert unexplained(recorded) == []
     assert len(recorded) > 25
+
+
+def test_what_a_pipeline_measures_is_explained() -> None:
+    record = json.loads((data_dir() / "results" / "r1-seed0.json").read_text())
+    measured = set(record["measured"]["4-all-scenarios"])
+    as_in_runs = {name for name in measured if explain(f"eval/{name}")}
+    assert as_in_runs == {"accuracy", "format", "mean_length", "truncated", "n"}
+    assert unexplained(measured - as_in_runs) == []
+    for name in ("language_reward", "brevity_reward"):
+        entry = explain(f"rewards/{name}/mean")
+        assert entry is not None and ANY not in entry.name
 
 
 def test_entries_are_plain_text() -> None:
