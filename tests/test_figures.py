@@ -618,13 +618,16 @@ def test_symptoms_show_each_suspect_beside_the_right_one() -> None:
         ]
 
     curves = {"accuracy": ("Accuracy", "share"), "length": ("Length", "tokens")}
-    figure = figures.symptoms({"A": (runs(0.2), runs(0.5)), "B": (runs(0.4), runs(0.5))}, curves)
+    figure = figures.symptoms({"A": (runs(0.2), runs(0.5)), "B": (runs(0.9), runs(0.5))}, curves)
     assert_drawn(figure)
     assert len(figure.axes) == 4
     right, suspect = figure.axes[0].lines
     assert right.get_ydata()[0] == pytest.approx(0.51)
     assert suspect.get_ydata()[0] == pytest.approx(0.21)
     assert figure.axes[2].get_ylabel().startswith("B")
+    assert [axes.get_title() for axes in figure.axes] == ["Accuracy", "Length", "", ""]
+    for axes in figure.axes:  # a later row that is higher is not cut off
+        assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > axes.dataLim.y1
 
 
 def test_method_curves_draw_the_panels_that_are_asked_for() -> None:

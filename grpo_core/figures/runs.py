@@ -214,12 +214,11 @@ def symptoms(
                     steps, seeds.min(axis=0), seeds.max(axis=0), color=color, alpha=alpha, lw=0
                 )
                 axes.plot(steps, seeds.mean(axis=0), line, color=color, linewidth=1.8, label=kind)
-            axes.set_ylim(bottom=0)
-            if row is grid[0]:
-                axes.set_title(title)
-            axes.set_ylabel(f"{name}\n{label}" if column == next(iter(curves)) else label)
-    for axes in grid[-1]:
-        axes.set_xlabel("step")
+            axes.set(title=title if name == next(iter(loops)) else "", ylabel=label)
+        row[0].set_ylabel(f"{name}\n{row[0].get_ylabel()}")
+    for column_of_axes in grid.T:
+        top = max(axes.dataLim.y1 for axes in column_of_axes)
+        column_of_axes[-1].set(xlabel="step", ylim=(0, 1.05 * top or 1))
     figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     plt.close(figure)
     return figure

@@ -303,11 +303,11 @@ for step, (loss, parts, _, _) in zip(theirs, ours, strict=True):
     )
 
 # %% [markdown]
-# Six digits agree for some steps. Then the last ones drift apart, and at
-# some point a sample comes out differently, by a hair's breadth, and from
-# there on the two are different runs. That is as close as two right loops
-# can be. (If the *first* line differs in the third digit, something is
-# wrong.)
+# Six digits agree, at all five steps. It does not last: the sums are
+# rounded differently, the difference grows, and at some step a sample comes
+# out differently by a hair's breadth. From there on the two are different
+# runs. That is as close as two right loops can be. (If the *first* line
+# differs in the third digit, something is wrong.)
 #
 # ## 4. Watch it
 #
@@ -359,8 +359,8 @@ for name, suspect in loop.LOOPS.items():
 # %% [markdown]
 # *See:* all begin with the same samples, so the rewards agree (but for C
 # and the right loop beside it, which sample at another temperature). **A**
-# has a gradient several times as long as that of its right loop, **B** one
-# that is shorter. C and D differ by little. Would you have known what it
+# has a gradient three times as long as that of its right loop; **B** and
+# **C** have shorter ones; D differs by little. Would you have known what it
 # ought to be, without the line beside it? The loss is no help at all.
 #
 # And these are the first 25 steps of two of them, with smaller groups and a
