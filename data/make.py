@@ -14,12 +14,14 @@
     python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
                                      other (8 GB in runs/), and write
                                      data/results/smollm2-seed<k>.csv
-    python data/make.py draw         draw docs/images/learning-curves*.png, smollm2*.png,
+    python data/make.py r1           go through R1's pipeline with every seed, and write
+                                     data/results/r1-seed<k>.json and data/models/tiny-r1/
+    python data/make.py draw         draw docs/images/learning-curves*.png, smollm2*.png, r1-*.png,
                                      compare*.png, memory-*.png and seconds-*.png from data/results/
     python data/make.py table        print the README's table from those CSVs
     python data/make.py tuned        print the table of docs/smollm2.md from those CSVs
     python data/make.py compared     print the learning table of docs/grpo-vs-ppo.md
-    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/smollm2.md and
+    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/pipeline.md and
                                      benchmarks/README.md into them
 
 What `grpo-lab bench memory --out data/results/memory-<model>.json`, `bench speed --out
@@ -48,14 +50,20 @@ from grpo_core import machine
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.figures import (
+    distillation,
+    language_reward_curves,
     learning_curves,
     memory_ledger,
     method_curves,
+    pipeline_flow,
+    pipeline_stages,
     scaling_curves,
     step_seconds,
     use_style,
 )
 from grpo_core.ledger import report
+from grpo_core.pipeline import report as pipeline_report
+from grpo_core.pipeline.compute import of_stage_three
 from grpo_core.speed import report as speed_report
 from grpo_core.store import Run, create_run, thin_copy
 from grpo_core.worker import environment
@@ -65,7 +73,13 @@ RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
 PAGES = [
     DATA.parent / name
-    for name in ("docs/grpo-vs-ppo.md", "docs/smollm2.md", "benchmarks/README.md")
+    for name in (
+        "docs/grpo-vs-ppo.md",
+        "docs/smollm2.md",
+        "docs/pipeline.md",
+        "docs/teaching.md",
+        "benchmarks/README.md",
+    )
 ]
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
@@ -106,7 +120,10 @@ KEPT_EVERY = {  # groups of these steps only
     "countdown-confident-seed2": 60,
 }
 
-LOOP_STEPS = 30  # notebook 07: enough to see what a broken loop does, and what it does not
+# Notebook 07: small groups and large steps, so that one sees soon what a broken loop does.
+LOOP_SETTINGS: dict[str, Any] = {
+    "steps": 25, "size": 8, "most_tokens": 128, "learning_rate": 1e-3,
+}  # fmt: skip
 
 
 def train(runs: Path, jobs: int) -> None:
@@ -221,7 +238,7 @@ def loops() -> None:
         for name, loop in LOOPS.items()
         for seed in SEEDS
         for step, metrics in enumerate(
-            train_by(load_policy("tiny"), get_task("countdown"), loop, steps=LOOP_STEPS, seed=seed),
+            train_by(load_policy("tiny"), get_task("countdown"), loop, seed=seed, **LOOP_SETTINGS),
             start=1,
         )
     ]
@@ -234,6 +251,70 @@ def smollm2(runs: Path) -> None:
     configs = {f"smollm2-seed{seed}": GRPOConfig.from_toml(recipe, seed=seed) for seed in SEEDS}
     for folder in _train_all(runs, 1, configs):
         Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+
+
+def r1(runs: Path, jobs: int) -> None:
+    """Go through the pipeline with every seed, `jobs` at a time, and keep what each came to.
+
+    Pipelines that are finished are kept and others are gone on with.
+    """
+
+    def one(seed: int) -> Path:
+        folder = runs.absolute() / f"r1-seed{seed}"
+        command = [sys.executable, "-m", "grpo_core.cli", "r1", "--seed", str(seed)]
+        subprocess.run([*command, "--threads", "1", "--out", str(folder)], check=True)
+        return folder
+
+    with ThreadPoolExecutor(jobs) as pool:
+        folders = list(pool.map(one, SEEDS))
+    for folder in folders:
+        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        csv = RESULTS / f"countdown-seed{record['config']['seed']}.csv"
+        record["same_size"] = of_stage_three(record, pd.read_csv(csv, index_col=0))
+        text = json.dumps(pipeline_report.shipped(record))
+        (RESULTS / f"{folder.name}.json").write_text(text + "\n", encoding="utf-8")
+    _keep_r1(folders[SEEDS.index(RECORDED_SEED)])
+
+
+def _keep_r1(folder: Path) -> None:
+    """Ship what stage 4 of the recorded seed came to, with a card that says what it is."""
+    target = DATA / "models" / "tiny-r1"
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(record["stages"]["4-all-scenarios"]["model"], target)
+    rows = [row for row in pipeline_report.stage_table(record) if not row[0].startswith("2 w")][:6]
+    text = R1_CARD.format(seed=RECORDED_SEED, table=report.markdown(rows))
+    (target / "README.md").write_text(text, encoding="utf-8")
+
+
+R1_CARD = """---
+license: apache-2.0
+library_name: transformers
+base_model: tiny-base
+tags: [grpo, sft, countdown]
+---
+
+# tiny-r1
+
+[tiny-base](../tiny-base/README.md) after DeepSeek-R1's four stages in miniature, seed {seed}: cold
+start, reasoning RL, fine-tuning of the base on what rejection sampling kept, RL for all scenarios.
+`--model tiny-r1`. What each stage is: [docs/pipeline.md](../../../docs/pipeline.md).
+
+Made by `python data/make.py r1`. On all held-out problems, one completion each at temperature 1:
+
+{table}
+"general" is how often it answers "Check 12 : 10 - 3 = 7 , 7 + 5 = 12" rightly with yes or no.
+
+It knows two words more than its base, "ja" and "nein", and was paid for not using them. It solves
+Countdown with three numbers and checks lines of such work, and nothing else. What it writes between
+the tags need not be how it came by its answer.
+"""
+
+
+def pipelines() -> list[dict[str, Any]]:
+    """What the pipeline came to with every seed; nothing while a seed is missing."""
+    paths = [RESULTS / f"r1-seed{seed}.json" for seed in SEEDS]
+    return [json.loads(path.read_text()) for path in paths] if all(map(Path.exists, paths)) else []
 
 
 def _compared_name(method: str, seed: int) -> str:
@@ -281,8 +362,19 @@ def draw() -> None:
             model, result = path.stem.removeprefix("memory-"), json.loads(path.read_text())
             memory_ledger(result).savefig(IMAGES / f"memory-{model}{suffix}.png")
             step_seconds(result).savefig(IMAGES / f"seconds-{model}{suffix}.png")
+        if records := pipelines():
+            for name, figure in PIPELINE_FIGURES.items():
+                figure(records).savefig(IMAGES / f"r1-{name}{suffix}.png")
         if (path := RESULTS / "scaling.json").exists():
             scaling_curves(json.loads(path.read_text())).savefig(IMAGES / f"scaling{suffix}.png")
+
+
+PIPELINE_FIGURES = {
+    "stages": pipeline_stages,
+    "language": language_reward_curves,
+    "distillation": distillation,
+    "flow": pipeline_flow,
+}
 
 
 def compared_frames() -> dict[str, list[pd.DataFrame]]:
@@ -354,8 +446,13 @@ def _block(what: str, which: str = "") -> str:
         return compared()
     if what == "tuned":
         return table("smollm2")
+    if what == "pipeline":
+        records = pipelines()
+        return report.markdown(_OF_PIPELINE[which](records)) if records else ""
     if what == "decoded":
         return decoded(json.loads((RESULTS / "decode.json").read_text()))
+    if what == "footprint":
+        return footprint(json.loads((RESULTS / "footprint.json").read_text()))
     if what == "reached":
         return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
@@ -370,6 +467,26 @@ def _block(what: str, which: str = "") -> str:
     }
     return report.markdown(tables[what](result))
 
+
+def footprint(result: dict[str, Any]) -> str:
+    """What holds how much memory at most, in MiB, and on which machine."""
+    rows = [["what runs", "MiB at most"], ["---", "---:"]]
+    if run := result.get("run"):
+        rows.append([f"the default run, its first {run['steps']} steps", str(run["memory_mib"])])
+    rows.append(["the dashboard's server, nobody looking", str(result["dashboard"]["memory_mib"])])
+    rows.append(["JupyterLab's server", str(result["jupyterlab"]["memory_mib"])])
+    notebooks = result["notebooks"]
+    rows += [[f"notebook {name[:2]}", str(of["memory_mib"])] for name, of in notebooks.items()]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", f"{machine.in_words(result['machine'])}.", ""])
+
+
+_OF_PIPELINE: dict[str, Callable[[list[dict[str, Any]]], list[list[str]]]] = {
+    "stages": pipeline_report.seeds_table,
+    "language": pipeline_report.language_table,
+    "distillation": pipeline_report.distillation_table,
+    "data": pipeline_report.data_table,
+}
 
 _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
     "speed": lambda result: report.markdown(speed_report.contest_table(result)),
@@ -438,6 +555,7 @@ WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "lessons": lambda options: lessons(options.runs, options.jobs),
     "loops": lambda _: loops(),
     "smollm2": lambda options: smollm2(options.runs),
+    "r1": lambda options: r1(options.runs, options.jobs),
     "draw": lambda _: draw(),
     "table": lambda _: print(table(), end=""),
     "tuned": lambda _: print(table("smollm2"), end=""),

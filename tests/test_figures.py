@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from makerecord import make_record
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -21,6 +22,7 @@ from grpo_core.errors import LabError
 from grpo_core.figures import costs
 from grpo_core.figures.style import DOWN, UP
 from grpo_core.paths import data_dir
+from grpo_core.pipeline.report import STAGES
 from grpo_core.records import Completion, Group
 
 
@@ -493,6 +495,76 @@ def test_two_probabilities() -> None:
     figure = figures.two_probabilities(logprobs, reference, ["</think>", "$(", "5", "6"], names=1)
     assert_drawn(figure)
     assert {text.get_text() for text in figure.axes[0].texts} == {"</think>", "$("}
+
+
+RECORDS = [make_record(seed) for seed in range(3)]
+
+
+def test_pipeline_stages() -> None:
+    figure = figures.pipeline_stages(RECORDS)
+    assert_drawn(figure)
+    seeds_and_mean = figure.axes[0].get_lines()
+    assert [len(line.get_ydata()) for line in seeds_and_mean] == [5] * 4
+    mean = np.mean([line.get_ydata() for line in seeds_and_mean[:3]], axis=0)
+    assert seeds_and_mean[3].get_ydata() == pytest.approx(mean)
+    assert_drawn(figures.pipeline_stages(RECORDS[:1]))
+
+
+def test_language_reward_curves() -> None:
+    figure = figures.language_reward_curves(RECORDS)
+    assert_drawn(figure)
+    assert [len(axes.get_lines()) for axes in figure.axes] == [6] * 3
+    assert figure.axes[1].get_lines()[0].get_ydata()[:2] == pytest.approx([0.1, 0.15])  # means
+
+
+def test_distillation() -> None:
+    figure = figures.distillation(RECORDS)
+    assert_drawn(figure)
+    for axes, student, name in zip(
+        figure.axes, ("same_size", "compute"), ("3-sft", "5-distilled"), strict=True
+    ):
+        curve, *_ = axes.get_lines()
+        spent, held_out = zip(*RECORDS[0][student]["rl"], strict=True)
+        assert list(curve.get_xdata()) == pytest.approx([x / 1e12 for x in spent])
+        assert list(curve.get_ydata()) == pytest.approx(held_out)
+        points = [line.get_ydata()[0] for line in axes.get_lines() if len(line.get_xdata()) == 1]
+        expected = [r["measured"][name]["accuracy"] for r in RECORDS for _ in "12"]
+        assert points == pytest.approx(expected)
+
+
+def test_pipeline_flow_fills_each_box_as_far_as_it_is_right() -> None:
+    figure = figures.pipeline_flow(RECORDS)
+    figure.savefig(io.BytesIO(), format="png")
+    (axes,) = figure.axes
+    said = " ".join(text.get_text() for text in axes.texts)
+    assert "400\ntraces" in said and "901 kept\n+ 200 general" in said and "30\nsteps" in said
+    fills = [p.get_width() for p in axes.patches if isinstance(p, plt.Rectangle)]
+    names = [name for name in STAGES if name != "2-without-language"]
+    shares = [np.mean([r["measured"][name]["accuracy"] for r in RECORDS]) for name in names]
+    assert sorted(fills) == pytest.approx(sorted(1.75 * share for share in shares))
+
+
+def test_fine_tuning_and_what_became() -> None:
+    figure = figures.fine_tuning([0.5, 0.4, 0.2], 0.55, 0.18)
+    assert_drawn(figure)
+    assert {text.get_text() for text in figure.axes[0].texts} == {"0.550", "0.180"}
+    figure = figures.what_became({"kept": 30, "wrong": 10})
+    assert_drawn(figure)
+    assert bars(figure.axes[0]) == [30, 10]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        figures.pipeline_stages,
+        figures.language_reward_curves,
+        figures.distillation,
+        figures.pipeline_flow,
+    ],
+)
+def test_without_records_there_is_one_sentence(draw: Callable[[list], Figure]) -> None:
+    with pytest.raises(LabError, match="no pipeline to draw"):
+        draw([])
 
 
 KINDS = ("no work", "one try, unchecked", "checked", "backtracks")

@@ -27,6 +27,7 @@ from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
 from grpo_core.dashboard.runs import RunBook
 from grpo_core.errors import LabError
+from grpo_core.lens import OWN
 
 ASSETS = Path(__file__).parent / "assets"
 MAX_BODY = 20_000  # bytes of a request that changes something
@@ -113,6 +114,22 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     async def glossary() -> list[dict[str, str]]:
         return payloads.glossary_payload()
 
+    @app.get("/lab/metrics")
+    async def metrics(run: str) -> Response:
+        try:
+            text = await feed.metrics_of(run)
+        except LabError as error:
+            return JSONResponse({"error": str(error)}, status_code=409)
+        return Response(text, media_type="application/json")
+
+    @app.get("/lab/atlas")
+    async def atlas(run: str, after: int = -1) -> Response:
+        try:
+            found = await feed.atlas_of(run, after)
+        except LabError as error:
+            return JSONResponse({"error": str(error)}, status_code=409)
+        return Response(payloads.encode(found), media_type="application/json")
+
     @app.get("/lab/source")
     async def source(of: str) -> Response:
         try:
@@ -135,6 +152,15 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     async def start(request: Request) -> Response:
         options = await _json_body(request)
         return await _answer(lambda: {"run": book.start(options)}, feed)
+
+    @app.post("/lab/api/runs/{key}/fork")
+    async def fork(key: str, request: Request) -> Response:
+        body = await _json_body(request)
+        step, options = body.get("step"), body.get("options")
+        if type(step) is not int or not isinstance(options, dict):
+            raise HTTPException(400, "A fork needs a step and options.")
+        preset = str(body.get("preset") or OWN)
+        return await _answer(lambda: {"run": book.fork(key, step, preset, options)}, feed)
 
     @app.post("/lab/api/runs/{key}/control")
     async def control(key: str, request: Request) -> Response:

@@ -112,8 +112,20 @@ def answer(request: Request, step: Step, options: Mapping[str, Any]) -> dict[str
         "group": request.group,
         "board": _board(found, tried, request.trial),
         "facts": _facts(found),
-        "token": None if request.token is None else _token(request, step, options, found),
+        "token": _token_or_why_not(request, step, options, found),
     }
+
+
+def _token_or_why_not(
+    request: Request, step: Step, options: Mapping[str, Any], found: Reconsidered
+) -> dict[str, Any] | None:
+    """The chosen token's numbers; without any, the rest of the answer stands all the same."""
+    if request.token is None:
+        return None
+    try:
+        return _token(request, step, options, found)
+    except LabError as error:
+        return {"refused": str(error)}
 
 
 def _board(found: Reconsidered, options: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
@@ -176,9 +188,10 @@ def _token(
     assert request.token is not None
     row, token = request.token
     completions = found.group.completions
-    if row >= len(completions) or token >= len(completions[row].logprobs):
-        raise LabError("That token is not on record.")
+    if row >= len(completions) or token >= len(completions[row].tokens):
+        raise LabError("This group has no such token.")
     c = completions[row]
+    told = symbols(found, row, token)
     groups = list(step.groups)
     groups[request.group] = found.group
     every = compare(groups, request.group, (row, token), options, step.metrics, found.weights)
@@ -190,7 +203,7 @@ def _token(
         "recorded_push": None if recorded is None else payloads.number(float(recorded[token])),
         "symbols": {
             name: {"value": payloads.number(s.value), "entry": s.entry, "source": s.source}
-            for name, s in symbols(found, row, token).items()
+            for name, s in told.items()
         },
         "methods": {
             name: {"refused": numbers}

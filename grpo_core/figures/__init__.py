@@ -42,6 +42,14 @@ from grpo_core.figures.kl import (
     leashed,
     two_probabilities,
 )
+from grpo_core.figures.pipeline import (
+    distillation,
+    fine_tuning,
+    language_reward_curves,
+    pipeline_flow,
+    pipeline_stages,
+    what_became,
+)
 from grpo_core.figures.rewards import reward_grid, verdict_grid
 from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves, symptoms
 from grpo_core.figures.sampling import (
@@ -68,11 +76,13 @@ __all__ = [
     "compared_advantages",
     "credit",
     "diagnosis",
+    "distillation",
     "expected_gradients",
     "explained",
     "faded",
     "family_curves",
     "finals",
+    "fine_tuning",
     "goodhart",
     "goodhart_share",
     "gradient_estimates",
@@ -83,6 +93,7 @@ __all__ = [
     "kl_estimates",
     "kl_estimators",
     "kl_gradients",
+    "language_reward_curves",
     "learning_bands",
     "learning_curves",
     "leashed",
@@ -94,6 +105,8 @@ __all__ = [
     "method_curves",
     "paid_by_the_line",
     "pass_at_k",
+    "pipeline_flow",
+    "pipeline_stages",
     "policy_gradient",
     "prompt_weights",
     "push_grid",
@@ -115,4 +128,5 @@ __all__ = [
     "useful_in_a_run",
     "verdict_grid",
     "watched",
+    "what_became",
 ]

@@ -12,9 +12,9 @@ from grpo_core.figures.style import DOWN, LINES, OKABE_ITO, RUN_COLORS, UP
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# from the least work to the most; grey for what does none
-_KIND_COLORS = ["#9A9A9A", OKABE_ITO["orange"], OKABE_ITO["green"], OKABE_ITO["blue"]]
-_HATCHES = ["", "//", "..", ""]
+# from the most work, at the bottom, to the least; grey for what does none
+_KIND_COLORS = [OKABE_ITO["blue"], OKABE_ITO["green"], OKABE_ITO["orange"], "#9A9A9A"]
+_HATCHES = ["", "..", "//", ""]
 
 
 def behaviours(
@@ -25,7 +25,8 @@ def behaviours(
     """How often each kind of completion occurs, step by step: areas that fill the whole.
 
     Args:
-        panels: whose -> kind of completion -> its share at steps 1, 2, ...
+        panels: whose -> kind of completion, from the one that does most to the one that does
+            least -> its share at steps 1, 2, ...
         window: steps that are averaged over.
         marks: what happened first -> at which step, in the first panel.
     """
@@ -110,8 +111,10 @@ def lengths_in_a_run(
     for (name, values), color, line in zip(lengths.items(), colors, LINES, strict=False):
         left.plot(steps, values, ".", color=color, alpha=0.35, markersize=4)
         left.plot(middle, _moving(values, window), line, color=color, linewidth=2, label=name)
-    left.set(title="Length", xlabel="step", ylabel="tokens a completion", ylim=(0, None))
-    left.legend(title=f"mean of {window} steps", loc="lower right")
+    top = 1.2 * max(np.nanmax(np.asarray(values, float)) for values in lengths.values())
+    left.set(title="Length", xlabel="step", ylabel="tokens a completion", ylim=(0, top))
+    figure.suptitle(f"Dots: one group of a step. Lines: mean of {window} steps.", fontsize=9)
+    left.legend(loc="upper right", ncols=2, fontsize=8)
     right.plot(steps, truncated, ".", color=OKABE_ITO["orange"], alpha=0.35, markersize=4)
     right.plot(middle, _moving(truncated, window), color=OKABE_ITO["orange"], linewidth=2)
     right.set(title="Cut off", xlabel="step", ylabel="share of completions", ylim=(0, None))

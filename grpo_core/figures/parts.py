@@ -26,7 +26,7 @@ def signed_bars(axes: "Axes", values: Any, label: str) -> None:
     bars = axes.barh(np.arange(len(values)), values, color=np.where(values >= 0, UP, DOWN))
     axes.bar_label(bars, labels=[signed(v) for v in values], padding=3)
     axes.axvline(0, color=plt.rcParams["text.color"], linewidth=1)
-    reach = 1.3 * float(np.abs(values).max(initial=0.0)) or 1.0
+    reach = 1.5 * float(np.abs(values).max(initial=0.0)) or 1.0  # room for the numbers
     axes.set(xlim=(-reach, reach), xlabel=label)
 
 

@@ -95,7 +95,7 @@ def symbols(found: Reconsidered, row: int, token: int) -> dict[str, Symbol]:
         LabError: the completion was edited, so nothing but a model could tell.
     """
     terms = found.terms[row]
-    if terms is None:
+    if terms is None or token >= len(terms.push):
         raise LabError("What the model thinks of an edited text only the model could tell.")
     c, config, credit = found.group.completions[row], found.config, found.credit
     numbers, chosen = numbers_at(terms, token), switches(config)
@@ -120,6 +120,7 @@ def symbols(found: Reconsidered, row: int, token: int) -> dict[str, Symbol]:
         "new": (float(c.logprobs[token]), "logprobs", LOGPROBS),
         "old": (float(c.old_logprobs[token]), "old_logprobs", LOGPROBS),
         "ref": (ref, "ref_logprobs", LOGPROBS),
+        "d": (float(c.logprobs[token]) - ref, "d", KL[config.kl_estimator]),
         "rho": (numbers["ratio"], "ratio", ratio),
         "low": (1 - config.epsilon, "epsilon", OPTIONS),
         "high": (1 + high, "epsilon", OPTIONS),

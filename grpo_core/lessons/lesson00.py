@@ -92,6 +92,16 @@ _ADVANTAGES_MISTAKES = (
         (lambda r: (r - _mean(r)) / (r.var(dim=1, keepdim=True) + EPS),),
     ),
     Mistake(
+        "squares_not_averaged",
+        "You divided by the length of the differences: the root of the *sum* of their squares. A "
+        "standard deviation is the root of their mean (over G - 1); yours would make advantages "
+        "smaller, the larger the group is.",
+        (
+            lambda r: (r - _mean(r)) / ((r - _mean(r)).norm(dim=1, keepdim=True) + EPS),
+            lambda r: (r - _mean(r)) / (r - _mean(r)).norm(dim=1, keepdim=True),
+        ),
+    ),
+    Mistake(
         "nan_on_ties",
         "Right, except for a group whose rewards are all the same: its standard deviation is 0, "
         "and 0 / 0 is NaN, which one update would spread to every weight. A tied group has "
@@ -103,10 +113,13 @@ _ADVANTAGES_MISTAKES = (
         "noise_on_ties",
         "Right, except for a group whose rewards are all 0.7. In float32 the mean of sixteen "
         "times 0.7 is 0.69999994; the difference is 6e-8, and dividing it by something as small "
-        "gives an advantage of 0.83 out of nothing. Take a larger number beside the standard "
-        "deviation (TRL: 1e-4), or set tied groups to 0.",
+        "makes an advantage out of nothing, with 1e-8 one as large as a right answer's. Take a "
+        "larger number beside the standard deviation (TRL: 1e-4), or set tied groups to 0.",
         (
             lambda r: (r - _mean(r)) / (r.std(dim=1, keepdim=True) + 1e-8),
+            lambda r: (r - _mean(r)) / (r.std(dim=1, keepdim=True) + 1e-7),
+            lambda r: (r - _mean(r)) / (r.std(dim=1, keepdim=True) + 1e-6),
+            lambda r: (r - _mean(r)) / (r.std(dim=1, keepdim=True) + 1e-5),
             lambda r: (r - _mean(r)) / r.std(dim=1, keepdim=True),
         ),
     ),
@@ -241,6 +254,25 @@ _CLIPPED_LOSS_MISTAKES = (
         (_loss(combine=lambda r, c, a: r * a),),
     ),
     Mistake(
+        "product_clipped",
+        "You clipped the product of ratio and advantage. The bounds are for the ratio, how far the "
+        "token has moved; what it is worth has nothing to do with them. Clip the ratio, then "
+        "multiply.",
+        (
+            _loss(combine=lambda r, c, a: torch.minimum(r * a, (r * a).clamp(0.8, 1.2))),
+            _loss(combine=lambda r, c, a: (r * a).clamp(0.8, 1.2)),
+        ),
+    ),
+    Mistake(
+        "bounds_as_they_are",
+        "You clipped the ratio to epsilon itself. Epsilon is a distance from 1, where a ratio is "
+        "when nothing has moved: the bounds are 1 - epsilon and 1 + epsilon.",
+        (
+            _loss(combine=lambda r, c, a: torch.minimum(r * a, r.clamp(-0.2, 0.2) * a)),
+            _loss(combine=lambda r, c, a: torch.minimum(r * a, r.clamp(0.2, 0.2) * a)),
+        ),
+    ),
+    Mistake(
         "clip_without_min",
         "You used the clipped ratio alone. Then a token that moved the wrong way by more than "
         "epsilon has no gradient, and can never come back. Take the minimum of the clipped and "
@@ -256,9 +288,12 @@ _CLIPPED_LOSS_MISTAKES = (
     ),
     Mistake(
         "sum",
-        "You added up the tokens and did not divide by their number. Then a longer batch takes a "
+        "You added up the tokens and did not divide by their number. Then long completions take a "
         "larger step.",
-        (_loss(average=lambda v, m: (v * m).sum()),),
+        (
+            _loss(average=lambda v, m: (v * m).sum()),
+            _loss(average=lambda v, m: (v * m).sum(dim=1).mean()),
+        ),
     ),
     Mistake(
         "ratio_upside_down",

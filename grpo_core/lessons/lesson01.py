@@ -69,6 +69,19 @@ exact_gradient = Exercise(
             (_gradient(lambda p, q: p * (q - q.mean())), _gradient(lambda p, q: q - q.mean())),
         ),
         Mistake(
+            "averaged_twice",
+            "Your J is too small: it is the mean over arms of probability times value. The "
+            "probabilities are the weights of a mean already and sum to 1, so here one adds up.",
+            (_gradient(lambda p, q: p * (q - (p * q).mean())),),
+        ),
+        Mistake(
+            "brackets",
+            "You multiplied before you subtracted: J itself is subtracted from every number, also "
+            "for an arm that is hardly ever tried. How much better an arm is than J comes first, "
+            "and that is multiplied by how often it is tried.",
+            (_gradient(lambda p, q: p * q - (p * q).sum()),),
+        ),
+        Mistake(
             "diagonal_only",
             "You differentiated each arm's own probability and forgot that its score moves the "
             "others' too: p(1 - p) q is the first term of a sum over all arms.",
@@ -214,7 +227,9 @@ def _sum(r: Tensor) -> Tensor:
     return r.sum(dim=1, keepdim=True)
 
 
-_REWARDS = torch.tensor([[1.0, 0.0, 0.0, 1.3], [0.3, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+# Neither the number of groups nor one less is the number of others in a group.
+_REWARDS = torch.tensor([[1.0, 0.0, 0.0, 1.3], [0.3, 0.0, 0.0, 0.0]])
+_PAIRS = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.3]])
 
 leave_one_out = Exercise(
     "01",
@@ -222,7 +237,7 @@ leave_one_out = Exercise(
     solution_function=my_leave_one_out,
     cases=[
         Case("For the rewards [1, 0, 0, 1.3]", lambda f: tensor(f(_REWARDS.clone()))),
-        Case("For a group of two", lambda f: tensor(f(torch.tensor([[1.0, 0.0]])))),
+        Case("For three groups of two", lambda f: tensor(f(_PAIRS.clone()))),
     ],
     mistakes=[
         Mistake(
@@ -241,6 +256,15 @@ leave_one_out = Exercise(
             "sum_of_all_over_others",
             "You divided by G - 1, and the sum above still has the completion's own reward in it.",
             (lambda r: r - _sum(r) / (r.shape[1] - 1),),
+        ),
+        Mistake(
+            "groups_counted",
+            "You divided by the number of *groups* less one: `len(rewards)` counts rows. The "
+            "others are in the same row, so it is the length of a row that matters.",
+            (
+                lambda r: r - (_sum(r) - r) / (len(r) - 1),
+                lambda r: r - (_sum(r) - r) / len(r),
+            ),
         ),
         Mistake(
             "not_averaged",
@@ -271,6 +295,8 @@ leave_one_out = Exercise(
             "row is a group of its own.",
             (
                 lambda r: r - (r.sum() - r) / (r.numel() - 1),
+                lambda r: r - r.mean(),
+                lambda r: (r - r.mean()) * r.shape[1] / (r.shape[1] - 1),
                 lambda r: r - (r.sum() - r) / (r.shape[1] - 1),
             ),
         ),

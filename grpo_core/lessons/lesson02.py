@@ -67,6 +67,12 @@ def _after_last_tag(completion: str) -> str | None:
     return parts[-1].split("</answer>")[0].strip() if len(parts) > 1 else None
 
 
+def _second_piece(completion: str) -> str | None:
+    """What follows a thought, taken for granted."""
+    found = re.findall(r"(?s)<answer>(.*?)</answer>", completion.split("</think>")[1])
+    return found[-1].strip() if found else None
+
+
 def _group_of_nothing(completion: str) -> str:
     """`re.search` gives None where nothing is found."""
     match = re.search(r"(?s).*<answer>(.*?)</answer>", _spoken(completion))
@@ -85,6 +91,7 @@ _ANSWERS = {
     "an answer that is cut off": "<think> 10 + 5 = 15 </think> <answer> ( 10 +",
     "a thought that never ends": "<think> try <answer> 45 </answer> no , try",
     "a completion without any tag": "45",
+    "an answer without a thought": "<answer> ( 10 + 5 ) * 3 </answer>",
 }
 
 
@@ -157,11 +164,26 @@ extract_answer = Exercise(
         ),
         Mistake(
             "raises_without_answer",
-            "Where there is no answer your function raises, and one odd completion would end the "
-            "training. No answer is an ordinary outcome: None.",
+            "For a text that is not as agreed your function raises, and one odd completion would "
+            "end the training. A missing answer, or a thought that never ends, is an ordinary "
+            "outcome: None.",
             (
                 _group_of_nothing,
+                _second_piece,
                 lambda text: re.findall(r"(?s)<answer>(.*?)</answer>", _spoken(text))[-1].strip(),
+            ),
+        ),
+        Mistake(
+            "thought_required",
+            "An answer without a thought was not found. Whether there has to be a thought is a "
+            "question of form, and the format reward asks it; this is about the answer.",
+            (
+                lambda text: (
+                    _extract(spoken=lambda t: t.split("</think>")[-1])(text)
+                    if "</think>" in text
+                    else None
+                ),
+                _extract(pattern=r"(?s)</think>\s*<answer>(.*?)</answer>", spoken=_everything),
             ),
         ),
         Mistake(
@@ -235,6 +257,7 @@ ATTACKS = (
     Attack("a number used twice", "( 10 + 5 ) * 3 + 5 - 5", (3, 5, 10), 45, False),
     Attack("rounding down", "7 / 2", (7, 2), 3, False),
     Attack("an exact fraction", "1 / 49 * 49", (1, 49, 49), 1, True),
+    Attack("very nearly the target", "1 / 3000000000", (1, 3000000000), 0, False),
     Attack("a call", "sum([10, 5]) * 3", (3, 5, 10), 45, False),
     Attack("a power", "2 ** 3", (2, 3), 8, False),
     Attack("floor division", "7 // 2", (7, 2), 3, False),
@@ -300,16 +323,34 @@ def _verifier(
     return verify
 
 
-def _evaluated(allowed: str = "", safe: bool = False, digits: str = r"\d+") -> Verifier:
-    """A verifier that runs the answer. It is only ever given the attacks above."""
+def _literals(answer: str, numbers: list[int], target: int) -> bool:
+    try:
+        return bool(ast.literal_eval(answer) == target)
+    except Exception:
+        return False
+
+
+def _evaluated(
+    allowed: str = "", safe: bool = False, tolerance: float = 0.0, doubled: bool = True
+) -> Verifier:
+    """A verifier that runs the answer. It is only ever given the attacks above.
+
+    Args:
+        allowed: characters, as in a pattern; all where empty.
+        safe: say no where the answer raises.
+        tolerance: how near is near enough.
+        doubled: let ** and // through.
+    """
 
     def verify(answer: str, numbers: list[int], target: int) -> bool:
         if allowed and not re.fullmatch(f"[{allowed}]+", answer):
             return False
-        if sorted(map(int, re.findall(digits, answer))) != sorted(numbers):
+        if not doubled and ("**" in answer or "//" in answer):
+            return False
+        if sorted(map(int, re.findall(r"\d+", answer))) != sorted(numbers):
             return False
         try:
-            return bool(eval(answer) == target)
+            return bool(abs(eval(answer) - target) <= tolerance)
         except Exception:
             if safe:
                 return False
@@ -371,6 +412,38 @@ verifier = Exercise(
             "A right answer was refused: as floats, 1 / 49 * 49 is 0.9999999999999999. With "
             "fractions it is 1.",
             (_verifier(kind=float), _verifier(kind=int)),
+        ),
+        Mistake(
+            "tolerance",
+            "Very nearly was enough in yours: 1 / 3000000000 passed for 0. With fractions nothing "
+            "is lost on the way, so `==` is all you need.",
+            (
+                _verifier(kind=float, equal=lambda result, target: abs(result - target) < 1e-6),
+                _verifier(equal=lambda result, target: abs(result - target) < 1e-6),
+                _verifier(
+                    kind=float,
+                    number=lambda node: isinstance(node.value, int),
+                    equal=lambda result, target: abs(result - target) < 1e-9,
+                ),
+                _evaluated(allowed=r"\d+\-*/() ", safe=True, tolerance=1e-6, doubled=False),
+            ),
+        ),
+        Mistake(
+            "never_true",
+            "Every answer is refused by yours, right ones too. Something raises on each of them, "
+            "and is caught: print what your `except` catches. (`ast.parse` gives an "
+            "`ast.Expression`; the tree of the sum is its `.body`.)",
+            (lambda answer, numbers, target: False,),
+        ),
+        Mistake(
+            "literals_only",
+            "A right answer was refused. `ast.literal_eval` is safe because it reads values that "
+            "are written out, numbers and lists of them, and no sums. `ast.parse` reads sums too, "
+            "and still runs nothing.",
+            (
+                _literals,
+                lambda answer, numbers, target: ast.literal_eval(answer) == target,
+            ),
         ),
         Mistake(
             "runs_the_answer",
@@ -457,7 +530,7 @@ verifier = Exercise(
         "given ones regardless of order, but with repeats. Compute with Fraction from the leaves "
         "up.",
     ],
-    well_done="your verifier withstands all fifteen attacks, and refuses no right answer.",
+    well_done="your verifier withstands all sixteen attacks, and refuses no right answer.",
 )
 
 

@@ -59,6 +59,20 @@ probabilities = Exercise(
             tuple(wrap(lambda z, t: torch.softmax(z, 0) / t) for wrap in (_greedy_or, lambda f: f)),
         ),
         Mistake(
+            "not_normalised",
+            "Your numbers are in the right order and do not sum to 1. Exponentials, or powers of "
+            "probabilities, become probabilities when they are divided by their sum.",
+            tuple(
+                wrap(formula)
+                for formula in (
+                    lambda z, t: torch.softmax(z, 0) ** (1 / t),
+                    lambda z, t: torch.exp(z / t),
+                    lambda z, t: torch.exp(z) / t,
+                )
+                for wrap in (_greedy_or, lambda f: f)
+            ),
+        ),
+        Mistake(
             "softmax_twice",
             "You took the softmax of probabilities. They lie between 0 and 1, so it makes them "
             "all but equal. It is the scores that go into the softmax, once.",
@@ -134,7 +148,7 @@ pass_at_k = Exercise(
     "03",
     "pass_at_k",
     solution_function=my_pass_at_k,
-    cases=[_drawn(12, 3, 4), _drawn(16, 1, 16), _drawn(10, 3, 1), _drawn(5, 0, 3), _drawn(6, 5, 3)],
+    cases=[_drawn(12, 3, 3), _drawn(16, 1, 16), _drawn(10, 3, 1), _drawn(5, 0, 3), _drawn(6, 5, 3)],
     mistakes=[
         Mistake(
             "with_replacement",
@@ -233,6 +247,16 @@ useful = Exercise(
             (lambda p, size: (1 - p**size) * (1 - (1 - p) ** size),),
         ),
         Mistake(
+            "both_at_once",
+            "You multiplied the chance of all right by that of all wrong: a group that is both, "
+            "and there is none. It is useless if it is the one *or* the other, so the two chances "
+            "are added up.",
+            (
+                lambda p, size: 1 - p**size * (1 - p) ** size,
+                lambda p, size: p**size * (1 - p) ** size,
+            ),
+        ),
+        Mistake(
             "exactly_one_right",
             "That is the chance of exactly one right completion. Two right ones and two wrong "
             "ones are as useful.",
@@ -250,6 +274,7 @@ useful = Exercise(
             (
                 lambda p, size: 1 - size * p - size * (1 - p),
                 lambda p, size: size * p * (1 - p),
+                lambda p, size: 1 - size * p,
             ),
         ),
     ],

@@ -79,7 +79,9 @@ def _ways(
 
 # An easy group, a hard one, and one in between whose rewards have another size.
 _REWARDS = torch.tensor([[1.3, 1.0, 1.3, 0.0], [0.0, 0.0, 0.3, 0.0], [5.0, 2.0, 2.0, 4.0]])
-_TIED = torch.full((2, 16), 0.7)  # whose mean in float32 is not 0.7
+# Two groups that tie, at 0.7, whose mean in float32 is not 0.7; and one between them that does not.
+_SOME_TIED = torch.full((3, 16), 0.7)
+_SOME_TIED[1, :4] = 1.0
 
 
 def _by(scale: str) -> Callable[[Callable[..., Any]], Tensor]:
@@ -87,9 +89,9 @@ def _by(scale: str) -> Callable[[Callable[..., Any]], Tensor]:
 
 
 def _exact_zeros(f: Callable[..., Any]) -> Tensor:
-    """Whether each of the four ways gives zeros, to the last bit, for rewards that tie."""
-    zeros = [(tensor(f(_TIED.clone(), s)) == 0).all() for s in ("group", "batch", "none", "loo")]
-    return torch.stack(zeros).float()
+    """Whether each of the four ways gives zeros, to the last bit, just where rewards tie."""
+    got = [tensor(f(_SOME_TIED.clone(), s)) for s in ("group", "batch", "none", "loo")]
+    return torch.stack([((a == 0) == _tied(_SOME_TIED)).all() for a in got]).float()
 
 
 compare = Exercise(
@@ -97,11 +99,15 @@ compare = Exercise(
     "compare",
     solution_function=my_advantages,
     cases=[
-        Case('For three groups of four and "none"', _by("none")),
         Case('For three groups of four and "group"', _by("group")),
         Case('For three groups of four and "batch"', _by("batch")),
+        Case('For three groups of four and "none"', _by("none")),
         Case('For three groups of four and "loo"', _by("loo")),
-        Case("For sixteen rewards of 0.7, where 1 says that all are exactly 0", _exact_zeros),
+        Case(
+            "For three groups of which two tie at 0.7, where 1 says that those are exactly 0, and "
+            "no other",
+            _exact_zeros,
+        ),
     ],
     mistakes=[
         Mistake(
@@ -111,6 +117,11 @@ compare = Exercise(
             (
                 _ways(*[lambda r: r - r.mean()] * 4),
                 _ways(none=lambda r: r - r.mean(), group=lambda r: (r - r.mean()) / (r.std())),
+                _ways(
+                    group=lambda r: (r - r.mean()) / (r.std(dim=1, keepdim=True) + EPS),
+                    batch=lambda r: (r - r.mean()) / (r.std() + EPS),
+                    none=lambda r: r - r.mean(),
+                ),
             ),
         ),
         Mistake(
@@ -151,6 +162,15 @@ compare = Exercise(
             (_ways(*[_none] * 4), _ways(_group, _group, _group, _group)),
         ),
         Mistake(
+            "none_not_centered",
+            'For "none" you returned the rewards as they are. It is the division that is left '
+            "out; the mean of the group is subtracted in all four ways.",
+            (
+                _ways(none=lambda r: r),
+                _ways(none=lambda r: r, batch=lambda r: (r - r.mean()) / (r.std() + EPS)),
+            ),
+        ),
+        Mistake(
             "loo_upside_down",
             "Leaving one's own reward out of the mean makes differences larger: the factor is "
             "above 1. Yours is its inverse.",
@@ -167,7 +187,8 @@ compare = Exercise(
             "Right to four digits. But where all rewards are 0.7 your advantages are not exactly "
             "0: in float32 the mean of sixteen times 0.7 is 0.69999994. Whether a small number "
             "beside the standard deviation hides that depends on how small it is. A tie can be "
-            "seen before any arithmetic: the best reward of the group is the worst one.",
+            "seen before any arithmetic, in each group for itself: the best reward of the group "
+            "is the worst one.",
             (
                 _ways(exact_ties=False),
                 _ways(group=lambda r: (r - _mean(r)) / r.std(1, keepdim=True), exact_ties=False),
@@ -261,6 +282,12 @@ difficulty = Exercise(
             "reason that there is little to push there. The weight is what the gradient of p is "
             "multiplied by: the formula ends with a division by p (1 - p).",
             (_weight(relative=lambda p: 1.0),),
+        ),
+        Mistake(
+            "brackets",
+            "Without a bracket `a / p * (1 - p)` divides by p and then *multiplies* by 1 - p. Both "
+            "belong below the line.",
+            (_weight(relative=lambda p: p / (1 - p)),),
         ),
         Mistake(
             "variance",
@@ -412,7 +439,24 @@ process = Exercise(
             "each_for_itself",
             "You compared the steps of each completion with one another. Then a completion of bad "
             "steps is as good as one of good steps. All steps of all completions are one pool.",
-            (lambda r, e: _to_come(_by_row(r, e)),),
+            (
+                lambda r, e: _to_come(_by_row(r, e)),
+                lambda r, e: _to_come(
+                    (r * e - _mean(r * e)) / ((r * e).std(dim=1, keepdim=True) + EPS) * e
+                ),
+            ),
+        ),
+        Mistake(
+            "same_for_all",
+            "All tokens of a completion get the same in yours, the sum of all its steps. A token "
+            "is answerable for what ends with it or after it: behind the first step that one no "
+            "longer counts.",
+            (lambda r, e: _pooled(r, e).sum(dim=1, keepdim=True).expand_as(r),),
+        ),
+        Mistake(
+            "wrong_axis",
+            "You added up over completions, down the columns. Tokens are along dim=1.",
+            (lambda r, e: _pooled(r, e).flip(0).cumsum(0).flip(0),),
         ),
         Mistake(
             "everything_pooled",

@@ -74,6 +74,25 @@ weight = Exercise(
             ),
         ),
         Mistake(
+            "nothing_inside",
+            "Inside the bounds your weight is 0. There both products of the minimum are *equal*, "
+            "and it is the unclipped one that counts: nothing is stopped there.",
+            (
+                lambda r, a, low, high: torch.where(
+                    r * a < r.clamp(1 - low, 1 + high) * a, r * a, torch.zeros_like(r)
+                ),
+            ),
+        ),
+        Mistake(
+            "bounds_as_they_are",
+            "You compared the ratio with the epsilons themselves. They are distances from 1: the "
+            "bounds are 1 - low and 1 + high.",
+            (
+                _weight(lambda r, a, low, high: ((a > 0) & (r > high)) | ((a < 0) & (r < low))),
+                _weight(lambda r, a, low, high: ((a > 0) & (r > high)) | ((a < 0) & (r < -low))),
+            ),
+        ),
+        Mistake(
             "value",
             "This is what the token adds to the objective. Where that is flat it is not 0, but "
             "its slope is. Asked for is what is multiplied with the gradient of log pi.",
@@ -119,7 +138,7 @@ weight = Exercise(
         Mistake(
             "sign_forgotten",
             "The advantage is missing from your weights: bad tokens would be pushed up.",
-            (_weight(weight=lambda r, a: r),),
+            (_weight(weight=lambda r, a: r), _weight(weight=lambda r, a: torch.ones_like(r))),
         ),
     ],
     hints=[
@@ -232,6 +251,46 @@ surrogate = Exercise(
             "You took the smaller ratio first and multiplied then. For a bad token the smaller "
             "ratio makes the larger product. Multiply both with the advantage, then compare.",
             (_surrogate(lambda r, c, a: torch.minimum(r, c) * a),),
+        ),
+        Mistake(
+            "product_clipped",
+            "You clipped the product of ratio and advantage. The bounds are for the ratio alone, "
+            "how far the token has moved; a good token worth 2 would be cut to 1.3 before it has "
+            "moved at all.",
+            (
+                lambda new, old, a, low, high: torch.minimum(
+                    (new - old.detach()).exp() * a.unsqueeze(1),
+                    ((new - old.detach()).exp() * a.unsqueeze(1)).clamp(1 - low, 1 + high),
+                ),
+                lambda new, old, a, low, high: ((new - old.detach()).exp() * a.unsqueeze(1)).clamp(
+                    1 - low, 1 + high
+                ),
+            ),
+        ),
+        Mistake(
+            "weight_times_log",
+            "The gradients are right: you multiplied exercise 1's weight, as a constant, with log "
+            "pi. The values are other ones, and asked for is the objective itself, whose slope is "
+            "that weight.",
+            (
+                lambda new, old, a, low, high: (
+                    my_weight((new - old).detach().exp(), a.unsqueeze(1).expand_as(new), low, high)
+                    * new
+                ),
+            ),
+        ),
+        Mistake(
+            "outside_is_zero",
+            "You set to 0 what is outside the bounds. The clip holds such a token at its bound, "
+            "and only if it went the right way; one that went the wrong way counts in full.",
+            (
+                _surrogate(
+                    lambda r, c, a: torch.where(r == c, r * a, torch.zeros_like(r)),
+                ),
+                lambda new, old, a, low, high: my_weight(
+                    (new - old.detach()).exp(), a.unsqueeze(1).expand_as(new), low, high
+                ),
+            ),
         ),
         Mistake(
             "clip_without_min",
@@ -375,6 +434,35 @@ cispo = Exercise(
             "all_detached",
             "The values are right, and no gradient is left: only the weight is a constant.",
             (_cispo(combine=lambda w, a, lp: w * a * lp.detach()),),
+        ),
+        Mistake(
+            "product_capped",
+            "You capped weight times advantage. What is capped is the weight alone: an advantage "
+            "may be as large as it is.",
+            (
+                lambda new, old, a, cap: (
+                    ((new - old).exp() * a.unsqueeze(1)).clamp(max=cap).detach() * new
+                ),
+            ),
+        ),
+        Mistake(
+            "log_of_the_ratio",
+            "The gradients are right, for log pi_old is a constant. The formula has log pi itself "
+            "and not the logarithm of the ratio.",
+            (
+                lambda new, old, a, cap: (
+                    (new - old).exp().clamp(max=cap).detach()
+                    * a.unsqueeze(1)
+                    * (new - old.detach())
+                ),
+            ),
+        ),
+        Mistake(
+            "no_logarithm",
+            "You multiplied with the probability. The policy gradient has its logarithm: that is "
+            "where one over the probability comes from, which makes up for how seldom a rare "
+            "token is sampled.",
+            (_cispo(combine=lambda w, a, lp: w * a * lp.exp()),),
         ),
         Mistake(
             "cap_above_one",

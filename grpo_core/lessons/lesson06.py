@@ -110,8 +110,14 @@ exact_kl = Exercise(
         ),
         Mistake(
             "wrong_axis",
-            "You added up down the columns. Each row is a policy: sum over its tokens.",
-            (_exact(total=lambda x: x.sum(dim=0)),),
+            "You went down the columns, in the sum or in the softmax. Each row is a policy: "
+            "everything runs along its tokens, dim=1.",
+            (
+                _exact(total=lambda x: x.sum(dim=0)),
+                lambda a, b: (
+                    torch.softmax(a, 0) * (torch.log_softmax(a, 0) - torch.log_softmax(b, 0))
+                ).sum(dim=1),
+            ),
         ),
     ],
     hints=[
@@ -444,6 +450,16 @@ in_reward = Exercise(
             "that has become rarer as much as one that has become likelier. Take the plain "
             "difference.",
             (_less(lambda d: d**2 / 2),),
+        ),
+        Mistake(
+            "weighted",
+            "You multiplied each difference by the token's probability. The tokens were sampled, "
+            "so a likely one is there more often already.",
+            (
+                lambda r, new, ref, mask, beta: (
+                    r - beta * (new.exp() * (new - ref) * mask).sum(dim=1).detach()
+                ),
+            ),
         ),
         Mistake(
             "beta_forgotten",

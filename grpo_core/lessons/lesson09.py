@@ -5,6 +5,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from grpo_core.lessons.exercise import Case, Exercise, Mistake, WrongShape, number, returned
+from grpo_core.lessons.quiz import Option, Question, Quiz
 
 # --- exercise 1: counting backtracks --------------------------------------------------------------
 
@@ -94,124 +95,7 @@ backtracks = Exercise(
 )  # fmt: skip
 
 
-# --- exercise 2: a matched comparison -------------------------------------------------------------
-
-
-def my_accuracy_at(budget: int, tokens: list[int], accuracy: dict[int, float]) -> float:
-    """The accuracy a run had reached when it had sampled `budget` tokens."""
-    spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
-    within = [step for step in accuracy if spent[step] <= budget]
-    return accuracy[max(within)]
-
-
-_TOKENS = [100, 100, 200, 200, 400]
-_ACCURACY = {0: 0.1, 2: 0.3, 4: 0.6, 5: 0.5}
-
-
-def _at(budget: int) -> Case:
-    text = f"For a budget of {budget} tokens, steps of {_TOKENS} tokens and accuracies {_ACCURACY}"
-    return Case(text, lambda f: number(f(budget, list(_TOKENS), dict(_ACCURACY))))
-
-
-def _spent() -> list[int]:
-    return [0, *accumulate(_TOKENS)]
-
-
-def _between(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
-    """A straight line between the evaluations on both sides."""
-    spent = [0, *accumulate(tokens)]
-    points = [(spent[step], value) for step, value in accuracy.items()]
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 <= budget <= x1:
-            return y0 + (y1 - y0) * (budget - x0) / (x1 - x0)
-    return points[-1][1]
-
-
-def _last(keep: Callable[[int, int], bool]) -> Callable[..., float]:
-    """The accuracy at the last step that `keep(step, budget)` keeps, or at the first."""
-
-    def at(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
-        return accuracy[max([step for step in accuracy if keep(step, budget)] or [0])]
-
-    return at
-
-
-accuracy_at = Exercise(
-    "09",
-    "accuracy_at",
-    solution_function=my_accuracy_at,
-    cases=[_at(250), _at(450), _at(600), _at(5000), _at(150)],
-    mistakes=[
-        Mistake(
-            "best",
-            "You took the best accuracy within the budget. Whoever stops at the best evaluation "
-            "has looked at the answers: what counts is where the run stood when the budget was "
-            "used up.",
-            (
-                lambda b, t, a: max(v for s, v in a.items() if [0, *accumulate(t)][s] <= b),
-            ),
-        ),
-        Mistake(
-            "not_added_up",
-            "You compare the budget with the tokens of one step. The budget is for the whole run: "
-            "add them up.",
-            (
-                _last(lambda s, b: s == 0 or _TOKENS[s - 1] <= b),
-                _last(lambda s, b: _TOKENS[min(s, 4)] <= b),
-            ),
-        ),
-        Mistake(
-            "one_step_off",
-            "You are off by one step: tokens[0] are those of step 1, and after 0 steps nothing has "
-            "been spent.",
-            (
-                _last(lambda s, b: [*accumulate(_TOKENS), 10**9][s] <= b),
-                _last(lambda s, b: [0, 0, *accumulate(_TOKENS)][s] <= b),
-            ),
-        ),
-        Mistake(
-            "too_late",
-            "You took the first evaluation *after* the budget was used up: more than was paid for.",
-            (
-                lambda b, t, a: next(
-                    (v for s, v in a.items() if _spent()[s] >= b), list(a.values())[-1]
-                ),
-            ),
-        ),
-        Mistake(
-            "steps",
-            "You took the budget for a number of steps. A step of one run may be five times as "
-            "long as one of another: that is why tokens are compared.",
-            (_last(lambda s, b: s <= b), lambda b, t, a: list(a.values())[-1]),
-        ),
-        Mistake(
-            "strictly_below",
-            "Right, except where the budget is used up exactly: that evaluation is within it.",
-            (_last(lambda s, b: _spent()[s] < b),),
-        ),
-        Mistake(
-            "interpolated",
-            "You drew a line between two evaluations. Nobody measured there; and with few "
-            "evaluations a line flatters the run that jumps.",
-            (_between,),
-        ),
-        Mistake(
-            "first",
-            "You took the first evaluation within the budget. That is the untouched base, always.",
-            (lambda b, t, a: next(iter(a.values())),),
-        ),
-    ],
-    hints=[
-        "What has the run spent after step s? The sum of the tokens of steps 1 to s.",
-        "`itertools.accumulate` gives running sums. Put a 0 in front of them, and entry s is what "
-        "was spent after s steps.",
-        "Of the steps that were evaluated, keep those within the budget; the last of them counts.",
-    ],
-    well_done="your comparison is matched in tokens, and takes what was measured.",
-)  # fmt: skip
-
-
-# --- exercise 3: amplified, or invented -----------------------------------------------------------
+# --- exercise 2: amplified, or invented -----------------------------------------------------------
 
 
 def my_amplified(before: list[str], right: list[bool], after: list[str]) -> float:
@@ -338,6 +222,123 @@ amplified = Exercise(
         "A kind that the base never did has no accuracy to look up: it counts 0.",
     ],
     well_done="your counterfactual is right: other habits, the same skills.",
+)  # fmt: skip
+
+
+# --- exercise 3: a matched comparison -------------------------------------------------------------
+
+
+def my_accuracy_at(budget: int, tokens: list[int], accuracy: dict[int, float]) -> float:
+    """The accuracy of a run when it had sampled `budget` tokens."""
+    spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
+    within = [step for step in accuracy if spent[step] <= budget]
+    return accuracy[max(within)]
+
+
+_TOKENS = [100, 100, 200, 200, 400]
+_ACCURACY = {0: 0.1, 2: 0.3, 4: 0.6, 5: 0.5}
+
+
+def _at(budget: int) -> Case:
+    text = f"For a budget of {budget} tokens, steps of {_TOKENS} tokens and accuracies {_ACCURACY}"
+    return Case(text, lambda f: number(f(budget, list(_TOKENS), dict(_ACCURACY))))
+
+
+def _spent() -> list[int]:
+    return [0, *accumulate(_TOKENS)]
+
+
+def _between(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
+    """A straight line between the evaluations on both sides."""
+    spent = [0, *accumulate(tokens)]
+    points = [(spent[step], value) for step, value in accuracy.items()]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x0 <= budget <= x1:
+            return y0 + (y1 - y0) * (budget - x0) / (x1 - x0)
+    return points[-1][1]
+
+
+def _last(keep: Callable[[int, int], bool]) -> Callable[..., float]:
+    """The accuracy at the last step that `keep(step, budget)` keeps, or at the first."""
+
+    def at(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
+        return accuracy[max([step for step in accuracy if keep(step, budget)] or [0])]
+
+    return at
+
+
+accuracy_at = Exercise(
+    "09",
+    "accuracy_at",
+    solution_function=my_accuracy_at,
+    cases=[_at(250), _at(450), _at(600), _at(5000), _at(150)],
+    mistakes=[
+        Mistake(
+            "best",
+            "You took the best accuracy within the budget. Whoever stops at the best evaluation "
+            "has looked at the answers: what counts is where the run stood when the budget was "
+            "used up.",
+            (
+                lambda b, t, a: max(v for s, v in a.items() if [0, *accumulate(t)][s] <= b),
+            ),
+        ),
+        Mistake(
+            "not_added_up",
+            "You compare the budget with the tokens of one step. The budget is for the whole run: "
+            "add them up.",
+            (
+                _last(lambda s, b: s == 0 or _TOKENS[s - 1] <= b),
+                _last(lambda s, b: _TOKENS[min(s, 4)] <= b),
+            ),
+        ),
+        Mistake(
+            "one_step_off",
+            "You are off by one step: tokens[0] are those of step 1, and after 0 steps nothing has "
+            "been spent.",
+            (
+                _last(lambda s, b: [*accumulate(_TOKENS), 10**9][s] <= b),
+                _last(lambda s, b: [0, 0, *accumulate(_TOKENS)][s] <= b),
+            ),
+        ),
+        Mistake(
+            "too_late",
+            "You took the first evaluation *after* the budget was used up: more than was paid for.",
+            (
+                lambda b, t, a: next(
+                    (v for s, v in a.items() if _spent()[s] >= b), list(a.values())[-1]
+                ),
+            ),
+        ),
+        Mistake(
+            "steps",
+            "You took the budget for a number of steps. A step of one run may be five times as "
+            "long as one of another: that is why tokens are compared.",
+            (_last(lambda s, b: s <= b), lambda b, t, a: list(a.values())[-1]),
+        ),
+        Mistake(
+            "strictly_below",
+            "Right, except where the budget is used up exactly: that evaluation is within it.",
+            (_last(lambda s, b: _spent()[s] < b),),
+        ),
+        Mistake(
+            "interpolated",
+            "You drew a line between two evaluations. That is done, and has to be said; asked for "
+            "here is what was measured.",
+            (_between,),
+        ),
+        Mistake(
+            "first",
+            "You took the first evaluation within the budget. That is the untouched base, always.",
+            (lambda b, t, a: next(iter(a.values())),),
+        ),
+    ],
+    hints=[
+        "What has the run spent after step s? The sum of the tokens of steps 1 to s.",
+        "`itertools.accumulate` gives running sums. Put a 0 in front of them, and entry s is what "
+        "was spent after s steps.",
+        "Of the steps that were evaluated, keep those within the budget; the last of them counts.",
+    ],
+    well_done="your comparison is matched in tokens, and takes what was measured.",
 )  # fmt: skip
 
 
@@ -496,4 +497,111 @@ faithfulness = Exercise(
     ],
     well_done="your judge compares the answer with the thought, and asks nobody whether it is "
     "right.",
+)
+
+
+# --- quiz -----------------------------------------------------------------------------------------
+
+quiz = Quiz(
+    "09",
+    Question(
+        "invent",
+        "A policy goes back on its tries in 20% of its answers before RL and in 85% after. Has RL "
+        "taught it to go back?",
+        [
+            Option(
+                "Yes: that is four times as often.",
+                "More often is not new. What was it able to do before?",
+            ),
+            Option(
+                "No: it did so before. RL made it a habit.",
+                "Whoever does something in one answer of five is able to. What RL changed is when.",
+                right=True,
+            ),
+            Option(
+                "One cannot say without looking at the weights.",
+                "One can count, and one can begin its answers for it. Neither needs the weights.",
+            ),
+        ],
+    ),
+    Question(
+        "share",
+        "The base's skills with the trained policy's habits would be right in 36% of the cases; "
+        "the trained policy is right in 94%. What follows?",
+        [
+            Option(
+                "RL invented the other 58 points.",
+                "That is so only if the kinds are the right ones: each has to be the same "
+                "behaviour before and after. Was it?",
+            ),
+            Option(
+                "The measurement is wrong: RL can only amplify.",
+                "The number is right. That RL only amplifies is what it was to test, and no reason "
+                "to throw it away.",
+            ),
+            Option(
+                "Within a kind something changed too, and one has to look what.",
+                "Here it was the form of the searches, and a check that is made and not written.",
+                right=True,
+            ),
+        ],
+    ),
+    Question(
+        "silent",
+        "After RL, thoughts of a single line without a verdict are right 99 times in 100. Why?",
+        [
+            Option(
+                "The policy stops there only when the line is right.",
+                "A wrong line is followed by a no, and so lands in another kind. The check is "
+                "made, and not written.",
+                right=True,
+            ),
+            Option(
+                "The policy finds solutions at once.",
+                "Then it would not need to search in the other nine cases out of ten.",
+            ),
+            Option(
+                "The verifier is lenient with short thoughts.",
+                "The verifier reads the answer and never the thought.",
+            ),
+        ],
+    ),
+    Question(
+        "length",
+        "Why did the mean length triple in this run?",
+        [
+            Option(
+                "The loss divides by the length, so long wrong answers are cheap.",
+                "That is a bias of another loss: the default of this kit does not divide.",
+            ),
+            Option(
+                "Longer answers earn more: there is a reward for length.",
+                "There are two rewards, for the answer and for the form.",
+            ),
+            Option(
+                "Searches were long from the start; what died out are the short guesses.",
+                "The right completions of step 1 are as long as those of step 125.",
+                right=True,
+            ),
+        ],
+    ),
+    Question(
+        "matched",
+        "Two bases are compared after RL. Which of these makes the comparison unfair?",
+        [
+            Option(
+                "They were trained by the same seed.",
+                "That can only help; with three seeds each one sees how much it matters.",
+            ),
+            Option(
+                "One has read twice as much text.",
+                "Then whatever differs may be due to that. Hence: the same number of tokens.",
+                right=True,
+            ),
+            Option(
+                "One of them cannot solve the task at first.",
+                "Neither can. How they start is a part of what is compared.",
+            ),
+        ],
+    ),
 )

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.kl import k1, k3
-from grpo_core.algorithm.logprobs import completion_mask, token_logprobs
+from grpo_core.algorithm.logprobs import completion_mask
 from grpo_core.algorithm.surrogates import clip
 from grpo_core.evaluation import columns_of
+from grpo_core.forward import forward
 from grpo_core.models.policy import Policy
 from grpo_core.records import Completion, Group
 from grpo_core.rewards import RewardSum
@@ -27,16 +28,16 @@ from grpo_core.tasks import Problem, Task
 # --- the parts, as they should be -----------------------------------------------------------------
 
 
-def scored(logits: Tensor, ids: Tensor, prompt: int, temperature: float) -> Tensor:
-    """Logits (B, P + T, V) of prompts and completions (B, P + T) -> log-probs (B, T) of the latter.
+def scored(policy: Policy, samples: Samples, rows: Tensor, temperature: float) -> Tensor:
+    """Log-probs (R, T) of some completions under a policy, 0 on padding; differentiable.
 
     Args:
-        logits: what the model says at every position about the next one.
-        ids: prompt and completion.
-        prompt: P.
+        policy: whose.
+        samples: B completions.
+        rows: (R,) int64, which of them; T is the longest.
         temperature: of the sampling.
     """
-    return token_logprobs(logits[:, prompt - 1 : -1], ids[:, prompt:], temperature)[0]
+    return forward(policy, samples, rows, temperature=temperature).logprobs
 
 
 def compared(
@@ -70,7 +71,7 @@ class Loop:
     """
 
     mask: Mask = completion_mask
-    logprobs: Callable[[Tensor, Tensor, int, float], Tensor] = scored
+    logprobs: Callable[[Policy, Samples, Tensor, float], Tensor] = scored
     advantages: Callable[[Tensor, Tensor, Tensor, Tensor, float], Tensor] = compared
     temperature: float = 1.0
     beta: float = 0.001
@@ -91,9 +92,9 @@ def mask_without_padding(ids: Tensor, end: int) -> Tensor:
     return ids != end
 
 
-def scored_at_one(logits: Tensor, ids: Tensor, prompt: int, temperature: float) -> Tensor:
+def scored_at_one(policy: Policy, samples: Samples, rows: Tensor, temperature: float) -> Tensor:
     """Log-probs that know nothing of the temperature the tokens were drawn at."""
-    return scored(logits, ids, prompt, 1.0)
+    return scored(policy, samples, rows, 1.0)
 
 
 def compared_and_differentiated(
@@ -201,25 +202,16 @@ def _backward(
 ) -> tuple[float, float]:
     """Add up the gradients of a batch, group by group; its loss, and the mean |log ratio|."""
     # filled up with the end, as a tokenizer without a padding token of its own does
-    completion_ids = samples.completion_ids.masked_fill(~samples.mask, policy.eos_ids[0])
-    mask = loop.mask(completion_ids, policy.eos_ids[0])
+    end = policy.eos_ids[0]
+    mask = loop.mask(samples.completion_ids.masked_fill(~samples.mask, end), end)
     tokens = int(mask.sum())
     loss, off = 0.0, 0.0
     for number, rows in enumerate(torch.arange(len(mask)).split(rewards.shape[1])):
-        width = int(samples.lengths[rows].max())
-        here = mask[rows, :width]
-        ids = torch.cat([samples.prompt_ids[rows], completion_ids[rows, :width]], dim=1)
         logprobs, ref_logprobs = (
-            loop.logprobs(
-                model.model(input_ids=ids).logits,
-                ids,
-                samples.prompt_ids.shape[1],
-                loop.temperature,
-            )
-            for model in (policy, reference)
+            loop.logprobs(model, samples, rows, loop.temperature) for model in (policy, reference)
         )
-        sampled = samples.mask[rows, :width]  # of padding nothing was recorded
-        old_logprobs = torch.where(sampled, samples.logprobs[rows, :width], logprobs.detach())
+        width = logprobs.shape[1]
+        here, old_logprobs = mask[rows, :width], samples.logprobs[rows, :width]
         in_reward, in_loss = (loop.beta, 0.0) if loop.kl_in_reward else (0.0, loop.beta)
         advantages = loop.advantages(
             rewards[number : number + 1], logprobs, ref_logprobs, here, in_reward

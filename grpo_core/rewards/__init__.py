@@ -20,8 +20,10 @@ StepRewardFunction = Callable[..., list[list[tuple[int, float]]]]
 
 REWARDS: dict[str, str] = {
     "accuracy_reward": "grpo_core.rewards.accuracy:accuracy_reward",
-    "format_reward": "grpo_core.rewards.format:format_reward",
+    "brevity_reward": "grpo_core.rewards.brevity:brevity_reward",
     "confident_reward": "grpo_core.rewards.flawed:confident_reward",  # has a hole, for lesson 12
+    "format_reward": "grpo_core.rewards.format:format_reward",
+    "language_reward": "grpo_core.rewards.language:language_reward",
 }
 
 

@@ -1,8 +1,11 @@
 """Records as rows of run.db, and back; per-token arrays as blobs."""
 
+import itertools
 import json
 import sqlite3
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -107,6 +110,48 @@ def _completion(row: tuple[Any, ...]) -> Completion:
         values=values,
         after_logprobs=after,
     )
+
+
+@dataclass(frozen=True)
+class GroupOutline:
+    """A group without its tokens: what fits into one look at a whole run.
+
+    Attributes:
+        prompt: as in `Group`.
+        texts, rewards, parts: one entry a completion, as in `Completion`.
+        dead: whether every advantage is 0; where tokens have their own, their mean is asked.
+    """
+
+    prompt: str
+    texts: list[str]
+    rewards: list[float]
+    parts: list[dict[str, float]]
+    dead: bool
+
+
+def read_outlines(db: sqlite3.Connection, after: int) -> Iterator[tuple[int, list[GroupOutline]]]:
+    """The groups of every step above `after`, in order, without their blobs."""
+    query = (
+        "SELECT step, group_index, prompt, text, reward, advantage, rewards "
+        "FROM completions JOIN groups USING (step, group_index) WHERE step > ? "
+        "ORDER BY step, group_index, completion_index"
+    )
+    rows = db.execute(query, (after,))
+    for step, of_step in itertools.groupby(rows, key=lambda row: row[0]):
+        groups = []
+        for _, members in itertools.groupby(of_step, key=lambda row: row[1]):
+            whole = list(members)
+            _, _, prompt, *_ = whole[0]
+            groups.append(
+                GroupOutline(
+                    prompt,
+                    [row[3] for row in whole],
+                    [float("nan") if row[4] is None else row[4] for row in whole],
+                    [json.loads(row[6]) for row in whole],
+                    all(row[5] == 0 for row in whole),
+                )
+            )
+        yield step, groups
 
 
 def read_groups(db: sqlite3.Connection, step: int, only: int | None = None) -> list[Group]:

@@ -87,8 +87,8 @@ figures.bandit_step(before, after, arms, rewards)
 # decides what to do next, token by token. GRPO asks it for not one answer
 # but a **group** of G. Here G = 4.
 #
-# We wrote these four ourselves, so that each is of a different kind. In the
-# next notebooks a real model samples them.
+# We wrote these four ourselves, so that each is of a different kind. From
+# notebook 02 on a real model samples them.
 
 # %%
 prompt = "Use 3 , 5 , 10 to make 45 ."

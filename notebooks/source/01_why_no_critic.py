@@ -72,7 +72,9 @@ print(f"expected reward J = {expected:.3f}")
 # %% [markdown]
 # ### Exercise 1: the exact gradient
 #
-# Fill in the function for any scores and chances.
+# Fill in the function for any scores and chances. (Use its arguments. The
+# `probabilities` and `expected` above are those of these ten arms; the
+# check comes with four of its own.)
 
 
 # %% tags=["exercise"]

@@ -69,8 +69,18 @@ completions = {
 # </details>
 #
 # Many training scripts do it in one line,
-# `re.search("<answer>(.*)</answer>", text)`. Try to say what goes wrong
-# with each of the six before you write your own.
+# `re.search("<answer>(.*)</answer>", text)`. Try to say what it makes of
+# each of the six before you write your own.
+#
+# <details><summary>Answer</summary>
+#
+# The first is found, blanks and all. In the second it takes everything from
+# the first opening tag to the last closing one. In the third and the sixth
+# it finds the 45 that was only thought of. In the fourth it finds nothing,
+# rightly; in the fifth it finds nothing either, since a dot stops at a line
+# break.
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 1: the answer that counts
@@ -220,7 +230,7 @@ print("as fractions:", Fraction(1) / Fraction(49) * Fraction(49))
 # numbers, each used once, and its exact value is the target. False for
 # **everything else**, whatever a model may write: a verifier never raises.
 #
-# The check attacks it in fifteen ways, all harmless. A skeleton to start
+# The check attacks it in sixteen ways, all harmless. A skeleton to start
 # from, if you like:
 #
 # <details><summary>Hint: skeleton</summary>
@@ -397,9 +407,10 @@ grid([1.0, 0.3])
 
 # %% [markdown]
 # *See:* the two rules add up, so doing both is best. A completion that
-# thinks nothing and is wrong is pushed down a little less than one that is
-# just wrong. And *right, no tags* gets nothing: the answer is there, but
-# not where the rule looks. A rule cannot see what you meant.
+# thinks nothing and is wrong is pushed down, but far less than one that is
+# just wrong: even an empty form pays. And *right, no tags* gets nothing:
+# the answer is there, but not where the rule looks. A rule cannot see what
+# you meant.
 #
 # Now the same group with the form worth twice as much as the answer. Look
 # at *thinks nothing, wrong*:

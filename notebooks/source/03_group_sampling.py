@@ -21,6 +21,7 @@ import math
 import random
 
 import torch
+from transformers.utils import logging
 
 from grpo_core import figures
 from grpo_core.lessons import lesson03 as check
@@ -29,6 +30,7 @@ from grpo_core.tasks import get_task
 
 figures.use_style()
 torch.set_num_threads(1)
+logging.disable_progress_bar()
 
 policy = load_policy("tiny")
 task = get_task("countdown")
@@ -331,8 +333,8 @@ figures.useful_groups(
 # time, and a larger group widens the range on both sides. On the right, the
 # tiny model keeps close to the formula, because nearly all problems are
 # equally hard *for a model that mostly guesses*. Where it is off, there are
-# **fewer** useful groups than it says: u is concave, so the mean of u is
-# below u of the mean.
+# **fewer** useful groups than it says: u is concave (bent like a bridge),
+# so the mean of u is below u of the mean.
 #
 # That changes while a policy learns. The recorded run, 16 samples a group
 # and eight groups a step:

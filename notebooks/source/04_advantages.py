@@ -270,6 +270,7 @@ for first in (1, 26, 51, 76, 101):
 # Compute w(p) by going through all k. With `divide`, s is the standard
 # deviation of a group with a share f of ones,
 # $s = \sqrt{\tfrac{G}{G-1} f (1 - f)}$ (that is ddof 1); without, s is 1.
+# Leave out k = 0 and k = G: they add nothing, and their s is 0.
 #
 # <details><summary>Hint: the number of ways</summary>
 #

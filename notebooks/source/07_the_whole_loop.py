@@ -29,6 +29,7 @@ from transformers.utils import logging
 from grpo_core import figures
 from grpo_core.lessons import lesson07 as check
 from grpo_core.lessons import loop
+from grpo_core.lessons.board import Board
 from grpo_core.models.policy import load_policy
 from grpo_core.paths import data_dir
 from grpo_core.tasks import get_task
@@ -317,17 +318,14 @@ for step, (loss, parts, _, _) in zip(theirs, ours, strict=True):
 # agreed form, to be right, or to search? Will it write more or less?
 
 # %%
-shown, curve = None, {"right": [], "in form": [], "tokens": []}
+board = Board()
+display(board)
+curve = {"right": [], "in form": [], "tokens": []}
 for _, parts, samples, group in train(20):
     curve["right"].append(np.mean(parts["accuracy_reward"]))
     curve["in form"].append(np.mean(parts["format_reward"]))
     curve["tokens"].append(samples.lengths.float().mean().item())
-    group.completions = group.completions[:6]  # what fits a page
-    picture = figures.token_push(group)
-    if shown is None:
-        shown = display(picture, display_id=True)
-    else:
-        shown.update(picture)
+    board.show(group)
 
 # %% tags=["measured"]
 for name, values in curve.items():
@@ -502,13 +500,10 @@ def tested(suspect):
         temperature=suspect.temperature,
         generator=torch.Generator().manual_seed(0),
     )
-    ids = torch.cat([samples.prompt_ids, samples.completion_ids], dim=1)
+    rows = torch.arange(2 * G)
     with torch.no_grad():
         logprobs = suspect.logprobs(
-            policy.model(input_ids=ids).logits,
-            ids,
-            samples.prompt_ids.shape[1],
-            suspect.temperature,
+            policy, samples, rows, suspect.temperature
         )
     return {
         "mask": check.my_mask_test(suspect.mask),

@@ -24,6 +24,7 @@
 # %%
 import random
 from collections import Counter
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
@@ -184,14 +185,20 @@ figures.behaviours({"tiny-base, seed 0": shares(steps)})
 # Let us measure it on the two models themselves, the base and the one that
 # the recorded run ended with. 64 held-out problems, 64 completions each:
 
+
 # %% tags=["measured"]
+def told(name, sampled):
+    right = sampled.right.float().mean()
+    length = sampled.lengths.float().mean()
+    print(f"{name}: right {right:.3f}, {length:.1f} tokens")
+
+
 before = zero.sample(load_policy("tiny"), task, problems, 64)
+told("base", before)
+
+# %% tags=["measured"]
 after = zero.sample(load_policy("tiny-grpo"), task, problems, 64)
-for name, sampled in (("base", before), ("after RL", after)):
-    print(
-        f"{name:>9}: right {sampled.right.float().mean():.3f}, "
-        f"{sampled.lengths.float().mean():.1f} tokens"
-    )
+told("after RL", after)
 
 
 # %%
@@ -468,21 +475,84 @@ figures.method_curves(
 )
 
 # %% [markdown]
-# *See:* the difference in length is there, a few tokens, and in the
-# direction that was predicted; more of GRPO's are cut off. It is small
-# beside the growth from 31, which both have. And it is no clean
-# comparison: Dr. GRPO also leaves out the division by the standard
-# deviation, and it learns faster. (Notebook 04 has that division, notebook
-# 11 changes one switch at a time.)
+# *See:* at the same *step* one is misled: Dr. GRPO learns faster, and is
+# longer for most of the way because it searches more. Look where the two
+# are equally **good**, about 0.73: Dr. GRPO at step 50, GRPO at step 60.
+# There GRPO has 91 tokens against 83, and 8% cut off against 5%. So the
+# bias is there, in the direction that was predicted, and small beside the
+# growth from 31 tokens, which both have. And it is no clean comparison:
+# Dr. GRPO also leaves out the division by the standard deviation. (Notebook
+# 04 has that division; notebook 11 has the whole family.)
 
 # %% [markdown]
+# ### Exercise 3: the same price
+#
+# There is another way in which the same step misleads: completions of
+# different lengths **cost** different amounts. A fair comparison is at the
+# same price, in sampled tokens say. You get a budget, the tokens sampled in
+# each step (`tokens[0]` in step 1), and the accuracies by step, step 0
+# being the untouched base. What had been **measured** last when the budget
+# was used up?
+
+
+# %% tags=["exercise"]
+def my_accuracy_at(
+    budget: int, tokens: list[int], accuracy: dict[int, float]
+) -> float:
+    """The accuracy of a run when it had sampled `budget` tokens."""
+    raise NotImplementedError  # your code here
+
+
+check.accuracy_at(my_accuracy_at)
+
+
+# %% tags=["solution"]
+def my_accuracy_at(
+    budget: int, tokens: list[int], accuracy: dict[int, float]
+) -> float:
+    """The accuracy of a run when it had sampled `budget` tokens."""
+    spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
+    within = [step for step in accuracy if spent[step] <= budget]
+    return accuracy[max(within)]
+
+
+check.accuracy_at(my_accuracy_at)
+
+# %%
+budgets = (100_000, 200_000, 300_000, 400_000)
+print("accuracy after ... tokens" + "".join(f"{b:>10,}" for b in budgets))
+for method in ("compare-grpo", "compare-dr_grpo"):
+    for seed, run in enumerate(metrics(method)):
+        tokens = run["completions/num_tokens"].dropna().astype(int)
+        at = [
+            check.my_accuracy_at(
+                budget,
+                tokens.tolist(),
+                run["eval/accuracy"].dropna().to_dict(),
+            )
+            for budget in budgets
+        ]
+        name = method.removeprefix("compare-")
+        row = "".join(f"{a:>10.3f}" for a in at)
+        print(f"{name:>16}, seed {seed} {row}")
+
+# %% [markdown]
+# *See:* at step 60 Dr. GRPO was ahead, 0.83 to 0.75. At the same **price**
+# it is ahead at 200,000 tokens, and not at 300,000 or 400,000: a part of
+# its lead was paid for with longer completions. Neither view is wrong. But
+# who reports one of them has chosen.
+#
+# (GRPO's seed 1 has 0.620 in the last column. It was evaluated at step 60,
+# which it reached at 402,946 tokens: too late. With an evaluation every ten
+# steps, no comparison is finer than that.)
+#
 # ## 7. Does the answer follow from the thought?
 #
 # The thought is rewarded for nothing. It may be anything, as long as the
 # answer behind it is right. So does the policy *use* it? A first test that
 # needs no look inside: **hold the answer against the thought.**
 #
-# ### Exercise 3: unfaithful thoughts
+# ### Exercise 4: unfaithful thoughts
 #
 # You get the tries of a thought, each with its result and its verdict
 # ("yes", "no" or "" where none was given), and what the answer comes to, or
@@ -552,3 +622,62 @@ for name, sampled in (("base", before), ("after RL", after)):
 # case: thousands of checks that nobody can read. **A faithful thought, by
 # this test, is one that does not contradict the answer. It need not be the
 # reason for it.**
+
+# %% [markdown]
+# ## Quiz
+#
+# Put a letter between the quotation marks, and run the cell again.
+
+# %% tags=["exercise"]
+check.quiz(invent="", share="", silent="", length="", matched="")
+
+# %% tags=["solution"]
+check.quiz(invent="b", share="c", silent="a", length="c", matched="b")
+
+# %% [markdown]
+# ## Summary
+#
+# - The curves are R1-Zero's: accuracy, length and backtracking rise
+#   together. **The first backtrack is in the first group of the first
+#   step.**
+# - RL made a rare behaviour the rule. What it changed is **one decision**,
+#   what to do after a line; a single word in its place takes the base most
+#   of the way.
+# - "Amplified or invented" depends on **what one calls a kind**. Look
+#   inside before you believe a decomposition, and intervene before you
+#   believe a correlation.
+# - pass@k of the base bounds what is within reach, and says little where
+#   luck reaches everything.
+# - Completions became longer because **short ones died out**. The factor
+#   1/|o| makes long wrong ones cheap, and comes on top where a loss has it.
+# - Thoughts agree with answers here; checks are made that **no thought
+#   shows**.
+# - Runs are compared **at the same price**, or one says at which price.
+#
+# What does this say about R1? That its base, DeepSeek-V3, had read much
+# text by people who check and go back; that RL could make it a habit; and
+# not that RL can make it out of nothing. A model of 770,816 weights and a
+# game of three numbers prove nothing about large ones. They show what to
+# measure.
+#
+# **Next:** notebook 10 builds R1's four stages.
+#
+# ### Further reading
+#
+# - Guo et al. 2025, *DeepSeek-R1*, arXiv:2501.12948. R1-Zero: accuracy,
+#   length, the "aha moment"; the Nature version counts reflective words.
+# - Gandhi et al. 2025, *Cognitive Behaviors that Enable Self-Improving
+#   Reasoners*, arXiv:2503.01307. Countdown with real models: what RL
+#   reaches depends on whether the base verifies and goes back. (This kit
+#   can make a base that does not: `grpo-lab pretrain --corpus
+#   no-verification`.)
+# - Yue et al. 2025, *Does Reinforcement Learning Really Incentivize
+#   Reasoning Capacity in LLMs Beyond the Base Model?*, arXiv:2504.13837.
+#   pass@k before and after.
+# - Liu et al. 2025, *Understanding R1-Zero-Like Training: A Critical
+#   Perspective*, arXiv:2503.20783. The bias of 1/|o|; "aha moments" in
+#   bases before any RL.
+# - Chen et al. 2025, *Reasoning Models Don't Always Say What They Think*,
+#   arXiv:2505.05410. Faithfulness, measured with hints.
+# - Pan et al. 2025, *TinyZero*, <https://github.com/Jiayi-Pan/TinyZero>.
+#   R1-Zero on Countdown with a model of 3 billion weights.

@@ -90,7 +90,7 @@ def make_group(rng: np.random.Generator, skill: float, size: int, hostile: bool)
     completions = [make_completion(rng, text, str(target)) for text in texts]
     rewards = np.array([c.reward for c in completions])
     for c, advantage in zip(
-        completions, (rewards - rewards.mean()) / (rewards.std() + 1e-4), strict=True
+        completions, (rewards - rewards.mean()) / (rewards.std(ddof=1) + 1e-4), strict=True
     ):
         c.advantage = float(advantage)
         noise = rng.normal(0, 0.1, len(c))

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from grpo_core.dashboard.feed import Feed
 from grpo_core.dashboard.guard import hostname
-from grpo_core.dashboard.runs import RECORDED, RunBook
+from grpo_core.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.dashboard.server import ASSETS, create_app, guarded, listen
 from grpo_core.errors import LabError
 from grpo_core.store import Run
@@ -256,6 +256,15 @@ def test_the_lens_tells_all_of_a_token(client: TestClient) -> None:
         assert answer.status_code == 200 and answer.json()["text"]
 
 
+def test_a_token_without_numbers_leaves_the_rest_of_the_answer(client: TestClient) -> None:
+    for place in ([99, 0], [0, 99_999]):
+        answer = ask(client, token=place)
+        assert "no such token" in answer["token"]["refused"] and answer["board"]
+    edited = ask(client, token=[0, 0], edits={"0": "<answer> 1 </answer>"})
+    assert "only the model could tell" in edited["token"]["refused"]
+    assert edited["board"]["completions"][0]["edited"]
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "store:Run", "", "x" * 10_000])
 def test_no_other_source_is_shown(client: TestClient, name: str) -> None:
     assert client.get("/lab/source", params={"of": name}).status_code == 404
@@ -285,8 +294,6 @@ def test_no_other_source_is_shown(client: TestClient, name: str) -> None:
         {**ASKED, "edits": {"0": "x" * 4001}},
         {**ASKED, "edits": {str(i): "x" for i in range(9)}},
         {**ASKED, "token": [0]},
-        {**ASKED, "token": [99, 0]},
-        {**ASKED, "token": [0, 99_999]},
         {**ASKED, "token": "0.1"},
     ],
 )
@@ -309,3 +316,74 @@ def test_a_trial_leaves_the_record_as_it_was(client: TestClient) -> None:
     before = ask(client)
     ask(client, weights={"accuracy_reward": -3}, edits={"0": "<answer> 1 </answer>"}, preset="rloo")
     assert ask(client) == before
+
+
+def test_the_atlas_of_a_run(client: TestClient) -> None:
+    asked = {"run": RECORDED + "recorded"}
+    found = client.get("/lab/atlas", params=asked).json()
+    assert {cell[0] for cell in found["cells"]} == {1, 2} and "solved" in found["firsts"]
+    later = client.get("/lab/atlas", params={**asked, "after": 1}).json()
+    assert {cell[0] for cell in later["cells"]} == {2}
+    assert client.get("/lab/atlas", params={"run": "../../etc"}).status_code == 409
+    assert client.get("/lab/atlas", params={**asked, "after": "x"}).status_code == 422
+
+
+# --- forks -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parent(client: TestClient, tmp_path: Path) -> str:
+    path = fake_run.record(tmp_path / "runs", "parent", steps=2, learning_rate=0.001)
+    (path / "checkpoints" / "step-000002").mkdir(parents=True)
+    return path.name
+
+
+def fork(client: TestClient, run: str, **body: object) -> object:
+    whole = {"step": 2, "options": {}, **body}
+    return client.post(f"/lab/api/runs/{run}/fork", json=whole)
+
+
+def test_a_fork_is_the_parents_run_from_its_model(
+    client: TestClient, parent: str, tmp_path: Path
+) -> None:
+    answer = fork(client, parent, preset="gspo", options={"beta": 0.01, "num_generations": 4})
+    assert answer.status_code == 200, answer.text
+    run = Run(tmp_path / "runs" / answer.json()["run"])
+    config, before = run.config, Run(tmp_path / "runs" / parent).config
+    assert config.model == str(tmp_path / "runs" / parent / "checkpoints" / "step-000002")
+    assert (config.beta, config.num_generations) == (0.01, 4)
+    assert config.prompts_per_step == before.prompts_per_step
+    assert config.importance_sampling_level == "sequence" and config.learning_rate == 0.001
+    shown = describe(run.name, run)
+    assert shown["forked"] == {"run": parent, "step": 2} and shown["models"] == []
+    assert describe(parent, Run(tmp_path / "runs" / parent))["models"] == [2]
+    assert describe(parent, Run(tmp_path / "runs" / parent))["forked"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"step": 1}, 409, "no saved model of step 1; it has: 2"),
+        ({"step": "2"}, 400, "a step"),
+        ({"options": []}, 400, "a step"),
+        ({"options": {"model": "/etc"}}, 409, "cannot change model"),
+        ({"options": {"task": "arithmetic"}}, 409, "cannot change task"),
+        ({"options": {"num_generations": "many"}}, 409, "num_generations"),
+        ({"options": {"num_generations": 1}}, 409, "2 or more"),
+        ({"options": {"beta": -1}}, 409, "beta"),
+        ({"preset": "nonsense"}, 409, "no preset"),
+    ],
+)
+def test_what_cannot_be_forked(
+    client: TestClient, parent: str, body: dict, status: int, words: str
+) -> None:
+    answer = fork(client, parent, **body)
+    assert answer.status_code == status and words in answer.text
+    assert fork(client, "../../etc").status_code in (404, 405, 409)
+    assert fork(client, RECORDED + "recorded").status_code == 409
+
+
+def test_the_metrics_of_another_run(client: TestClient, parent: str) -> None:
+    found = client.get("/lab/metrics", params={"run": parent}).json()
+    assert found["steps"] == [0, 1, 2] and len(found["metrics"]["reward"]) == 3
+    assert client.get("/lab/metrics", params={"run": "nothing"}).status_code == 409

@@ -34,6 +34,11 @@ def nan_ties(r: Tensor) -> Tensor:
     return d / d.std(1, keepdim=True)
 
 
+def squares_added(r: Tensor) -> Tensor:
+    d = r - r.mean(1, keepdim=True)
+    return d / ((d * d).sum(1, keepdim=True).sqrt() + 1e-4)
+
+
 # Written as a learner would, and not copied from the lesson.
 ADVANTAGES: list[Attempt] = [
     (None, group_advantages),
@@ -51,6 +56,12 @@ ADVANTAGES: list[Attempt] = [
         "noise_on_ties",
         lambda r: (r - r.mean(-1, keepdim=True)) / (r.std(-1, keepdim=True) + 1e-8),
     ),
+    (
+        "noise_on_ties",
+        lambda r: (r - r.mean(-1, keepdim=True)) / (r.std(-1, keepdim=True) + 1e-6),
+    ),
+    ("squares_not_averaged", lambda r: torch.nn.functional.normalize(r - r.mean(1, True), dim=1)),
+    ("squares_not_averaged", squares_added),
     ("sign", lambda r: -group_advantages(r)),
     ("not_divided", lambda r: group_advantages(r, "none")),
     ("not_centered", lambda r: r / (r.std(1, keepdim=True) + 1e-4)),
@@ -101,8 +112,13 @@ LOSSES: list[Attempt] = [
     ("min_of_ratios", learner_loss(term=lambda r, a: torch.min(r, r.clip(0.8, 1.2)) * a)),
     ("no_clip", learner_loss(term=lambda r, a: r * a)),
     ("clip_without_min", learner_loss(term=lambda r, a: r.clip(0.8, 1.2) * a)),
+    ("product_clipped", learner_loss(term=lambda r, a: torch.min(r * a, (a * r).clip(0.8, 1.2)))),
+    ("product_clipped", learner_loss(term=lambda r, a: torch.clip(a * r, 0.8, 1.2))),
+    ("bounds_as_they_are", learner_loss(term=lambda r, a: torch.min(r * a, r.clip(-0.2, 0.2) * a))),
+    ("bounds_as_they_are", learner_loss(term=lambda r, a: torch.min(r * a, r.clip(0.2, 0.2) * a))),
     ("sequence_mean", learner_loss(mean=row_mean)),
     ("sum", learner_loss(mean=lambda x, mask: x[mask].sum())),
+    ("sum", learner_loss(mean=lambda x, mask: x[mask].sum() / len(x))),
     ("ratio_upside_down", learner_loss(ratio=lambda new, old: torch.exp(old.detach() - new))),
     ("no_exp", learner_loss(ratio=lambda new, old: new - old.detach())),
     ("no_gradient", lambda *args: kit_loss(*args).item()),

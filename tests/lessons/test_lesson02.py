@@ -62,6 +62,8 @@ ANSWERS: list[Attempt] = [
     ("cut_off_answer", split_only),
     ("not_stripped", lambda text: f" {last(text)} "),
     ("raises_without_answer", last_without_check),
+    ("raises_without_answer", lambda text: last(text, lambda t: t.split("</think>", 1)[1])),
+    ("thought_required", lambda text: last(text) if "</think>" in text else None),
     ("empty_for_none", lambda text: last(text) or ""),
     ("unfinished", lambda text: None),
     ("raised", lambda text: text.answer),
@@ -130,6 +132,30 @@ def walker(
     return verify
 
 
+def nothing_doubled(answer: str, numbers: list[int], target: int) -> bool:
+    return "//" not in answer and tinyzero_like(answer.replace("**", "?"), numbers, target)
+
+
+def literally(answer: str, numbers: list[int], target: int) -> bool:
+    try:
+        value = ast.literal_eval(answer)
+    except (ValueError, SyntaxError, RecursionError):
+        return False
+    return value == target
+
+
+def without_body(answer: str, numbers: list[int], target: int) -> bool:
+    def walk(node: Any) -> Fraction:
+        if isinstance(node, ast.Constant):
+            return Fraction(node.value)
+        raise ValueError
+
+    try:
+        return walk(ast.parse(answer, mode="eval")) == target
+    except Exception:
+        return False
+
+
 VERIFIERS: list[Attempt] = [
     (None, kit),
     (None, walker()),
@@ -153,7 +179,14 @@ VERIFIERS: list[Attempt] = [
     ("division_by_zero_raises", walker(errors=(ValueError, SyntaxError))),
     ("no_limit", walker(errors=(ValueError, SyntaxError, ZeroDivisionError), limit=10**9)),
     ("unfinished", lambda a, n, t: None),
-    ("unknown", lambda a, n, t: False),
+    ("tolerance", walker(convert=float, final=lambda v: round(v, 6))),
+    ("tolerance", walker(final=lambda v: round(v, 8))),
+    ("tolerance", walker(leaf=lambda v: isinstance(v, int), final=lambda v: round(v + 0.0, 9))),
+    ("tolerance", nothing_doubled),
+    ("literals_only", literally),
+    ("literals_only", lambda a, n, t: ast.literal_eval(a) == t),
+    ("never_true", lambda a, n, t: False),
+    ("never_true", without_body),
     ("unknown", lambda a, n, t: 1 / 0),
 ]
 

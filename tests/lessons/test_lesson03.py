@@ -38,6 +38,9 @@ PROBABILITIES: list[Attempt] = [
     ("multiplied", lambda z, t: torch.softmax(t * z, dim=0)),
     ("multiplied", elsewhere(lambda z, t: by_hand(z, 1) ** t / (by_hand(z, 1) ** t).sum())),
     ("after_the_softmax", lambda z, t: torch.softmax(z, 0) / t),
+    ("not_normalised", elsewhere(lambda z, t: torch.pow(by_hand(z, 1), 1 / t))),
+    ("not_normalised", elsewhere(lambda z, t: torch.exp(z / t))),
+    ("not_normalised", lambda z, t: torch.exp(z) / t),
     ("softmax_twice", elsewhere(lambda z, t: torch.softmax(by_hand(z, 1) / t, 0))),
     ("temperature_ignored", lambda z, t: torch.softmax(z, 0)),
     ("scores_returned", lambda z, t: z / t),
@@ -77,6 +80,7 @@ PASSES: list[Attempt] = [
     ("unfinished", lambda n, c, k: None),
     ("shape", lambda n, c, k: [0.5, 0.5]),
     ("unknown", lambda n, c, k: 0.5),
+    ("unknown", lambda n, c, k: 1 - math.factorial(n - c) / math.factorial(n)),
 ]
 
 
@@ -100,6 +104,9 @@ USEFUL: list[Attempt] = [
     ("exactly_one_right", lambda p, g: g * (1 - p) ** (g - 1) * p),
     ("pair", lambda p, g: enumerated(p, 2)),
     ("times_for_power", lambda p, g: 1 - g * p - g * (1 - p)),
+    ("times_for_power", lambda p, g: 1 - p * g),
+    ("both_at_once", lambda p, g: 1 - (p * (1 - p)) ** g),
+    ("both_at_once", lambda p, g: p.pow(g) * (1 - p).pow(g)),
     ("unfinished", lambda p, g: ...),
     ("shape", lambda p, g: enumerated(p, g).mean()),
     ("unknown", lambda p, g: p),

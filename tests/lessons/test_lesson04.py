@@ -48,6 +48,16 @@ def of_all(r: Tensor, scale: str) -> Tensor:
     return a
 
 
+def one_tie_for_all(r: Tensor, scale: str) -> Tensor:
+    if bool((r == r[0, 0]).all()):
+        return torch.zeros_like(r)
+    a = r - m(r)
+    divisors = {"group": r.std(1, keepdim=True) + 1e-4, "batch": r.std() + 1e-4}
+    if scale == "loo":
+        return a * r.shape[1] / (r.shape[1] - 1)
+    return a / divisors.get(scale, 1.0)
+
+
 COMPARED: list[Attempt] = [
     (None, group_advantages),
     (None, learner(loo=lambda r: r - (r.sum(1, keepdim=True) - r) / (r.shape[1] - 1))),
@@ -64,6 +74,11 @@ COMPARED: list[Attempt] = [
                                       group=lambda r: (r - m(r)) / (r.std(1)[:, None] + 1e-4),
                                       batch=lambda r: (r - m(r)) / (r.std() + 1e-4),
                                       loo=lambda r: (r - m(r)) * r.shape[1] / (r.shape[1] - 1))),
+    # looks for ties in the whole batch at once, and so for none where one group differs
+    ("ties_not_exactly_zero", one_tie_for_all),
+    ("none_not_centered", learner(none=lambda r: r.clone())),
+    ("none_not_centered", learner(none=lambda r: r.clone(),
+                                  batch=lambda r: (r - r.mean()) / (r.std() + 1e-4))),
     ("raised", lambda r, scale: r - r.mean(dim=1)),
     ("unfinished", lambda r, scale: None),
     ("unknown", lambda r, scale: r * 3),
@@ -111,6 +126,7 @@ WEIGHTS: list[Attempt] = [
     ("policys_spread", weight(term=lambda f, n, p: v(f) / math.sqrt(v(p)))),
     ("policy_for_group", weight(term=lambda f, n, p: math.sqrt(v(p) * (n - 1) / n),
                                 plain=lambda f, n, p: v(p))),
+    ("brackets", weight(last=lambda p: 1 / p * (1 - p))),
     ("always_divided", lambda p, n, divide: by_numbers(p, n, True)),
     ("never_divided", lambda p, n, divide: by_numbers(p, n, False)),
     ("raised", lambda p, n, divide: 1 / 0),
@@ -160,6 +176,10 @@ PROCESS: list[Attempt] = [
     ("own_step_left_out", lambda r, e: later(normal(r, r[e]) * e) - normal(r, r[e]) * e),
     ("last_token_only", lambda r, e: normal(r, r[e]) * e),
     ("each_for_itself", each_row),
+    ("each_for_itself", lambda r, e: later((r * e - (r * e).mean(1, True))
+                                           / ((r * e).std(1, keepdim=True) + 1e-4) * e)),
+    ("same_for_all", lambda r, e: (normal(r, r[e]) * e).sum(1)[:, None].repeat(1, r.shape[1])),
+    ("wrong_axis", lambda r, e: later((normal(r, r[e]) * e).T).T),
     ("everything_pooled", lambda r, e: later(normal(r, r) * e)),
     ("everything_pooled", lambda r, e: later(normal(r * e, r * e) * e)),
     ("added_first", lambda r, e: normal(later(r * e), later(r * e))),

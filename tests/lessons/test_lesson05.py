@@ -32,6 +32,8 @@ WEIGHTS: list[Attempt] = [
     (None, where(done)),
     ("both_sides", where(lambda r, a, lo, hi: (r < 1 - lo) | (r > 1 + hi))),
     ("wrong_corners", where(lambda r, a, lo, hi: torch.where(a < 0, r > 1 + hi, r < 1 - lo))),
+    ("nothing_inside", where(lambda r, a, lo, hi: ~((r * a) < r.clip(1 - lo, 1 + hi) * a))),
+    ("bounds_as_they_are", where(lambda r, a, lo, hi: torch.where(a > 0, r > hi, r < lo))),
     ("value", lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi)),
     ("slope_by_ratio", where(done, lambda r, a: a + 0 * r)),
     ("only_above", where(lambda r, a, lo, hi: (r > 1 + hi) & (a > 0))),
@@ -40,6 +42,7 @@ WEIGHTS: list[Attempt] = [
     ("bounds_swapped", where(lambda r, a, lo, hi: done(r, a, hi, lo))),
     ("never_stops", lambda r, a, lo, hi: r * a),
     ("sign_forgotten", where(done, lambda r, a: r)),
+    ("sign_forgotten", where(done, lambda r, a: 0 * r + 1)),
     ("shape", lambda r, a, lo, hi: (r * a).sum(1)),
     ("raised", lambda r, a, lo, hi: r @ a),
     ("unfinished", lambda r, a, lo, hi: None),
@@ -61,6 +64,11 @@ def least(x: Tensor, y: Tensor) -> Tensor:
     return torch.where(x < y, x, y)
 
 
+def weighed(new: Tensor, old: Tensor, a: Tensor, lo: float, hi: float) -> Tensor:
+    r = torch.exp(new - old).detach()
+    return (r * a[:, None] * ~done(r, a[:, None], lo, hi)) * new
+
+
 SURROGATES: list[Attempt] = [
     (None, ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi))),
     (None, ppo(lambda r, a, lo, hi: a * torch.where(a > 0, r.clamp(max=1 + hi), r.clamp(1 - lo)))),
@@ -68,6 +76,11 @@ SURROGATES: list[Attempt] = [
     ("min_of_ratios", ppo(lambda r, a, lo, hi: least(r, r.clamp(1 - lo, 1 + hi)) * a)),
     ("clip_without_min", ppo(lambda r, a, lo, hi: r.clamp(1 - lo, 1 + hi) * a)),
     ("no_clip", ppo(lambda r, a, lo, hi: r * a)),
+    ("product_clipped", ppo(lambda r, a, lo, hi: least(r * a, (a * r).clip(1 - lo, 1 + hi)))),
+    ("product_clipped", ppo(lambda r, a, lo, hi: torch.clip(a * r, 1 - lo, 1 + hi))),
+    ("outside_is_zero", ppo(lambda r, a, lo, hi: r * a * ((r > 1 - lo) & (r < 1 + hi)))),
+    ("outside_is_zero", ppo(lambda r, a, lo, hi: r * a * ~done(r, a, lo, hi))),
+    ("weight_times_log", weighed),
     ("no_lower_bound", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(max=1 + hi) * a))),
     ("no_upper_bound", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(min=1 - lo) * a))),
     ("one_epsilon", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=lo))),
@@ -98,6 +111,10 @@ CISPO: list[Attempt] = [
     ("no_log", capped(lambda r, a, lp, cap: r.clamp(max=cap).detach() * a)),
     ("log_detached", capped(lambda r, a, lp, cap: r.clamp(max=cap) * a * lp.detach())),
     ("all_detached", capped(lambda r, a, lp, cap: (r.clamp(max=cap) * a * lp).detach())),
+    ("product_capped", capped(lambda r, a, lp, cap: (r * a).clip(max=cap).detach() * lp)),
+    ("log_of_the_ratio", lambda new, old, a, cap: (
+        torch.exp(new - old).clip(max=cap).detach() * a[:, None] * (new - old.detach()))),
+    ("no_logarithm", capped(lambda r, a, lp, cap: r.clip(max=cap).detach() * a * torch.exp(lp))),
     ("cap_above_one", capped(lambda r, a, lp, cap: r.clamp(max=1 + cap).detach() * a * lp)),
     ("no_cap", capped(lambda r, a, lp, cap: r.detach() * a * lp)),
     ("no_weight", capped(lambda r, a, lp, cap: a * lp)),

@@ -39,6 +39,7 @@ EXACT: list[Attempt] = [
     ("difference_of_probabilities", row(lambda p, q: (p.exp() - q.exp()).abs())),
     ("cross_entropy", row(lambda p, q: -p.exp() * q)),
     ("bits", lambda a, b: by_torch(a, b) / math.log(2)),
+    ("wrong_axis", lambda a, b: (a.softmax(0) * (a.softmax(0) / b.softmax(0)).log()).sum(1)),
     ("wrong_axis", lambda a, b: (lp(a).exp() * (lp(a) - lp(b))).sum(0)),
     ("shape", lambda a, b: by_torch(a, b).mean()),
     ("raised", lambda a, b: a @ b),
@@ -53,6 +54,7 @@ def three(k1: Any = kl.k1, k2: Any = kl.k2, k3: Any = kl.k3) -> Callable[[Tensor
 
 ESTIMATORS: list[Attempt] = [
     (None, three()),
+    (None, lambda a, b: (kl.k1(a, b), kl.k2(a, b), kl.k3(a, b))),
     (None, three(k3=lambda a, b: torch.exp(b) / torch.exp(a) - 1 - (b - a))),
     ("reversed", lambda a, b: three()(b, a)),
     ("k3_exponent", three(k3=lambda a, b: torch.exp(a - b) - (a - b) - 1)),
@@ -110,6 +112,10 @@ IN_REWARD: list[Attempt] = [
     ("padding_counted", less(lambda d, m, beta: -beta * d.sum(1))),
     ("k3", less(lambda d, m, beta: -beta * (((-d).exp() + d - 1) * m).sum(1))),
     ("k2", less(lambda d, m, beta: -beta * (d * d * m).sum(1) / 2)),
+    (
+        "weighted",
+        lambda r, a, b, m, beta: r - beta * (a.detach().exp() * (a - b).detach() * m).sum(1),
+    ),
     ("beta_forgotten", less(lambda d, m, beta: -(d * m).sum(1))),
     ("not_detached", lambda r, a, b, m, beta: r - beta * ((a - b) * m).sum(1)),
     ("whole_batch", less(lambda d, m, beta: -beta * (d * m).sum())),

@@ -7,11 +7,12 @@
 
 import { compare } from "./compare.js";
 import { h, setAttribute, setHidden } from "./dom.js";
+import { fork } from "./fork.js";
 import { formula } from "./formula.js";
 import { microscope } from "./microscope.js";
 import { whatIf } from "./whatif.js";
 
-const TOOLS = [formula, whatIf, microscope, compare];
+const TOOLS = [formula, whatIf, microscope, compare, fork];
 
 /**
  * The bench panel.

@@ -28,7 +28,7 @@ export function common(left, right) {
   const shared = [a.map(() => false), b.map(() => false)];
   let [i, j] = [0, 0];
   while (i < a.length && j < b.length) {
-    if (a[i] === b[j]) (shared[0][i++] = true), (shared[1][j++] = true);
+    if (a[i] === b[j]) ((shared[0][i++] = true), (shared[1][j++] = true));
     else if (longest[(i + 1) * width + j] >= longest[i * width + j + 1]) i++;
     else j++;
   }
@@ -91,7 +91,8 @@ function difference(left, right, alike) {
   const apart = advantage((left.advantage ?? 0) - (right.advantage ?? 0));
   const more = left.tokens.length - right.tokens.length;
   const length = more ? `, ${Math.abs(more)} tokens ${more > 0 ? "longer" : "shorter"}` : "";
-  return `${alike} tokens are in both, in the same order; marked is what only one side says. The first is ${apart} in advantage${length}.`;
+  const first = `The first is ${apart} in advantage${length}.`;
+  return `${alike} tokens are in both, in the same order; marked is what only one side says. ${first}`;
 }
 
 /** Tokens as text; what the other side lacks is marked. */

@@ -38,12 +38,14 @@ function make(parent, session) {
   return () => {
     const { trial } = session;
     if (!session.view.token && session.record?.completions) chooseToken(session);
-    setText(ui.status, trial.problem ?? "");
-    setHidden(ui.status, !trial.problem);
-    setHidden(ui.main, !trial.answer?.token);
-    setHidden(ui.none, Boolean(trial.answer?.token || trial.problem));
     const answer = trial.answer;
-    if (!answer?.token || answer === drawn) return;
+    const problem = trial.problem ?? answer?.token?.refused ?? null;
+    const ready = Boolean(answer?.token?.symbols);
+    setText(ui.status, problem ?? "");
+    setHidden(ui.status, problem === null);
+    setHidden(ui.main, !ready);
+    setHidden(ui.none, ready || problem !== null);
+    if (!ready || answer === drawn) return;
     drawn = answer;
     setText(ui.token, answer.token.text || "(end)");
     setText(ui.where, whereText(answer, session));
@@ -194,7 +196,8 @@ function drawLines(ui, answer, session) {
 function bare(group) {
   const before = group.previousSibling?.textContent ?? "(";
   const [open, figure_, close] = group.childNodes;
-  if (group.childNodes.length !== 3 || open.textContent !== "(" || close.textContent !== ")") return;
+  if (group.childNodes.length !== 3 || open.textContent !== "(" || close.textContent !== ")")
+    return;
   if (figure_.localName === "mn" && ["(", ",", "="].includes(before)) group.replaceWith(figure_);
 }
 
@@ -205,7 +208,7 @@ function manyTokens(result, answer) {
 
 /** What a symbol means, and the function that computes it. */
 async function explainSymbol(ui, name, session) {
-  const symbol = session.trial.answer?.token?.symbols[name];
+  const symbol = session.trial.answer?.token?.symbols?.[name];
   if (!symbol) return;
   ui.chosen = name;
   for (const node of ui.list.querySelectorAll("[data-symbol]")) {

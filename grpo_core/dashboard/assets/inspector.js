@@ -111,7 +111,7 @@ function numbers(completion, index, unit) {
   }
   if (completion.change) {
     const obeyed = obedience(completion, index);
-    const said = obeyed === null ? "" : obeyed ? ", obeyed" : ", against its push";
+    const said = obeyed === null ? ", hardly moved" : obeyed ? ", obeyed" : ", against its push";
     rows.push(["change of log-prob", signed(completion.change[index]) + said]);
   }
   rows.push(["probability", number(logprob === null ? null : Math.exp(logprob))]);

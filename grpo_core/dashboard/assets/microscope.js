@@ -8,7 +8,7 @@
 import { h, resize, setAttribute, setText } from "./dom.js";
 import { advantage, number, rewardName, signed } from "./format.js";
 import { glossaryButton } from "./glossary.js";
-import { obedience } from "./shades.js";
+import { obediences } from "./shades.js";
 
 const STAGES = [
   { name: "Sample", metrics: ["old_logprobs"], say: sampled },
@@ -33,16 +33,18 @@ function make(parent, session) {
   const back = button("Back", () => go(at() - 1));
   const next = button("Step", () => go(at() + 1));
   const marks = STAGES.map(({ name }, i) =>
-    h("button", { type: "button", class: "lab-stage", onclick: () => go(i + 1) }, `${i + 1} ${name}`),
+    h(
+      "button",
+      { type: "button", class: "lab-stage", onclick: () => go(i + 1) },
+      `${i + 1} ${name}`,
+    ),
   );
-  const title = h("h3");
   const said = h("div", { class: "lab-stage-said", "aria-live": "polite" });
   const ledger = h("tbody");
   const columns = h("tr");
   const gloss = glossaryButton(session, "this stage", () => STAGES[at() - 1].metrics);
   parent.append(
-    h("div", { class: "lab-stages-line" }, back, next, ...marks),
-    h("div", { class: "lab-stage-head" }, title, gloss),
+    h("div", { class: "lab-stages-line" }, back, next, ...marks, gloss),
     said,
     h(
       "div",
@@ -60,7 +62,6 @@ function make(parent, session) {
       setAttribute(mark, "aria-current", i + 1 === stage ? "step" : null);
       setAttribute(mark, "data-done", i + 1 < stage ? "" : null);
     });
-    setText(title, STAGES[stage - 1].name);
     const lines = session.trial.problem ? [session.trial.problem] : STAGES[stage - 1].say(session);
     resize(said, lines.length, () => h("p"));
     lines.forEach((line, i) => setText(said.childNodes[i], line));
@@ -98,7 +99,12 @@ function entries(session) {
   const total = (values) => values?.reduce((a, b) => a + (b ?? 0), 0);
   return [
     { name: "tokens", from: 1, of: (card) => card.length, shown: plain },
-    { name: "log-probability", from: 1, of: (card) => (card.edited ? null : total(card.logprob)), shown: plain },
+    {
+      name: "log-probability",
+      from: 1,
+      of: (card) => (card.edited ? null : total(card.logprob)),
+      shown: plain,
+    },
     ...Object.keys(cards[0]?.rewards ?? {}).map((name) => ({
       name: rewardName(name),
       from: 2,
@@ -111,7 +117,13 @@ function entries(session) {
     { name: "held back", from: 4, of: of("held"), shown: plain },
     { name: "objective", from: 4, of: of("objective"), shown: plain, coloured: true },
     { name: "sum of pushes", from: 4, of: of("push"), shown: plain, coloured: true },
-    { name: "change of log-prob", from: 5, of: (card) => total(card.change), shown: plain, coloured: true },
+    {
+      name: "change of log-prob",
+      from: 5,
+      of: (card) => total(card.change),
+      shown: plain,
+      coloured: true,
+    },
   ];
 }
 
@@ -125,8 +137,10 @@ function sampled(session) {
   const at = temperature ? ` at temperature ${number(temperature)}` : "";
   const probable = mean(cards.flatMap((c) => c.logprob ?? []).map((l) => Math.exp(l ?? 0)));
   return [
-    `The policy wrote ${cards.length} completions of this one prompt${at}: ${tokens} tokens, ${cut} of them cut off at the limit.`,
-    `Of every token its log-probability is kept: on average the one that was drawn had a probability of ${number(probable, 2)}. Nothing has been judged yet.`,
+    `The policy wrote ${cards.length} completions of this one prompt${at}: ${tokens} tokens in ` +
+      `all, ${cut} completions cut off at the limit.`,
+    "Of every token its log-probability is kept: on average the one that was drawn had a " +
+      `probability of ${number(probable, 2)}. Nothing has been judged yet.`,
   ];
 }
 
@@ -153,15 +167,21 @@ function normalised(session) {
   if (facts.tied) {
     return [
       `All ${cards.length} rewards are ${number(facts.mean)}: std = 0, nothing to learn here.`,
-      "Every advantage is exactly 0. What is left to the update is the KL to the reference, if it has one.",
+      "Every advantage is exactly 0. What is left to the update is the KL to the reference, if it " +
+        "has one.",
     ];
   }
-  const best = cards.reduce((at, c, i) => ((c.advantage ?? 0) > (cards[at].advantage ?? 0) ? i : at), 0);
+  const best = cards.reduce(
+    (at, c, i) => ((c.advantage ?? 0) > (cards[at].advantage ?? 0) ? i : at),
+    0,
+  );
+  const sum = cards.reduce((total, c) => total + (c.advantage ?? 0), 0);
   const divisor = facts.divisor === null ? "" : ` / ${number(facts.divisor, 4)}`;
   return [
     `The group is its own yardstick: mean ${number(facts.mean, 4)}, standard deviation ${number(facts.std, 4)}.`,
-    `Completion ${best + 1}: (${number(facts.rewards[best], 4)} − ${number(facts.mean, 4)})${divisor} = ${advantage(cards[best].advantage)}.`,
-    `The advantages add up to ${number(cards.reduce((sum, c) => sum + (c.advantage ?? 0), 0), 2)}; all tokens of a completion share its one.`,
+    `Completion ${best + 1}: (${number(facts.rewards[best], 4)} − ${number(facts.mean, 4)})` +
+      `${divisor} = ${advantage(cards[best].advantage)}.`,
+    `The advantages add up to ${advantage(sum)}; all tokens of a completion share its one.`,
   ];
 }
 
@@ -170,12 +190,18 @@ function lost(session) {
   if (!facts) return ["..."];
   const rows = facts.rows.filter(Boolean);
   const held = rows.reduce((sum, row) => sum + row.held, 0);
-  const share = `${number(Math.min(...rows.map((r) => r.share)), 3)} to ${number(Math.max(...rows.map((r) => r.share)), 3)}`;
-  const kl = rows[0]?.kl === null || rows[0]?.kl === undefined ? "" : ` KL to the reference: ${number(mean(rows.map((r) => r.kl ?? 0)), 2)} nats a token, beta ${number(facts.numbers.beta)}.`;
+  const shares = rows.map((row) => row.share);
+  const [least, most] = [Math.min(...shares), Math.max(...shares)];
+  const range = least === most ? number(least) : `${number(least)} to ${number(most)}`;
+  const kl = rows.map((row) => row.kl).filter((value) => typeof value === "number");
+  const far = `${number(mean(kl), 2)} nats a token, beta ${number(facts.numbers.beta)}`;
   return [
-    `Each token: share x (surrogate − beta KL). This group's part of the loss is ${signed(facts.loss)}: near 0 is no bug, as advantages cancel; the gradient is what teaches.`,
-    `Ratios: mean ${number(mean(rows.map((r) => r.ratio ?? 1)), 4)}; ${held} tokens held back by the clip; a token's share is ${share}.${kl}`,
-    "The tokens are shaded by their push, minus the loss's derivative: blue is to become likelier, orange less likely.",
+    `Each token: share x (surrogate − beta KL). This group's part of the loss is ${signed(facts.loss)}: ` +
+      "near 0 is no bug, as advantages cancel; the gradient is what teaches.",
+    `Ratios: mean ${number(mean(rows.map((r) => r.ratio ?? 1)), 4)}; ${held} tokens held back by the ` +
+      `clip; a token's share is ${range}.${kl.length ? ` KL to the reference: ${far}.` : ""}`,
+    "The tokens are shaded by their push, minus the loss's derivative: blue is to become likelier, " +
+      "orange less likely.",
   ];
 }
 
@@ -185,29 +211,41 @@ function updated(session) {
     return session.series(name)?.[at] ?? null;
   };
   const lines = [
-    `One optimizer step: learning rate ${number(metric("learning_rate"))}, gradient of length ${number(metric("grad_norm"))} before clipping.`,
+    `One optimizer step: learning rate ${number(metric("learning_rate"))}, ` +
+      `gradient of length ${number(metric("grad_norm"))} before clipping.`,
   ];
   const cards = session.board.completions;
   if (session.trial.active) {
-    return [...lines, "This is a trial: what the real update did is shown when you go back to the record."];
+    const words = "what the real update did is shown when you go back to the record.";
+    return [...lines, `This is a trial: ${words}`];
   }
   if (!cards.some((c) => c.change)) {
     return [
       ...lines,
-      "This run did not look at this group again after the update (groups_after_update), so what its tokens did is not on record.",
+      "This run did not look at this group again after the update (groups_after_update), so what " +
+        "its tokens did is not on record.",
     ];
   }
-  const ways = cards.flatMap((c) => (c.change ?? []).map((_, i) => obedience(c, i))).filter((w) => w !== null);
+  const { tokens, moved: count, obeyed } = obediences(cards);
   const better = cards.filter((c) => c.change && (c.advantage ?? 0) > 0);
   const worse = cards.filter((c) => c.change && (c.advantage ?? 0) < 0);
-  const moved = (some) => signed(mean(some.map((c) => c.change.reduce((a, b) => a + (b ?? 0), 0))), 2);
-  const share = ways.length ? `${Math.round((100 * ways.filter(Boolean).length) / ways.length)}%` : "none";
+  const moved = (some) =>
+    signed(mean(some.map((c) => c.change.reduce((a, b) => a + (b ?? 0), 0))), 2);
   const both = better.length && worse.length;
+  const gain = cards.flatMap((c) =>
+    (c.change ?? []).map((by, i) => (c.push?.[i] ?? 0) * (by ?? 0)),
+  );
+  const total = gain.reduce((a, b) => a + b, 0) * (session.board.push_unit ?? 0);
   return [
     ...lines,
-    `Looked at again with the new weights: ${share} of the pushed tokens went the way they were pushed. All share the same weights, so some are dragged along by others.`,
-    ...(both
-      ? [`Log-probability of a whole completion, on average: the better ones ${moved(better)}, the worse ones ${moved(worse)} nats.`]
-      : []),
+    `Looked at again with the new weights: ${count} of ${tokens} tokens moved by 0.01 nats or more, ` +
+      `and ${obeyed} of these the way they were pushed. The tokens of all groups pull at the same ` +
+      "weights, and Adam keeps some of the steps before.",
+    `Push times change, added up, is ${signed(total, 2)}: above 0 this group's objective rose, to ` +
+      "first order." +
+      (both
+        ? ` A whole completion changed by ${moved(better)} nats where it was better than its group, ` +
+          `by ${moved(worse)} where worse.`
+        : ""),
   ];
 }

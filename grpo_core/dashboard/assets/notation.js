@@ -18,6 +18,7 @@ const WRITTEN = {
   new: () => log("θ"),
   old: () => log("old"),
   ref: () => log("ref"),
+  d: () => m("mi", {}, "d"),
   rho: () => m("mi", {}, "ρ"),
   low: () => row(number("1"), op("−"), m("mi", {}, "ε")),
   high: () => row(number("1"), op("+"), m("msub", {}, m("mi", {}, "ε"), word("high"))),
@@ -103,7 +104,9 @@ export const ADVANTAGE_WORDS = {
 const difference = (put) => [put("new"), op("−"), put("old")];
 const RATIO = {
   token: (put) => [call("exp", difference(put))],
-  sequence: (put) => [call("exp", [fraction([number("1")], [put("len")]), sum(...difference(put))])],
+  sequence: (put) => [
+    call("exp", [fraction([number("1")], [put("len")]), sum(...difference(put))]),
+  ],
   sequence_token: (put) => RATIO.sequence(put),
   sequence_sum: (put) => [call("exp", [sum(...difference(put))])],
 };
@@ -129,15 +132,9 @@ const SURROGATE = {
 
 const apart = (put) => [put("new"), op("−"), put("ref")];
 const KL = {
-  k1: (put) => apart(put),
-  k2: (put) => [fraction([bracket(...apart(put)), op("²")], [number("2")])],
-  k3: (put) => [
-    call("exp", [put("ref"), op("−"), put("new")]),
-    op("+"),
-    bracket(...apart(put)),
-    op("−"),
-    number("1"),
-  ],
+  k1: (put) => [put("d")],
+  k2: (put) => [fraction([m("msup", {}, row(put("d")), number("2"))], [number("2")])],
+  k3: (put) => [call("exp", [op("−"), put("d")]), op("+"), put("d"), op("−"), number("1")],
 };
 
 const SHARE = {
@@ -156,7 +153,9 @@ const SHARE = {
 export function lines(chosen) {
   const inLoss = chosen.kl_place === "loss";
   const weighted = (put) =>
-    chosen.kl_weighted === "yes" ? [put("rho"), bracket(...KL[chosen.kl](put))] : KL[chosen.kl](put);
+    chosen.kl_weighted === "yes"
+      ? [put("rho"), bracket(...KL[chosen.kl](put))]
+      : KL[chosen.kl](put);
   const less = (put, first, second) =>
     inLoss
       ? [put("c"), op("·"), bracket(put(first), op("−"), put("beta"), op("·"), put(second))]
@@ -165,6 +164,7 @@ export function lines(chosen) {
     { name: "advantage", symbol: "A", of: ADVANTAGE[chosen.advantage] ?? null },
     { name: "ratio", symbol: "rho", of: RATIO[chosen.level] },
     { name: "surrogate", symbol: "S", of: (put) => SURROGATE[chosen.surrogate](put, chosen) },
+    ...(inLoss ? [{ name: "distance", symbol: "d", of: apart }] : []),
     ...(inLoss ? [{ name: "KL", symbol: "KL", of: weighted }] : []),
     { name: "share", symbol: "c", of: SHARE[chosen.aggregation] },
     { name: "objective", symbol: "J", of: (put) => less(put, "S", "KL") },

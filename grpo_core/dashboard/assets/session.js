@@ -6,6 +6,8 @@
 import { Trial } from "./trial.js";
 
 const REPLAY_MS = 500; // between two steps of a replay
+const REFRESH_TICKS = 4; // between two looks at a live run that is only overlaid
+const MOST_OTHERS = 3;
 const REST_TICKS = 8; // how long a replay rests at its end before it begins again
 
 /**
@@ -14,6 +16,7 @@ const REST_TICKS = 8; // how long a replay rests at its end before it begins aga
  * @property {string} shade @property {string} sort
  * @property {string|null} tool of the bench that is open, see bench.js
  * @property {[number, number]|null} token a completion's number, and the token's in it
+ * @property {string[]} others runs whose curves are drawn too
  * @property {string|null} stage how much of the group is shown, see microscope.js
  */
 
@@ -32,6 +35,8 @@ export class Session {
     this.findings = null; // the diagnosis, see diagnosis.js
     this.marked = []; // metrics whose charts are marked
     this.entries = null; // of the glossary, once asked for
+    this.others = new Map(); // key of a run that is overlaid -> {steps, metrics}, once they came
+    this.ticks = 0;
     this.codes = new Map(); // of functions, once asked for
     this.notice = null;
     this.pending = null;
@@ -160,6 +165,59 @@ export class Session {
     this.#set(() => (this.view.sort = sort));
   }
 
+  /** Draw another run's curves beside the shown one's, or no longer. */
+  overlay(key) {
+    const { others } = this.view;
+    const kept = others.filter((other) => other !== key);
+    const some = kept.length < others.length ? kept : [...others, key].slice(-MOST_OTHERS);
+    this.#set(() => (this.view.others = some));
+    this.#fetchOthers();
+  }
+
+  /** Overlaid runs that are there: name, steps as the shown run counts them, metrics. */
+  get overlays() {
+    const found = this.view.others.filter((key) => key !== this.shown && this.others.has(key));
+    return found.map((key) => {
+      const { steps, metrics } = this.others.get(key);
+      const run = this.runs.find((one) => one.key === key);
+      const by = this.#shift(run);
+      const name = (run?.name ?? key) + (by ? ` (from step ${Math.abs(by)})` : "");
+      return { name, steps: steps.map((step) => step + by), metrics };
+    });
+  }
+
+  /** A fork begins at the step that it was forked at. */
+  #shift(other) {
+    const { run } = this;
+    if (run?.forked && run.forked.run === other?.name) return -run.forked.step;
+    if (run && other?.forked && other.forked.run === run.name) return other.forked.step;
+    return 0;
+  }
+
+  /** Ask for the metrics of overlaid runs that have not come, or that are live. */
+  async #fetchOthers() {
+    for (const key of this.view.others) {
+      const run = this.runs.find((one) => one.key === key);
+      if (!run || key === this.shown || (this.others.has(key) && !run.live)) continue;
+      const answer = await this.source.get(`metrics?run=${encodeURIComponent(key)}`);
+      if (answer?.metrics) this.#set(() => this.others.set(key, answer));
+    }
+  }
+
+  /** Train a new run from a saved model of the shown one, and race it. */
+  async fork(step, preset, options) {
+    const parent = this.run.key;
+    this.#set(() => ((this.notice = null), (this.pending = "start")));
+    const path = `api/runs/${encodeURIComponent(parent)}/fork`;
+    const answer = await this.source.post(path, { step, preset, options });
+    this.#set(() => {
+      this.pending = null;
+      if (answer.error) this.notice = answer.error;
+      else this.chooseRun(answer.run);
+    });
+    if (!answer.error && !this.view.others.includes(parent)) this.overlay(parent);
+  }
+
   chooseGroup(group) {
     this.#set(() => {
       this.view.group = group;
@@ -167,9 +225,9 @@ export class Session {
     });
   }
 
-  /** Look closer at one token, and hold the step it is of. */
-  chooseToken(completion, token) {
-    if (this.record?.step !== undefined) this.goTo(this.record.step);
+  /** Look closer at one token, and hold the step it is of: the one that is shown unless told. */
+  chooseToken(completion, token, step = this.record?.step) {
+    this.goTo(step);
     this.#set(() => (this.view.token = [completion, token]));
   }
 
@@ -329,6 +387,7 @@ export class Session {
 
   /** One beat of the replay. */
   tick() {
+    if (++this.ticks % REFRESH_TICKS === 0 && !document.hidden) this.#fetchOthers();
     if (!this.playing || this.cursor === null || document.hidden) return;
     const at = this.steps.indexOf(this.cursor);
     if (at < this.steps.length - 1) {
@@ -401,6 +460,7 @@ export function readView(hash) {
     sort: (values.get("sort") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? "sample",
     tool: (values.get("tool") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? null,
     token: readToken(values.get("token")),
+    others: values.getAll("with").slice(0, MOST_OTHERS),
     stage: (values.get("stage") ?? "").match(/^[1-5]$/)?.[0] ?? null,
   };
 }
@@ -422,6 +482,7 @@ export function writeView(view) {
   if (view.tool) values.set("tool", view.tool);
   if (view.token) values.set("token", view.token.join("."));
   if (view.stage) values.set("stage", view.stage);
+  for (const other of view.others) values.append("with", other);
   const text = values.toString();
   return text && `#${text}`;
 }

@@ -87,16 +87,8 @@ function ratioScale() {
 /** What the update did to each token, and which of them went against their push. */
 function changeScale(message) {
   const scale = signed((completion, i) => completion.change?.[i], ["", "", ""], () => 0)(message);
-  let pushed = 0;
-  let obeyed = 0;
-  for (const completion of message.completions) {
-    completion.change?.forEach((_, i) => {
-      const way = obedience(completion, i);
-      if (way !== null) pushed++;
-      if (way) obeyed++;
-    });
-  }
-  const share = pushed ? `${Math.round((100 * obeyed) / pushed)}% of` : "none of the";
+  const { moved, obeyed } = obediences(message.completions);
+  const share = moved ? `${Math.round((100 * obeyed) / moved)}% of` : "none of the";
   return {
     of: (completion, i) => scale.of(completion, i) + (obedience(completion, i) === false ? " held" : ""),
     legend: [
@@ -104,18 +96,36 @@ function changeScale(message) {
       ["p4", "likelier now"],
       ["held", "against its push"],
     ],
-    text: `${share} pushed tokens obeyed`,
+    text: `${share} ${moved} that moved obeyed`,
   };
 }
 
+const MOVED = 0.01; // nats: what changed by less, as a token that was certain before, hardly moved
+
 /**
- * Whether a token went the way it was pushed; null where it was not pushed, or nobody looked.
+ * Whether a token went the way it was pushed; null where it was not pushed, hardly moved, or
+ * nobody looked.
  * @returns {boolean|null}
  */
 export function obedience(completion, index) {
   const push = completion.push?.[index];
   const change = completion.change?.[index];
-  return !push || !change ? null : push > 0 === change > 0;
+  if (!push || !change || Math.abs(change) < MOVED) return null;
+  return push > 0 === change > 0;
+}
+
+/** How many tokens of a group were looked at again, moved, and obeyed. */
+export function obediences(completions) {
+  const count = { tokens: 0, moved: 0, obeyed: 0 };
+  for (const completion of completions) {
+    completion.change?.forEach((_, i) => {
+      const way = obedience(completion, i);
+      count.tokens++;
+      if (way !== null) count.moved++;
+      if (way) count.obeyed++;
+    });
+  }
+  return count;
 }
 
 /** @type {Shade[]} */

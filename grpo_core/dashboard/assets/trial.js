@@ -21,6 +21,7 @@ export class Trial {
     this.preset = OWN;
     this.weights = {};
     this.edits = {};
+    this.run = null;
     this.place = null; // run, step and group
     this.record = null; // the board message it is about
     this.token = null;
@@ -54,6 +55,11 @@ export class Trial {
     const place = record?.groups?.length
       ? JSON.stringify([record.run, record.step, record.group])
       : null;
+    if (record && record.run !== this.run) {
+      this.run = record.run;
+      this.preset = OWN;
+      this.weights = {}; // another run may have other rewards
+    }
     if (place !== this.place) {
       this.place = place;
       this.edits = {};
@@ -95,7 +101,15 @@ export class Trial {
     if (this.place === null || !(this.wanted || this.active)) return;
     const [run, step, group] = JSON.parse(this.place);
     const { preset, weights, edits } = this;
-    const question = JSON.stringify({ run, step, group, preset, weights, edits, token: this.token });
+    const question = JSON.stringify({
+      run,
+      step,
+      group,
+      preset,
+      weights,
+      edits,
+      token: this.token,
+    });
     if (this.busy || question === this.asked) return;
     this.busy = true;
     this.asked = question;

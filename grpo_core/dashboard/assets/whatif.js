@@ -127,12 +127,22 @@ function drawBars(ui, session) {
   const now = session.board.completions.map((c) => c.advantage ?? 0);
   const largest = Math.max(1, ...[...recorded, ...now].map(Math.abs));
   resize(ui.bars, now.length, (i) =>
-    h("span", { class: "lab-whatif-bar", "aria-hidden": "true" }, h("u"), h("i"), h("small", {}, String(i + 1))),
+    h(
+      "span",
+      { class: "lab-whatif-bar", "aria-hidden": "true" },
+      h("u"),
+      h("i"),
+      h("small", {}, String(i + 1)),
+    ),
   );
   const place = (bar, value) => {
     const height = (46 * Math.abs(value)) / largest;
     const top = value > 0 ? 50 - height : 50;
-    setAttribute(bar, "style", `top:${top.toFixed(1)}%;height:${Math.max(height, 0.8).toFixed(1)}%`);
+    setAttribute(
+      bar,
+      "style",
+      `top:${top.toFixed(1)}%;height:${Math.max(height, 0.8).toFixed(1)}%`,
+    );
     setAttribute(bar, "data-sign", value > 0 ? "up" : value < 0 ? "down" : "flat");
   };
   now.forEach((value, i) => {
@@ -147,11 +157,15 @@ function sentence(trial) {
   const facts = trial.answer?.facts;
   if (!facts) return "";
   const method = trial.preset === OWN ? "" : ` ${methodName(trial.preset)}.`;
-  const { scale_rewards: scale } = facts;
-  if (facts.tied && facts.switches.advantage !== "several" && scale !== "gae") {
-    return `std = 0: nothing to learn here. All rewards are ${number(facts.mean)}, so every advantage is 0.${method}`;
+  const mean = number(facts.mean);
+  const own = ["gae", "process", "several"].includes(facts.switches.advantage);
+  if (facts.tied && !own) {
+    const rest = `All rewards are ${mean}, so every advantage is 0.`;
+    return `std = 0: nothing to learn here. ${rest}${method}`;
   }
-  return `mean ${number(facts.mean)}, std ${number(facts.std)}: a reward 1 above the mean is an advantage of ${number(1 / facts.divisor)}.${method}`;
+  const unit =
+    facts.divisor === null ? "" : `: 1 above the mean is worth ${number(1 / facts.divisor)}`;
+  return `mean ${mean}, std ${number(facts.std)}${unit}.${method}`;
 }
 
 function drawEdit(ui, session) {
