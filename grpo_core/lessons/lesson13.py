@@ -86,6 +86,8 @@ def _called(chat: bool, **extras: Any) -> Callable[[Callable[..., Any]], Any]:
         except (NotImplementedError, Unfinished):
             raise
         except Exception as error:
+            if "unexpected keyword argument" in str(error):
+                return "does not take everything that is passed"
             return f"raised {type(error).__name__}"
         if isinstance(value, Tensor):
             return f"a tensor of shape {tuple(value.shape)}"

@@ -82,6 +82,12 @@ REWARD: list[Attempt] = [
     ),
     ("fails_without_an_answer", fails),
     (
+        "fails_without_an_answer",
+        lambda completions, solution, **_: each(
+            lambda a, s: int(a) == int(s), completions, solution
+        ),
+    ),
+    (
         "one_solution_for_all",
         lambda completions, solution, **_: [
             float(answer(content(c)) == solution[0]) for c in completions
