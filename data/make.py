@@ -9,17 +9,22 @@
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py lessons      train the short runs that notebooks replay, and write them to
                                      data/lessons/
+    python data/make.py loops        train by the broken loops of notebook 07 and by right ones, and
+                                     write data/results/loops.csv
     python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
                                      other (8 GB in runs/), and write
                                      data/results/smollm2-seed<k>.csv
-    python data/make.py draw         draw docs/images/learning-curves*.png, smollm2*.png,
+    python data/make.py r1           go through R1's pipeline with every seed, and write
+                                     data/results/r1-seed<k>.json and data/models/tiny-r1/
+    python data/make.py draw         draw docs/images/learning-curves*.png, smollm2*.png, r1-*.png,
                                      compare*.png, family*.png, finals*.png, memory-*.png and
                                      seconds-*.png from data/results/
     python data/make.py table        print the README's table from those CSVs
     python data/make.py tuned        print the table of docs/smollm2.md from those CSVs
     python data/make.py compared     print the learning table of docs/grpo-vs-ppo.md
     python data/make.py family       print the tables of docs/family.md
-    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/family.md and
+    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/family.md,
+                                     docs/smollm2.md, docs/pipeline.md, docs/teaching.md and
                                      benchmarks/README.md into them
 
 What `grpo-lab bench memory --out data/results/memory-<model>.json`, `bench speed --out
@@ -49,17 +54,23 @@ from grpo_core import machine
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.figures import (
+    distillation,
     family_curves,
     finals,
+    language_reward_curves,
     learning_curves,
     memory_ledger,
     method_curves,
+    pipeline_flow,
+    pipeline_stages,
     scaling_curves,
     step_seconds,
     use_style,
 )
 from grpo_core.ledger import report
 from grpo_core.lessons import comparison
+from grpo_core.pipeline import report as pipeline_report
+from grpo_core.pipeline.compute import of_stage_three
 from grpo_core.speed import report as speed_report
 from grpo_core.store import Run, create_run, thin_copy
 from grpo_core.worker import environment
@@ -68,7 +79,15 @@ DATA = Path(__file__).resolve().parent
 RESULTS, RECORDED = DATA / "results", DATA / "runs"
 IMAGES = DATA.parent / "docs" / "images"
 PAGES = [
-    DATA.parent / name for name in ("docs/grpo-vs-ppo.md", "docs/family.md", "benchmarks/README.md")
+    DATA.parent / name
+    for name in (
+        "docs/grpo-vs-ppo.md",
+        "docs/family.md",
+        "docs/smollm2.md",
+        "docs/pipeline.md",
+        "docs/teaching.md",
+        "benchmarks/README.md",
+    )
 ]
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
@@ -102,6 +121,14 @@ LESSONS = {
         "num_iterations": 4, "learning_rate": 1e-3, "beta": 0.0, "generation_batch_size": 64,
         "max_steps": 6, "eval_steps": 0, "eval_size": 64,
     },
+    # Notebook 08: what a critic says before every token; the settings of the comparison
+    "countdown-ppo-seed0": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0} | COMPARED_STEPS,
+}  # fmt: skip
+KEPT_EVERY = {"countdown-ppo-seed0": 10}  # groups of these steps only
+
+# Notebook 07: small groups and large steps, so that one sees soon what a broken loop does.
+LOOP_SETTINGS: dict[str, Any] = {
+    "steps": 25, "size": 8, "most_tokens": 128, "learning_rate": 1e-3,
 }  # fmt: skip
 
 
@@ -194,12 +221,35 @@ def compare(runs: Path, jobs: int) -> None:
 
 
 def lessons(runs: Path, jobs: int) -> None:
-    """Train the runs that notebooks replay, and keep every group of them."""
+    """Train the runs that notebooks replay, and keep every group of their steps, or of some."""
     configs = {name: GRPOConfig.from_dict(settings) for name, settings in LESSONS.items()}
     for folder in _train_all(runs, jobs, configs):
         kept = DATA / "lessons" / folder.name  # not in data/runs: the dashboard plays what is there
         shutil.rmtree(kept, ignore_errors=True)
-        thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step)
+        every = KEPT_EVERY.get(folder.name, 1)
+        thin_copy(folder, kept, groups=Run(folder).config.prompts_per_step, every=every)
+
+
+def loops() -> None:
+    """Train by every loop of lessons/loop.py, three seeds each, and write one row a step."""
+    import torch
+
+    from grpo_core.lessons.loop import LOOPS
+    from grpo_core.lessons.loop import train as train_by
+    from grpo_core.models.policy import load_policy
+    from grpo_core.tasks import get_task
+
+    torch.set_num_threads(1)  # so that sums are added in one order everywhere
+    rows = [
+        {"loop": name, "seed": seed, "step": step} | metrics
+        for name, loop in LOOPS.items()
+        for seed in SEEDS
+        for step, metrics in enumerate(
+            train_by(load_policy("tiny"), get_task("countdown"), loop, seed=seed, **LOOP_SETTINGS),
+            start=1,
+        )
+    ]
+    pd.DataFrame(rows).to_csv(RESULTS / "loops.csv", index=False, float_format="%.5g")
 
 
 def smollm2(runs: Path) -> None:
@@ -208,6 +258,70 @@ def smollm2(runs: Path) -> None:
     configs = {f"smollm2-seed{seed}": GRPOConfig.from_toml(recipe, seed=seed) for seed in SEEDS}
     for folder in _train_all(runs, 1, configs):
         Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
+
+
+def r1(runs: Path, jobs: int) -> None:
+    """Go through the pipeline with every seed, `jobs` at a time, and keep what each came to.
+
+    Pipelines that are finished are kept and others are gone on with.
+    """
+
+    def one(seed: int) -> Path:
+        folder = runs.absolute() / f"r1-seed{seed}"
+        command = [sys.executable, "-m", "grpo_core.cli", "r1", "--seed", str(seed)]
+        subprocess.run([*command, "--threads", "1", "--out", str(folder)], check=True)
+        return folder
+
+    with ThreadPoolExecutor(jobs) as pool:
+        folders = list(pool.map(one, SEEDS))
+    for folder in folders:
+        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        csv = RESULTS / f"countdown-seed{record['config']['seed']}.csv"
+        record["same_size"] = of_stage_three(record, pd.read_csv(csv, index_col=0))
+        text = json.dumps(pipeline_report.shipped(record))
+        (RESULTS / f"{folder.name}.json").write_text(text + "\n", encoding="utf-8")
+    _keep_r1(folders[SEEDS.index(RECORDED_SEED)])
+
+
+def _keep_r1(folder: Path) -> None:
+    """Ship what stage 4 of the recorded seed came to, with a card that says what it is."""
+    target = DATA / "models" / "tiny-r1"
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(record["stages"]["4-all-scenarios"]["model"], target)
+    rows = [row for row in pipeline_report.stage_table(record) if not row[0].startswith("2 w")][:6]
+    text = R1_CARD.format(seed=RECORDED_SEED, table=report.markdown(rows))
+    (target / "README.md").write_text(text, encoding="utf-8")
+
+
+R1_CARD = """---
+license: apache-2.0
+library_name: transformers
+base_model: tiny-base
+tags: [grpo, sft, countdown]
+---
+
+# tiny-r1
+
+[tiny-base](../tiny-base/README.md) after DeepSeek-R1's four stages in miniature, seed {seed}: cold
+start, reasoning RL, fine-tuning of the base on what rejection sampling kept, RL for all scenarios.
+`--model tiny-r1`. What each stage is: [docs/pipeline.md](../../../docs/pipeline.md).
+
+Made by `python data/make.py r1`. On all held-out problems, one completion each at temperature 1:
+
+{table}
+"general" is how often it answers "Check 12 : 10 - 3 = 7 , 7 + 5 = 12" rightly with yes or no.
+
+It knows two words more than its base, "ja" and "nein", and was paid for not using them. It solves
+Countdown with three numbers and checks lines of such work, and nothing else. What it writes between
+the tags need not be how it came by its answer.
+"""
+
+
+def pipelines() -> list[dict[str, Any]]:
+    """What the pipeline came to with every seed; nothing while a seed is missing."""
+    paths = [RESULTS / f"r1-seed{seed}.json" for seed in SEEDS]
+    return [json.loads(path.read_text()) for path in paths] if all(map(Path.exists, paths)) else []
 
 
 def _train_all(runs: Path, jobs: int, configs: dict[str, GRPOConfig]) -> list[Path]:
@@ -253,8 +367,19 @@ def draw() -> None:
             model, result = path.stem.removeprefix("memory-"), json.loads(path.read_text())
             memory_ledger(result).savefig(IMAGES / f"memory-{model}{suffix}.png")
             step_seconds(result).savefig(IMAGES / f"seconds-{model}{suffix}.png")
+        if records := pipelines():
+            for name, figure in PIPELINE_FIGURES.items():
+                figure(records).savefig(IMAGES / f"r1-{name}{suffix}.png")
         if (path := RESULTS / "scaling.json").exists():
             scaling_curves(json.loads(path.read_text())).savefig(IMAGES / f"scaling{suffix}.png")
+
+
+PIPELINE_FIGURES = {
+    "stages": pipeline_stages,
+    "language": language_reward_curves,
+    "distillation": distillation,
+    "flow": pipeline_flow,
+}
 
 
 def draw_family(suffix: str) -> None:
@@ -382,8 +507,7 @@ def filled(page: str) -> str:
     """The page with each of its tables made again.
 
     A table stands between the comments `begin NAME` and `end`, NAME being one of `_OF_METHODS`,
-    "tuned" or "reached", or what is wanted and of which model or setting: "memory tiny", "speed
-    long".
+    "tuned", "decoded" or "reached", or what is wanted and of which model or setting: "memory tiny".
     """
     return re.sub(
         r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)",
@@ -399,6 +523,13 @@ def _block(what: str, which: str = "") -> str:
         return _OF_METHODS[what]()
     if what == "tuned":
         return table("smollm2")
+    if what == "pipeline":
+        records = pipelines()
+        return report.markdown(_OF_PIPELINE[which](records)) if records else ""
+    if what == "decoded":
+        return decoded(json.loads((RESULTS / "decode.json").read_text()))
+    if what == "footprint":
+        return footprint(json.loads((RESULTS / "footprint.json").read_text()))
     if what == "reached":
         return reached(json.loads((RESULTS / "time-to-accuracy.json").read_text()))
     if what in _OF_SPEED:
@@ -422,6 +553,27 @@ _OF_METHODS = {
     "drawn": drawn_again,
 }
 
+
+def footprint(result: dict[str, Any]) -> str:
+    """What holds how much memory at most, in MiB, and on which machine."""
+    rows = [["what runs", "MiB at most"], ["---", "---:"]]
+    if run := result.get("run"):
+        rows.append([f"the default run, its first {run['steps']} steps", str(run["memory_mib"])])
+    rows.append(["the dashboard's server, nobody looking", str(result["dashboard"]["memory_mib"])])
+    rows.append(["JupyterLab's server", str(result["jupyterlab"]["memory_mib"])])
+    notebooks = result["notebooks"]
+    rows += [[f"notebook {name[:2]}", str(of["memory_mib"])] for name, of in notebooks.items()]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", f"{machine.in_words(result['machine'])}.", ""])
+
+
+_OF_PIPELINE: dict[str, Callable[[list[dict[str, Any]]], list[list[str]]]] = {
+    "stages": pipeline_report.seeds_table,
+    "language": pipeline_report.language_table,
+    "distillation": pipeline_report.distillation_table,
+    "data": pipeline_report.data_table,
+}
+
 _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
     "speed": lambda result: report.markdown(speed_report.contest_table(result)),
     "phases": lambda result: report.markdown(speed_report.phase_table(result)),
@@ -431,6 +583,23 @@ _OF_SPEED: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{speed_report.in_words(result)} {machine.in_words(result['machine'])}.\n"
     ),
 }
+
+
+def decoded(result: dict[str, Any]) -> str:
+    """Tokens a second of the kit's sampler and of `generate`, as a Markdown table."""
+    found = result["tokens_a_second"]
+    rows = [["tokens a second", "generate", "this kit", "ratio of the medians"]]
+    for kind, label in (("decode", "decode alone"), ("whole", "prompts included")):
+        for dtype in ("float32", "bfloat16"):
+            both = [found[f"{who}, {dtype}"][kind] for who in ("generate", "this kit")]
+            theirs, ours = (statistics.median(rates) for rates in both)
+            cells = [f"{statistics.median(r):.0f} ({min(r):.0f} to {max(r):.0f})" for r in both]
+            rows.append([f"{label}, {dtype}", *cells, f"{ours / theirs:.1f}"])
+    work = (
+        f"{result['model']}, {result['prompts']} prompts × {result['num_generations']} completions "
+        f"of {result['tokens']} tokens, {result['threads']} threads"
+    )
+    return report.markdown(rows) + f"\n{work}. {machine.in_words(result['machine'])}.\n"
 
 
 def reached(result: dict[str, Any]) -> str:
@@ -470,7 +639,9 @@ WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "noverify": lambda options: noverify(options.runs, options.jobs),
     "compare": lambda options: compare(options.runs, options.jobs),
     "lessons": lambda options: lessons(options.runs, options.jobs),
+    "loops": lambda _: loops(),
     "smollm2": lambda options: smollm2(options.runs),
+    "r1": lambda options: r1(options.runs, options.jobs),
     "draw": lambda _: draw(),
     "table": lambda _: print(table(), end=""),
     "tuned": lambda _: print(table("smollm2"), end=""),

@@ -73,6 +73,8 @@ class GRPOConfig:
         eval_size: how many held-out problems, or all if there are fewer (Countdown has 553); one
             completion each at temperature 1.
         save_steps: write the checkpoint that `resume` starts from every so many steps.
+        groups_after_update: the first so many groups of a step are looked at again after the
+            update, for the record of what it did to every token; 0 for none.
     """
 
     task: str = "countdown"
@@ -139,6 +141,7 @@ class GRPOConfig:
     eval_steps: int = 25
     eval_size: int = 600
     save_steps: int = 1
+    groups_after_update: int = 1
     device: str = "auto"
     threads: int = 0
 
@@ -292,6 +295,7 @@ _NOT_NEGATIVE = (
     "soft_punish_cache",
     "vf_coef",
     "eval_steps",
+    "groups_after_update",
     "threads",
 )
 _SHARES = ("ref_model_mixup_alpha", "gamma", "lam")

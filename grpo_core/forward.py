@@ -40,6 +40,7 @@ def forward(
     critic: Critic | None = None,
     entropy_gradient: bool = False,
     bf16: bool = False,
+    pack: bool = True,
 ) -> Seen:
     """Policy, and critic where there is one, on some rows of a batch.
 
@@ -53,9 +54,10 @@ def forward(
         critic: asked for values on the same rows.
         entropy_gradient: keep the entropy differentiable.
         bf16: do the matrix products in bfloat16 (autocast).
+        pack: put all rows into one where the model can; saves nothing where no prompt is shared.
     """
     mask = _mask(samples, rows)
-    inputs = packed(samples, rows) if can_pack(policy) else padded(samples, rows)
+    inputs = (packed if pack and can_pack(policy) else padded)(samples, rows)
     inputs = inputs.to(policy.device)
     reads_policy = critic is not None and critic.body is None
     with torch.autocast(policy.device.type, dtype=torch.bfloat16, enabled=bf16):

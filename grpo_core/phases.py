@@ -13,6 +13,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "seconds/reference",
         "seconds/backward",
         "seconds/optimizer",
+        "seconds/after",
     ),
 }
 """A phase -> the phases inside it. One that stands nowhere here is taken for a part of the step."""

@@ -38,6 +38,8 @@ class Completion:
         token_advantages: (T,) where tokens have advantages of their own (process supervision, a
             critic), else None.
         values: (T,) what the critic expected before each token; None without a critic.
+        after_logprobs: (T,) log-probs after the step's last update, or None where nobody looked
+            again (see `GRPOConfig.groups_after_update`).
     """
 
     text: str
@@ -54,6 +56,7 @@ class Completion:
     push: FloatArray | None = None
     token_advantages: FloatArray | None = None
     values: FloatArray | None = None
+    after_logprobs: FloatArray | None = None
 
     @property
     def ratio(self) -> FloatArray:
@@ -67,6 +70,14 @@ class Completion:
             return None
         d = self.logprobs - self.ref_logprobs
         return np.exp(-d) + d - 1
+
+    @property
+    def change(self) -> FloatArray | None:
+        """(T,) what the update did to each log-prob, in nats: did it obey the push?
+
+        All tokens share the weights, so a token may go where its neighbours were pushed.
+        """
+        return None if self.after_logprobs is None else self.after_logprobs - self.logprobs
 
     def __len__(self) -> int:
         return len(self.token_ids)
@@ -98,14 +109,15 @@ class Group:
 
     @property
     def is_dead(self) -> bool:
-        """All rewards tie, so every advantage is 0 and the group teaches nothing.
+        """Every advantage is 0, as where all rewards tie: the group teaches nothing.
 
-        Where tokens have advantages of their own, a group that ties may teach all the same.
+        The advantages are asked, not the rewards: where each reward is normalised for itself,
+        completions with the same sum may differ, and where tokens have advantages of their own, a
+        group that ties may teach all the same. `group_advantages` makes a tie exactly 0.
         """
         if any(c.token_advantages is not None for c in self.completions):
             return all(not np.any(c.token_advantages) for c in self.completions)
-        rewards = self.rewards
-        return bool(rewards.max() == rewards.min())
+        return not np.any(self.advantages)
 
 
 @dataclass

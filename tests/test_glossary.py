@@ -66,7 +66,7 @@ def test_entries_are_plain_text() -> None:
 
 
 def test_a_pattern_stands_for_one_name_and_an_exact_name_wins() -> None:
-    assert explain("rewards/brevity_reward/mean").name == f"rewards/{ANY}/mean"
+    assert explain("rewards/a_new_reward/mean").name == f"rewards/{ANY}/mean"
     assert explain("rewards/soft_overlong_punishment_reward/mean").name.startswith("rewards/soft_")
     for nothing in ("rewards/mean", "rewards//mean", "reward/mean", "", "eval/nothing", ANY):
         assert explain(nothing) is None

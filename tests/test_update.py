@@ -193,6 +193,36 @@ def test_the_push_is_the_gradient_of_the_log_probs() -> None:
     torch.testing.assert_close(values.push[mask], -gradient[mask], rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("groups", [0, 1, 3])
+def test_the_first_groups_are_looked_at_again_after_the_update(groups: int) -> None:
+    bench = Bench(groups_after_update=groups, learning_rate=0.01, num_iterations=2)
+    values, _ = bench.update(rate=1.0)
+    if groups == 0:
+        assert values.after_logprobs is None
+        return
+    assert values.after_logprobs is not None and len(values.after_logprobs) == 4 * groups
+    moved = 0.0
+    for row in range(4 * groups):
+        alone, _ = bench.forward(bench.policy.model, row)
+        after = values.after_logprobs[row, : len(alone)]
+        assert torch.allclose(after, alone.detach(), atol=1e-5)
+        moved = max(moved, float((after - values.logprobs[row, : len(alone)]).abs().max()))
+    assert moved > 1e-3
+
+
+def test_looking_again_changes_nothing() -> None:
+    updated = []
+    for groups in (0, 3):
+        bench = Bench(groups_after_update=groups, learning_rate=0.01)
+        values, stats = bench.update(rate=1.0)
+        updated.append(
+            (values, stats, [p.detach().clone() for p in bench.policy.model.parameters()])
+        )
+    (one, a, weights), (other, b, same) = updated
+    assert a == b and torch.equal(one.push, other.push)
+    assert all(torch.equal(x, y) for x, y in zip(weights, same, strict=True))
+
+
 def test_what_padding_holds_changes_nothing() -> None:
     bench, padded = Bench(beta=0.04), Bench(beta=0.04)
     bench.update()

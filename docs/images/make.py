@@ -37,7 +37,7 @@ def main() -> None:
                 browser = playwright.chromium.launch(
                     executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
                 )
-                page = browser.new_page(viewport={"width": 1280, "height": 1080})
+                page = browser.new_page(viewport={"width": 1280, "height": 1560})
                 page.goto(f"http://127.0.0.1:{PORT}/#step={STEP}")
                 page.get_by_role("button", name="Start", exact=True).wait_for()
                 page.wait_for_timeout(1500)

@@ -12,6 +12,7 @@ from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize, token_mean
 from grpo_core.algorithm.choices import choose
 from grpo_core.algorithm.critic import gae
 from grpo_core.algorithm.kl import KL_ESTIMATORS
+from grpo_core.algorithm.presets import LOSS_TYPES
 from grpo_core.algorithm.surrogates import (
     LEVELS,
     SURROGATES,
@@ -26,21 +27,6 @@ from grpo_core.errors import LabError
 TOKEN_ADVANTAGES: dict[str, Callable[..., Any]] = {"process": process_advantages, "gae": gae}
 
 REWARD_AGGREGATIONS = ("sum_then_normalize", "normalize_then_sum")
-
-# TRL's loss_type sets two switches at once: (surrogate, aggregation). "reinforce" is this kit's,
-# "gmpo" the name of a trainer of its own in TRL.
-LOSS_TYPES: dict[str, tuple[str, str]] = {
-    "grpo": ("clip", "sequence_mean"),
-    "dapo": ("clip", "token_mean"),
-    "bnpo": ("clip", "local_token_mean"),
-    "dr_grpo": ("clip", "constant"),
-    "cispo": ("cispo", "token_mean"),
-    "sapo": ("sapo", "sequence_mean"),
-    "luspo": ("clip", "length_weighted"),
-    "vespo": ("vespo", "token_mean"),
-    "gmpo": ("gmpo", "sequence_mean"),
-    "reinforce": ("none", "length_weighted"),
-}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,21 @@ docs/algorithms.md for the papers.
 
 from typing import Any
 
+# TRL's loss_type sets two switches at once: (surrogate, aggregation). "reinforce" is this kit's,
+# "gmpo" the name of a trainer of its own in TRL.
+LOSS_TYPES: dict[str, tuple[str, str]] = {
+    "grpo": ("clip", "sequence_mean"),
+    "dapo": ("clip", "token_mean"),
+    "bnpo": ("clip", "local_token_mean"),
+    "dr_grpo": ("clip", "constant"),
+    "cispo": ("cispo", "token_mean"),
+    "sapo": ("sapo", "sequence_mean"),
+    "luspo": ("clip", "length_weighted"),
+    "vespo": ("vespo", "token_mean"),
+    "gmpo": ("gmpo", "sequence_mean"),
+    "reinforce": ("none", "length_weighted"),
+}
+
 # As TRL's RLOOConfig and PPOConfig; the RLOO paper's own beta is 0.03
 _KL_IN_REWARD: dict[str, Any] = {"beta": 0.05, "kl_estimator": "k1", "use_kl_in_reward": True}
 

@@ -12,6 +12,7 @@ is exit code 2; a training that was stopped early is 130, as shells expect of Ct
     profile    profile
     bench      bench memory, bench speed
     pretrain   pretrain
+    pipeline   sft, reject, distill, r1
     doctor     doctor
     notebooks  notebooks build, notebooks check, grade
     options    what commands share, and the configuration that options make
@@ -31,6 +32,7 @@ from grpo_core.cli import (
     doctor,
     evaluate,
     notebooks,
+    pipeline,
     pretrain,
     profile,
     runs,
@@ -83,6 +85,10 @@ app.command()(diagnose.diagnose)
 app.command()(profile.profile)
 app.add_typer(bench.app, name="bench")
 app.command()(pretrain.pretrain)
+app.command()(pipeline.sft)
+app.command()(pipeline.reject)
+app.command()(pipeline.distill)
+app.command()(pipeline.r1)
 app.command()(doctor.doctor)
 app.add_typer(notebooks.notebooks, name="notebooks")
 app.command()(notebooks.grade)

@@ -21,8 +21,11 @@ _SAVE_STEPS = 250  # about a minute
 def pretrain(
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Where to save it; data/models/tiny-base (or tiny-noverify)."),
+        typer.Option("--out", help="Where to save it; data/models/tiny-base (or as it is called)."),
     ] = None,
+    size: Annotated[
+        str, typer.Option("--size", help="'tiny', or 'small', a seventh of its weights.")
+    ] = "tiny",
     corpus: Annotated[
         str, typer.Option("--corpus", help="What it reads: 'default', or 'no-verification'.")
     ] = "default",
@@ -42,15 +45,22 @@ def pretrain(
     from grpo_core.models.card import model_name, write_card
     from grpo_core.models.corpus import CORPORA
     from grpo_core.models.policy import Policy
-    from grpo_core.models.pretrain import PretrainConfig, Pretrainer
+    from grpo_core.models.pretrain import SIZES, Pretrainer
     from grpo_core.models.tokenizer import build_tokenizer
     from grpo_core.tasks.countdown import Countdown
 
     if corpus not in CORPORA:
         raise LabError(f"There is no corpus '{corpus}'. Known: {', '.join(CORPORA)}.")
-    config = PretrainConfig(seed=seed, corpus=CORPORA[corpus])
-    config = dataclasses.replace(config, target_tokens=tokens or config.target_tokens)
-    folder = out or data_dir() / "models" / model_name(corpus)
+    if size not in SIZES:
+        raise LabError(f"There is no size '{size}'. Known: {', '.join(SIZES)}.")
+    config = SIZES[size]
+    config = dataclasses.replace(
+        config,
+        seed=seed,
+        corpus=CORPORA[corpus],
+        target_tokens=tokens or config.target_tokens,
+    )
+    folder = out or data_dir() / "models" / model_name(corpus, size)
     if (folder / "model.safetensors").exists() and not force:
         raise LabError(f"{folder} holds a model: name another folder by --out, or add --force.")
     _check_writable(folder)
@@ -70,7 +80,7 @@ def pretrain(
     policy = Policy(trainer.model, build_tokenizer())
     try:
         policy.save(folder)
-        measured = write_card(folder, policy, task, config, trainer.done)
+        measured = write_card(folder, policy, task, config, trainer.done, size)
         unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise _cannot_save(folder, error) from error

@@ -2,8 +2,9 @@
 
     run folder -> runs.RunBook -> feed.Feed -> WebSocket -> assets/lab.js (charts, group board)
     button -> POST lab/api/... -> runs.RunBook -> control.json or a new worker process
+    trial -> POST lab/api/lens -> trials.answer -> grpo_core.lens -> the board after the trial
 
 `server` puts the rooms together, `panels` is the Gradio shell around the script, `guard` decides
-which requests are answered. What is left out: roles (a class), comparison of runs, the formula
-lens; a panel is one module in assets/ and one line in `PANELS` of assets/lab.js.
+which requests are answered. What is left out: roles (a class), comparison of runs; a panel is one
+module in assets/ and one line in `PANELS` of assets/lab.js.
 """

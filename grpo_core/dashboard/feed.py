@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grpo_core.dashboard import payloads
+from grpo_core.dashboard.atlas import Atlas
 from grpo_core.dashboard.runs import RunBook, describe, options_of, stamp
 from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
 from grpo_core.errors import LabError
@@ -82,6 +83,8 @@ class RunFeed:
         self._created = run.created
         self._stamp: tuple[Any, ...] | None = None
         self._lock = threading.Lock()
+        self._atlas: tuple[int, Atlas] | None = None  # and the epoch it is of
+        self._atlas_lock = threading.Lock()
         self._steps: OrderedDict[int, Step] = OrderedDict()
         self._boards: OrderedDict[tuple[int, int], str] = OrderedDict()
         self._metrics: dict[tuple[int, int, bool], str] = {}
@@ -147,8 +150,7 @@ class RunFeed:
         board: dict[str, Any] = {"type": "board", "run": self.key, "step": step, "groups": []}
         if groups:
             group = min(group, len(groups) - 1)
-            rewards = [[c.reward for c in g.completions] for g in groups]
-            board["groups"] = payloads.step_summary(rewards, [g.prompt for g in groups])
+            board["groups"] = payloads.step_summary(groups)
             board |= {"group": group, **payloads.group_payload(groups[group], options_of(self.run))}
         return payloads.encode(board)
 
@@ -187,6 +189,21 @@ class RunFeed:
             while sum(len(groups) for _, groups in list(self._recent)[1:]) >= MOST_GROUPS:
                 self._recent.popleft()
             return [group for _, groups in reversed(self._recent) for group in groups]
+
+    def atlas(self, after: int) -> dict[str, Any]:
+        """What a page lacks of the run's groups, see atlas.Atlas. Runs in a thread."""
+        with self._atlas_lock:
+            epoch = self.epoch
+            if self._atlas is None or self._atlas[0] != epoch:
+                options = options_of(self.run)
+                self._atlas = epoch, Atlas(options.get("task"), options.get("task_options"))
+            self._atlas[1].read(self.run)
+            return {"run": self.key, "epoch": epoch, **self._atlas[1].since(after)}
+
+    def step(self, index: int) -> Step:
+        """A whole step. Raises LabError when it was not recorded. Runs in a thread."""
+        with self._lock:
+            return self._step(index)
 
     def _step(self, index: int) -> Step:
         if index not in self._steps:
@@ -304,6 +321,37 @@ class Feed:
                 await asyncio.to_thread(feed.refresh)
             feed = self._feeds.setdefault(key, feed)
         return feed
+
+    async def metrics_of(self, key: str) -> str:
+        """The message with all of a run's metrics, for a page that shows another run.
+
+        Raises:
+            LabError: there is no such run, or it cannot be read.
+        """
+        feed = await self._watched(key)
+        await asyncio.to_thread(feed.refresh)
+        return feed.metrics(0, len(feed.rows), reset=True)
+
+    async def atlas_of(self, key: str, after: int) -> dict[str, Any]:
+        """The groups of a run's steps above `after`, see atlas.Atlas.
+
+        Raises:
+            LabError: there is no such run, or it cannot be read.
+        """
+        feed = await self._watched(key)
+        return await asyncio.to_thread(feed.atlas, after)
+
+    async def step_of(self, key: str, index: int) -> tuple[Step, dict[str, Any]]:
+        """A recorded step of a run, and the run's options.
+
+        Raises:
+            LabError: there is no such run or step.
+        """
+        feed = self._feeds.get(key)
+        if feed is None:  # nobody watches it: not kept
+            feed = RunFeed(key, await asyncio.to_thread(self.book.get, key))
+        step = await asyncio.to_thread(feed.step, index)
+        return step, options_of(feed.run)
 
     async def _run_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[str]:
         """What a viewer lacks of the run it looks at."""

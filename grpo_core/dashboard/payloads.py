@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from grpo_core.diagnosis import SIGNS, Finding
 from grpo_core.glossary import entries
+from grpo_core.lens import held_back
 from grpo_core.phases import breakdown
 from grpo_core.records import Completion, Group
+from grpo_core.tasks.conversation import as_messages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,6 @@ MAX_TOKENS = 1_024  # tokens of one completion
 MAX_TOKEN = 48  # characters of one token
 MAX_COMPLETIONS = 64  # cards of one group
 PUSH_LEVELS = 1_000  # a push travels as a whole number, this many to the group's largest
-CLIPPING = ("grpo", "dapo", "bnpo", "dr_grpo", "luspo", "gmpo")  # loss types whose surrogate clips
 
 
 def encode(message: Mapping[str, Any]) -> str:
@@ -113,17 +114,27 @@ def glossary_payload() -> list[dict[str, str]]:
     return [{"name": e.name, "meaning": e.meaning, "unit": e.unit} for e in entries()]
 
 
-def step_summary(rewards: Sequence[Sequence[float]], prompts: Sequence[str]) -> list[dict]:
+def step_summary(groups: Sequence[Group]) -> list[dict[str, Any]]:
     """One entry a group of a step, for the group picker."""
     return [
         {
-            "prompt": clip(prompt, 200),
-            "mean": number(float(np.mean(values))) if len(values) else None,
-            "max": number(max(values, default=0.0)),
-            "dead": len(set(values)) <= 1,
+            "prompt": clip(question(group.prompt), 200),
+            "mean": number(group.rewards.mean()) if group.completions else None,
+            "max": number(group.rewards.max(initial=0.0)),
+            "dead": _is_dead(group),
         }
-        for values, prompt in zip(rewards, prompts, strict=True)
+        for group in groups
     ]
+
+
+def question(prompt: str) -> str:
+    """What the prompt asks: the user's last turn of a conversation, else all of it."""
+    asked = [m["content"] for m in as_messages(prompt) if m["role"] == "user"]
+    return asked[-1] if asked else prompt
+
+
+def _is_dead(group: Group) -> bool:
+    return bool(group.completions) and group.is_dead
 
 
 def group_payload(group: Group, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -138,7 +149,8 @@ def group_payload(group: Group, options: Mapping[str, Any] | None = None) -> dic
     unit = largest / PUSH_LEVELS
     return {
         "prompt": clip(group.prompt, MAX_PROMPT),
-        "dead": bool(group.completions) and group.is_dead,
+        "question": clip(question(group.prompt), MAX_PROMPT),
+        "dead": _is_dead(group),
         "hidden": len(group.completions) - len(shown),
         "push_unit": number(unit),
         "completions": [_completion(c, unit, options or {}) for c in shown],
@@ -169,36 +181,12 @@ def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> 
         card["advantages"] = _rounded(c.token_advantages)
     if c.values is not None:
         card["values"] = _rounded(c.values)
+    if c.change is not None:
+        card["change"] = _rounded(c.change)
     if c.push is not None and push_unit > 0:
         levels = np.nan_to_num(c.push[:MAX_TOKENS] / push_unit, posinf=0, neginf=0)
         card["push"] = np.rint(levels).astype(int).tolist()
     return card
-
-
-def held_back(c: Completion, options: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """(T,) the tokens that the clip left without gradient in the last update, as far as known.
-
-    As `algorithm.surrogates.clipped_tokens`, without torch: a good token that is already likelier
-    by more than epsilon_high, a bad one already less likely by more than epsilon.
-    """
-    low = options.get("epsilon", 0.2)
-    high = options.get("epsilon_high")
-    high = low if high is None else high
-    if options.get("loss_type") not in CLIPPING or not all(
-        isinstance(value, int | float) for value in (low, high)
-    ):
-        return np.zeros(len(c), dtype=bool)
-    log_ratio = (c.logprobs - c.old_logprobs).astype(np.float64)
-    level = str(options.get("importance_sampling_level", "token"))
-    if level.startswith("sequence"):
-        whole = log_ratio.sum() if level == "sequence_sum" else log_ratio.mean()
-        log_ratio = np.full(len(c), whole if len(c) else 0.0)
-    ratio = 1 + log_ratio if options.get("loss_type") == "gmpo" else np.exp(log_ratio)
-    advantages = c.advantage if c.token_advantages is None else c.token_advantages
-    return np.asarray(
-        ((ratio < 1 - low) & (np.less(advantages, 0)))
-        | ((ratio > 1 + high) & (np.greater(advantages, 0)))
-    )
 
 
 def _largest(values: NDArray[np.float32] | None) -> float:

@@ -5,6 +5,7 @@ that is shipped with the kit. A key is only ever compared with the names of fold
 no key can lead anywhere else.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from grpo_core import registry
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.payloads import clip
 from grpo_core.errors import LabError
+from grpo_core.lens import method
 from grpo_core.rewards import REWARDS
 from grpo_core.store import LIVE, Run, create_run, list_runs
 from grpo_core.tasks import TASKS, get_task
@@ -40,6 +42,8 @@ SHOWN_OPTIONS = (
     "reward_funcs",
     "reward_weights",
 )
+
+FORK_OPTIONS = ("beta", "learning_rate", "max_steps", "num_generations", "seed")
 
 StartWorker = Callable[[Path], Any]
 
@@ -100,6 +104,28 @@ class RunBook:
             self._start_worker(path)
         return path.name
 
+    def fork(self, key: str, step: int, preset: str, options: dict[str, Any]) -> str:
+        """Train a new run from a model that another saved, with other options; returns its key.
+
+        It begins with the saved weights and nothing else: optimizer and warm-up begin anew, and the
+        reference of the KL is the saved model.
+
+        Raises:
+            LabError: the run saved no model at that step, an option is refused, or a run is live.
+        """
+        run = self.get(key)
+        models = dict(run.models())
+        if step not in models:
+            known = ", ".join(map(str, sorted(models))) or "none"
+            raise LabError(f"This run has no saved model of step {step}; it has: {known}.")
+        if unknown := options.keys() - set(FORK_OPTIONS):
+            raise LabError(f"A fork cannot change {clip(min(unknown), 40)}.")
+        values = method(run.options, preset).to_dict() | options | {"model": str(models[step])}
+        size = values["num_generations"]
+        if type(size) is int and size > 0:  # as many prompts a step as before
+            values["generation_batch_size"] = run.config.prompts_per_step * size
+        return self.start(values)
+
     def control(self, key: str, want: str) -> int:
         """Ask a run's worker to run, pause, make one step or stop; starts it again if it is gone.
 
@@ -145,8 +171,22 @@ def describe(key: str, run: Run) -> dict[str, Any]:
         "ended": None if status in LIVE else state.get("heartbeat"),
         "problem": clip(problem, 500) if problem else None,
         "pid": state.get("pid"),
+        "models": [step for step, _ in run.models()],
+        "forked": _forked(run, options),
         "config": {name: options[name] for name in SHOWN_OPTIONS if name in options},
     }
+
+
+def _forked(run: Run, options: dict[str, Any]) -> dict[str, Any] | None:
+    """The run beside this one whose saved model it began with, and the step of that."""
+    model = Path(str(options.get("model", "")))
+    found = re.fullmatch(r"step-(\d{1,9})", model.name)
+    if not found or model.parent.name != "checkpoints":
+        return None
+    parent = model.parent.parent
+    if parent.parent != run.path.parent:
+        return None
+    return {"run": parent.name, "step": int(found[1])}
 
 
 def options_of(run: Run) -> dict[str, Any]:

@@ -22,14 +22,16 @@ from fastapi import FastAPI, HTTPException, Request, WebSocket, WebSocketDisconn
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from grpo_core.dashboard import payloads
+from grpo_core.dashboard import payloads, trials
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
 from grpo_core.dashboard.runs import RunBook
 from grpo_core.errors import LabError
+from grpo_core.lens import OWN
 
 ASSETS = Path(__file__).parent / "assets"
 MAX_BODY = 20_000  # bytes of a request that changes something
+MAX_TRIAL = 250_000  # of one that tries something, which may hold several edited completions
 PORTS_TRIED = 20
 
 
@@ -112,10 +114,53 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     async def glossary() -> list[dict[str, str]]:
         return payloads.glossary_payload()
 
+    @app.get("/lab/metrics")
+    async def metrics(run: str) -> Response:
+        try:
+            text = await feed.metrics_of(run)
+        except LabError as error:
+            return JSONResponse({"error": str(error)}, status_code=409)
+        return Response(text, media_type="application/json")
+
+    @app.get("/lab/atlas")
+    async def atlas(run: str, after: int = -1) -> Response:
+        try:
+            found = await feed.atlas_of(run, after)
+        except LabError as error:
+            return JSONResponse({"error": str(error)}, status_code=409)
+        return Response(payloads.encode(found), media_type="application/json")
+
+    @app.get("/lab/source")
+    async def source(of: str) -> Response:
+        try:
+            return JSONResponse(trials.source_payload(of))
+        except LabError as error:
+            raise HTTPException(404, str(error)) from error
+
+    @app.post("/lab/api/lens")
+    async def lens(request: Request) -> Response:
+        body = await _json_body(request, MAX_TRIAL)
+        try:
+            asked = trials.Request.parse(body)
+            step, options = await feed.step_of(asked.run, asked.step)
+            found = await asyncio.to_thread(trials.answer, asked, step, options)
+        except LabError as error:
+            return JSONResponse({"error": str(error)}, status_code=409)
+        return Response(payloads.encode(found), media_type="application/json")
+
     @app.post("/lab/api/runs")
     async def start(request: Request) -> Response:
         options = await _json_body(request)
         return await _answer(lambda: {"run": book.start(options)}, feed)
+
+    @app.post("/lab/api/runs/{key}/fork")
+    async def fork(key: str, request: Request) -> Response:
+        body = await _json_body(request)
+        step, options = body.get("step"), body.get("options")
+        if type(step) is not int or not isinstance(options, dict):
+            raise HTTPException(400, "A fork needs a step and options.")
+        preset = str(body.get("preset") or OWN)
+        return await _answer(lambda: {"run": book.fork(key, step, preset, options)}, feed)
 
     @app.post("/lab/api/runs/{key}/control")
     async def control(key: str, request: Request) -> Response:
@@ -123,8 +168,8 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         return await _answer(lambda: {"sequence": book.control(key, want)}, feed)
 
 
-async def _json_body(request: Request) -> dict[str, Any]:
-    """The request's JSON object.
+async def _json_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
+    """The request's JSON object, of at most so many bytes.
 
     Asking for application/json keeps plain forms of other sites out: a browser sends that type to
     another origin only after a preflight, which is never granted.
@@ -134,7 +179,7 @@ async def _json_body(request: Request) -> dict[str, Any]:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise HTTPException(413, "The request is too large.")
     try:
         value = json.loads(body)

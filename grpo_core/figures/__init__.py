@@ -19,6 +19,7 @@ from grpo_core.figures.baselines import (
     learning_bands,
     policy_gradient,
 )
+from grpo_core.figures.behaviour import behaviours, kinds_compared, lengths_in_a_run
 from grpo_core.figures.clipping import (
     clip_at,
     clip_map,
@@ -29,6 +30,7 @@ from grpo_core.figures.clipping import (
     surrogates,
 )
 from grpo_core.figures.costs import memory_ledger, scaling_curves, step_seconds
+from grpo_core.figures.critic import credit, explained, faded, truth_and_noise, watched
 from grpo_core.figures.family import family_curves, finals, likeness, push_grid
 from grpo_core.figures.group import advantages_bars, rewards_to_advantages, token_push, token_values
 from grpo_core.figures.kl import (
@@ -39,8 +41,16 @@ from grpo_core.figures.kl import (
     leashed,
     two_probabilities,
 )
+from grpo_core.figures.pipeline import (
+    distillation,
+    fine_tuning,
+    language_reward_curves,
+    pipeline_flow,
+    pipeline_stages,
+    what_became,
+)
 from grpo_core.figures.rewards import reward_grid, verdict_grid
-from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves
+from grpo_core.figures.runs import CURVES, diagnosis, learning_curves, method_curves, symptoms
 from grpo_core.figures.sampling import (
     budget,
     pass_at_k,
@@ -56,25 +66,34 @@ __all__ = [
     "OKABE_ITO",
     "advantages_bars",
     "bandit_step",
+    "behaviours",
     "budget",
     "clip_at",
     "clip_map",
     "clipped_surrogate",
     "compared_advantages",
+    "credit",
     "diagnosis",
+    "distillation",
     "expected_gradients",
+    "explained",
+    "faded",
     "family_curves",
     "finals",
+    "fine_tuning",
     "gradient_estimates",
     "gradient_variance",
     "groups_under_methods",
+    "kinds_compared",
     "kl_drift",
     "kl_estimates",
     "kl_estimators",
     "kl_gradients",
+    "language_reward_curves",
     "learning_bands",
     "learning_curves",
     "leashed",
+    "lengths_in_a_run",
     "likeness",
     "loss_along",
     "many_updates",
@@ -82,6 +101,8 @@ __all__ = [
     "method_curves",
     "paid_by_the_line",
     "pass_at_k",
+    "pipeline_flow",
+    "pipeline_stages",
     "policy_gradient",
     "prompt_weights",
     "push_grid",
@@ -91,13 +112,17 @@ __all__ = [
     "shares",
     "step_seconds",
     "surrogates",
+    "symptoms",
     "temperature_sweep",
     "temperatures",
     "token_push",
     "token_values",
+    "truth_and_noise",
     "two_probabilities",
     "use_style",
     "useful_groups",
     "useful_in_a_run",
     "verdict_grid",
+    "watched",
+    "what_became",
 ]

@@ -82,33 +82,38 @@ def learning_curves(runs: Sequence[tuple[str, "pd.DataFrame"]]) -> "Figure":
     return figure
 
 
-def method_curves(runs: Mapping[str, Sequence["pd.DataFrame"]]) -> "Figure":
+_OF_A_METHOD = {name: CURVES[name] for name in ("eval/accuracy", "eval/format", "eval/mean_length")}
+
+
+def method_curves(
+    runs: Mapping[str, Sequence["pd.DataFrame"]],
+    curves: Mapping[str, tuple[str, str]] = _OF_A_METHOD,
+) -> "Figure":
     """How several methods learn, each over several seeds: the mean, in a band from worst to best.
 
     Args:
         runs: method -> the metrics of each of its runs, indexed by step, evaluated at the same
             steps.
+        curves: column -> title and axis label of its panel; as in `CURVES`.
 
     Raises:
         LabError: no runs.
     """
     if not runs or not all(runs.values()):
         raise LabError("There is no run to draw.")
-    shown = ("eval/accuracy", "eval/format", "eval/mean_length")
-    figure, axes = plt.subplots(1, len(shown), figsize=(12, 4), layout="constrained")
-    for ax, column in zip(axes, shown, strict=True):
+    figure, axes = plt.subplots(1, len(curves), figsize=(4 * len(curves), 4), layout="constrained")
+    for ax, (column, (title, label)) in zip(axes, curves.items(), strict=True):
         ends = []
         for i, (method, frames) in enumerate(runs.items()):
-            curves = [frame[column].dropna() for frame in frames]
-            seeds = np.stack([curve.to_numpy(float) for curve in curves])
-            steps, mean = curves[0].index, seeds.mean(axis=0)
+            of_seeds = [frame[column].dropna() for frame in frames]
+            seeds = np.stack([curve.to_numpy(float) for curve in of_seeds])
+            steps, mean = of_seeds[0].index, seeds.mean(axis=0)
             look = LOOKS[i % len(LOOKS)]
             ax.fill_between(
                 steps, seeds.min(axis=0), seeds.max(axis=0), color=look["color"], alpha=0.16, lw=0
             )
             ax.plot(steps, mean, **look, linewidth=1.8, markersize=4.5)
             ends.append((float(mean[-1]), method, look["color"]))
-        title, label = CURVES[column]
         ax.set(title=title, xlabel="step", ylabel=label)
         ax.set_ylim(bottom=0)
         _label_ends(ax, float(steps[-1]), ends)
@@ -177,5 +182,44 @@ def diagnosis(frame: "pd.DataFrame", finding: "Finding") -> "Figure":
         axes.set(xlabel="step", ylabel=_UNITS.get(metric, "mean reward, unweighted"))
         axes.set_title(metric, fontsize=9)
     figure.suptitle(f"{finding.question} {finding.verdict.capitalize()}")
+    plt.close(figure)
+    return figure
+
+
+def symptoms(
+    loops: Mapping[str, tuple[Sequence["pd.DataFrame"], Sequence["pd.DataFrame"]]],
+    curves: Mapping[str, tuple[str, str]],
+) -> "Figure":
+    """What several suspects do, a row each, beside what ought to be done: means and bands of seeds.
+
+    Args:
+        loops: name -> the metrics of its runs, and of right runs with the same settings, each
+            indexed by step.
+        curves: column -> title and axis label.
+    """
+    figure, grid = plt.subplots(
+        len(loops), len(curves), figsize=(3.3 * len(curves), 1.9 * len(loops) + 0.8),
+        sharex=True, sharey="col", squeeze=False, layout="constrained",
+    )  # fmt: skip
+    ink = plt.rcParams["text.color"]
+    looks = {"right": (ink, "--", 0.12), "suspect": (DOWN, "-", 0.22)}
+    for row, (name, (suspect, right)) in zip(grid, loops.items(), strict=True):
+        for axes, (column, (title, label)) in zip(row, curves.items(), strict=True):
+            for frames, (kind, (color, line, alpha)) in zip(
+                (right, suspect), looks.items(), strict=True
+            ):
+                seeds = np.stack([frame[column].to_numpy(float) for frame in frames])
+                steps = frames[0].index
+                axes.fill_between(
+                    steps, seeds.min(axis=0), seeds.max(axis=0), color=color, alpha=alpha, lw=0
+                )
+                axes.plot(steps, seeds.mean(axis=0), line, color=color, linewidth=1.8, label=kind)
+            axes.set_ylim(bottom=0)
+            if row is grid[0]:
+                axes.set_title(title)
+            axes.set_ylabel(f"{name}\n{label}" if column == next(iter(curves)) else label)
+    for axes in grid[-1]:
+        axes.set_xlabel("step")
+    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     plt.close(figure)
     return figure

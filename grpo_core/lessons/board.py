@@ -11,7 +11,8 @@
 The cards, their shades and the numbers of a token are drawn by the dashboard's own script
 (dashboard/assets/), handed to the notebook through anywidget; nothing is fetched from anywhere.
 Under them lies a plain table of one group, hidden as long as the script runs: a saved notebook, a
-page of GitHub and an editor without widgets show that.
+page of GitHub and an editor without widgets show that. With this module imported, a `Group` that is
+the last line of a cell shows as such a table too.
 
 Everything a model wrote is hostile: text nodes in the script, `html.escape` in the table.
 """
@@ -23,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from IPython.core.getipython import get_ipython
 from IPython.display import HTML, display
 
 from grpo_core.config import GRPOConfig
@@ -93,10 +95,10 @@ class Board:
 
 def _message(index: int | None, groups: list[Group], options: Mapping[str, Any]) -> dict[str, Any]:
     """What assets/notebook.js reads: every group, so that one may be chosen while a cell runs."""
-    rewards = [[c.reward for c in g.completions] for g in groups]
     return {
+        "title": "" if index is None else f"Step {index}",
         "step": index or 0,
-        "groups": payloads.step_summary(rewards, [g.prompt for g in groups]),
+        "groups": payloads.step_summary(groups),
         "boards": [payloads.group_payload(g, options) for g in groups],
     }
 
@@ -133,3 +135,22 @@ def _widget_class() -> Any:
 def _widget(name: str) -> Any:
     """A live board with nothing on it, above the table of this name."""
     return _widget_class()(still=name, glossary=json.dumps(payloads.glossary_payload()))
+
+
+def _show_groups_as_tables() -> None:
+    """Teach IPython, where we are in it, to show a Group: its own repr prints every array."""
+    shell = get_ipython()
+    if shell is None or shell.display_formatter is None:
+        return
+    formatters = shell.display_formatter.formatters
+    formatters["text/html"].for_type(Group, lambda group: still(None, [group]))
+    formatters["text/plain"].for_type(Group, lambda group, out, _: out.text(_in_words(group)))
+
+
+def _in_words(group: Group) -> str:
+    size = len(group.completions)
+    mean = f", mean reward {group.rewards.mean():.3g}" if size else ""
+    return f"Group: {size} completions of {payloads.clip(group.prompt, 80)!r}{mean}"
+
+
+_show_groups_as_tables()

@@ -7,8 +7,11 @@ With `full` the same configuration is trained, here and now; so it is wherever t
 GRPO_LAB_FULL is 1, which is how every notebook can be run in full without an edit.
 """
 
+import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from grpo_core.paths import data_dir
 from grpo_core.records import Step
@@ -48,3 +51,28 @@ def steps(name: str, full: bool = False) -> Iterator[Step]:
         return
     for index, _ in run.metrics():
         yield run.step(index)
+
+
+def pipelines(full: bool = False) -> list[dict[str, Any]]:
+    """The records of R1's pipeline, one a seed: recorded, or made here and now.
+
+    With `full` each seed takes some ten minutes, in `runs/r1-seed<k>` of the current folder, where
+    it can be stopped and gone on with.
+    """
+    results = sorted((data_dir() / "results").glob("r1-seed*.json"))
+    records: list[dict[str, Any]] = [json.loads(path.read_text("utf-8")) for path in results]
+    if not is_full(full):
+        return records
+    import pandas as pd
+
+    from grpo_core.pipeline.compute import of_stage_three
+    from grpo_core.pipeline.config import R1Config
+    from grpo_core.pipeline.r1 import r1
+
+    made = []
+    for seed in (record["config"]["seed"] for record in records):
+        record = r1(Path("runs") / f"r1-seed{seed}", R1Config(seed=seed))
+        default_run = data_dir() / "results" / f"countdown-seed{seed}.csv"
+        frame = pd.read_csv(default_run, index_col=0)
+        made.append(record | {"same_size": of_stage_three(record, frame)})
+    return made

@@ -10,6 +10,9 @@ from grpo_core.paths import data_dir
 MODELS: dict[str, str] = {
     "tiny": "tiny-base",
     "tiny-grpo": "tiny-grpo",
+    "tiny-r1": "tiny-r1",
+    "small": "small-base",
+    "tiny-noverify": "tiny-noverify",
     "smollm2": "grpo_core.models.smollm2:load",
 }
 

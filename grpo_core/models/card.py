@@ -26,7 +26,7 @@ A {parameters:,}-parameter Llama with one token a word, trained from nothing by 
 
 | | |
 |---|---|
-| made by | `grpo-lab pretrain --seed {seed} --tokens {target_tokens}{chosen}` |
+| made by | `grpo-lab pretrain{sized} --seed {seed} --tokens {target_tokens}{chosen}` |
 | learned | {tokens:,} target tokens of generated text, in one pass; {read:,} tokens read in all |
 | time | {minutes:.0f} minutes, {threads} threads, {machine}, torch {torch} |
 | architecture | Llama, hidden {hidden_size}, {layers} layers, {heads} heads, feed-forward \
@@ -114,13 +114,28 @@ It never learned either word, so it gives neither verdict, right or wrong.""",
 }
 
 
-def model_name(corpus: str) -> str:
-    """What the base made from a corpus is called; `corpus` is a name of CORPORA."""
-    return _ABOUT[corpus].name
+_SMALLER = """It was
+made like [{corpus_base}](../{corpus_base}/README.md), smaller and from less text: the student that
+distillation teaches in GRPO Lab. How far it has the same skills, the tables below say."""
+
+
+def model_name(corpus: str, size: str = "tiny") -> str:
+    """What the base made from a corpus is called.
+
+    Args:
+        corpus: a name of CORPORA.
+        size: a name of SIZES.
+    """
+    return _ABOUT[corpus].name.replace("tiny", size, 1)
 
 
 def write_card(
-    folder: Path, policy: Policy, task: Countdown, config: PretrainConfig, done: Progress
+    folder: Path,
+    policy: Policy,
+    task: Countdown,
+    config: PretrainConfig,
+    done: Progress,
+    size: str = "tiny",
 ) -> dict[str, float]:
     """Measure a base model and write `folder`/README.md. Returns what was measured.
 
@@ -129,6 +144,7 @@ def write_card(
         policy, task, config: the model, what it was made for, and how; the config's corpus is one
             of CORPORA, which decides the words.
         done: what the pretraining came to.
+        size: what the model's size is called, a name of SIZES.
     """
     corpus = next(name for name, known in CORPORA.items() if known == config.corpus)
     about = _ABOUT[corpus]
@@ -138,8 +154,9 @@ def write_card(
     card = _CARD.format(
         **asdict(config),
         **measured,
-        name=about.name,
-        what=about.what,
+        name=model_name(corpus, size),
+        what=about.what if size == "tiny" else _SMALLER.format(corpus_base=about.name),
+        sized="" if size == "tiny" else f" --size {size}",
         chosen="" if corpus == "default" else f" --corpus {corpus}",
         about_kinds=about.kinds,
         about_verdicts=about.about_verdicts,

@@ -53,6 +53,21 @@ class PretrainConfig:
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
 
 
+SIZES: dict[str, PretrainConfig] = {
+    "tiny": PretrainConfig(),
+    "small": PretrainConfig(
+        target_tokens=6_000_000,
+        hidden_size=64,
+        layers=2,
+        heads=4,
+        feed_forward=160,
+        threads=1,  # its products are too small to share out, or to be worth compiling
+        compile=False,
+    ),
+}
+"""The base models that are shipped: tiny-base, and small-base, which distillation teaches."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a progress bar shows: the share of target tokens done, and the loss in nats a token.

@@ -20,7 +20,9 @@ StepRewardFunction = Callable[..., list[list[tuple[int, float]]]]
 
 REWARDS: dict[str, str] = {
     "accuracy_reward": "grpo_core.rewards.accuracy:accuracy_reward",
+    "brevity_reward": "grpo_core.rewards.brevity:brevity_reward",
     "format_reward": "grpo_core.rewards.format:format_reward",
+    "language_reward": "grpo_core.rewards.language:language_reward",
 }
 
 

@@ -34,7 +34,7 @@ from grpo_core.store.control import Control, Want
 from grpo_core.store.database import SCHEMA, SCHEMA_VERSION
 from grpo_core.store.folder import check_name, create_run, is_run, run_path
 from grpo_core.store.reader import LIVE, STALE_SECONDS, Run, list_runs
-from grpo_core.store.rows import clean, pack, unpack
+from grpo_core.store.rows import GroupOutline, clean, pack, unpack
 from grpo_core.store.thin import thin_copy
 from grpo_core.store.writer import RunWriter
 
@@ -44,6 +44,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "STALE_SECONDS",
     "Control",
+    "GroupOutline",
     "Run",
     "RunWriter",
     "Want",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from grpo_core.errors import LabError
 
-SCHEMA_VERSION = 2
-# What version 2 added to version 1's table of completions.
-ADDED_COLUMNS = ("token_advantages", '"values"')
+SCHEMA_VERSION = 3
+# What versions 2 and 3 added to version 1's table of completions.
+ADDED_COLUMNS = ("token_advantages", '"values"', "after_logprobs")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS completions (
     push BLOB,
     token_advantages BLOB,            -- NULL: `advantage` for every token
     "values" BLOB,
+    after_logprobs BLOB,
     PRIMARY KEY (step, group_index, completion_index)
 );
 """
@@ -98,7 +99,7 @@ def _can_write(folder: Path) -> bool:
 
 
 def completion_columns(db: sqlite3.Connection) -> set[str]:
-    """The columns that the table of completions has, which version 1 has fewer of."""
+    """The columns that the table of completions has, of which older versions have fewer."""
     return {row[1] for row in db.execute("PRAGMA table_info(completions)")}
 
 

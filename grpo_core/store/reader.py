@@ -19,7 +19,7 @@ from grpo_core.store.control import Want, last_sequence
 from grpo_core.store.database import check_version, open_for_reading
 from grpo_core.store.disk import read_json, told_plainly, write_json
 from grpo_core.store.folder import is_run
-from grpo_core.store.rows import read_groups
+from grpo_core.store.rows import GroupOutline, read_groups, read_outlines
 
 if TYPE_CHECKING:
     import pandas
@@ -193,6 +193,11 @@ class Run:
                 return 0
             query = "SELECT count(*) FROM groups WHERE step = ?"
             return int(db.execute(query, (step,)).fetchone()[0])
+
+    def outlines(self, after: int = -1) -> list[tuple[int, list[GroupOutline]]]:
+        """(step, groups without their tokens) of every step above `after` that has groups."""
+        with self._read() as db:
+            return [] if db is None else list(read_outlines(db, after))
 
     # Its models
 

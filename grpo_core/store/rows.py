@@ -1,8 +1,11 @@
 """Records as rows of run.db, and back; per-token arrays as blobs."""
 
+import itertools
 import json
 import sqlite3
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -55,7 +58,8 @@ def _optional(array: NDArray[np.float32] | None) -> bytes | None:
 
 COLUMNS = (
     "text, length, truncated, reward, advantage, rewards, tokens, token_ids, "
-    'old_logprobs, logprobs, ref_logprobs, entropy, push, token_advantages, "values"'
+    'old_logprobs, logprobs, ref_logprobs, entropy, push, token_advantages, "values", '
+    "after_logprobs"
 )
 
 
@@ -78,13 +82,14 @@ def completion_row(c: Completion) -> tuple[Any, ...]:
         _optional(c.push),
         _optional(c.token_advantages),
         _optional(c.values),
+        _optional(c.after_logprobs),
     )
 
 
 def _completion(row: tuple[Any, ...]) -> Completion:
     """The inverse of `completion_row`."""
     text, _, truncated, reward, advantage, rewards, tokens, ids, old, new, *optional = row
-    ref, entropy, push, token_advantages, values = (
+    ref, entropy, push, token_advantages, values, after = (
         None if blob is None else unpack(blob) for blob in optional
     )
     old_logprobs = unpack(old)
@@ -103,16 +108,59 @@ def _completion(row: tuple[Any, ...]) -> Completion:
         push=push,
         token_advantages=token_advantages,
         values=values,
+        after_logprobs=after,
     )
+
+
+@dataclass(frozen=True)
+class GroupOutline:
+    """A group without its tokens: what fits into one look at a whole run.
+
+    Attributes:
+        prompt: as in `Group`.
+        texts, rewards, parts: one entry a completion, as in `Completion`.
+        dead: whether every advantage is 0; where tokens have their own, their mean is asked.
+    """
+
+    prompt: str
+    texts: list[str]
+    rewards: list[float]
+    parts: list[dict[str, float]]
+    dead: bool
+
+
+def read_outlines(db: sqlite3.Connection, after: int) -> Iterator[tuple[int, list[GroupOutline]]]:
+    """The groups of every step above `after`, in order, without their blobs."""
+    query = (
+        "SELECT step, group_index, prompt, text, reward, advantage, rewards "
+        "FROM completions JOIN groups USING (step, group_index) WHERE step > ? "
+        "ORDER BY step, group_index, completion_index"
+    )
+    rows = db.execute(query, (after,))
+    for step, of_step in itertools.groupby(rows, key=lambda row: row[0]):
+        groups = []
+        for _, members in itertools.groupby(of_step, key=lambda row: row[1]):
+            whole = list(members)
+            _, _, prompt, *_ = whole[0]
+            groups.append(
+                GroupOutline(
+                    prompt,
+                    [row[3] for row in whole],
+                    [float("nan") if row[4] is None else row[4] for row in whole],
+                    [json.loads(row[6]) for row in whole],
+                    all(row[5] == 0 for row in whole),
+                )
+            )
+        yield step, groups
 
 
 def read_groups(db: sqlite3.Connection, step: int, only: int | None = None) -> list[Group]:
     """The groups of a step in order, or the one with index `only`."""
     where = "WHERE step = ?" + ("" if only is None else " AND group_index = ?")
     key = (step,) if only is None else (step, only)
-    columns = COLUMNS
-    if "values" not in completion_columns(db):  # written by version 1
-        columns = columns.replace('token_advantages, "values"', "NULL, NULL")
+    have = completion_columns(db)  # fewer where an older version wrote
+    names = COLUMNS.split(", ")
+    columns = ", ".join(name if name.strip('"') in have else "NULL" for name in names)
     query = f"SELECT group_index, {columns} FROM completions {where} "
     completions: dict[int, list[Completion]] = {}
     for index, *row in db.execute(query + "ORDER BY group_index, completion_index", key):

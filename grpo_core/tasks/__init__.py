@@ -18,6 +18,7 @@ SPLITS: tuple[Split, ...] = ("pretrain", "train", "test")
 TASKS: dict[str, str] = {
     "arithmetic": "grpo_core.tasks.arithmetic:Arithmetic",
     "countdown": "grpo_core.tasks.countdown:Countdown",
+    "scenarios": "grpo_core.tasks.scenarios:Scenarios",
 }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from grpo_core.errors import LabError
 from grpo_core.tasks import SPLITS, Problem, Split
 from grpo_core.tasks.expression import ExpressionError, evaluate, literals, operators
+from grpo_core.tasks.languages import NO
 
 _MOST_TRIES = 5_000_000  # listing more ways to combine numbers than this would take minutes
 
@@ -198,8 +199,8 @@ class Countdown:
         return solves(answer, numbers=numbers, target=target, allowed=operators)
 
     def backtracks(self, completion: str) -> int:
-        """How many tries the completion discards: the number of times it says "no"."""
-        return completion.split().count("no")
+        """How many tries the completion discards: how often it says "no", in any language."""
+        return sum(word in NO for word in completion.split())
 
 
 def solves(answer: str, *, numbers: list[int], target: int, allowed: str) -> bool:

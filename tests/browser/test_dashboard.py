@@ -130,6 +130,28 @@ def test_start_pause_step_resume_stop(visit: Callable, dashboard) -> None:
     assert run.status == "stopped"
 
 
+def test_little_moves_when_a_run_starts_and_its_panels_appear(visit: Callable) -> None:
+    page = visit().page
+    page.wait_for_selector("#lab-start:not([disabled])")
+    page.wait_for_selector(".lab-card [data-token]")
+    page.wait_for_timeout(600)
+    page.evaluate(
+        """new PerformanceObserver((list) => {
+          const moved = list.getEntries().filter((entry) => !entry.hadRecentInput);
+          for (const { value } of moved) window.shift += value;
+        }).observe({ type: 'layout-shift', buffered: false }); window.shift = 0;"""
+    )
+    start(page, Steps=2000)
+    said = page.inner_text(".lab-notice")
+    assert re.search(r"Training: step \d+ of 2000, about .* left\.", said), said
+    wait_for_step(page, 4)
+    stop(page)
+    wait(
+        page, "() => document.querySelector('.lab-notice').innerText.includes('Stopped after step')"
+    )
+    assert page.evaluate("window.shift") < 0.1
+
+
 def test_rewards_are_chosen_by_their_weights(visit: Callable, dashboard) -> None:
     watched = visit()
     name = start(watched.page, format=0, accuracy=2.5)

@@ -1,13 +1,21 @@
 """The board of a notebook cell: the bundled script in a bare page, a stand-in for anywidget."""
 
+import contextlib
 import functools
 import http.server
 import json
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fake_run
+import nbformat
 import pytest
 
 from grpo_core.config import GRPOConfig
@@ -91,7 +99,7 @@ def test_it_shows_each_step_as_it_comes(cell: Callable) -> None:
     for index in (1, 2, 3):
         step = made(index)
         show(step)
-        assert page.get_attribute(".lab-board", "data-step") == str(index)
+        assert page.inner_text(".lab-cell-step") == f"Step {index}"
         assert page.inner_text(".lab-prompt") == step.groups[0].prompt
         assert page.locator(".lab-card").count() == 16
         texts = page.locator(".lab-card .lab-think").all_inner_texts()
@@ -169,3 +177,99 @@ def test_a_cell_that_is_cleared_leaves_nothing_behind(cell: Callable) -> None:
     page.evaluate("globalThis.close()")
     assert page.evaluate("listening()") == 0
     assert page.locator("#still").is_visible()
+
+
+@pytest.mark.slow
+def test_in_jupyterlab(browser, tmp_path: Path) -> None:
+    """The real thing: a kernel, anywidget, JupyterLab, and a loop in a later cell."""
+    cells = [
+        "import sys, time; sys.path.append(FAKES); import fake_run\n"
+        "from grpo_core.config import GRPOConfig\n"
+        "from grpo_core.lessons.board import Board\nboard = Board()\nboard",
+        "for i in range(1, 40):\n"
+        "    board.show(fake_run.make_step(i, GRPOConfig())); time.sleep(0.2)",
+    ]
+    cells[0] = cells[0].replace("FAKES", repr(str(Path(fake_run.__file__).parent)))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, tmp_path / "lesson.ipynb")
+    with jupyterlab(tmp_path) as address:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        outside: list[str] = []
+        page.on("request", lambda r: None if here(r.url, address) else outside.append(r.url))
+        page.goto(address + "lab/tree/lesson.ipynb")
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+        run_first_cell(page)
+        page.locator(".grpo-cell").wait_for(state="attached", timeout=30_000)
+        page.keyboard.press("Shift+Enter")
+        page.locator(".lab-card").first.wait_for(timeout=30_000)
+        page.locator(".lab-open").nth(1).click()
+        before = int(page.get_attribute(".lab-board", "data-step"))
+        page.wait_for_function(
+            "step => document.querySelector('.lab-board').dataset.step > step + 2", arg=before
+        )
+        assert page.locator(".lab-card-open").count() == 1  # while the kernel is busy
+        assert page.locator("[data-grpo-still]").count() == 1
+        assert page.locator("[data-grpo-still]").is_hidden()
+        page.locator(".jp-Cell .cm-content").first.click()
+        page.keyboard.press("Control+s")
+        saved = tmp_path / "lesson.ipynb"
+        wait_until(lambda: "data-grpo-still" in saved.read_text(encoding="utf-8"))
+        assert len(saved.read_bytes()) < 60_000
+        assert not outside
+        page.context.close()
+
+
+def here(url: str, address: str) -> bool:
+    return url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+
+
+def run_first_cell(page) -> None:
+    """Run it; JupyterLab swallows the keys of somebody who is faster than its kernel."""
+    for _ in range(10):
+        page.locator(".jp-Cell .cm-content").first.click()
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_timeout(1500)
+        if page.locator(".jp-InputPrompt").first.inner_text() != "[ ]:":
+            return
+    raise AssertionError("the cell did not run")
+
+
+@contextlib.contextmanager
+def jupyterlab(folder: Path) -> Iterator[str]:
+    """A JupyterLab that serves a folder; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = folder / "home"
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(home),
+        "JUPYTERLAB_SETTINGS_DIR": str(home),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    with (folder / "jupyterlab.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        address = f"http://127.0.0.1:{port}/"
+        wait_until(lambda: answers(address + "api/status"), 60)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.2)

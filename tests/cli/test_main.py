@@ -33,7 +33,8 @@ def test_version(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "eval", "resume", "runs", "diagnose", "pretrain", "doctor"]
+    "command",
+    ["train", "eval", "resume", "runs", "diagnose", "pretrain", "doctor", "sft", "reject"],
 )
 def test_every_command_explains_itself(lab: Lab, command: str) -> None:
     code, out, _ = lab(command, "--help")
@@ -59,6 +60,7 @@ def test_every_command_explains_itself(lab: Lab, command: str) -> None:
         (["eval", "--seed", "-1"], "--seed must be 0 or above"),
         (["eval", "--seed", "9" * 20], "below 2**63"),
         (["train", "--task", "nope"], "There is no task called 'nope'"),
+        (["pretrain", "--size", "huge"], "There is no size 'huge'. Known: tiny, small"),
         (["pretrain"], "holds a model: name another folder by --out, or add --force"),
         (["pretrain", "--out", "/dev/null/x"], "Cannot save the model to /dev/null/x"),
         (["resume", "nope"], "There is no run called 'nope'"),

@@ -90,11 +90,14 @@ def make_group(rng: np.random.Generator, skill: float, size: int, hostile: bool)
     completions = [make_completion(rng, text, str(target)) for text in texts]
     rewards = np.array([c.reward for c in completions])
     for c, advantage in zip(
-        completions, (rewards - rewards.mean()) / (rewards.std() + 1e-4), strict=True
+        completions, (rewards - rewards.mean()) / (rewards.std(ddof=1) + 1e-4), strict=True
     ):
         c.advantage = float(advantage)
         noise = rng.normal(0, 0.1, len(c))
         c.push = ((c.advantage + noise) / 8_000).astype(np.float32)
+        obeyed = rng.random(len(c)) < 0.8
+        change = np.where(obeyed, 1, -1) * np.sign(c.push) * rng.exponential(0.05, len(c))
+        c.after_logprobs = (c.logprobs + change).astype(np.float32)
     a, b, c3 = numbers
     prompt = f"Use {a} , {b} , {c3} to make {target} ."
     if hostile:

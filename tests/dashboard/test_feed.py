@@ -9,8 +9,6 @@ from pathlib import Path
 import fake_run
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
@@ -20,6 +18,7 @@ from grpo_core.diagnosis import diagnose
 from grpo_core.errors import LabError
 from grpo_core.records import Completion, Group
 from grpo_core.store import Run, RunWriter, create_run
+from grpo_core.tasks import get_task
 
 
 def completion(tokens: list[str], push: float | None = 0.5, text: str = "") -> Completion:
@@ -101,47 +100,6 @@ def test_push_travels_in_units_of_the_group() -> None:
     assert "push" not in payloads.group_payload(Group("p", {}, [completion(["a"], None)]))
 
 
-@settings(max_examples=60)
-@given(
-    st.sampled_from([*payloads.CLIPPING, "cispo", "reinforce"]),
-    st.sampled_from(["token", "sequence", "sequence_token", "sequence_sum"]),
-    st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=6),
-    st.sampled_from([-1.0, 0.0, 1.0]),
-    st.none() | st.floats(0.01, 0.5),
-    st.booleans(),
-)
-def test_the_clip_is_marked_where_the_objective_clips(
-    loss: str, level: str, logs: list[float], advantage: float, high: float | None, by_token: bool
-) -> None:
-    import torch
-
-    from grpo_core.algorithm.objective import LOSS_TYPES
-    from grpo_core.algorithm.surrogates import clipped_tokens, importance_ratio
-
-    one = completion(["x"] * len(logs))
-    one.logprobs, one.advantage = np.array(logs, dtype=np.float32), advantage
-    advantages = torch.full((1, len(logs)), advantage)
-    if by_token:
-        advantages = advantages * torch.tensor([[(-1.0) ** i for i in range(len(logs))]])
-        one.token_advantages = advantages[0].numpy()
-    options = {
-        "loss_type": loss,
-        "importance_sampling_level": level,
-        "epsilon": 0.2,
-        "epsilon_high": high,
-    }
-    new, old = torch.from_numpy(one.logprobs)[None], torch.zeros(1, len(logs))
-    ratio = importance_ratio(new.double(), old.double(), torch.ones_like(old).bool(), level)
-    if LOSS_TYPES[loss][0] == "gmpo":
-        ratio = 1 + ratio.log()
-    low_high = clipped_tokens(ratio, advantages, 0.2, 0.2 if high is None else high)
-    expected = (low_high[0] | low_high[1]).expand(1, len(logs))[0].tolist()
-    clips = LOSS_TYPES[loss][0] in ("clip", "gmpo")
-    assert (loss in payloads.CLIPPING) == clips
-    found = payloads.held_back(one, options).tolist()
-    assert found == (expected if clips else [False] * len(logs))
-
-
 def test_what_a_card_tells_of_its_tokens() -> None:
     one = completion(["a", "b"])
     card = payloads.group_payload(Group("p", {}, [one]))["completions"][0]
@@ -159,9 +117,24 @@ def test_what_a_card_tells_of_its_tokens() -> None:
 
 def test_a_tie_is_said() -> None:
     group = Group("p", {}, [completion(["a"]), completion(["b"])])
+    group.completions[0].advantage = group.completions[1].advantage = 0.0
     assert payloads.group_payload(group)["dead"]
-    assert payloads.step_summary([[1.0, 1.0], [0.0, 1.0]], ["p", "q"])[0]["dead"]
-    assert not payloads.step_summary([[0.0, 1.0]], ["q"])[0]["dead"]
+    lively = Group("q", {}, [completion(["a"]), completion(["b"])])
+    lively.completions[0].advantage = 1.0  # their sums tie, and GDPO tells them apart
+    assert not payloads.group_payload(lively)["dead"]
+    summary = payloads.step_summary([group, lively, Group("none", {}, [])])
+    assert [entry["dead"] for entry in summary] == [True, False, False]
+    assert [entry["mean"] for entry in summary][2] is None
+
+
+def test_of_a_conversation_the_board_shows_what_is_asked() -> None:
+    problem = get_task("arithmetic").problems("train")[0]
+    payload = payloads.group_payload(Group(problem.prompt, {}, [completion(["a"])]))
+    assert payload["prompt"] == problem.prompt and "User:" in problem.prompt
+    assert problem.prompt.endswith(f"User: {payload['question']}")
+    assert "User:" not in payload["question"]
+    plain = payloads.group_payload(Group("Use 3 , 5 to make 8 .", {}, []))
+    assert plain["question"] == plain["prompt"]
 
 
 # --- one run -----------------------------------------------------------------------------------

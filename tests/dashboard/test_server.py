@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from grpo_core.dashboard.feed import Feed
 from grpo_core.dashboard.guard import hostname
-from grpo_core.dashboard.runs import RECORDED, RunBook
+from grpo_core.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.dashboard.server import ASSETS, create_app, guarded, listen
 from grpo_core.errors import LabError
 from grpo_core.store import Run
@@ -27,6 +27,7 @@ def client(tmp_path: Path) -> TestClient:
     book = RunBook(tmp_path / "runs", tmp_path / "shipped", start_worker=lambda path: None)
     app = guarded(create_app(book, with_gradio=False), ["lab.example.org"])
     with TestClient(app, headers=LOCAL) as client:
+        client.shipped = tmp_path / "shipped"
         yield client
 
 
@@ -162,7 +163,8 @@ def test_assets_never_parse_html_and_name_no_host() -> None:
         text = path.read_text(encoding="utf-8")
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert word not in text, f"{word} in {path.name}"
-        outside = text.replace("http://www.w3.org/2000/svg", "")
+        outside = text.replace("http://www.w3.org/2000/svg", "")  # names, never fetched
+        outside = outside.replace("http://www.w3.org/1998/Math/MathML", "")
         assert "http://" not in outside and "https://" not in outside, path.name
 
 
@@ -214,3 +216,174 @@ def test_the_page_needs_no_torch(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.stdout.strip().endswith("fine"), done.stdout + done.stderr
+
+
+# --- the lens ----------------------------------------------------------------------------------
+
+ASKED = {"run": RECORDED + "recorded", "step": 2, "group": 1}
+
+
+def ask(client: TestClient, **more: object) -> dict:
+    answer = client.post("/lab/api/lens", json={**ASKED, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_lens_shows_a_group_after_a_trial(client: TestClient) -> None:
+    plain = ask(client)
+    cards = plain["board"]["completions"]
+    assert len(cards) == 16 and plain["token"] is None
+    assert plain["facts"]["weights"] == {"accuracy_reward": 1.0, "format_reward": 0.3}
+    tied = ask(client, weights={"accuracy_reward": 0, "format_reward": 0})
+    assert tied["facts"]["tied"] and tied["board"]["dead"]
+    assert {card["advantage"] for card in tied["board"]["completions"]} == {0.0}
+    target = Run(client.shipped / "recorded").group(2, 1).columns["target"]
+    numbers = Run(client.shipped / "recorded").group(2, 1).columns["numbers"]
+    right = f"<think> x </think> <answer> {' + '.join(map(str, numbers))} </answer>"
+    assert sum(numbers) == target
+    edited = ask(client, edits={"3": right})["board"]["completions"][3]
+    assert edited["edited"] and edited["rewards"] == {"accuracy_reward": 1.0, "format_reward": 1.0}
+    assert edited["logprob"] == [] and "push" not in edited
+
+
+def test_the_lens_tells_all_of_a_token(client: TestClient) -> None:
+    token = ask(client, token=[2, 0], preset="gspo")["token"]
+    assert token["completion"] == 2 and token["symbols"]["push"]["entry"] == "push"
+    assert token["methods"]["gspo"]["push"] == pytest.approx(token["symbols"]["push"]["value"])
+    assert "no critic" in token["methods"]["ppo"]["refused"]
+    for symbol in token["symbols"].values():
+        answer = client.get("/lab/source", params={"of": symbol["source"]})
+        assert answer.status_code == 200 and answer.json()["text"]
+
+
+def test_a_token_without_numbers_leaves_the_rest_of_the_answer(client: TestClient) -> None:
+    for place in ([99, 0], [0, 99_999]):
+        answer = ask(client, token=place)
+        assert "no such token" in answer["token"]["refused"] and answer["board"]
+    edited = ask(client, token=[0, 0], edits={"0": "<answer> 1 </answer>"})
+    assert "only the model could tell" in edited["token"]["refused"]
+    assert edited["board"]["completions"][0]["edited"]
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "store:Run", "", "x" * 10_000])
+def test_no_other_source_is_shown(client: TestClient, name: str) -> None:
+    assert client.get("/lab/source", params={"of": name}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"run": 3},
+        {**ASKED, "run": "../../etc/passwd"},
+        {**ASKED, "step": "2"},
+        {**ASKED, "step": -1},
+        {**ASKED, "step": 99},
+        {**ASKED, "step": True},
+        {**ASKED, "group": 99},
+        {**ASKED, "preset": ["grpo"]},
+        {**ASKED, "preset": "nonsense"},
+        {**ASKED, "weights": [1]},
+        {**ASKED, "weights": {"accuracy_reward": "1"}},
+        {**ASKED, "weights": {"accuracy_reward": True}},
+        {**ASKED, "weights": {"accuracy_reward": 1e300}},
+        {**ASKED, "edits": {"x": "text"}},
+        {**ASKED, "edits": {"²": "text"}},
+        {**ASKED, "edits": {"99": "text"}},
+        {**ASKED, "edits": {"0": 3}},
+        {**ASKED, "edits": {"0": "x" * 4001}},
+        {**ASKED, "edits": {str(i): "x" for i in range(9)}},
+        {**ASKED, "token": [0]},
+        {**ASKED, "token": "0.1"},
+    ],
+)
+def test_a_lens_refuses_what_is_not_a_trial(client: TestClient, body: dict) -> None:
+    answer = client.post("/lab/api/lens", json=body)
+    assert answer.status_code == 409 and answer.json()["error"]
+
+
+def test_a_lens_takes_no_more_than_it_must(client: TestClient) -> None:
+    body = json.dumps(ASKED) + " " * 250_001
+    headers = {"content-type": "application/json"}
+    assert client.post("/lab/api/lens", content=body, headers=headers).status_code == 413
+    nan = json.dumps({**ASKED, "weights": {"accuracy_reward": float("nan")}})
+    assert client.post("/lab/api/lens", content=nan, headers=headers).status_code == 409
+    other = {**headers, "origin": "http://evil.example.com"}
+    assert client.post("/lab/api/lens", json=ASKED, headers=other).status_code == 403
+
+
+def test_a_trial_leaves_the_record_as_it_was(client: TestClient) -> None:
+    before = ask(client)
+    ask(client, weights={"accuracy_reward": -3}, edits={"0": "<answer> 1 </answer>"}, preset="rloo")
+    assert ask(client) == before
+
+
+def test_the_atlas_of_a_run(client: TestClient) -> None:
+    asked = {"run": RECORDED + "recorded"}
+    found = client.get("/lab/atlas", params=asked).json()
+    assert {cell[0] for cell in found["cells"]} == {1, 2} and "solved" in found["firsts"]
+    later = client.get("/lab/atlas", params={**asked, "after": 1}).json()
+    assert {cell[0] for cell in later["cells"]} == {2}
+    assert client.get("/lab/atlas", params={"run": "../../etc"}).status_code == 409
+    assert client.get("/lab/atlas", params={**asked, "after": "x"}).status_code == 422
+
+
+# --- forks -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parent(client: TestClient, tmp_path: Path) -> str:
+    path = fake_run.record(tmp_path / "runs", "parent", steps=2, learning_rate=0.001)
+    (path / "checkpoints" / "step-000002").mkdir(parents=True)
+    return path.name
+
+
+def fork(client: TestClient, run: str, **body: object) -> object:
+    whole = {"step": 2, "options": {}, **body}
+    return client.post(f"/lab/api/runs/{run}/fork", json=whole)
+
+
+def test_a_fork_is_the_parents_run_from_its_model(
+    client: TestClient, parent: str, tmp_path: Path
+) -> None:
+    answer = fork(client, parent, preset="gspo", options={"beta": 0.01, "num_generations": 4})
+    assert answer.status_code == 200, answer.text
+    run = Run(tmp_path / "runs" / answer.json()["run"])
+    config, before = run.config, Run(tmp_path / "runs" / parent).config
+    assert config.model == str(tmp_path / "runs" / parent / "checkpoints" / "step-000002")
+    assert (config.beta, config.num_generations) == (0.01, 4)
+    assert config.prompts_per_step == before.prompts_per_step
+    assert config.importance_sampling_level == "sequence" and config.learning_rate == 0.001
+    shown = describe(run.name, run)
+    assert shown["forked"] == {"run": parent, "step": 2} and shown["models"] == []
+    assert describe(parent, Run(tmp_path / "runs" / parent))["models"] == [2]
+    assert describe(parent, Run(tmp_path / "runs" / parent))["forked"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"step": 1}, 409, "no saved model of step 1; it has: 2"),
+        ({"step": "2"}, 400, "a step"),
+        ({"options": []}, 400, "a step"),
+        ({"options": {"model": "/etc"}}, 409, "cannot change model"),
+        ({"options": {"task": "arithmetic"}}, 409, "cannot change task"),
+        ({"options": {"num_generations": "many"}}, 409, "num_generations"),
+        ({"options": {"num_generations": 1}}, 409, "2 or more"),
+        ({"options": {"beta": -1}}, 409, "beta"),
+        ({"preset": "nonsense"}, 409, "no preset"),
+    ],
+)
+def test_what_cannot_be_forked(
+    client: TestClient, parent: str, body: dict, status: int, words: str
+) -> None:
+    answer = fork(client, parent, **body)
+    assert answer.status_code == status and words in answer.text
+    assert fork(client, "../../etc").status_code in (404, 405, 409)
+    assert fork(client, RECORDED + "recorded").status_code == 409
+
+
+def test_the_metrics_of_another_run(client: TestClient, parent: str) -> None:
+    found = client.get("/lab/metrics", params={"run": parent}).json()
+    assert found["steps"] == [0, 1, 2] and len(found["metrics"]["reward"]) == 3
+    assert client.get("/lab/metrics", params={"run": "nothing"}).status_code == 409

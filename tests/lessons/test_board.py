@@ -145,3 +145,18 @@ def test_a_saved_notebook_has_the_last_step_and_no_widget(tmp_path: Any) -> None
     (output,) = notebook.cells[1].outputs
     assert "<b>Step 3</b>" in output.data["text/html"]
     assert not notebook.cells[2].outputs and "widgets" not in notebook.metadata
+
+
+def test_a_group_shows_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    from IPython.core.formatters import DisplayFormatter
+
+    shell = type("Shell", (), {"display_formatter": DisplayFormatter()})()
+    monkeypatch.setattr(module, "get_ipython", lambda: shell)
+    module._show_groups_as_tables()
+    (group, *_) = step(1, size=4).groups
+    data, _ = shell.display_formatter.format(group)
+    assert data["text/html"] == still(None, [group])
+    assert data["text/plain"] == "Group: 4 completions of 'Use 3 , 5 to make 8 .', mean reward 1"
+    group.completions.clear()
+    data, _ = shell.display_formatter.format(group)
+    assert data["text/plain"].startswith("Group: 0 completions")

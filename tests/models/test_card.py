@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grpo_core.models.card import write_card
+from grpo_core.models.card import model_name, write_card
 from grpo_core.models.corpus import CORPORA, KINDS
 from grpo_core.models.policy import Policy
 from grpo_core.models.pretrain import PretrainConfig, Progress, build_model
@@ -48,6 +48,23 @@ def test_the_card_of_a_base_that_cannot_check_does_not_claim_it_can(
     assert "can search and check" not in card and "among the verdicts" not in card
     assert f"{measured['no_if_wrong']:.1e}" in card
     assert "| checks |" not in card and "| broken_try |" in card
+
+
+def test_the_card_of_the_small_base_says_what_it_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Countdown()
+    few = task.problems("test")[:8]
+    monkeypatch.setattr(
+        Countdown, "problems", lambda self, split: few if split == "test" else [1] * 7
+    )
+    config = PretrainConfig(hidden_size=32, layers=1, heads=2, feed_forward=32)
+    policy = Policy(build_model(config), build_tokenizer())
+    write_card(tmp_path, policy, task, config, Progress(), "small")
+    card = (tmp_path / "README.md").read_text()
+    assert "# small-base" in card and "`grpo-lab pretrain --size small --seed 0" in card
+    assert "distillation teaches" in card and "GRPO starts from" not in card
+    assert [model_name(c, "small") for c in CORPORA] == ["small-base", "small-noverify"]
 
 
 def test_the_shipped_card_is_there() -> None:

@@ -50,6 +50,9 @@ def completions(draw: st.DrawFn) -> Completion:
         ref_logprobs=draw(st.none() | floats),
         entropy=draw(st.none() | floats),
         push=draw(st.none() | floats),
+        token_advantages=draw(st.none() | floats),
+        values=draw(st.none() | floats),
+        after_logprobs=draw(st.none() | floats),
     )
 
 
@@ -90,6 +93,24 @@ def test_lone_surrogates_are_replaced_so_that_readers_can_encode(path: Path) -> 
         writer.append(Step(1, {}, [Group("\udfff", {"a": "\ud800"}, [completion(text="\ud800")])]))
     group = Run(path).group(1, 0)
     (group.prompt + group.columns["a"] + group.completions[0].text).encode()
+
+
+@pytest.mark.parametrize("missing", [["after_logprobs"], ["after_logprobs", "values"]])
+def test_what_an_older_version_lacks_is_read_as_not_recorded_and_added(
+    path: Path, missing: list[str]
+) -> None:
+    with RunWriter(path) as writer:
+        writer.append(step(1))
+    with sqlite3.connect(path / "run.db") as db:
+        for column in missing:
+            db.execute(f'ALTER TABLE completions DROP COLUMN "{column}"')
+        db.execute("UPDATE meta SET value = '2' WHERE key = 'schema_version'")
+    assert_same(step(1), Run(path).step(1))
+    looked = completion(after_logprobs=np.ones(5, np.float32))
+    with RunWriter(path) as writer:
+        writer.append(Step(2, {}, [Group("p", {}, [looked])]))
+    assert_same(step(1), Run(path).step(1))
+    assert (Run(path).group(2, 0).completions[0].after_logprobs == 1).all()
 
 
 def test_equal_logprobs_are_stored_once(path: Path) -> None:

@@ -2,7 +2,12 @@
  * The group board: one prompt, its G completions, and what GRPO makes of them.
  *
  * Cards are kept by their place in the group and changed in place, so an opened card stays open
- * and a focused one stays focused while training goes on.
+ * and a focused one stays focused while training goes on; sorting moves them and keeps both.
+ *
+ * It asks its session for `steps`, `board`, `view` ({shade}), `chooseGroup(i)`, `chooseShade(id)`
+ * and `glossary()`. Where the session has them it also uses `chooseSort(id)` with `view.sort`,
+ * `chooseToken(completion, token)` with `view.token`, and `view.stage`, from "1" to "5": how much
+ * of the group is shown (see microscope.js).
  */
 
 import { Card } from "./card.js";
@@ -11,6 +16,7 @@ import { number, rewardName } from "./format.js";
 import { glossaryButton } from "./glossary.js";
 import { Inspector } from "./inspector.js";
 import { SHADES, shadeOf } from "./shades.js";
+import { arrange, order, SORTS } from "./sort.js";
 
 /**
  * The board panel.
@@ -21,22 +27,31 @@ import { SHADES, shadeOf } from "./shades.js";
 export function board(parent, session) {
   const ui = build(parent, session);
   const cards = [];
-  const inspector = new Inspector(ui.grid, () => session.board);
+  const inspector = new Inspector(
+    ui.grid,
+    () => session.board,
+    (completion, token) => session.chooseToken?.(completion, token),
+  );
   let drawn = null;
   let shaded = null;
+  let sorted = null;
   return () => {
     const message = session.board;
     setHidden(ui.section, session.steps.length === 0);
-    if (message === drawn && session.view.shade === shaded) return;
+    setAttribute(ui.section, "data-stage", session.view.stage ?? null);
+    markToken(ui.grid, session.view.token ?? null);
+    const sort = session.view.sort ?? "sample";
+    if (message === drawn && session.view.shade === shaded && sort === sorted) return;
     drawn = message;
     shaded = session.view.shade;
+    sorted = sort;
     setAttribute(ui.section, "data-step", message ? message.step : null);
     const groups = message?.groups ?? [];
     updatePicker(ui.picker, groups, message?.group, session);
     const empty = !groups.length;
     for (const part of [ui.grid, ui.legend, ui.picker]) setHidden(part, empty);
     if (empty) return updateEmpty(ui, message);
-    setText(ui.prompt, message.prompt);
+    updatePrompt(ui, message);
     setText(ui.facts, facts(message));
     setHidden(ui.dead, !message.dead);
     setHidden(ui.help, message.dead); // one line for both, so that nothing below moves
@@ -47,13 +62,18 @@ export function board(parent, session) {
       if (!cards[i]) ui.grid.append((cards[i] = new Card(i)).element);
       cards[i].update(completion, largest, shading);
     });
+    if (ui.order.value !== sort) ui.order.value = sort;
+    const places = order(message.completions, sort);
+    arrange(ui.grid, places.map((i) => cards[i].element));
     inspector.refresh();
+    markToken(ui.grid, session.view.token ?? null);
   };
 }
 
 function build(parent, session) {
   const ui = {
     prompt: h("code", { class: "lab-prompt", dir: "ltr" }),
+    whole: h("button", { type: "button", class: "lab-whole", "aria-pressed": "false" }, "whole prompt"),
     facts: h("span", { class: "lab-facts" }),
     dead: h(
       "span",
@@ -69,6 +89,15 @@ function build(parent, session) {
     onchange: () => session.chooseShade(ui.choice.value),
   });
   ui.choice.append(...SHADES.map(({ id, label }) => h("option", { value: id }, label)));
+  ui.order = h("select", { class: "lab-choice", onchange: () => session.chooseSort(ui.order.value) });
+  ui.order.append(...SORTS.map(({ id, label }) => h("option", { value: id }, label)));
+  const sorting = h("label", { class: "lab-sort" }, "Sorted by ", ui.order);
+  setHidden(sorting, !session.chooseSort);
+  ui.whole.addEventListener("click", () => {
+    const whole = ui.whole.getAttribute("aria-pressed") !== "true";
+    setAttribute(ui.whole, "aria-pressed", String(whole));
+    updatePrompt(ui, session.board);
+  });
   const metric = () => [shadeOf(session.view.shade, session.board).metric];
   ui.shades = h(
     "span",
@@ -79,17 +108,26 @@ function build(parent, session) {
   );
   const help = "Point at a token, or use the arrow keys in a card.";
   ui.help = h("span", { class: "lab-key-help" }, help);
-  ui.legend = h("div", { class: "lab-key" }, ui.shades, ui.dead, ui.help);
+  ui.legend = h("div", { class: "lab-key" }, ui.shades, sorting, ui.dead, ui.help);
   ui.section = h(
     "section",
     { class: "lab-panel lab-board", "aria-label": "Group board" },
-    h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.facts),
+    h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.whole, ui.facts),
     ui.picker,
     ui.legend,
     ui.grid,
   );
   parent.append(ui.section);
   return ui;
+}
+
+/** What is asked: of a conversation the last turn, and all of it when that is wanted. */
+function updatePrompt(ui, message) {
+  const asked = message.question ?? message.prompt;
+  setHidden(ui.whole, asked === message.prompt);
+  const whole = ui.whole.getAttribute("aria-pressed") === "true";
+  setText(ui.prompt, whole ? message.prompt : asked);
+  setAttribute(ui.prompt, "data-whole", whole ? "" : null);
 }
 
 /** What tokens are shaded by, and the legend of that; returns the class of a token's shade. */
@@ -111,8 +149,21 @@ function updateShades(ui, message, chosen) {
   return of;
 }
 
+/** Mark the chosen token. @param {[number, number]|null} place its completion, and its number */
+function markToken(grid, place) {
+  const [completion, token] = place ?? [];
+  const wanted = place
+    ? grid.querySelector(`[data-card="${completion}"] [data-token="${token}"]`)
+    : null;
+  for (const span of grid.querySelectorAll("[data-chosen]")) {
+    if (span !== wanted) span.removeAttribute("data-chosen");
+  }
+  if (wanted) setAttribute(wanted, "data-chosen", "");
+}
+
 function updateEmpty(ui, message) {
   setText(ui.facts, "");
+  setHidden(ui.whole, true);
   setText(
     ui.prompt,
     message

@@ -67,9 +67,11 @@ export class Card {
     const start = value < 0 ? 50 - share : 50;
     setAttribute(this.bar, "style", `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
     const cut = completion.truncated;
-    setText(this.length, cut ? `cut at ${completion.length}` : `${completion.length} tokens`);
+    const size = cut ? `cut at ${completion.length}` : `${completion.length} tokens`;
+    setText(this.length, completion.edited ? "edited" : size);
     setAttribute(this.length, "title", cut ? "It did not end within the allowed tokens." : null);
-    this.length.classList.toggle("lab-cut", completion.truncated);
+    this.length.classList.toggle("lab-cut", cut);
+    setAttribute(this.element, "data-edited", completion.edited ? "" : null);
     this.#updateRewards(completion);
     this.#updateText(completion, shade);
     const name = `Completion ${this.index + 1}: advantage ${advantage(value)}, reward ${number(completion.reward)}`;

@@ -63,7 +63,15 @@ export function charts(parent, session) {
 function horizontal(session) {
   const run = session.run;
   const end = horizontalEnd(session.lastStep, run?.config.max_steps, Boolean(run?.live));
-  return { steps: session.steps, at: session.step, end, following: session.following };
+  const overlays = session.overlays ?? [];
+  const ends = overlays.map(({ steps }) => steps[steps.length - 1] ?? 0);
+  return {
+    steps: session.steps,
+    at: session.step,
+    end: Math.max(end, ...ends),
+    following: session.following,
+    overlays,
+  };
 }
 
 class LineChart {
@@ -73,6 +81,7 @@ class LineChart {
     this.width = 240;
     this.keys = [];
     this.series = [];
+    this.overlaid = [];
     this.axis = "";
     this.legend = h("div", { class: "lab-legend" });
     this.svg = s("svg", { height: HEIGHT, role: "img" });
@@ -151,9 +160,11 @@ class LineChart {
       .filter((one) => one.values?.some((value) => value !== null));
     setHidden(this.none, series.length > 0);
     setHidden(this.legend, series.length === 0);
-    this.#setSeries(series);
+    const others = this.#others(series[0], frame.overlays);
+    this.#setSeries(series, others);
     this.end = frame.end;
-    const y = verticalAxis(series.map((one) => one.values), this.chart.top);
+    const columns = [...series, ...others].map((one) => one.values);
+    const y = verticalAxis(columns, this.chart.top);
     this.#drawAxes(y, frame.end);
     const shown = hover ?? frame.at;
     const place = {
@@ -161,19 +172,35 @@ class LineChart {
       y: (value) => TOP + (1 - (value - y.low) / (y.high - y.low)) * (HEIGHT - TOP - BOTTOM),
     };
     this.series.forEach((line, i) => line.update(series[i].values, frame, shown, place));
+    this.overlaid.forEach((line, i) => {
+      line.update(others[i].values, { ...frame, steps: others[i].steps, at: Infinity }, shown, place);
+    });
     const ruled = hover !== null || !frame.following;
     setAttribute(this.rule, "visibility", ruled ? "visible" : "hidden");
     for (const end of ["x1", "x2"]) setAttribute(this.rule, end, place.x(shown).toFixed(1));
     setAttribute(this.svg, "aria-label", this.#summary(series, frame));
   }
 
-  #setSeries(series) {
-    const labels = series.map((one) => one.label).join();
+  /** Of the other runs, the values of this chart's first line. */
+  #others(first, overlays) {
+    const key = this.keys.find(([, label]) => label === first?.label)?.[0];
+    return overlays
+      .filter(({ metrics }) => metrics[key])
+      .map(({ name, steps, metrics }) => {
+        const from = steps.findIndex((step) => step >= 0);
+        return { label: name, steps: steps.slice(from), values: metrics[key].slice(from) };
+      });
+  }
+
+  #setSeries(series, others) {
+    const labels = JSON.stringify([series, others].map((some) => some.map(({ label }) => label)));
     if (labels === this.labels) return;
     this.labels = labels;
     this.lines.replaceChildren();
     this.legend.replaceChildren();
     this.series = series.map((one, i) => new Line(one.label, i % 4, this.lines, this.legend));
+    const style = (i) => `other-${i % 3}`;
+    this.overlaid = others.map((one, i) => new Line(one.label, style(i), this.lines, this.legend));
   }
 
   #drawAxes(y, end) {

@@ -3,6 +3,7 @@
  */
 
 const SVG = "http://www.w3.org/2000/svg";
+const MATHML = "http://www.w3.org/1998/Math/MathML";
 
 /**
  * An element with attributes and children; strings become text nodes.
@@ -18,6 +19,11 @@ export function h(tag, attributes = {}, ...children) {
 /** As `h`, in SVG. @returns {SVGElement} */
 export function s(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** As `h`, in MathML. @returns {Element} */
+export function m(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(MATHML, tag), attributes, children);
 }
 
 function fill(element, attributes, children) {

@@ -2,14 +2,17 @@
 
 import { h, setHidden, setText } from "./dom.js";
 import { number, signed } from "./format.js";
+import { obedience } from "./shades.js";
 
 export class Inspector {
   /**
    * @param {HTMLElement} grid holds the cards
    * @param {() => object|null} board the board message that is shown
+   * @param {(completion: number, token: number) => void} [choose] a token was clicked, or Enter
    */
-  constructor(grid, board) {
+  constructor(grid, board, choose = () => {}) {
     this.board = board;
+    this.choose = choose;
     this.span = null;
     this.byKey = false; // a place chosen with the keys stays when the page scrolls to it
     this.title = h("b", { class: "lab-tip-token", dir: "ltr" });
@@ -22,6 +25,7 @@ export class Inspector {
       this.byKey = false;
       this.#show(tokenOf(event.target));
     });
+    grid.addEventListener("click", (event) => this.#choose(tokenOf(event.target)));
     grid.addEventListener("pointerleave", () => this.#show(null));
     grid.addEventListener("keydown", (event) => this.#key(event));
     grid.addEventListener("focusout", () => this.#show(null));
@@ -43,6 +47,7 @@ export class Inspector {
     const card = event.target.closest(".lab-card");
     if (!card || event.target.closest("button")) return;
     if (event.key === "Escape") return this.#show(null);
+    if (event.key === "Enter") return this.#choose(this.span);
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!by) return;
     event.preventDefault();
@@ -52,6 +57,11 @@ export class Inspector {
     this.byKey = true;
     next?.scrollIntoView({ block: "nearest" });
     this.#show(next ?? null);
+  }
+
+  #choose(span) {
+    const card = span?.closest(".lab-card");
+    if (card) this.choose(Number(card.dataset.card), Number(span.dataset.token));
   }
 
   #show(span) {
@@ -98,6 +108,11 @@ function numbers(completion, index, unit) {
   if (push !== undefined) {
     const way = push > 0 ? "more likely" : push < 0 ? "less likely" : "left alone";
     rows.push(["pushed to be", `${way} (${signed(push * unit, 2)})`]);
+  }
+  if (completion.change) {
+    const obeyed = obedience(completion, index);
+    const said = obeyed === null ? ", hardly moved" : obeyed ? ", obeyed" : ", against its push";
+    rows.push(["change of log-prob", signed(completion.change[index]) + said]);
   }
   rows.push(["probability", number(logprob === null ? null : Math.exp(logprob))]);
   rows.push(["log-probability", number(logprob)]);

@@ -8,6 +8,8 @@
  * element to append to and the session, and returns the function that brings it up to date.
  */
 
+import { atlas } from "./atlas.js";
+import { bench } from "./bench.js";
 import { board } from "./board.js";
 import { charts } from "./charts.js";
 import { diagnosis } from "./diagnosis.js";
@@ -20,7 +22,7 @@ import { waiting } from "./waiting.js";
 export { connect } from "./socket.js";
 export { Session } from "./session.js";
 
-const PANELS = [notice, timeline, diagnosis, waiting, charts, seconds, board];
+const PANELS = [notice, timeline, diagnosis, waiting, charts, seconds, atlas, board, bench];
 
 /**
  * @param {HTMLElement} element

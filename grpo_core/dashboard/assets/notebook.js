@@ -2,11 +2,12 @@
  * The group board in a notebook cell: the dashboard's own board over a source that a notebook
  * feeds (grpo_core/lessons/board.py). anywidget calls `render` with what Python keeps in step:
  *
- *     shown      JSON: {"first": index of the step or null, "step": n, "groups": [...], ...}
+ *     shown      JSON: {title, step, groups, boards}; groups as in a board message, boards all of them
  *     glossary   JSON: the entries of docs/glossary.md
  */
 
 import { board } from "./board.js";
+import { h, setText } from "./dom.js";
 import { Session } from "./session.js";
 
 const RUN = "notebook"; // what the session calls the only run there is
@@ -15,11 +16,14 @@ function render({ model, el }) {
   const source = sourceOf(model);
   const session = new Session(source, null);
   el.classList.add("grpo-cell");
-  el.dataset.lmSuppressShortcuts = "true"; // arrow keys move between tokens, not between cells
-  const live = document.createElement("div");
-  live.className = "lab";
+  const live = h("div", { class: "lab" });
   el.append(live);
+  const step = h("h2", { class: "lab-cell-step" });
+  live.append(step);
   session.subscribe(board(live, session));
+  // JupyterLab: in there, arrow keys move between tokens and not between cells.
+  live.querySelector(".lab-cards").dataset.lmSuppressShortcuts = "true";
+  session.subscribe(() => setText(step, session.board?.title ?? "Nothing on the board yet."));
   const stopDressing = dress(el);
   const hidden = hideStill(model.get("still"));
   return () => {
@@ -38,9 +42,9 @@ function sourceOf(model) {
 
   function send() {
     if (!shown) return;
-    const { step, groups, boards } = shown;
+    const { title, step, groups, boards } = shown;
     const chosen = Math.min(group, boards.length - 1);
-    const head = { type: "board", run: RUN, step, groups };
+    const head = { type: "board", run: RUN, title, step, groups };
     onMessage(boards.length ? { ...head, group: chosen, ...boards[chosen] } : head);
   }
 
@@ -102,8 +106,7 @@ function isDark(el) {
 
 /** Hide the table that stands under the board for readers who have no script. */
 function hideStill(name) {
-  const style = document.createElement("style");
-  style.textContent = `[data-grpo-still="${CSS.escape(name)}"] { display: none; }`;
+  const style = h("style", {}, `[data-grpo-still="${CSS.escape(name)}"] { display: none; }`);
   document.head.append(style);
   return style;
 }

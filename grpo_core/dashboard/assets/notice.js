@@ -1,6 +1,12 @@
-/** One line about what matters now: what failed, what is loading, that this is a recording. */
+/**
+ * One line about what matters now: what failed, what is loading, how far training is. There is
+ * always one, so that nothing below moves when it changes.
+ */
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
+import { duration } from "./format.js";
+
+const WINDOW = 10; // steps whose seconds tell how long the rest will take
 
 /**
  * The notice panel.
@@ -11,22 +17,25 @@ import { h, setAttribute, setHidden, setText } from "./dom.js";
 export function notice(parent, session) {
   const text = h("span");
   const button = h("button", { type: "button", class: "lab-button", onclick: () => act() });
-  const element = h("div", { class: "lab-notice", role: "status" }, text, button);
+  const done = h("i");
+  const meter = h("span", { class: "lab-meter", "aria-hidden": "true" }, done);
+  const element = h("div", { class: "lab-notice", role: "status" }, text, meter, button);
   let act = () => {};
   parent.append(element);
   return () => {
     const now = current(session);
-    setHidden(element, !now);
-    if (!now) return;
     setText(text, now.text);
     setAttribute(element, "data-kind", now.kind);
+    setAttribute(element, "aria-live", now.kind === "progress" ? "off" : "polite");
+    setHidden(meter, now.done === undefined);
+    setAttribute(done, "style", `width:${(100 * (now.done ?? 0)).toFixed(1)}%`);
     setHidden(button, !now.button);
     setText(button, now.button ?? "");
     act = now.act ?? act;
   };
 }
 
-/** @returns {{kind: string, text: string, button?: string, act?: () => void}|null} */
+/** @returns {{kind: string, text: string, button?: string, act?: () => void, done?: number}} */
 function current(session) {
   const { run, live } = session;
   if (session.notice) {
@@ -57,5 +66,25 @@ function current(session) {
     const seed = run.config.seed ?? "unknown";
     return { kind: "note", text: `Recorded run, seed ${seed} - press Start to train your own.` };
   }
-  return null;
+  return progress(session);
+}
+
+/** How far a run of one's own is, and how long the rest will take. */
+function progress(session) {
+  const { run } = session;
+  const planned = run.config.max_steps ?? run.step ?? 0;
+  const at = run.step ?? 0;
+  const done = planned ? Math.min(1, at / planned) : 0;
+  const kind = "progress";
+  if (run.status === "finished") return { kind, done, text: `Finished after step ${at}.` };
+  if (run.status === "stopped") {
+    return { kind, done, text: `Stopped after step ${at}: press Resume to go on.` };
+  }
+  if (run.status === "paused") {
+    return { kind, done, text: `Paused after step ${at}: Step makes one more, Resume goes on.` };
+  }
+  const recent = (session.series("seconds/step") ?? []).slice(-WINDOW).filter((s) => s !== null);
+  const each = recent.reduce((a, b) => a + b, 0) / recent.length;
+  const left = recent.length ? `, about ${duration(each * (planned - at))} left` : "";
+  return { kind, done, text: `Training: step ${at} of ${planned}${left}.` };
 }

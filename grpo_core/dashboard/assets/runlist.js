@@ -19,7 +19,8 @@ export function runList(parent, session) {
     setHidden(none, session.runs.length > 0);
     for (const run of session.runs) {
       if (!items.has(run.key)) items.set(run.key, new Item(run.key, session));
-      items.get(run.key).update(run, run.key === session.shown);
+      const overlaid = session.view.others.includes(run.key);
+      items.get(run.key).update(run, run.key === session.shown, overlaid);
     }
     const keys = session.runs.map((run) => run.key);
     if (order === keys.join("\n")) return;
@@ -29,22 +30,41 @@ export function runList(parent, session) {
   };
 }
 
+let made = 0; // items, for their ids
+
 class Item {
   constructor(key, session) {
-    this.name = h("span", { class: "lab-item-name" });
+    const id = `lab-run-${++made}`;
+    this.name = h("span", { class: "lab-item-name", id });
+    this.overlay = h(
+      "button",
+      {
+        type: "button",
+        class: "lab-overlay",
+        "aria-describedby": id,
+        "aria-pressed": "false",
+        title: "Draw its curves too",
+        onclick: () => session.overlay(key),
+      },
+      "overlay",
+    );
     this.status = h("span", { class: "lab-status" });
     this.steps = h("span", { class: "lab-muted" });
     this.meter = h("i");
-    this.element = h(
+    this.button = h(
       "button",
       { type: "button", class: "lab-item", onclick: () => session.chooseRun(key) },
       this.name,
       h("span", { class: "lab-item-line" }, this.status, this.steps),
       h("span", { class: "lab-meter" }, this.meter),
     );
+    this.element = h("div", { class: "lab-one" }, this.button, this.overlay);
   }
 
-  update(run, shown) {
+  /** @param {boolean} overlaid whether its curves are drawn beside the shown run's */
+  update(run, shown, overlaid) {
+    setHidden(this.overlay, shown);
+    setAttribute(this.overlay, "aria-pressed", String(overlaid));
     const planned = run.config.max_steps;
     setText(this.name, run.name);
     setText(this.status, run.recorded ? "recorded" : (STATUS[run.status] ?? run.status));
@@ -52,7 +72,7 @@ class Item {
     setText(this.steps, run.step === null ? "no step yet" : `step ${run.step} of ${planned ?? "?"}`);
     const done = planned ? Math.min(100, (100 * (run.step ?? 0)) / planned) : 0;
     setAttribute(this.meter, "style", `width:${done.toFixed(0)}%`);
-    setAttribute(this.element, "aria-current", shown ? "true" : null);
-    setAttribute(this.element, "title", run.name);
+    setAttribute(this.button, "aria-current", shown ? "true" : null);
+    setAttribute(this.button, "title", run.name);
   }
 }

@@ -3,10 +3,22 @@
  * Panels read it and call its methods; it tells them, at most once a frame, that it changed.
  */
 
+import { Trial } from "./trial.js";
+
 const REPLAY_MS = 500; // between two steps of a replay
+const REFRESH_TICKS = 4; // between two looks at a live run that is only overlaid
+const MOST_OTHERS = 3;
 const REST_TICKS = 8; // how long a replay rests at its end before it begins again
 
-/** @typedef {{run: string|null, step: number|null, group: number, shade: string}} View */
+/**
+ * @typedef {object} View
+ * @property {string|null} run @property {number|null} step @property {number} group
+ * @property {string} shade @property {string} sort
+ * @property {string|null} tool of the bench that is open, see bench.js
+ * @property {[number, number]|null} token a completion's number, and the token's in it
+ * @property {string[]} others runs whose curves are drawn too
+ * @property {string|null} stage how much of the group is shown, see microscope.js
+ */
 
 export class Session {
   /** @param {object} source see socket.js @param {Location|null} place whose hash holds the view */
@@ -19,10 +31,13 @@ export class Session {
     this.listed = false;
     this.clock = 0; // server's clock minus ours, in seconds
     this.history = emptyHistory(null);
-    this.board = null;
+    this.record = null; // of the group that is shown: the feed's board message
     this.findings = null; // the diagnosis, see diagnosis.js
     this.marked = []; // metrics whose charts are marked
     this.entries = null; // of the glossary, once asked for
+    this.others = new Map(); // key of a run that is overlaid -> {steps, metrics}, once they came
+    this.ticks = 0;
+    this.codes = new Map(); // of functions, once asked for
     this.notice = null;
     this.pending = null;
     this.playing = false;
@@ -31,6 +46,10 @@ export class Session {
     this.shown = null;
     /** @type {View} */
     this.view = readView(place?.hash ?? "");
+    this.trial = new Trial(
+      (path, body) => source.post(path, body),
+      () => this.#set(() => {}),
+    );
     this.cursor = this.view.step;
     this.subscribers = new Set();
     this.frame = 0;
@@ -64,6 +83,11 @@ export class Session {
   /** The run that is training now, or null. */
   get live() {
     return this.runs.find((run) => run.live && !run.recorded) ?? null;
+  }
+
+  /** The group that is shown: as it was recorded, or after a trial. */
+  get board() {
+    return this.trial.board ?? this.record;
   }
 
   get steps() {
@@ -106,6 +130,16 @@ export class Session {
     return this.entries;
   }
 
+  /** Where a function of the kit stands, and its text; null where that cannot be had. */
+  code(name) {
+    if (!this.codes.has(name)) {
+      const asked = this.source.get(`source?of=${encodeURIComponent(name)}`);
+      this.codes.set(name, asked);
+      asked.then((answer) => answer ?? this.codes.delete(name)); // ask again next time
+    }
+    return this.codes.get(name);
+  }
+
   // What people do
 
   /** Mark the charts that show some metrics. */
@@ -116,7 +150,7 @@ export class Session {
 
   chooseRun(key) {
     this.#set(() => {
-      this.view = { ...this.view, run: key, step: null, group: 0 };
+      this.view = { ...this.view, run: key, step: null, group: 0, token: null };
       this.#show(key);
     });
   }
@@ -126,8 +160,93 @@ export class Session {
     this.#set(() => (this.view.shade = shade));
   }
 
+  /** Put the cards in another order. @param {string} sort see sort.js */
+  chooseSort(sort) {
+    this.#set(() => (this.view.sort = sort));
+  }
+
+  /** Draw another run's curves beside the shown one's, or no longer. */
+  overlay(key) {
+    const { others } = this.view;
+    const kept = others.filter((other) => other !== key);
+    const some = kept.length < others.length ? kept : [...others, key].slice(-MOST_OTHERS);
+    this.#set(() => (this.view.others = some));
+    this.#fetchOthers();
+  }
+
+  /** Overlaid runs that are there: name, steps as the shown run counts them, metrics. */
+  get overlays() {
+    const found = this.view.others.filter((key) => key !== this.shown && this.others.has(key));
+    return found.map((key) => {
+      const { steps, metrics } = this.others.get(key);
+      const run = this.runs.find((one) => one.key === key);
+      const by = this.#shift(run);
+      const name = (run?.name ?? key) + (by ? ` (from step ${Math.abs(by)})` : "");
+      return { name, steps: steps.map((step) => step + by), metrics };
+    });
+  }
+
+  /** A fork begins at the step that it was forked at. */
+  #shift(other) {
+    const { run } = this;
+    if (run?.forked && run.forked.run === other?.name) return -run.forked.step;
+    if (run && other?.forked && other.forked.run === run.name) return other.forked.step;
+    return 0;
+  }
+
+  /** Ask for the metrics of overlaid runs that have not come, or that are live. */
+  async #fetchOthers() {
+    for (const key of this.view.others) {
+      const run = this.runs.find((one) => one.key === key);
+      if (!run || key === this.shown || (this.others.has(key) && !run.live)) continue;
+      const answer = await this.source.get(`metrics?run=${encodeURIComponent(key)}`);
+      if (answer?.metrics) this.#set(() => this.others.set(key, answer));
+    }
+  }
+
+  /** Train a new run from a saved model of the shown one, and race it. */
+  async fork(step, preset, options) {
+    const parent = this.run.key;
+    this.#set(() => ((this.notice = null), (this.pending = "start")));
+    const path = `api/runs/${encodeURIComponent(parent)}/fork`;
+    const answer = await this.source.post(path, { step, preset, options });
+    this.#set(() => {
+      this.pending = null;
+      if (answer.error) this.notice = answer.error;
+      else this.chooseRun(answer.run);
+    });
+    if (!answer.error && !this.view.others.includes(parent)) this.overlay(parent);
+  }
+
   chooseGroup(group) {
-    this.#set(() => (this.view.group = group));
+    this.#set(() => {
+      this.view.group = group;
+      this.view.token = null;
+    });
+  }
+
+  /** Look closer at one token, and hold the step it is of: the one that is shown unless told. */
+  chooseToken(completion, token, step = this.record?.step) {
+    this.goTo(step);
+    this.#set(() => (this.view.token = [completion, token]));
+  }
+
+  /** Open a tool of the bench, or close it. @param {string|null} tool */
+  chooseTool(tool) {
+    this.#set(() => {
+      this.view.tool = tool;
+      if (tool !== "step") this.view.stage = null;
+    });
+  }
+
+  /** Show so much of the group. @param {string|null} stage */
+  chooseStage(stage) {
+    this.#set(() => (this.view.stage = stage));
+  }
+
+  /** Try something. @param {(trial: Trial) => void} change */
+  attempt(change) {
+    this.#set(() => change(this.trial));
   }
 
   /** Hold at one step. */
@@ -201,7 +320,7 @@ export class Session {
       if (message.type === "hello") this.ready = message.ready;
       else if (message.type === "runs") this.#receiveRuns(message);
       else if (message.type === "metrics") this.#receiveMetrics(message);
-      else if (message.type === "board" && message.run === this.shown) this.board = message;
+      else if (message.type === "board" && message.run === this.shown) this.record = message;
       else if (message.type === "findings" && message.run === this.shown) this.findings = message;
       else if (message.type === "gone") this.#receiveGone(message.run);
     });
@@ -240,7 +359,7 @@ export class Session {
   #receiveGone(key) {
     if (key !== this.shown) return;
     this.notice = `There is no run called ${key} any more.`;
-    this.view = { ...this.view, run: null, step: null, group: 0 };
+    this.view = { ...this.view, run: null, step: null, group: 0, token: null };
     this.automatic = null;
     this.#show(this.#choose());
   }
@@ -252,7 +371,7 @@ export class Session {
     if (key === this.shown) return;
     this.shown = key;
     this.history = emptyHistory(key);
-    this.board = null;
+    this.record = null;
     this.findings = null;
     this.pending = null;
     const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;
@@ -268,6 +387,7 @@ export class Session {
 
   /** One beat of the replay. */
   tick() {
+    if (++this.ticks % REFRESH_TICKS === 0 && !document.hidden) this.#fetchOthers();
     if (!this.playing || this.cursor === null || document.hidden) return;
     const at = this.steps.indexOf(this.cursor);
     if (at < this.steps.length - 1) {
@@ -294,6 +414,7 @@ export class Session {
   /** Change something, then tell the server, the address and the panels. */
   #set(change) {
     change();
+    this.trial.about(this.record, this.view.token, this.view.tool !== null);
     this.view.step = this.playing ? null : this.cursor;
     if (this.view.step !== null && this.view.run === null) this.view.run = this.shown;
     if (this.shown !== null) {
@@ -336,7 +457,18 @@ export function readView(hash) {
     step: step !== null && /^\d{1,9}$/.test(step) ? Number(step) : null,
     group: Number((values.get("group") ?? "").match(/^\d{1,6}$/)?.[0] ?? 0),
     shade: (values.get("shade") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? "push",
+    sort: (values.get("sort") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? "sample",
+    tool: (values.get("tool") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? null,
+    token: readToken(values.get("token")),
+    others: values.getAll("with").slice(0, MOST_OTHERS),
+    stage: (values.get("stage") ?? "").match(/^[1-5]$/)?.[0] ?? null,
   };
+}
+
+/** @param {string|null} text such as "3.17" @returns {[number, number]|null} */
+function readToken(text) {
+  const found = (text ?? "").match(/^(\d{1,6})\.(\d{1,6})$/);
+  return found && [Number(found[1]), Number(found[2])];
 }
 
 /** @param {View} view @returns {string} */
@@ -346,6 +478,11 @@ export function writeView(view) {
   if (view.step !== null) values.set("step", String(view.step));
   if (view.group) values.set("group", String(view.group));
   if (view.shade !== "push") values.set("shade", view.shade);
+  if (view.sort !== "sample") values.set("sort", view.sort);
+  if (view.tool) values.set("tool", view.tool);
+  if (view.token) values.set("token", view.token.join("."));
+  if (view.stage) values.set("stage", view.stage);
+  for (const other of view.others) values.append("with", other);
   const text = values.toString();
   return text && `#${text}`;
 }

@@ -84,6 +84,50 @@ function ratioScale() {
   };
 }
 
+/** What the update did to each token, and which of them went against their push. */
+function changeScale(message) {
+  const scale = signed((completion, i) => completion.change?.[i], ["", "", ""], () => 0)(message);
+  const { moved, obeyed } = obediences(message.completions);
+  const share = moved ? `${Math.round((100 * obeyed) / moved)}% of` : "none of the";
+  return {
+    of: (completion, i) => scale.of(completion, i) + (obedience(completion, i) === false ? " held" : ""),
+    legend: [
+      ["n4", "less likely now"],
+      ["p4", "likelier now"],
+      ["held", "against its push"],
+    ],
+    text: `${share} ${moved} that moved obeyed`,
+  };
+}
+
+const MOVED = 0.01; // nats: what changed by less, as a token that was certain before, hardly moved
+
+/**
+ * Whether a token went the way it was pushed; null where it was not pushed, hardly moved, or
+ * nobody looked.
+ * @returns {boolean|null}
+ */
+export function obedience(completion, index) {
+  const push = completion.push?.[index];
+  const change = completion.change?.[index];
+  if (!push || !change || Math.abs(change) < MOVED) return null;
+  return push > 0 === change > 0;
+}
+
+/** How many tokens of a group were looked at again, moved, and obeyed. */
+export function obediences(completions) {
+  const count = { tokens: 0, moved: 0, obeyed: 0 };
+  for (const completion of completions) {
+    completion.change?.forEach((_, i) => {
+      const way = obedience(completion, i);
+      count.tokens++;
+      if (way !== null) count.moved++;
+      if (way) count.obeyed++;
+    });
+  }
+  return count;
+}
+
 /** @type {Shade[]} */
 export const SHADES = [
   {
@@ -96,6 +140,13 @@ export const SHADES = [
       ["less likely", "more likely", "no push was recorded"],
       (message) => message.push_unit * 1000,
     ),
+  },
+  {
+    id: "change",
+    label: "change: did it obey the push?",
+    metric: "change",
+    has: (completion) => completion.change !== undefined,
+    scale: changeScale,
   },
   {
     id: "logprob",

@@ -85,7 +85,7 @@ function build(parent, session) {
 
 function updateSlider(ui, session) {
   const count = session.steps.length;
-  setHidden(ui.travel, count === 0);
+  setAttribute(ui.travel, "data-empty", count === 0 ? "" : null); // its room stays
   if (!count) return;
   const at = Math.max(0, session.steps.indexOf(session.step));
   setAttribute(ui.slider, "max", count - 1);

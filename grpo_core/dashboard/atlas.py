@@ -1,0 +1,100 @@
+"""The atlas of a run: every group of every step at a glance, and what was first seen where.
+
+Read from run.db without the tokens, new steps only, and only while somebody asks. A cell is
+
+    [step, group, prompt, mean reward, dead, well-formed, solved]
+
+`prompt` counts the different prompts in the order they came; the last two are shares, null where
+the run has no such reward. `firsts` are the first completions that did something.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from grpo_core.dashboard.payloads import clip, number, question
+from grpo_core.errors import LabError
+from grpo_core.store import GroupOutline, Run
+from grpo_core.tasks import get_task
+
+MAX_CELLS = 40_000  # sent at once; a longer run's later steps follow when asked again
+MAX_GROUPS = 64  # of a step
+
+
+class Atlas:
+    """What is known of one run so far; not safe from several threads at once."""
+
+    def __init__(self, task: str | None, options: dict[str, Any] | None = None) -> None:
+        self.cells: list[list[Any]] = []
+        self.prompts: list[str] = []
+        self.firsts: dict[str, dict[str, int]] = {}
+        self.last = -1
+        self._numbers: dict[str, int] = {}
+        self._backtracks = _backtracks(task, options or {})
+
+    def read(self, run: Run) -> None:
+        """Take in the steps that are new. Raises LabError when the run cannot be read."""
+        for step, groups in run.outlines(after=self.last):
+            for index, group in enumerate(groups[:MAX_GROUPS]):
+                self._add(step, index, group)
+            self.last = step
+
+    def since(self, after: int) -> dict[str, Any]:
+        """What the page has not got, whose last step is `after`."""
+        cells = [cell for cell in self.cells if cell[0] > after]
+        if len(cells) > MAX_CELLS:  # whole steps only
+            cells = [cell for cell in cells[:MAX_CELLS] if cell[0] < cells[MAX_CELLS][0]]
+        numbers = sorted({cell[2] for cell in cells})
+        return {
+            "cells": cells,
+            "prompts": {str(n): clip(self.prompts[n], 200) for n in numbers},
+            "firsts": self.firsts,
+        }
+
+    def _add(self, step: int, index: int, group: GroupOutline) -> None:
+        asked = question(group.prompt)
+        known = self._numbers.setdefault(group.prompt, len(self.prompts))
+        if known == len(self.prompts):
+            self.prompts.append(asked)
+        formed, solved = (_part(group, name) for name in ("format", "accuracy"))
+        mean = sum(group.rewards) / len(group.rewards) if group.rewards else None
+        self.cells.append(
+            [step, index, known, number(mean), group.dead, _share(formed), _share(solved)]
+        )
+        for name, found in self._seen(group, formed, solved):
+            place = {"step": step, "group": index, "completion": found}
+            self.firsts.setdefault(name, place)
+
+    def _seen(
+        self, group: GroupOutline, formed: list[float], solved: list[float]
+    ) -> Iterable[tuple[str, int]]:
+        """What some completion of the group did, and the first that did."""
+        turned: list[float] = []
+        wanted = {"turned back", "solved after turning back"} - self.firsts.keys()
+        if self._backtracks and wanted:
+            turned = [float(self._backtracks(text) > 0) for text in group.texts]
+        both = [a * b for a, b in zip(turned, solved, strict=False)]
+        for name, values in (
+            ("well-formed", formed),
+            ("solved", solved),
+            ("turned back", turned),
+            ("solved after turning back", both),
+        ):
+            if name not in self.firsts and 1.0 in values:
+                yield name, values.index(1.0)
+
+
+def _part(group: GroupOutline, word: str) -> list[float]:
+    """The values of the reward whose name begins with a word, one a completion; [] without one."""
+    names = [name for name in (group.parts[0] if group.parts else {}) if name.startswith(word)]
+    return [parts.get(names[0], 0.0) for parts in group.parts] if names else []
+
+
+def _share(values: list[float]) -> float | None:
+    return number(sum(values) / len(values)) if values else None
+
+
+def _backtracks(task: str | None, options: dict[str, Any]) -> Callable[[str], int] | None:
+    try:
+        return get_task(str(task), **options).backtracks
+    except (LabError, TypeError, ValueError):
+        return None  # a task of another machine: what its texts do is not known here

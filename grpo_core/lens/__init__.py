@@ -1,0 +1,35 @@
+"""The lens: a recorded group under another method, other weights, other words. numpy, no torch.
+
+    recorded step -> credit.credit -> terms.token_terms -> trial.reconsider: records again
+                                                +--------> presets.compare: a token, every preset
+
+`algorithm/` is where the mathematics is; this says the same of a group that is on record, in closed
+form, so that the dashboard's process, which has no torch, can answer at once. It is held to
+`algorithm/` by differential tests: every preset, every switch, values and gradients
+(tests/lens/test_terms.py). What was sampled stays as it was: the lens asks what one update would
+have made of it, not what another run would have written.
+"""
+
+from grpo_core.lens.batch import Batch
+from grpo_core.lens.credit import Credit, credit
+from grpo_core.lens.presets import OWN, compare, method, methods
+from grpo_core.lens.rescore import rescore
+from grpo_core.lens.terms import Terms, held_back, token_terms
+from grpo_core.lens.trial import Reconsidered, Trial, reconsider
+
+__all__ = [
+    "OWN",
+    "Batch",
+    "Credit",
+    "Reconsidered",
+    "Terms",
+    "Trial",
+    "compare",
+    "credit",
+    "held_back",
+    "method",
+    "methods",
+    "reconsider",
+    "rescore",
+    "token_terms",
+]

@@ -1,0 +1,607 @@
+"""Lesson 09, R1-Zero in a bottle: its checks, its mistakes, its quiz."""
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+from grpo_core.lessons.exercise import Case, Exercise, Mistake, WrongShape, number, returned
+from grpo_core.lessons.quiz import Option, Question, Quiz
+
+# --- exercise 1: counting backtracks --------------------------------------------------------------
+
+
+def my_backtracks(completion: str) -> int:
+    """How many tries were given up for another one."""
+    words = completion.split()
+    return sum(word == "no" and "=" in words[i:] for i, word in enumerate(words))
+
+
+def _counted(text: str) -> Case:
+    short = text if len(text) < 60 else f"{text[:57]}..."
+    return Case(f"For the completion '{short}'", lambda f: number(f(text)))
+
+
+backtracks = Exercise(
+    "09",
+    "backtracks",
+    solution_function=my_backtracks,
+    cases=[
+        _counted(
+            "<think> 5 - 3 = 2 , 10 * 2 = 20 no 5 * 3 = 15 , 15 - 10 = 5 no 10 + 5 = 15 , "
+            "15 * 3 = 45 yes </think> <answer> ( 10 + 5 ) * 3 </answer>"
+        ),
+        _counted("<think> 5 - 3 = 2 , 10 * 2 = 20 no </think> <answer> 10 * ( 5 - 3 ) </answer>"),
+        _counted("note : not yet . 5 + 3 = 8 no 10 + 3 = 13 , 13 - 5 = 8 yes , and now we know"),
+        _counted("<answer> ( 10 + 5 ) * 3 </answer>"),
+        _counted("<think> 5 + 3 = 8 no 5 * 3 = 15 no 10 + 3 = 13 no"),
+    ],
+    mistakes=[
+        Mistake(
+            "every_no",
+            "You count every 'no'. The last one of a thought that gives up gives up for nothing: "
+            "no other try follows. A verdict is not yet a backtrack.",
+            (lambda text: text.split().count("no"),),
+        ),
+        Mistake(
+            "inside_words",
+            "You count 'no' inside other words too: in note, not, now, know. Counted in that way "
+            "every policy reflects.",
+            (
+                lambda text: text.count("no"),
+                lambda text: sum("no" in word for word in text.split()),
+            ),
+        ),
+        Mistake(
+            "verdicts",
+            "You count 'yes' as well: these are checks, and a check that says yes ends the search.",
+            (
+                lambda text: sum(word in ("yes", "no") for word in text.split()),
+                lambda text: text.count(" yes") + text.count(" no "),
+            ),
+        ),
+        Mistake(
+            "lines",
+            "You count lines of work. One try may take two of them, and trying is not giving up.",
+            (lambda text: text.split().count("="), lambda text: text.count("=") // 2),
+        ),
+        Mistake(
+            "any",
+            "Yours says whether there is a backtrack, and not how many.",
+            (lambda text: min(my_backtracks(text), 1), lambda text: "no" in text.split()),
+        ),
+        Mistake(
+            "one_less",
+            "You take one off for the last. That is right where the thought ends with a 'no', and "
+            "wrong where it ends with a 'yes'.",
+            (
+                lambda text: max(0, text.split().count("no") - 1),
+                lambda text: max(0, my_backtracks(text) - 1),
+            ),
+        ),
+        Mistake(
+            "before_a_yes",
+            "You count only what comes before a 'yes'. A search that never ends gave up tries too.",
+            (
+                lambda text: text.split("yes")[0].split().count("no") * ("yes" in text.split()),
+            ),
+        ),
+    ],
+    hints=[
+        "Split the text into words. Which words give something up, and what must follow them?",
+        "Another try has an equals sign in it. Is there one behind this 'no'?",
+        "`enumerate` gives each word its place, and words[i:] is what comes from there on.",
+    ],
+    well_done="your counter counts backtracks, and neither words nor verdicts.",
+)  # fmt: skip
+
+
+# --- exercise 2: amplified, or invented -----------------------------------------------------------
+
+
+def my_amplified(before: list[str], right: list[bool], after: list[str]) -> float:
+    """The accuracy of the skills before with the habits after."""
+    total = 0.0
+    for kind in after:
+        same = [r for k, r in zip(before, right, strict=True) if k == kind]
+        total += sum(same) / len(same) if same else 0.0
+    return total / len(after)
+
+
+_BEFORE = ["guess"] * 6 + ["search"] * 2 + ["try"] * 2
+_RIGHT = [True, *[False] * 5, True, False, False, False]
+_AFTER = ["search"] * 3 + ["guess"]
+
+
+def _kinds(after: list[str], text: str) -> Case:
+    def run(f: Callable[..., Any]) -> float:
+        return number(f(list(_BEFORE), list(_RIGHT), list(after)))
+
+    return Case(text, run)
+
+
+def _by_kind(kind: str, before: list[str], right: list[bool]) -> float:
+    same = [r for k, r in zip(before, right, strict=True) if k == kind]
+    return sum(same) / len(same) if same else 0.0
+
+
+def _unseen_as(value: Callable[[list[str], list[bool]], float]) -> Callable[..., float]:
+    """Right, but a kind that was never done before counts as something else than 0."""
+
+    def amplified(before: list[str], right: list[bool], after: list[str]) -> float:
+        each = [_by_kind(k, before, right) if k in before else value(before, right) for k in after]
+        return sum(each) / len(each)
+
+    return amplified
+
+
+amplified = Exercise(
+    "09",
+    "amplified",
+    solution_function=my_amplified,
+    cases=[
+        _kinds(
+            _AFTER,
+            "For a base that guesses 6 times (1 right), searches twice (1 right), tries twice "
+            "(0 right), and a policy that searches 3 times in 4 and guesses once",
+        ),
+        _kinds(
+            [*_AFTER, "proof", "proof"],
+            "With two completions more of a kind that the base never did",
+        ),
+    ],
+    mistakes=[
+        Mistake(
+            "old_shares",
+            "This is the accuracy of the base as it is. The kinds are to be weighed as often as "
+            "they are done *afterwards*.",
+            (lambda before, right, after: sum(right) / len(right),),
+        ),
+        Mistake(
+            "all_kinds_alike",
+            "You took the mean over kinds. They are not equally frequent: each completion counts, "
+            "so a kind that is done three times counts three times.",
+            (
+                lambda before, right, after: sum(
+                    _by_kind(k, before, right) for k in set(after)
+                ) / len(set(after)),
+            ),
+        ),
+        Mistake(
+            "shares_of_all",
+            "You divided the right ones of a kind by *all* completions of the base. How often it "
+            "is right *when* it does this kind is wanted: divide by those of the kind.",
+            (
+                lambda before, right, after: sum(
+                    sum(r for k, r in zip(before, right, strict=True) if k == kind) / len(before)
+                    for kind in after
+                ) / len(after),
+            ),
+        ),
+        Mistake(
+            "counts",
+            "You added up and did not divide: an accuracy lies between 0 and 1.",
+            (
+                lambda before, right, after: sum(_by_kind(k, before, right) for k in after),
+            ),
+        ),
+        Mistake(
+            "unseen_left_out",
+            "Right, except where a kind is new: you left it out, so that the others count more. "
+            "What the base never did it never got right: 0, and it stays in the mean.",
+            (
+                lambda before, right, after: sum(
+                    _by_kind(k, before, right) for k in after if k in before
+                ) / sum(k in before for k in after),
+            ),
+        ),
+        Mistake(
+            "unseen_as_average",
+            "Right, except where a kind is new: you gave it the accuracy of the others, or 1. "
+            "Asked for is what *amplifying* explains. What was not there cannot be amplified: 0.",
+            (
+                _unseen_as(lambda before, right: sum(right) / len(right)),
+                _unseen_as(lambda before, right: 1.0),
+            ),
+        ),
+        Mistake(
+            "ratio_of_shares",
+            "You multiplied the base's accuracy by how much more often a kind is done. That "
+            "mistakes a kind's share for its success.",
+            (
+                lambda before, right, after: sum(right) / len(right) * sum(
+                    (after.count(k) / len(after)) / (before.count(k) / len(before))
+                    for k in set(after) if k in before
+                ),
+            ),
+        ),
+    ],
+    hints=[
+        "Every completion of the policy is of some kind. How often was the base right when it did "
+        "that kind?",
+        "Go through `after`, look that accuracy up for each, and take the mean.",
+        "A kind that the base never did has no accuracy to look up: it counts 0.",
+    ],
+    well_done="your counterfactual is right: other habits, the same skills.",
+)  # fmt: skip
+
+
+# --- exercise 3: a matched comparison -------------------------------------------------------------
+
+
+def my_accuracy_at(budget: int, tokens: list[int], accuracy: dict[int, float]) -> float:
+    """The accuracy of a run when it had sampled `budget` tokens."""
+    spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
+    within = [step for step in accuracy if spent[step] <= budget]
+    return accuracy[max(within)]
+
+
+_TOKENS = [100, 100, 200, 200, 400]
+_ACCURACY = {0: 0.1, 2: 0.3, 4: 0.6, 5: 0.5}
+
+
+def _at(budget: int) -> Case:
+    text = f"For a budget of {budget} tokens, steps of {_TOKENS} tokens and accuracies {_ACCURACY}"
+    return Case(text, lambda f: number(f(budget, list(_TOKENS), dict(_ACCURACY))))
+
+
+def _spent() -> list[int]:
+    return [0, *accumulate(_TOKENS)]
+
+
+def _between(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
+    """A straight line between the evaluations on both sides."""
+    spent = [0, *accumulate(tokens)]
+    points = [(spent[step], value) for step, value in accuracy.items()]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x0 <= budget <= x1:
+            return y0 + (y1 - y0) * (budget - x0) / (x1 - x0)
+    return points[-1][1]
+
+
+def _last(keep: Callable[[int, int], bool]) -> Callable[..., float]:
+    """The accuracy at the last step that `keep(step, budget)` keeps, or at the first."""
+
+    def at(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
+        return accuracy[max([step for step in accuracy if keep(step, budget)] or [0])]
+
+    return at
+
+
+accuracy_at = Exercise(
+    "09",
+    "accuracy_at",
+    solution_function=my_accuracy_at,
+    cases=[_at(250), _at(450), _at(600), _at(5000), _at(150)],
+    mistakes=[
+        Mistake(
+            "best",
+            "You took the best accuracy within the budget. Whoever stops at the best evaluation "
+            "has looked at the answers: what counts is where the run stood when the budget was "
+            "used up.",
+            (
+                lambda b, t, a: max(v for s, v in a.items() if [0, *accumulate(t)][s] <= b),
+            ),
+        ),
+        Mistake(
+            "not_added_up",
+            "You compare the budget with the tokens of one step. The budget is for the whole run: "
+            "add them up.",
+            (
+                _last(lambda s, b: s == 0 or _TOKENS[s - 1] <= b),
+                _last(lambda s, b: _TOKENS[min(s, 4)] <= b),
+            ),
+        ),
+        Mistake(
+            "one_step_off",
+            "You are off by one step: tokens[0] are those of step 1, and after 0 steps nothing has "
+            "been spent.",
+            (
+                _last(lambda s, b: [*accumulate(_TOKENS), 10**9][s] <= b),
+                _last(lambda s, b: [0, 0, *accumulate(_TOKENS)][s] <= b),
+            ),
+        ),
+        Mistake(
+            "too_late",
+            "You took the first evaluation *after* the budget was used up: more than was paid for.",
+            (
+                lambda b, t, a: next(
+                    (v for s, v in a.items() if _spent()[s] >= b), list(a.values())[-1]
+                ),
+            ),
+        ),
+        Mistake(
+            "steps",
+            "You took the budget for a number of steps. A step of one run may be five times as "
+            "long as one of another: that is why tokens are compared.",
+            (_last(lambda s, b: s <= b), lambda b, t, a: list(a.values())[-1]),
+        ),
+        Mistake(
+            "strictly_below",
+            "Right, except where the budget is used up exactly: that evaluation is within it.",
+            (_last(lambda s, b: _spent()[s] < b),),
+        ),
+        Mistake(
+            "interpolated",
+            "You drew a line between two evaluations. That is done, and has to be said; asked for "
+            "here is what was measured.",
+            (_between,),
+        ),
+        Mistake(
+            "first",
+            "You took the first evaluation within the budget. That is the untouched base, always.",
+            (lambda b, t, a: next(iter(a.values())),),
+        ),
+    ],
+    hints=[
+        "What has the run spent after step s? The sum of the tokens of steps 1 to s.",
+        "`itertools.accumulate` gives running sums. Put a 0 in front of them, and entry s is what "
+        "was spent after s steps.",
+        "Of the steps that were evaluated, keep those within the budget; the last of them counts.",
+    ],
+    well_done="your comparison is matched in tokens, and takes what was measured.",
+)  # fmt: skip
+
+
+# --- exercise 4: unfaithful thoughts --------------------------------------------------------------
+
+
+def my_faithfulness(tries: list[tuple[int, str]], answer: int | None) -> str:
+    """One of "faithful", "another", "against" and "nothing"."""
+    if not tries or answer is None:
+        return "nothing"
+    result, verdict = tries[-1]
+    if answer != result:
+        return "another"
+    return "against" if verdict == "no" else "faithful"
+
+
+WORDS = ("faithful", "another", "against", "nothing")
+
+
+def _word(value: Any) -> str:
+    value = returned(value)
+    if value not in WORDS:
+        raise WrongShape(f"One of {', '.join(WORDS)} is wanted, not {str(value)[:40]!r}.")
+    return str(value)
+
+
+def _judged(tries: list[tuple[int, str]], answer: int | None) -> Case:
+    return Case(
+        f"For the tries {tries} and the answer {answer}", lambda f: _word(f(list(tries), answer))
+    )
+
+
+_Tries = list[tuple[int, str]]
+
+
+def _faithfulness(
+    empty: Callable[[_Tries, int | None], bool] = lambda tries, answer: not tries or answer is None,
+    of_empty: str = "nothing",
+    which: Callable[[_Tries, int | None], tuple[int, str]] = lambda tries, answer: tries[-1],
+    is_against: Callable[[str], bool] = lambda verdict: verdict == "no",
+    verdict_first: bool = False,
+) -> Callable[..., str]:
+    """A judge that is right but for what is passed in."""
+
+    def judge(tries: _Tries, answer: int | None) -> str:
+        if empty(tries, answer):
+            return of_empty
+        if not tries:
+            return "faithful" if answer is not None else "nothing"
+        result, verdict = which(tries, answer)
+        if verdict_first and is_against(verdict):
+            return "against"
+        if answer != result:
+            return "another"
+        return "against" if is_against(verdict) else "faithful"
+
+    return judge
+
+
+def _matching(tries: _Tries, answer: int | None) -> tuple[int, str]:
+    """The try that comes to the answer, if there is one."""
+    return next((t for t in tries if t[0] == answer), tries[-1])
+
+
+def _accepted(tries: _Tries, answer: int | None) -> tuple[int, str]:
+    """The last try with a yes, if there is one."""
+    return next((t for t in reversed(tries) if t[1] == "yes"), tries[-1])
+
+
+faithfulness = Exercise(
+    "09",
+    "faithfulness",
+    solution_function=my_faithfulness,
+    cases=[
+        _judged([(12, "no"), (15, "yes")], 15),
+        _judged([(12, "no"), (15, "yes")], 12),
+        _judged([(12, "no"), (15, "no")], 15),
+        _judged([(15, "")], 15),
+        _judged([], 15),
+        _judged([(15, "yes")], None),
+        _judged([(12, "no"), (15, "no")], 7),
+        _judged([(15, "yes"), (12, "no")], 15),
+    ],
+    mistakes=[
+        Mistake(
+            "first_try",
+            "You look at the first try. What a thought comes to is its last one.",
+            (_faithfulness(which=lambda tries, answer: tries[0]),),
+        ),
+        Mistake(
+            "any_try",
+            "You let an answer pass, or fall, by any try that comes to it. A thought that goes on "
+            "has left that try behind: the last one counts.",
+            (
+                _faithfulness(which=_matching),
+                _faithfulness(
+                    which=lambda tries, answer: (
+                        (answer or 0, "") if answer in [t[0] for t in tries] else tries[-1]
+                    )
+                ),
+            ),
+        ),
+        Mistake(
+            "last_yes",
+            "You look at the last try that was accepted, and not at the last one.",
+            (_faithfulness(which=_accepted),),
+        ),
+        Mistake(
+            "verdict_ignored",
+            "You never say 'against': a thought that ends with a no, and an answer that gives "
+            "just that, contradict each other.",
+            (_faithfulness(is_against=lambda verdict: False),),
+        ),
+        Mistake(
+            "unchecked_is_against",
+            "You take a try that was not judged for one that was turned down. No verdict is no "
+            "contradiction.",
+            (_faithfulness(is_against=lambda verdict: verdict != "yes"),),
+        ),
+        Mistake(
+            "verdict_first",
+            "Where the answer is another one *and* the last verdict is no, the answer counts: it "
+            "has nothing to do with that try, so it cannot go against its verdict.",
+            (_faithfulness(verdict_first=True),),
+        ),
+        Mistake(
+            "no_thought_is_faithful",
+            "An answer without a thought has nothing to be faithful to. Counted as faithful, a "
+            "policy that never thinks would be the most faithful of all.",
+            (
+                _faithfulness(empty=lambda tries, answer: answer is None),
+                _faithfulness(empty=lambda tries, answer: not tries, of_empty="faithful"),
+            ),
+        ),
+        Mistake(
+            "no_answer_is_another",
+            "Without an answer there is nothing to compare: truncated completions would count as "
+            "unfaithful.",
+            (_faithfulness(empty=lambda tries, answer: not tries),),
+        ),
+        Mistake(
+            "upside_down",
+            "'another' and 'faithful' are the wrong way round.",
+            (
+                lambda tries, answer: {"another": "faithful", "faithful": "another"}.get(
+                    my_faithfulness(tries, answer), my_faithfulness(tries, answer)
+                ),
+            ),
+        ),
+    ],
+    hints=[
+        "Four answers, in this order: is there anything to compare? Does the answer come to what "
+        "was last worked out? What was said about that?",
+        "tries[-1] is the last try, a pair of its result and its verdict.",
+        "Only a verdict of 'no' speaks against. An empty one says nothing.",
+    ],
+    well_done="your judge compares the answer with the thought, and asks nobody whether it is "
+    "right.",
+)
+
+
+# --- quiz -----------------------------------------------------------------------------------------
+
+quiz = Quiz(
+    "09",
+    Question(
+        "invent",
+        "A policy goes back on its tries in 20% of its answers before RL and in 85% after. Has RL "
+        "taught it to go back?",
+        [
+            Option(
+                "Yes: that is four times as often.",
+                "More often is not new. What was it able to do before?",
+            ),
+            Option(
+                "No: it did so before. RL made it a habit.",
+                "Whoever does something in one answer of five is able to. What RL changed is when.",
+                right=True,
+            ),
+            Option(
+                "One cannot say without looking at the weights.",
+                "One can count, and one can begin its answers for it. Neither needs the weights.",
+            ),
+        ],
+    ),
+    Question(
+        "share",
+        "The base's skills with the trained policy's habits would be right in 36% of the cases; "
+        "the trained policy is right in 94%. What follows?",
+        [
+            Option(
+                "RL invented the other 58 points.",
+                "That is so only if the kinds are the right ones: each has to be the same "
+                "behaviour before and after. Was it?",
+            ),
+            Option(
+                "The measurement is wrong: RL can only amplify.",
+                "The number is right. That RL only amplifies is what it was to test, and no reason "
+                "to throw it away.",
+            ),
+            Option(
+                "Within a kind something changed too, and one has to look what.",
+                "Here it was the form of the searches, and a check that is made and not written.",
+                right=True,
+            ),
+        ],
+    ),
+    Question(
+        "silent",
+        "After RL, thoughts of a single line without a verdict are right 99 times in 100. Why?",
+        [
+            Option(
+                "The policy stops there only when the line is right.",
+                "A wrong line is followed by a no, and so lands in another kind. The check is "
+                "made, and not written.",
+                right=True,
+            ),
+            Option(
+                "The policy finds solutions at once.",
+                "Then it would not need to search in the other nine cases out of ten.",
+            ),
+            Option(
+                "The verifier is lenient with short thoughts.",
+                "The verifier reads the answer and never the thought.",
+            ),
+        ],
+    ),
+    Question(
+        "length",
+        "Why did the mean length triple in this run?",
+        [
+            Option(
+                "The loss divides by the length, so long wrong answers are cheap.",
+                "That is a bias of another loss: the default of this kit does not divide.",
+            ),
+            Option(
+                "Longer answers earn more: there is a reward for length.",
+                "There are two rewards, for the answer and for the form.",
+            ),
+            Option(
+                "Searches were long from the start; what died out are the short guesses.",
+                "The right completions of step 1 are as long as those of step 125.",
+                right=True,
+            ),
+        ],
+    ),
+    Question(
+        "matched",
+        "Two bases are compared after RL. Which of these makes the comparison unfair?",
+        [
+            Option(
+                "They were trained by the same seed.",
+                "That can only help; with three seeds each one sees how much it matters.",
+            ),
+            Option(
+                "One has read twice as much text.",
+                "Then whatever differs may be due to that. Hence: the same number of tokens.",
+                right=True,
+            ),
+            Option(
+                "One of them cannot solve the task at first.",
+                "Neither can. How they start is a part of what is compared.",
+            ),
+        ],
+    ),
+)

@@ -1,0 +1,619 @@
+"""Lesson 13, the real thing: its checks, its mistakes, its quiz."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from grpo_core.lessons.exercise import Case, Exercise, Mistake, Unfinished, number, returned
+from grpo_core.lessons.quiz import Option, Question, Quiz
+from grpo_core.rewards.format import completion_text, parse
+
+# --- exercise 1: a reward function for TRL --------------------------------------------------------
+
+
+def my_reward(completions: list[Any], solution: list[str], **columns: Any) -> list[float]:
+    """1.0 where the answer in the tags is `solution`, else 0.0."""
+    rewards = []
+    for completion, right in zip(completions, solution, strict=True):
+        if not isinstance(completion, str):  # a conversation
+            completion = completion[-1]["content"]
+        rewards.append(float(parse(completion).answer == right))
+    return rewards
+
+
+def _reward(
+    text: Callable[[Any], Any] = completion_text,
+    judge: Callable[[Any, str], float] = lambda text, right: float(parse(text).answer == right),
+    pairs: Callable[[list[Any], list[str]], list[Any]] = lambda c, s: list(zip(c, s, strict=True)),
+    give: Callable[[list[float]], Any] = lambda rewards: rewards,
+) -> Callable[..., Any]:
+    """A reward function, right but for what is passed in."""
+
+    def reward(completions: Any, solution: Any, **columns: Any) -> Any:
+        return give([judge(text(c), right) for c, right in pairs(completions, solution)])
+
+    return reward
+
+
+def _without_columns(prompts: Any, completions: Any, solution: Any) -> Any:
+    return my_reward(completions, solution)
+
+
+def _completions_only(completions: Any, solution: Any) -> Any:
+    return my_reward(completions, solution)
+
+
+def _as_tensor(rewards: list[float]) -> Any:
+    import torch
+
+    return torch.tensor(rewards)
+
+
+def _normalised(rewards: list[float]) -> list[float]:
+    mean = sum(rewards) / len(rewards)
+    return [reward - mean for reward in rewards]
+
+
+_RIGHT = "<think> 3 + 4 = 7 </think> <answer> 7 </answer>"
+_TEXTS = [
+    _RIGHT,
+    "<think> 9 + 8 = 17 </think> <answer> 17 </answer>",
+    "It is 7 of course.",
+    "<think> <answer> 5 </answer> is wrong </think>\n<answer>\n7\n</answer>",
+    "<think> 7 is the solution </think> <answer> 5 </answer>",
+    "<think> 9 - 4 = 5 </think> <answer> 5 </answer>",
+]
+_SOLUTIONS = ["7", "7", "7", "7", "7", "5"]
+
+
+def _called(chat: bool, **extras: Any) -> Callable[[Callable[..., Any]], Any]:
+    """As TRL calls a reward function: everything by name. What is raised is an outcome, too."""
+
+    def run(function: Callable[..., Any]) -> Any:
+        completions: list[Any] = list(_TEXTS)
+        prompts: list[Any] = ["What is ... ?"] * len(_TEXTS)
+        if chat:
+            completions = [[{"role": "assistant", "content": text}] for text in _TEXTS]
+            prompts = [[{"role": "user", "content": prompt}] for prompt in prompts]
+        try:
+            value = returned(
+                function(
+                    prompts=prompts, completions=completions, solution=list(_SOLUTIONS), **extras
+                )
+            )
+        except (NotImplementedError, Unfinished):
+            raise
+        except Exception as error:
+            return f"raised {type(error).__name__}"
+        if isinstance(value, Tensor):
+            return f"a tensor of shape {tuple(value.shape)}"
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [_plain(v) for v in value]
+        return _plain(value)
+
+    return run
+
+
+def _plain(value: Any) -> Any:
+    """A number as a float, anything else as what kind of thing it is."""
+    return float(value) if isinstance(value, int | float) else f"a {type(value).__name__}"
+
+
+_EXTRAS: dict[str, Any] = {"completion_ids": [[1, 2]] * len(_TEXTS), "trainer_state": None}
+
+trl_reward = Exercise(
+    "13",
+    "trl_reward",
+    solution_function=my_reward,
+    cases=[
+        Case("For six completions, called with what TRL passes", _called(False, **_EXTRAS)),
+        Case("With another column in the data set", _called(False, **_EXTRAS, task=["sum"] * 6)),
+        Case("For conversations, as chat models have them", _called(True, **_EXTRAS)),
+    ],
+    mistakes=[
+        Mistake(
+            "no_columns",
+            "TRL called your function with more than it takes: beside prompts and completions it "
+            "passes completion_ids, trainer_state and *every column* of the data set, by name. A "
+            "function that wants two of them must swallow the others.",
+            (_without_columns, _completions_only),
+        ),
+        Mistake(
+            "conversation",
+            "Plain texts are right. A chat model's completion is no text but a list of messages, "
+            "each a dict with role and content; the text is the last message's content.",
+            (_reward(text=lambda c: c),),
+        ),
+        Mistake(
+            "conversation_as_text",
+            "You turned the list of messages into a text, brackets, quotes and all. A line break "
+            "in it is now a backslash and an n, so an answer on a line of its own is no longer "
+            "the same. Take the content of the message.",
+            (_reward(text=str),),
+        ),
+        Mistake(
+            "contains",
+            "You looked for the solution somewhere in the text. 7 is in 17, in a thought, and in "
+            "any text with enough numbers in it: a policy will find that out. What counts is the "
+            "answer in the tags.",
+            (
+                _reward(judge=lambda text, right: float(right in text)),
+                _reward(judge=lambda text, right: float(right in text.split())),
+                _reward(judge=lambda text, right: float(right in (parse(text).answer or ""))),
+            ),
+        ),
+        Mistake(
+            "fails_without_an_answer",
+            "One of the completions has no answer in tags, and your function raised. That ends a "
+            "training run, at night. Without an answer the reward is 0.",
+            (
+                _reward(judge=lambda text, right: float(parse(text).answer.strip() == right)),  # type: ignore[union-attr]
+                _reward(judge=lambda text, right: float(int(parse(text).answer) == int(right))),  # type: ignore[arg-type]
+            ),
+        ),
+        Mistake(
+            "one_solution_for_all",
+            "You compared every completion with the *first* solution. A column has one entry for "
+            "each completion, and completions of different prompts are in one batch.",
+            (_reward(pairs=lambda c, s: [(one, s[0]) for one in c]),),
+        ),
+        Mistake(
+            "column_as_a_whole",
+            "You compared each answer with the whole column, which is a list. One entry belongs "
+            "to one completion: go through both together.",
+            (
+                _reward(pairs=lambda c, s: [(one, s) for one in c]),
+                _reward(
+                    pairs=lambda c, s: [(one, s) for one in c],
+                    judge=lambda text, right: float((parse(text).answer or "-") in right),
+                ),
+            ),
+        ),
+        Mistake(
+            "one_number",
+            "You returned one number for the batch. GRPO compares completions: it needs a reward "
+            "for each.",
+            (
+                _reward(give=lambda rewards: sum(rewards) / len(rewards)),
+                _reward(give=sum),
+            ),
+        ),
+        Mistake(
+            "tensor",
+            "You returned a tensor. TRL asks for a list of floats, and there is no reason for "
+            "torch in a function that compares texts.",
+            (_reward(give=_as_tensor),),
+        ),
+        Mistake(
+            "normalised",
+            "You subtracted the mean. That is the trainer's work, and it does it group by group; "
+            "a reward is what the completion is worth by itself.",
+            (_reward(give=_normalised),),
+        ),
+        Mistake(
+            "texts_returned",
+            "You returned what was found, and not whether it is right: numbers are wanted.",
+            (_reward(judge=lambda text, right: parse(text).answer),),  # type: ignore[arg-type,return-value]
+        ),
+    ],
+    hints=[
+        "TRL calls it with everything by name. Name what you need in the signature, and let "
+        "`**columns` take the rest.",
+        "Go through completions and solutions side by side. `parse(text).answer` is the answer, "
+        "or None.",
+        "If a completion is not a `str`, it is a list of messages: the last one's `content`.",
+    ],
+    well_done="your reward works in TRL: any columns, plain texts and conversations.",
+)  # fmt: skip
+
+
+# --- exercise 2: the arithmetic of a batch --------------------------------------------------------
+
+
+def my_accumulation(prompts: int, generations: int, processes: int, per_device: int) -> int:
+    """Micro-batches to accumulate, so that a step has so many prompts."""
+    completions = prompts * generations
+    return completions // (per_device * processes)
+
+
+def _accumulated(
+    completions: Callable[[int, int], float] = lambda n, g: n * g,
+    at_once: Callable[[int, int], float] = lambda d, p: d * p,
+    turn: Callable[[float, float], float] = lambda all_of, some: all_of / some,
+) -> Callable[..., float]:
+    """The number of micro-batches, right but for what is passed in."""
+    return lambda n, g, p, d: turn(completions(n, g), at_once(d, p))
+
+
+def _batch(*numbers: int) -> Callable[[Callable[..., Any]], Any]:
+    return lambda f: number(f(*numbers))
+
+
+accumulation = Exercise(
+    "13",
+    "accumulation",
+    solution_function=my_accumulation,
+    cases=[
+        Case("For 8 prompts of 16, one process, 32 at a time", _batch(8, 16, 1, 32)),
+        Case("For the same on two processes", _batch(8, 16, 2, 32)),
+        Case("For 32 prompts of 16, 8 processes, 4 at a time", _batch(32, 16, 8, 4)),
+    ],
+    mistakes=[
+        Mistake(
+            "prompts_not_completions",
+            "per_device_train_batch_size counts *completions* in GRPO, though its name does not "
+            "say so. Eight prompts of 16 are 128 of them.",
+            (
+                _accumulated(lambda n, g: n),
+                _accumulated(lambda n, g: n, turn=lambda a, s: max(1, a // s)),
+                _accumulated(lambda n, g: n, turn=lambda a, s: math.ceil(a / s)),
+            ),
+        ),
+        Mistake(
+            "processes_forgotten",
+            "One process is right. Two processes work on two micro-batches at the same time, so "
+            "each needs to do half as many.",
+            (_accumulated(at_once=lambda d, p: d),),
+        ),
+        Mistake(
+            "processes_multiplied",
+            "More processes need *fewer* micro-batches each, for the same step.",
+            (lambda n, g, p, d: n * g * p / d,),
+        ),
+        Mistake(
+            "generations_twice",
+            "The size of the group is in there twice. Prompts times completions a prompt is all "
+            "that a step has.",
+            (lambda n, g, p, d: n * g * g / (d * p),),
+        ),
+        Mistake(
+            "upside_down",
+            "Upside down: all completions of a step, over those that are worked on at once.",
+            (_accumulated(turn=lambda all_of, some: some / all_of),),
+        ),
+        Mistake(
+            "completions",
+            "That is how many completions a step has. How many micro-batches does it take to get "
+            "through them?",
+            (_accumulated(at_once=lambda d, p: 1),),
+        ),
+        Mistake(
+            "per_device_forgotten",
+            "Each process takes per_device completions at a time, not one.",
+            (_accumulated(at_once=lambda d, p: p),),
+        ),
+    ],
+    hints=[
+        "How many completions has a step in all?",
+        "How many are worked on at the same time, on all processes together?",
+    ],
+    well_done="your batch is right: so many micro-batches on every process make a step.",
+)
+
+
+# --- exercise 3: a configuration in TRL's words ---------------------------------------------------
+
+
+def my_arguments(config: dict[str, Any], known: set[str], per_device: int) -> dict[str, Any]:
+    """The kit's options -> arguments of trl.GRPOConfig, one process."""
+    arguments = {name: config[name] for name in config if name in known}
+    completions = arguments.pop("generation_batch_size")
+    arguments["per_device_train_batch_size"] = per_device
+    arguments["gradient_accumulation_steps"] = completions // per_device
+    return arguments
+
+
+OURS = {
+    "model": "smollm2",
+    "task": "arithmetic",
+    "reward_funcs": ["accuracy_reward", "format_reward"],
+    "reward_weights": [1.0, 0.3],
+    "max_steps": 40,
+    "generation_batch_size": 32,
+    "num_generations": 8,
+    "max_completion_length": 64,
+    "learning_rate": 1e-5,
+    "lr_scheduler_type": "constant_with_warmup",
+    "warmup_steps": 3,
+    "adam_beta2": 0.95,
+    "beta": 0.0,
+    "scale_rewards": "group",
+    "loss_type": "dapo",
+    "bf16": True,
+    "max_tokens_per_forward": 1024,
+    "threads": 0,
+}
+"""The recipe for SmolLM2 in the kit's words, as far as it matters here."""
+
+KNOWN = {
+    "per_device_train_batch_size", "gradient_accumulation_steps", "steps_per_generation",
+    "generation_batch_size", "num_generations", "max_completion_length", "max_steps",
+    "reward_weights", "learning_rate", "lr_scheduler_type", "warmup_steps", "adam_beta2", "beta",
+    "scale_rewards", "loss_type", "bf16",
+}  # fmt: skip
+"""What trl.GRPOConfig knows of it."""
+
+_TRL_DEFAULTS = {"beta": 0.0, "loss_type": "dapo", "scale_rewards": "group"}
+
+
+def _known_ones(config: dict[str, Any], known: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name in known}
+
+
+def _told(
+    kept: Callable[[dict[str, Any], set[str]], dict[str, Any]] = _known_ones,
+    drop: tuple[str, ...] = ("generation_batch_size",),
+    more: Callable[[dict[str, Any], int], dict[str, Any]] = lambda config, per_device: {
+        "per_device_train_batch_size": per_device,
+        "gradient_accumulation_steps": config["generation_batch_size"] // per_device,
+    },
+) -> Callable[..., dict[str, Any]]:
+    """Arguments for TRL, right but for what is passed in."""
+
+    def arguments(config: dict[str, Any], known: set[str], per_device: int) -> dict[str, Any]:
+        some = {k: v for k, v in kept(config, known).items() if k not in drop}
+        return some | more(config, per_device)
+
+    return arguments
+
+
+def _read_by_trl(per_device: int, **changes: Any) -> Callable[[Callable[..., Any]], Any]:
+    """What TRL would make of the arguments, or what it would refuse; as trl.GRPOConfig does it."""
+
+    def run(function: Callable[..., Any]) -> Any:
+        given = returned(function(OURS | changes, set(KNOWN), per_device))
+        if not isinstance(given, dict):
+            return f"a {type(given).__name__}"
+        if unknown := sorted(set(given) - KNOWN):
+            return f"refused: unexpected keyword arguments {', '.join(unknown)}"
+        given = dict(given)
+        at_once = given.pop("per_device_train_batch_size", 8)
+        accumulated = given.pop("gradient_accumulation_steps", 1)
+        batch = given.pop("generation_batch_size", None)
+        rounds = given.pop("steps_per_generation", None)
+        if batch is not None and rounds is not None:
+            return "refused: generation_batch_size and steps_per_generation together"
+        if batch is None:
+            batch = at_once * (accumulated if rounds is None else rounds)
+        return {
+            "the batch": [float(at_once), float(batch), batch / (at_once * accumulated)],
+            "the rest": {k: v for k, v in given.items() if _TRL_DEFAULTS.get(k, ...) != v},
+        }
+
+    return run
+
+
+arguments = Exercise(
+    "13",
+    "arguments",
+    solution_function=my_arguments,
+    cases=[
+        Case(
+            "For the recipe of SmolLM2, 8 at a time (per device, generated at once, updates a "
+            "batch; then the rest)",
+            _read_by_trl(8),
+        ),
+        Case("The same with beta 0.04, 4 at a time", _read_by_trl(4, beta=0.04)),
+    ],
+    mistakes=[
+        Mistake(
+            "unknown_names",
+            "TRL's configuration refuses names that it does not know. The model, the task (as a "
+            "data set) and the reward functions go to the *trainer*; how the kit computes is "
+            "nobody's business there.",
+            (
+                _told(lambda config, known: config),
+                lambda config, known, per_device: dict(config),
+            ),
+        ),
+        Mistake(
+            "several_updates_a_batch",
+            "TRL would generate 32 completions and make *several* updates from them: with "
+            "generation_batch_size alone, each micro-batch of per_device completions is an "
+            "optimizer step of its own, since gradient_accumulation_steps is 1 unless you say "
+            "otherwise. From the second on that is off-policy.",
+            (
+                _told(
+                    drop=(),
+                    more=lambda config, per_device: {"per_device_train_batch_size": per_device},
+                ),
+                _told(drop=(), more=lambda config, per_device: {}),
+            ),
+        ),
+        Mistake(
+            "small_batch",
+            "A step has only one micro-batch in yours: per_device completions where there should "
+            "be 32. The rest has to be accumulated.",
+            (
+                _told(more=lambda config, per_device: {"per_device_train_batch_size": per_device}),
+                _told(
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": per_device,
+                        "gradient_accumulation_steps": 1,
+                    }
+                ),
+            ),
+        ),
+        Mistake(
+            "per_device_forgotten",
+            "You did not say how many completions are worked on at once. TRL then takes 8, "
+            "whatever fits.",
+            (
+                _told(
+                    more=lambda config, per_device: {
+                        "gradient_accumulation_steps": config["generation_batch_size"] // per_device
+                    }
+                ),
+            ),
+        ),
+        Mistake(
+            "whole_batch_at_once",
+            "The whole batch goes through the model at once in yours. That is right, and it is "
+            "what does not fit: per_device is what does.",
+            (
+                _told(
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": config["generation_batch_size"]
+                    }
+                ),
+            ),
+        ),
+        Mistake(
+            "accumulation_of_prompts",
+            "You accumulate as many micro-batches as there are *prompts*. Completions are counted: "
+            "all of a step, over those that are worked on at once.",
+            (
+                _told(
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": per_device,
+                        "gradient_accumulation_steps": config["generation_batch_size"]
+                        // config["num_generations"],
+                    }
+                ),
+            ),
+        ),
+        Mistake(
+            "left_to_the_defaults",
+            "Something is left out, and what you leave out TRL fills in: a learning rate of 1e-6, "
+            "a linear schedule without warm-up, an adam_beta2 of 0.999. Two libraries whose names "
+            "agree can still differ in every default. Say everything that you know.",
+            (
+                _told(
+                    lambda config, known: {
+                        name: config[name]
+                        for name in ("max_steps", "num_generations", "max_completion_length")
+                    }
+                ),
+                _told(
+                    lambda config, known: {
+                        name: config[name]
+                        for name in known & set(config)
+                        if name
+                        not in ("learning_rate", "lr_scheduler_type", "warmup_steps", "adam_beta2")
+                    }
+                ),
+                _told(lambda config, known: {}),
+            ),
+        ),
+    ],
+    hints=[
+        "Keep the names that are `known`, and leave the others out.",
+        "One name needs a translation: generation_batch_size, all completions of a step. TRL "
+        "works it out from two others.",
+        "per_device_train_batch_size × gradient_accumulation_steps (× processes) is what "
+        "generation_batch_size is here.",
+    ],
+    well_done="your arguments say to TRL what the recipe says here, update for update.",
+)  # fmt: skip
+
+
+# --- quiz -----------------------------------------------------------------------------------------
+
+quiz = Quiz(
+    "13",
+    Question(
+        "rate",
+        "The tiny model learns at 3e-4, SmolLM2 at 1e-5 here, TRL's default is 1e-6. What would "
+        "SmolLM2 do at 3e-4?",
+        [
+            Option(
+                "Learn thirty times faster.",
+                "For a step or two, perhaps. What does a large step do to what it knows already?",
+            ),
+            Option(
+                "Most likely fall apart: a pretrained model has much to lose.",
+                "At only 2e-5 its entropy was gone within 14 steps. Rates fall with size.",
+                right=True,
+            ),
+            Option(
+                "The same: AdamW adapts the rate to the model.",
+                "AdamW scales each weight's step by its gradient's size, and then by the rate.",
+            ),
+        ],
+    ),
+    Question(
+        "obey",
+        "SmolLM2's accuracy rises from 0.03 to 0.58 within 40 steps (seed 0). What has it learned?",
+        [
+            Option(
+                "Arithmetic.",
+                "Of its well-formed replies some four in ten were right before. And the others?",
+            ),
+            Option(
+                "Mostly to reply in the tags, where its answers count; some arithmetic.",
+                "Format went from 0.08 to 1. Of the replies in form some four in ten, later six "
+                "in ten are right.",
+                right=True,
+            ),
+            Option(
+                "To guess: with numbers up to 20 that works often.",
+                "Sums up to 40: a guess is right in one of dozens of cases.",
+            ),
+        ],
+    ),
+    Question(
+        "batch",
+        "Four processes, per_device_train_batch_size 8, gradient_accumulation_steps 4, "
+        "num_generations 16. How many prompts has a step?",
+        [
+            Option(
+                "8.",
+                "8 × 4 × 4 = 128 completions, in groups of 16.",
+                right=True,
+            ),
+            Option(
+                "32.",
+                "That would be 512 completions. How many are there in all?",
+            ),
+            Option(
+                "2.",
+                "Every process has micro-batches of its own. How many processes are there?",
+            ),
+            Option(
+                "128.",
+                "Those are completions. They come in groups.",
+            ),
+        ],
+    ),
+    Question(
+        "lora",
+        "What does LoRA save, if all else stays the same?",
+        [
+            Option(
+                "Time: fewer weights have to be multiplied.",
+                "The frozen weights are still multiplied with, forward and backward, and the "
+                "adapters on top.",
+            ),
+            Option(
+                "Gradients and optimizer state of the weights that are frozen, and the reference.",
+                "The reference is the same model with its adapters switched off.",
+                right=True,
+            ),
+            Option(
+                "The memory of the weights.",
+                "They must be there to be multiplied with.",
+            ),
+        ],
+    ),
+    Question(
+        "column",
+        "Your reward needs the right answer of each problem. How does TRL get it to your function?",
+        [
+            Option(
+                "You look it up by the prompt's text.",
+                "Prompts may be conversations, and the same prompt may stand there twice.",
+            ),
+            Option(
+                "It cannot: rewards see the completion only.",
+                "What else is in the data set beside the prompt?",
+            ),
+            Option(
+                "As a column of the data set: it is passed by its name, one entry a completion.",
+                "Every column but the prompt is handed on.",
+                right=True,
+            ),
+        ],
+    ),
+)

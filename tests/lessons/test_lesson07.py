@@ -1,0 +1,263 @@
+"""Lesson 07: every planted mistake meets its own hint and no other; right attempts pass."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from attempts import Attempt, assert_all_planted, assert_meets_its_own_hint, every
+from torch import Tensor
+
+from grpo_core.algorithm.aggregation import BatchSize, token_mean
+from grpo_core.algorithm.kl import k1, k3
+from grpo_core.algorithm.logprobs import completion_mask, token_logprobs
+from grpo_core.algorithm.surrogates import clip
+from grpo_core.lessons import lesson07 as check
+from grpo_core.lessons import loop
+from grpo_core.lessons.exercise import Exercise
+
+
+def kits(z: Tensor, ids: Tensor, p: int, t: float) -> Tensor:
+    return token_logprobs(z[:, p - 1 : -1], ids[:, p:], t)[0]
+
+
+def by_loop(z: Tensor, ids: Tensor, p: int, t: float) -> Tensor:
+    rows = []
+    for row in range(len(ids)):
+        found = []
+        for place in range(p, ids.shape[1]):
+            chances = torch.softmax(z[row, place - 1] / t, dim=0)
+            found.append(chances[ids[row, place]].log())
+        rows.append(torch.stack(found))
+    return torch.stack(rows)
+
+
+def taken(z: Tensor, ids: Tensor) -> Tensor:
+    return z.gather(-1, ids[..., None]).squeeze(-1)
+
+
+LOGPROBS: list[Attempt] = [
+    (None, kits),
+    (None, by_loop),
+    ("not_shifted", lambda z, i, p, t: taken((z / t).log_softmax(-1)[:, p:], i[:, p:])),
+    ("shifted_too_far", lambda z, i, p, t: taken((z / t).log_softmax(-1)[:, p - 2 : -2], i[:, p:])),
+    ("no_temperature", lambda z, i, p, t: kits(z, i, p, 1.0)),
+    ("multiplied", lambda z, i, p, t: kits(z * t * t, i, p, t)),
+    ("temperature_too_late", lambda z, i, p, t: kits(z, i, p, 1.0) / t),
+    ("probabilities", lambda z, i, p, t: kits(z, i, p, t).exp()),
+    ("scores", lambda z, i, p, t: taken(z[:, p - 1 : -1] / t, i[:, p:])),
+    ("likeliest", lambda z, i, p, t: (z / t).log_softmax(-1)[:, p - 1 : -1].amax(-1)),
+    ("over_positions", lambda z, i, p, t: taken((z[:, p - 1 : -1] / t).log_softmax(1), i[:, p:])),
+    ("prompt_too", lambda z, i, p, t: taken((z / t).log_softmax(-1)[:, :-1], i[:, 1:])),
+    ("shape", lambda z, i, p, t: kits(z, i, p, t).sum(1)),
+    ("raised", lambda z, i, p, t: z.gather(2, i)),
+    ("unfinished", lambda z, i, p, t: None),
+    ("unknown", lambda z, i, p, t: kits(z, i, p, t) * 7),
+]  # fmt: skip
+
+
+def whole(
+    each: Callable[..., Tensor] = lambda s, kl, a, beta: s - beta * kl,
+    kl: Callable[[Tensor, Tensor], Tensor] = k3,
+) -> Callable[..., Tensor]:
+    """A loss by the kit's own pieces."""
+
+    def loss(
+        new: Tensor, old: Tensor, ref: Tensor, a: Tensor, mask: Tensor, beta: float, n: int
+    ) -> Tensor:
+        s = clip(torch.exp(new - old), a[:, None], epsilon_low=0.2, epsilon_high=0.2)
+        return -token_mean(each(s, kl(new, ref), a[:, None], beta), mask, BatchSize(0, n))
+
+    return loss
+
+
+def gain(new: Tensor, old: Tensor, a: Tensor) -> Tensor:
+    r = (new - old).exp()
+    return torch.minimum(r * a[:, None], r.clamp(0.8, 1.2) * a[:, None])
+
+
+LOSSES: list[Attempt] = [
+    (None, whole()),
+    (
+        None,
+        lambda new, old, ref, a, m, b, n: ((b * k3(new, ref) - gain(new, old, a)) * m).sum() / n,
+    ),
+    ("kl_sign", whole(lambda s, kl, a, beta: s + beta * kl)),
+    ("sign", lambda *x: -whole()(*x)),
+    (
+        "kl_over_padding",
+        lambda new, old, ref, a, m, b, n: (
+            -((gain(new, old, a) * m).sum() - b * k3(new, ref).sum()) / n
+        ),
+    ),
+    (
+        "no_mask",
+        lambda new, old, ref, a, m, b, n: -(gain(new, old, a) - b * k3(new, ref)).sum() / n,
+    ),
+    ("own_tokens", lambda new, old, ref, a, m, b, n: whole()(new, old, ref, a, m, b, int(m.sum()))),
+    (
+        "padding_in_the_mean",
+        lambda new, old, ref, a, m, b, n: whole()(new, old, ref, a, m, b, m.numel()),
+    ),
+    (
+        "sequence_mean",
+        lambda new, old, ref, a, m, b, n: (
+            -(((gain(new, old, a) - b * k3(new, ref)) * m).sum(1) / m.sum(1)).sum() / 2
+        ),
+    ),
+    ("no_kl", whole(lambda s, kl, a, beta: s)),
+    ("beta_forgotten", whole(lambda s, kl, a, beta: s - kl)),
+    ("kl_with_advantage", whole(lambda s, kl, a, beta: s - beta * kl * a)),
+    ("kl_reversed", whole(kl=lambda new, ref: (new - ref).exp() + ref - new - 1)),
+    ("k1", whole(kl=k1)),
+    ("no_gradient", whole(kl=lambda new, ref: k3(new.detach(), ref))),
+    ("shape", lambda new, old, ref, a, m, b, n: gain(new, old, a)),
+    ("raised", lambda new, old, ref, a, m, b, n: (new - old).exp() * a),
+    ("unfinished", lambda *x: None),
+    ("unknown", lambda *x: whole()(*x) * 9),
+]
+
+END = 4
+SHORT, CUT, FULL = [7, END, END, END], [7, 8, 7, 8], [7, 8, 7, END]
+
+
+def wants(rows: list[list[int]], masks: list[list[int]]) -> Callable[[loop.Mask], bool]:
+    """A test by one example: the rows, and what their masks ought to be."""
+    return lambda mask_of: mask_of(torch.tensor(rows), END).int().tolist() == masks
+
+
+def asserts(mask_of: loop.Mask) -> bool:
+    got = mask_of(torch.tensor([SHORT, CUT, FULL]), END)
+    assert got.int().tolist() == [[1, 1, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]]
+    return True
+
+
+def sums(mask_of: loop.Mask) -> bool:
+    return mask_of(torch.tensor([SHORT, [8, 7, END, END]]), END).sum(1).tolist() == [2, 3]
+
+
+MASKS: list[Attempt] = [
+    (None, wants([SHORT, CUT, FULL], [[1, 1, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]])),
+    (None, asserts),
+    (
+        None,
+        lambda f: torch.equal(
+            f(t := torch.randint(0, 5, (40, 6)), 4).bool(), completion_mask(t, 4)
+        ),
+    ),
+    ("passes_everything", lambda f: f(torch.tensor([SHORT]), END).dim() == 2),
+    ("fails_everything", wants([SHORT], [[1, 1, 1, 1], [0, 0, 0, 0]])),
+    ("upside_down", lambda f: not asserts_quietly(f)),
+    ("expects_no_end", wants([SHORT, CUT], [[1, 0, 0, 0], [1, 1, 1, 1]])),
+    ("counted_only", sums),
+    ("no_end_in_it", wants([CUT], [[1, 1, 1, 1]])),
+    ("nothing_behind_it", wants([FULL], [[1, 1, 1, 1]])),
+    ("padding_of_its_own", wants([[7, END, 0, 0], CUT], [[1, 1, 0, 0], [1, 1, 1, 1]])),
+    ("only_behind", lambda f: not f(torch.tensor([[7, 8, END, END, END]]), END)[:, 3:].any()),
+    ("only_the_end", lambda f: f(torch.tensor([[7, 8, END, END]]), END)[0, 2]),
+    ("shape", lambda f: f(torch.tensor([SHORT]), END)),
+    ("raised", lambda f: f(END)),
+    ("unfinished", lambda f: None),
+]
+
+
+def asserts_quietly(mask_of: loop.Mask) -> bool:
+    try:
+        return asserts(mask_of)
+    except AssertionError:
+        return False
+
+
+def on_mask(test: Callable[[Tensor, Tensor], Any]) -> Callable[..., bool]:
+    return lambda new, sampled, mask: bool(test(new[mask], sampled[mask]))
+
+
+RATIOS: list[Attempt] = [
+    (None, on_mask(lambda x, y: torch.allclose(x, y, atol=1e-3, rtol=0))),
+    (None, on_mask(lambda x, y: ((x - y).exp() - 1).abs().max() < 0.01)),
+    (None, lambda x, y, m: bool((((x - y).exp() - 1).abs() * m).max() < 1e-2)),
+    ("passes_everything", lambda x, y, m: x.shape == y.shape),
+    ("fails_everything", lambda x, y, m: x is y),
+    ("upside_down", on_mask(lambda x, y: not torch.allclose(x, y, atol=1e-3, rtol=0))),
+    ("to_the_last_bit", on_mask(torch.equal)),
+    ("padding_too", lambda x, y, m: torch.allclose(x, y, atol=1e-2)),
+    ("bit_and_padding", lambda x, y, m: not (x != y).any()),
+    ("one_sided", on_mask(lambda x, y: ((x - y) < 1e-3).all())),
+    ("one_sided", on_mask(lambda x, y: ((x - y).exp() > 0.99).all())),
+    ("mean_log", on_mask(lambda x, y: abs(x.mean() - y.mean()) < 1e-3)),
+    ("mean_ratio", on_mask(lambda x, y: abs((x - y).exp().mean() - 1) < 1e-2)),
+    ("mean_of_errors", on_mask(lambda x, y: (x - y).abs().mean() < 0.04)),
+    ("too_lenient", on_mask(lambda x, y: ((x - y).exp() - 1).abs().max() < 0.2)),
+    ("raised", lambda x, y, m: (x - y)[m].missing()),
+    ("unfinished", lambda x, y, m: None),
+    ("shape", lambda x, y, m: (x - y).abs() < 1e-3),
+]  # fmt: skip
+
+
+def given(
+    look: Callable[[Tensor, Tensor], Any], beta: float = 0.3, needs: bool = True
+) -> Callable[[Callable[..., Tensor]], Any]:
+    """A test on two groups of three, longer completions and other rewards than the lesson's."""
+
+    def test(advantages_of: Callable[..., Tensor]) -> Any:
+        torch.manual_seed(3)
+        new = torch.randn(6, 9, requires_grad=needs)
+        rewards = torch.tensor([[1.0, 0.0, 0.5], [0.0, 0.0, 1.0]])
+        mask = torch.arange(9) < torch.tensor([9, 4, 6, 7, 2, 8])[:, None]
+        return look(advantages_of(rewards, new, torch.randn(6, 9), mask, beta), new)
+
+    return test
+
+
+def flows(a: Tensor, new: Tensor) -> bool:
+    if not a.requires_grad:
+        return False
+    return bool(torch.autograd.grad(a[0], new)[0].any())
+
+
+def sum_flows(a: Tensor, new: Tensor) -> bool:
+    if not a.requires_grad:
+        return False
+    return bool(torch.autograd.grad(a.sum(), new)[0].abs().max() > 1e-3)
+
+
+CONSTANTS: list[Attempt] = [
+    (None, given(lambda a, new: not a.requires_grad)),
+    (None, given(lambda a, new: a.grad_fn is None)),
+    (None, given(lambda a, new: not flows(a, new))),
+    ("passes_everything", given(lambda a, new: not a.requires_grad, needs=False)),
+    ("passes_everything", given(lambda a, new: torch.allclose(a, a.detach()))),
+    ("passes_everything", given(lambda a, new: not flows(a, new), beta=0.0)),
+    ("fails_everything", given(lambda a, new: not new.requires_grad)),
+    ("upside_down", given(lambda a, new: bool(a.requires_grad))),
+    ("sum_is_constant", given(lambda a, new: not sum_flows(a, new))),
+    ("raised", given(lambda a, new: a.sum().backward())),
+    ("unfinished", given(lambda a, new: None)),
+    ("shape", given(lambda a, new: a == a.detach())),
+]
+
+ATTEMPTS = {
+    check.logprobs: LOGPROBS,
+    check.loss: LOSSES,
+    check.mask_test: MASKS,
+    check.ratio_test: RATIOS,
+    check.constant_test: CONSTANTS,
+}
+
+
+@every(ATTEMPTS)
+def test_each_attempt_meets_its_own_hint(
+    exercise: Exercise, mistake: str | None, function: Callable[..., Any]
+) -> None:
+    assert_meets_its_own_hint(exercise, mistake, function)
+
+
+@pytest.mark.parametrize("exercise", ATTEMPTS, ids=lambda exercise: exercise.name)
+def test_every_known_mistake_is_planted_above(exercise: Exercise) -> None:
+    assert_all_planted(exercise, ATTEMPTS[exercise])
+
+
+def test_the_solutions_tests_tell_the_broken_loops_from_the_right_ones() -> None:
+    for name, one in loop.LOOPS.items():
+        assert check.my_mask_test(one.mask) is (name not in ("B", "D"))
+        assert check.my_constant_test(one.advantages) is (name != "A")
