@@ -506,7 +506,7 @@ figures.finals(
 #   is not the same as none. (Of GRPO and GSPO we know that there is hardly
 #   any; from this picture alone we would not.)
 #
-# When one looks matters too. Half-way, seeds lie much closer together, and
+# When one looks matters too. A third of the way, seeds lie much closer, and
 # GRPO's slow start is beyond all luck: you will see it in section 6.
 #
 # And look at the dots before you trust the yardstick. It takes all methods
@@ -629,9 +629,9 @@ figures.finals(
 )
 
 # %% [markdown]
-# *See:* one dot against three. Half-way the seeds of the others lie close
-# together, and both lengths of luck are short. A single dot beyond them is
-# a reason to run two more seeds, and no more than that.
+# *See:* one dot against three. A third of the way the seeds of a method lie
+# close together, and both lengths of luck are short. A single dot beyond
+# them is a reason to run two more seeds, and no more than that.
 #
 # ### Your turn
 #
