@@ -262,7 +262,10 @@ def test_hostile_completions_are_text(visit: Callable, dashboard) -> None:
         box = card.bounding_box()
         assert box["height"] < 260 and box["width"] < 400
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.locator("[data-token]").first.hover()
+    token = page.locator("[data-token]").first
+    token.scroll_into_view_if_needed()
+    page.wait_for_timeout(150)  # what scrolls away under the pointer is let go of
+    token.hover()
     page.wait_for_selector(".lab-tip:not([hidden])")
     assert page.evaluate("window.hacked") is None
 

@@ -95,8 +95,9 @@ def make_group(rng: np.random.Generator, skill: float, size: int, hostile: bool)
         c.advantage = float(advantage)
         noise = rng.normal(0, 0.1, len(c))
         c.push = ((c.advantage + noise) / 8_000).astype(np.float32)
-        obeyed = rng.random(len(c)) < 0.8
-        change = np.where(obeyed, 1, -1) * np.sign(c.push) * rng.exponential(0.05, len(c))
+        aside = np.random.default_rng(len(c))  # the metrics below stay what they were
+        obeyed = aside.random(len(c)) < 0.8
+        change = np.where(obeyed, 1, -1) * np.sign(c.push) * aside.exponential(0.05, len(c))
         c.after_logprobs = (c.logprobs + change).astype(np.float32)
     a, b, c3 = numbers
     prompt = f"Use {a} , {b} , {c3} to make {target} ."
