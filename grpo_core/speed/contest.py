@@ -68,6 +68,7 @@ class Ours:
             eval_steps=0,
             eval_size=1,
             threads=work.threads,
+            groups_after_update=0,  # TRL does not look back at what an update did
         )
         self.trainer = Trainer(config)
         next(self.trainer)  # the evaluation of the untouched policy is no step
