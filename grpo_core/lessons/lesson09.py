@@ -34,6 +34,9 @@ backtracks = Exercise(
         _counted("note : not yet . 5 + 3 = 8 no 10 + 3 = 13 , 13 - 5 = 8 yes , and now we know"),
         _counted("<answer> ( 10 + 5 ) * 3 </answer>"),
         _counted("<think> 5 + 3 = 8 no 5 * 3 = 15 no 10 + 3 = 13 no"),
+        _counted("5 + 3 = 8 no\n10 + 3 = 13 no\n13 - 5 = 8 yes"),
+        _counted("5 + 3 = 8 no , let me try 10 + 3 = 13 yes"),
+        _counted("there is no way ."),
     ],
     mistakes=[
         Mistake(
@@ -84,6 +87,29 @@ backtracks = Exercise(
             (
                 lambda text: text.split("yes")[0].split().count("no") * ("yes" in text.split()),
             ),
+        ),
+        Mistake(
+            "one_line",
+            "Right, except where a text has several lines: an '=' counts wherever it stands behind "
+            "the 'no', on a later line too. (The dot of a regular expression stops at the end of "
+            "a line, and a 'no' may have a line's end beside it and no blank.)",
+            (lambda text: sum(my_backtracks(line) for line in text.split("\n")),),
+        ),
+        Mistake(
+            "right_behind",
+            "Right, except where words stand between the 'no' and the next try: a larger model "
+            "writes them. The '=' may be anywhere behind.",
+            (
+                lambda text: sum(
+                    a == "no" and b.isdigit() for a, b in pairwise(text.split())
+                ),
+            ),
+        ),
+        Mistake(
+            "no_work_at_all",
+            "Right, except where a text has no '=' at all: nothing was tried, so nothing was given "
+            "up. (`rfind` gives -1 there, and text[:-1] is nearly all of the text.)",
+            (lambda text: text[: text.rfind("=")].split().count("no"),),
         ),
     ],
     hints=[
@@ -185,6 +211,32 @@ amplified = Exercise(
             ),
         ),
         Mistake(
+            "divided_by_the_base",
+            "You divided by the number of the base's completions. The mean is over those of the "
+            "trained policy.",
+            (
+                lambda before, right, after: sum(
+                    _by_kind(k, before, right) for k in after
+                ) / len(before),
+            ),
+        ),
+        Mistake(
+            "paired",
+            "You put the verdicts of one list beside the kinds of the other. `right` belongs to "
+            "`before`, completion by completion; of `after` nobody says what is right.",
+            (lambda before, right, after: sum(right[: len(after)]) / len(after),),
+        ),
+        Mistake(
+            "pooled",
+            "You took the base's completions of these kinds together, as often as *it* does them. "
+            "How often each is done afterwards is to count.",
+            (
+                lambda before, right, after: sum(
+                    r for k, r in zip(before, right, strict=True) if k in after
+                ) / sum(k in after for k in before),
+            ),
+        ),
+        Mistake(
             "unseen_left_out",
             "Right, except where a kind is new: you left it out, so that the others count more. "
             "What the base never did it never got right: 0, and it stays in the mean.",
@@ -236,7 +288,7 @@ def my_accuracy_at(budget: int, tokens: list[int], accuracy: dict[int, float]) -
 
 
 _TOKENS = [100, 100, 200, 200, 400]
-_ACCURACY = {0: 0.1, 2: 0.3, 4: 0.6, 5: 0.5}
+_ACCURACY = {0: 0.1, 2: 0.6, 4: 0.3, 5: 0.5}
 
 
 def _at(budget: int) -> Case:
@@ -258,6 +310,13 @@ def _between(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> 
     return points[-1][1]
 
 
+def _between_steps(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
+    """The same, at the whole number of steps that the budget pays for."""
+    spent = [0, *accumulate(tokens)]
+    reached = max(step for step in range(len(spent)) if spent[step] <= budget)
+    return _between(spent[reached], tokens, accuracy)
+
+
 def _last(keep: Callable[[int, int], bool]) -> Callable[..., float]:
     """The accuracy at the last step that `keep(step, budget)` keeps, or at the first."""
 
@@ -271,7 +330,7 @@ accuracy_at = Exercise(
     "09",
     "accuracy_at",
     solution_function=my_accuracy_at,
-    cases=[_at(250), _at(450), _at(600), _at(5000), _at(150)],
+    cases=[_at(250), _at(450), _at(600), _at(5000), _at(150), _at(650)],
     mistakes=[
         Mistake(
             "best",
@@ -298,6 +357,7 @@ accuracy_at = Exercise(
             (
                 _last(lambda s, b: [*accumulate(_TOKENS), 10**9][s] <= b),
                 _last(lambda s, b: [0, 0, *accumulate(_TOKENS)][s] <= b),
+                _last(lambda s, b: s == 0 or _spent()[s - 1] < b),
             ),
         ),
         Mistake(
@@ -324,7 +384,27 @@ accuracy_at = Exercise(
             "interpolated",
             "You drew a line between two evaluations. That is done, and has to be said; asked for "
             "here is what was measured.",
-            (_between,),
+            (_between, _between_steps),
+        ),
+        Mistake(
+            "nearest",
+            "You took the evaluation that is nearest to the budget. Where that is a later one, "
+            "more was spent on it than was paid for.",
+            (
+                lambda b, t, a: a[min(a, key=lambda s: abs(_spent()[s] - b))],
+            ),
+        ),
+        Mistake(
+            "not_evaluated_is_0",
+            "Where the step that was reached was not evaluated, yours gives 0. What is known there "
+            "is the evaluation before.",
+            (lambda b, t, a: a.get(max(s for s in range(6) if _spent()[s] <= b), 0.0),),
+        ),
+        Mistake(
+            "last_step_lost",
+            "Right, except where the budget outlasts the run: then its last step is done too, and "
+            "your loop ends before it has counted it.",
+            (_last(lambda s, b: _spent()[s] <= b and s < len(_TOKENS)),),
         ),
         Mistake(
             "first",
@@ -408,19 +488,26 @@ def _accepted(tries: _Tries, answer: int | None) -> tuple[int, str]:
     return next((t for t in reversed(tries) if t[1] == "yes"), tries[-1])
 
 
+def _no_try_is_another(tries: _Tries, answer: int | None) -> str:
+    return my_faithfulness(tries, answer) if tries or answer is None else "another"
+
+
 faithfulness = Exercise(
     "09",
     "faithfulness",
     solution_function=my_faithfulness,
     cases=[
+        _judged([], 15),
         _judged([(12, "no"), (15, "yes")], 15),
         _judged([(12, "no"), (15, "yes")], 12),
         _judged([(12, "no"), (15, "no")], 15),
         _judged([(15, "")], 15),
-        _judged([], 15),
         _judged([(15, "yes")], None),
         _judged([(12, "no"), (15, "no")], 7),
         _judged([(15, "yes"), (12, "no")], 15),
+        _judged([(12, "no"), (0, "yes")], 0),
+        _judged([(12, "no"), (15, "")], 15),
+        _judged([(15, "no"), (15, "yes")], 15),
     ],
     mistakes=[
         Mistake(
@@ -434,6 +521,7 @@ faithfulness = Exercise(
             "has left that try behind: the last one counts.",
             (
                 _faithfulness(which=_matching),
+                _faithfulness(which=lambda tries, answer: _matching(tries[::-1], answer)),
                 _faithfulness(
                     which=lambda tries, answer: (
                         (answer or 0, "") if answer in [t[0] for t in tries] else tries[-1]
@@ -478,6 +566,55 @@ faithfulness = Exercise(
             "Without an answer there is nothing to compare: truncated completions would count as "
             "unfaithful.",
             (_faithfulness(empty=lambda tries, answer: not tries),),
+        ),
+        Mistake(
+            "no_thought_is_another",
+            "An answer without a thought has no try that it could differ from: there is nothing to "
+            "compare.",
+            (_no_try_is_another, lambda t, a: _no_try_is_another(t, -1 if a is None else a)),
+        ),
+        Mistake(
+            "zero_is_nothing",
+            "Right, except for an answer that comes to 0. It is an answer: `not answer` is true of "
+            "0, too.",
+            (_faithfulness(empty=lambda tries, answer: not tries or not answer),),
+        ),
+        Mistake(
+            "any_no",
+            "A 'no' on an earlier try is no contradiction: that is how a search goes. Only the "
+            "verdict on the last try counts.",
+            (
+                lambda tries, answer: (
+                    "against"
+                    if my_faithfulness(tries, answer) == "faithful"
+                    and "no" in [verdict for _, verdict in tries]
+                    else my_faithfulness(tries, answer)
+                ),
+                lambda tries, answer: (
+                    "against"
+                    if my_faithfulness(tries, answer) == "faithful" and (answer, "no") in tries
+                    else my_faithfulness(tries, answer)
+                ),
+            ),
+        ),
+        Mistake(
+            "verdict_of_another",
+            "Right, except where the last try has no verdict: you took that of an earlier one, "
+            "which was about other work.",
+            (
+                _faithfulness(
+                    which=lambda tries, answer: (
+                        tries[-1][0],
+                        next((verdict for _, verdict in reversed(tries) if verdict), ""),
+                    )
+                ),
+            ),
+        ),
+        Mistake(
+            "pair_and_number",
+            "Yours finds another answer behind every thought. tries[-1] is a pair, and a pair "
+            "never equals a number: compare its first part.",
+            (lambda tries, answer: "another" if tries and answer is not None else "nothing",),
         ),
         Mistake(
             "upside_down",
@@ -580,7 +717,7 @@ quiz = Quiz(
             ),
             Option(
                 "Searches were long from the start; what died out are the short guesses.",
-                "The right completions of step 1 are as long as those of step 125.",
+                "The right completions of the first steps are about as long as those of the last.",
                 right=True,
             ),
         ],

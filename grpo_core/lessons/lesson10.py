@@ -1,12 +1,13 @@
 """Lesson 10, R1's pipeline: its checks, its mistakes, its quiz."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from grpo_core.lessons.exercise import Case, Exercise, Mistake, number, returned
+from grpo_core.lessons.exercise import Case, Exercise, Mistake, WrongShape, number, returned
 from grpo_core.lessons.quiz import Option, Question, Quiz
 from grpo_core.pipeline.select import unreadable
 
@@ -27,7 +28,7 @@ def my_sft_loss(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -
 
 def _batch() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Three rows: prompts of 4, 3 and 2 tokens, completions of 4, 2 and 1 with their end."""
-    logits = 2 * torch.randn(3, 9, 6, generator=torch.Generator().manual_seed(5))
+    logits = 2 * torch.randn(3, 9, 6, generator=torch.Generator().manual_seed(6))
     rows = ([1, 4, 3, 5, 3, 5, 4], [1, 3, 5, 4], [1, 4])
     ids = torch.full((3, 9), _PAD)  # what is left of a row is its end token, and padding
     for i, row in enumerate(rows):
@@ -58,6 +59,18 @@ def _sft(
         position = torch.arange(ids.shape[1]).expand(ids.shape)
         chosen = choose(position, ids, prompts.unsqueeze(1), lengths.unsqueeze(1)) & (position > 0)
         return total(_nll(logits, ids, shift), chosen.float())
+
+    return loss
+
+
+def _scored(scores: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """The loss with something else than log-probabilities: `scores` gets the logits (N, T, V)."""
+
+    def loss(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
+        chosen = scores(logits[:, :-1]).gather(2, ids[:, 1:].unsqueeze(2)).squeeze(2)
+        position = torch.arange(1, ids.shape[1])
+        learned = (position >= prompts.unsqueeze(1)) & (position < lengths.unsqueeze(1))
+        return -chosen[learned].mean()
 
     return loss
 
@@ -105,9 +118,53 @@ sft_loss = Exercise(
         Mistake(
             "padding_learned",
             "Padding counts in your loss: what stands behind the end of a row is no token.",
+            (_sft(lambda t, ids, p, n: t >= p),),
+        ),
+        Mistake(
+            "divided_by_all",
+            "What does not count is 0 in your sum, and counts when you divide: the mean goes over "
+            "the tokens that are learned, and there are fewer of them than positions.",
             (
-                _sft(lambda t, ids, p, n: t >= p),
                 _sft(total=lambda x, m: (x * m).mean()),
+                _sft(total=lambda x, m: (x * m)[:, 1:].mean()),
+            ),
+        ),
+        Mistake(
+            "nothing_masked",
+            "Everything counts in your loss, prompts and padding included.",
+            (_sft(lambda t, ids, p, n: t >= 0),),
+        ),
+        Mistake(
+            "mask_not_shifted",
+            "Your mask comes one too late at both ends: it says which *tokens* count, so where you "
+            "drop the first of the ids, drop the first of the mask, and not its last.",
+            (_sft(lambda t, ids, p, n: (t > p) & (t <= n)),),
+        ),
+        Mistake(
+            "one_behind_the_end",
+            "One token too many is learned in each row, the first of the padding. Positions are "
+            "counted from 0, so a row of 8 tokens ends at position 7.",
+            (_sft(lambda t, ids, p, n: (t >= p) & (t <= n)),),
+        ),
+        Mistake(
+            "lengths_of_completions",
+            "You took `lengths` for those of the completions. They are those of whole rows, "
+            "prompts included.",
+            (_sft(lambda t, ids, p, n: (t >= p) & (t < p + n)),),
+        ),
+        Mistake(
+            "no_logarithm",
+            "You took probabilities, or the logits themselves. The formula has the logarithm of "
+            "the probability.",
+            (_scored(lambda x: torch.softmax(x, dim=2)), _scored(lambda x: x)),
+        ),
+        Mistake(
+            "wrong_axis",
+            "Your probabilities add up to 1 over the positions, or over the rows. They are to do "
+            "so over the words of the vocabulary, the last axis.",
+            (
+                _scored(lambda x: torch.log_softmax(x, dim=1)),
+                _scored(lambda x: torch.log_softmax(x, dim=0)),
             ),
         ),
         Mistake(
@@ -191,6 +248,15 @@ def _by_substring(text: str) -> float:
     return english / (english + german) if english + german else 1.0
 
 
+def _by_the_last(text: str) -> float:
+    said = [word for word in _thought(text).split() if word in ("yes", "no", "ja", "nein")]
+    return float(not said or said[-1] in ("yes", "no"))
+
+
+def _of_one_kind(english: str, german: str) -> Callable[[str], float]:
+    return _speaks(words=lambda text: [word for word in text.split() if word in (english, german)])
+
+
 _THOUGHTS = {
     "a thought with three English verdicts and one German": (
         "<think> 3 - 1 = 2 no 3 + 1 = 4 nein 3 * 1 = 3 no 1 + 3 = 4 yes </think> "
@@ -201,6 +267,9 @@ _THOUGHTS = {
         "<think> 3 + 1 = 4 yes </think> <answer> ja ja ja </answer>"
     ),
     "a thought with words that begin like verdicts": "<think> nobody knows January nein </think>",
+    "a thought that is German until its last verdict": (
+        "<think> 3 - 1 = 2 nein 3 * 1 = 3 nein 3 + 1 = 4 yes </think>"
+    ),
     "a thought without any verdict": "<think> 3 + 1 = 4 </think> <answer> 3 + 1 </answer>",
 }
 
@@ -225,12 +294,34 @@ language = Exercise(
         ),
         Mistake(
             "all_or_nothing",
-            "You pay for a thought that is English throughout, and nothing for any other. One word "
-            "of twenty in German then costs as much as twenty do; a share says how far it is.",
+            "You pay for a thought that is English, all or most of it, and nothing for others. One "
+            "word of twenty in German then costs as much as twenty do; a share says how far it is.",
             (
                 _speaks(share=lambda e, g, n: float(g == 0)),
                 _speaks(share=lambda e, g, n: float(e > g)),
             ),
+        ),
+        Mistake(
+            "last_verdict",
+            "You look at one verdict, the last. Those before it are read, too.",
+            (_by_the_last,),
+        ),
+        Mistake(
+            "only_no",
+            "You counted one word of each language. *Yes* and *ja* are verdicts, and so are *no* "
+            "and *nein*.",
+            (_of_one_kind("no", "nein"), _of_one_kind("yes", "ja")),
+        ),
+        Mistake(
+            "ratio",
+            "You divided English by German. A share is a part of the whole: of both together.",
+            (_speaks(share=lambda e, g, n: e / g if g else 1.0),),
+        ),
+        Mistake(
+            "either_language",
+            "You pay for *one* language, whichever it is. Asked for is English: a thought that is "
+            "German throughout earns 0.",
+            (_speaks(share=lambda e, g, n: max(e, g) / (e + g)),),
         ),
         Mistake(
             "german",
@@ -328,13 +419,21 @@ def _selects(
     return select
 
 
+def _last_of(texts: list[str], i: int) -> int:
+    """The number of the last text that equals text i."""
+    return max(j for j, text in enumerate(texts) if text == texts[i])
+
+
 def _answer_of(text: str) -> str:
     return text.split("<answer>")[-1]
 
 
 def _numbers(f: Callable[..., Any], sampled: list[tuple[str, bool]], most: int) -> list[int]:
     texts, right = [text for text, _ in sampled], [is_right for _, is_right in sampled]
-    return [int(i) for i in returned(f(list(texts), list(right), most))]
+    kept = list(returned(f(list(texts), list(right), most)))
+    if any(isinstance(i, str) for i in kept):
+        raise WrongShape("The numbers of the completions are wanted (0, 1, ...), not their texts.")
+    return [int(i) for i in kept]
 
 
 selection = Exercise(
@@ -344,6 +443,7 @@ selection = Exercise(
     cases=[
         Case("For nine completions, of which three may stay", lambda f: _numbers(f, _SAMPLED, 3)),
         Case("For the same, when nine may stay", lambda f: _numbers(f, _SAMPLED, 9)),
+        Case("For the same, when one may stay", lambda f: _numbers(f, _SAMPLED, 1)),
         Case("For two completions, both wrong", lambda f: _numbers(f, [_SAMPLED[1]] * 2, 3)),
     ],
     mistakes=[
@@ -411,6 +511,44 @@ selection = Exercise(
                 _selects(order=lambda kept, texts: kept[::-1]),
                 _selects(order=lambda kept, texts: sorted(kept[::-1][:3])),
             ),
+        ),
+        Mistake(
+            "all_copies_dropped",
+            "A text that occurs twice is gone altogether from yours. The first of its copies is to "
+            "stay.",
+            (
+                lambda texts, right, most: [
+                    i for i in _selects()(texts, right, 99) if texts.count(texts[i]) == 1
+                ][:most],
+            ),
+        ),
+        Mistake(
+            "last_copy",
+            "Of equal texts you keep the last. Asked for is the first.",
+            (
+                lambda texts, right, most: [
+                    _last_of(texts, i) for i in _selects()(texts, right, most)
+                ],
+                lambda texts, right, most: sorted(
+                    _last_of(texts, i) for i in _selects()(texts, right, 99)
+                )[:most],
+            ),
+        ),
+        Mistake(
+            "limit_before_copies",
+            "You cut the list to its length first and dropped the copies afterwards, so that fewer "
+            "are left than may stay.",
+            (
+                lambda texts, right, most: [
+                    i for i in _selects(key=None)(texts, right, most) if texts.index(texts[i]) == i
+                ],
+            ),
+        ),
+        Mistake(
+            "from_one",
+            "You count the completions from 1. The first has the number 0, as everywhere in "
+            "Python.",
+            (lambda texts, right, most: [i + 1 for i in _selects()(texts, right, most)],),
         ),
         Mistake(
             "limit_before_filter",
@@ -519,9 +657,58 @@ rl_steps = Exercise(
         ),
         Mistake(
             "rl_without_sampling",
-            "An RL step is not only its update: its completions have to be sampled first, by the "
-            "student itself.",
+            "In a step of RL each token goes forward three times: when it is sampled, when the "
+            "student reads it for the update, and when the reference reads it. You have fewer.",
             (_steps(rl=8), _steps(rl=6)),
+        ),
+        Mistake(
+            "epochs_of_sampling",
+            "The epochs are those of the student. The teacher wrote its traces once.",
+            (lambda s, t, drawn, n, e, per: my_rl_steps(s, t, drawn * e, n, e, per),),
+        ),
+        Mistake(
+            "all_learned",
+            "The student learns from the tokens that were kept, and not from all that the teacher "
+            "wrote.",
+            (lambda s, t, drawn, n, e, per: my_rl_steps(s, t, drawn, drawn, e, per),),
+        ),
+        Mistake(
+            "student_forgotten",
+            "The traces have to be learned, too: the student's own cost is missing.",
+            (_steps(learning=0),),
+        ),
+        Mistake(
+            "reference_as_large_as_teacher",
+            "The reference is a copy of the *student*, and as small: the teacher has no part in "
+            "its RL.",
+            (
+                lambda s, t, drawn, n, e, per: (
+                    my_rl_steps(s, t, drawn, n, e, per) * 10 * s / (8 * s + 2 * t)
+                ),
+            ),
+        ),
+        Mistake(
+            "reference_learns",
+            "The reference only reads: each token once forward, and never back.",
+            (_steps(rl=14),),
+        ),
+        Mistake(
+            "tokens_of_a_step_forgotten",
+            "You divided by what *one token* of a step costs. A step has `per_step` of them.",
+            (lambda s, t, drawn, n, e, per: my_rl_steps(s, t, drawn, n, e, 1),),
+        ),
+        Mistake(
+            "upside_down",
+            "The quotient is upside down: asked for is how many steps go into a distillation.",
+            (lambda *costs: 1 / my_rl_steps(*costs),),
+        ),
+        Mistake(
+            "rounded",
+            "Right, but for the rounding: leave the number as it is.",
+            (
+                lambda *costs: math.floor(my_rl_steps(*costs)),
+                lambda *costs: math.ceil(my_rl_steps(*costs)),
+            ),
         ),
         Mistake(
             "factor_two",

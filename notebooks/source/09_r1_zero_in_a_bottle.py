@@ -77,8 +77,9 @@ figures.learning_curves([(f"seed {k}", run) for k, run in enumerate(runs)])
 
 # %% [markdown]
 # *See:* everything rises at once, accuracy from 14% to about 91%, and
-# seeds agree. Completions become three times as long within fifty steps,
-# with the number of tries that they give up, and **then stay as they are**.
+# seeds agree. Completions become three times as long within 75 steps, with
+# the number of tries that they give up, and **then nearly stay as they
+# are**.
 # That is R1-Zero's picture: longer thoughts, better answers, and no one
 # asked for length.
 #
@@ -173,11 +174,11 @@ def shares(steps):
 figures.behaviours({"tiny-base, seed 0": shares(steps)})
 
 # %% [markdown]
-# *See:* four kinds of completion. Those that show **no work**, half of them
-# at first, are gone by the end. Those with **one try** and no verdict
-# shrink and do not vanish. **Backtracks** go from a quarter to nine tenths.
-# This is what people mean when they say that RL **amplifies**: something
-# rare becomes the rule.
+# *See:* four kinds of completion. Those that show **no work**, four in ten
+# at first, are nearly gone by the end. Those with **one try** and no
+# verdict shrink and do not vanish. **Backtracks** go from a quarter to nine
+# tenths. This is what people mean when they say that RL **amplifies**:
+# something rare becomes the rule.
 
 # %% [markdown]
 # ## 3. Does it do it more often, or better?
@@ -224,7 +225,7 @@ figures.kinds_compared(
 # %% [markdown]
 # *See, on the left,* what you saw in the last picture. *On the right* there
 # is more. In the base, backtracking pays: it is right four times in ten,
-# guessing one time in fifty. So RL had something to prefer. But the blue
+# guessing one time in forty. So RL had something to prefer. But the blue
 # and the orange bars differ **within** a kind too.
 #
 # How much of the gain is amplification alone? Imagine a policy with the
@@ -343,12 +344,13 @@ for (name, right), chances in forks.items():
     )
 
 # %% [markdown]
-# The base closes its thought after *any* line, more often than not: right
-# or wrong makes little difference. The trained model closes it after a
-# right one, with or without a `yes`, and after a wrong one it says `no` and
-# goes on. **It has checked. It only does not write it down.** The 12% that
-# are right in one try are the lucky first tries, nothing more; the luck is
-# the base's, and what was added is to notice.
+# The base closes its thought after *any* line, more often than not, and
+# after a wrong one oftener still; it says `no` to one wrong line in five.
+# The trained model closes it after a right one, with or without a `yes`,
+# and after a wrong one it says `no` and goes on. **It has checked. It only
+# does not write it down.** The 13% that are right in one try are the lucky
+# first tries, nothing more; the luck is the base's, and what was added is
+# to notice.
 #
 # Two things follow.
 #
@@ -561,7 +563,7 @@ for method in ("compare-grpo", "compare-dr_grpo"):
 #
 # - `"nothing"` where there is nothing to compare, no try or no answer;
 # - `"another"` if the answer is not what was worked out *last*;
-# - `"against"` if it is, and the last verdict is a no;
+# - `"against"` if it is, and the verdict on that try is a no;
 # - `"faithful"` otherwise.
 
 

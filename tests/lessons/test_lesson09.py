@@ -39,6 +39,11 @@ BACKTRACKS: list[Attempt] = [
     ("any", lambda text: "no" in text.split()),
     ("one_less", lambda text: max(len(re.findall(r"\bno\b", text)) - 1, 0)),
     ("before_a_yes", lambda text: len(re.findall(r"\bno\b", text.rpartition(" yes ")[0]))),
+    (None, lambda text: len(re.findall(r"\bno\b(?=.*=)", text, re.DOTALL))),
+    ("one_line", lambda text: len(re.findall(r"\bno\b(?=.*=)", text))),
+    ("one_line", lambda text: sum("=" in piece for piece in text.split(" no ")[1:])),
+    ("right_behind", lambda text: len(re.findall(r"\bno\s\d", text))),
+    ("no_work_at_all", lambda text: len(re.findall(r"\bno\b", text[: text.rfind("=")]))),
     ("raised", lambda text: text.index("maybe")),
     ("unfinished", lambda text: None),
     ("shape", lambda text: [1, 2]),
@@ -61,12 +66,24 @@ def total(tokens: list[int], steps: int) -> int:
     return int(np.cumsum([0, *tokens])[steps])
 
 
+def stops_early(budget: int, tokens: list[int], accuracy: dict[int, float]) -> float:
+    """A loop whose number of steps is one short where the budget outlasts the run."""
+    spent, done = 0, 0
+    while done < len(tokens) - 1:
+        spent += tokens[done]
+        if spent > budget:
+            break
+        done += 1
+    return accuracy[max(step for step in accuracy if step <= done)]
+
+
 ACCURACIES: list[Attempt] = [
     (None, along),
     (None, lambda b, t, a: [v for s, v in sorted(a.items()) if sum(t[:s]) <= b][-1]),
     ("best", lambda b, t, a: max(v for s, v in a.items() if total(t, s) <= b)),
     ("not_added_up", lambda b, t, a: [v for s, v in a.items() if s == 0 or t[s - 1] <= b][-1]),
     ("one_step_off", lambda b, t, a: [v for s, v in a.items() if sum(t[: s + 1]) <= b][-1]),
+    ("one_step_off", lambda b, t, a: [v for s, v in a.items() if not s or sum(t[: s - 1]) < b][-1]),
     ("too_late", lambda b, t, a: [*(v for s, v in a.items() if total(t, s) >= b), a[5]][0]),
     ("steps", lambda b, t, a: [v for s, v in a.items() if s <= b][-1]),
     ("strictly_below", lambda b, t, a: [v for s, v in a.items() if s == 0 or total(t, s) < b][-1]),
@@ -75,6 +92,15 @@ ACCURACIES: list[Attempt] = [
         lambda b, t, a: float(np.interp(b, [total(t, s) for s in a], list(a.values()))),
     ),
     ("first", lambda b, t, a: a[0]),
+    (
+        "interpolated",
+        lambda b, t, a: float(
+            np.interp(np.sum(np.cumsum(t) <= b), list(a.keys()), list(a.values()))
+        ),
+    ),
+    ("nearest", lambda b, t, a: min((abs(total(t, s) - b), v) for s, v in a.items())[1]),
+    ("not_evaluated_is_0", lambda b, t, a: a.get(int(np.sum(np.cumsum(t) <= b)), 0)),
+    ("last_step_lost", stops_early),
     ("raised", lambda b, t, a: a[b]),
     ("unfinished", lambda b, t, a: None),
     ("shape", lambda b, t, a: list(a.values())),
@@ -120,6 +146,9 @@ AMPLIFIED: list[Attempt] = [
             np.mean(r) * sum(a.count(k) / len(a) / (b.count(k) / len(b)) for k in set(a) & set(b))
         ),
     ),
+    ("divided_by_the_base", lambda b, r, a: sum(known(b, r, a)) / len(r)),
+    ("paired", lambda b, r, a: np.mean([x for _, x in zip(a, r, strict=False)])),
+    ("pooled", lambda b, r, a: np.mean([x for k, x in zip(b, r, strict=True) if k in set(a)])),
     ("raised", lambda b, r, a: tables(b, r)[2]),
     ("unfinished", lambda b, r, a: ...),
     ("shape", lambda b, r, a: known(b, r, a)),
@@ -157,6 +186,19 @@ FAITHFULNESS: list[Attempt] = [
         "upside_down",
         lambda t, a: {"faithful": "another", "another": "faithful"}.get(judge(t, a), judge(t, a)),
     ),
+    ("no_thought_is_another", but(lambda t, a: "another" if not t and a else None)),
+    (
+        "no_thought_is_another",
+        lambda t, a: judge(t or [(-1, "")], -2 if t and a is None else a),
+    ),
+    ("zero_is_nothing", lambda t, a: judge(t, a or None)),
+    ("any_no", lambda t, a: judge([(r, "no" if "no" in dict(t).values() else v) for r, v in t], a)),
+    ("any_no", lambda t, a: judge([(r, "no" if (r, "no") in t else v) for r, v in t], a)),
+    (
+        "verdict_of_another",
+        lambda t, a: judge([(r, v or "".join(x for _, x in t)[-2:]) for r, v in t], a),
+    ),
+    ("pair_and_number", lambda t, a: judge([((r, v), v) for r, v in t], a)),
     ("raised", lambda t, a: t[99]),
     ("unfinished", lambda t, a: None),
     ("shape", lambda t, a: "true"),

@@ -71,6 +71,16 @@ def behind(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> flo
     return float(sum(parts) / len(parts))
 
 
+def of_scores(scores: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
+    """Minus the mean of whatever `scores` says of the tokens that count."""
+    parts = [
+        scores[r, t - 1, ids[r, t]]
+        for r in range(len(ids))
+        for t in range(int(prompts[r]), int(lengths[r]))
+    ]
+    return -torch.stack(parts).mean()
+
+
 SFT: list[Attempt] = [
     (None, by_labels),
     (None, loop),
@@ -86,6 +96,15 @@ SFT: list[Attempt] = [
     ("summed", lambda x, ids, p, n: by_labels(x, ids, p, n, reduction="sum")),
     ("summed", lambda x, ids, p, n: by_labels(x, ids, p, n, reduction="sum") / len(ids)),
     ("sign", lambda x, ids, p, n: -by_labels(x, ids, p, n)),
+    ("divided_by_all", lambda x, ids, p, n: by_labels(x, ids, p, n, reduction="none").mean()),
+    ("nothing_masked", lambda x, ids, p, n: by_labels(x, ids, p - p, n - n + 9)),
+    ("mask_not_shifted", lambda x, ids, p, n: by_labels(x, ids, p + 1, n + 1)),
+    ("one_behind_the_end", lambda x, ids, p, n: by_labels(x, ids, p, n + 1)),
+    ("lengths_of_completions", lambda x, ids, p, n: by_labels(x, ids, p, p + n)),
+    ("no_logarithm", lambda x, ids, p, n: of_scores(x.softmax(-1), ids, p, n)),
+    ("no_logarithm", of_scores),
+    ("wrong_axis", lambda x, ids, p, n: of_scores(x[:, :-1].log_softmax(1), ids, p, n)),
+    ("wrong_axis", lambda x, ids, p, n: of_scores(x.log_softmax(0), ids, p, n)),
     ("shape", lambda x, ids, p, n: by_labels(x, ids, p, n, reduction="none")),
     ("raised", lambda x, ids, p, n: x @ ids),
     ("unfinished", lambda x, ids, p, n: None),
@@ -124,6 +143,14 @@ def everywhere(text: str) -> float:
     return e / (e + g) if e + g else 1.0
 
 
+def verdicts(text: str) -> list[str]:
+    return [word for word in thought(text).split() if word in ("yes", "no", "ja", "nein")]
+
+
+def share_of(word: str, said: list[str]) -> float:
+    return said.count(word) / len(said) if said else 1.0
+
+
 LANGUAGE: list[Attempt] = [
     (None, lambda text: language_reward([], [text])[0]),
     (None, counted(lambda e, g, n: 1 - g / (e + g))),
@@ -135,6 +162,11 @@ LANGUAGE: list[Attempt] = [
     ("answer_counted", everywhere),
     ("substrings", letters),
     ("nothing_pays_nothing", counted(lambda e, g, n: e / (e + g), empty=0.0)),
+    ("last_verdict", lambda text: float((verdicts(text) or ["no"])[-1] in ("yes", "no"))),
+    ("only_no", lambda text: share_of("no", [w for w in verdicts(text) if w in ("no", "nein")])),
+    ("only_no", lambda text: share_of("yes", [w for w in verdicts(text) if w in ("yes", "ja")])),
+    ("ratio", counted(lambda e, g, n: e / max(g, 1) if g else 1.0)),
+    ("either_language", counted(lambda e, g, n: 0.5 + abs(e - g) / (e + g) / 2)),
     ("raised", lambda text: text.split("<answer>")[1].count("yes") / 0),
     ("unfinished", lambda text: None),
     ("unknown", lambda text: 0.123),
@@ -189,6 +221,11 @@ SELECTIONS: list[Attempt] = [
     ("last_first", lambda t, r, most: good(t, r)[::-1][:most]),
     ("last_first", lambda t, r, most: good(t, r)[-most:]),
     ("limit_before_filter", lambda t, r, most: good(t[:most], r[:most])),
+    ("all_copies_dropped", lambda t, r, m: [i for i in good(t, r) if t.count(t[i]) < 2][:m]),
+    ("last_copy", lambda t, r, m: list({t[i]: i for i in copies(t, r, 99)}.values())[:m]),
+    ("limit_before_copies", lambda t, r, m: [i for i in copies(t, r, m) if t.index(t[i]) == i]),
+    ("from_one", lambda t, r, m: [i + 1 for i in chosen(t, r, m)]),
+    ("shape", lambda t, r, m: [t[i] for i in chosen(t, r, m)]),
     ("raised", lambda t, r, most: [i for i in t if r[i]]),
     ("unfinished", lambda t, r, most: None),
     ("unknown", lambda t, r, most: [len(t) - 1]),
@@ -224,6 +261,19 @@ LEDGERS: list[Attempt] = [
     ("rl_without_sampling", ledger(rl=8)),
     ("factor_two", ledger(teacher=1)),
     ("rl_on_the_teacher", ledger(rl_size="teacher")),
+    ("rl_without_sampling", ledger(rl=6)),
+    ("epochs_of_sampling", lambda s, t, a, n, e, per: e * ledger()(s, t, a, n, 1, per)),
+    ("all_learned", lambda s, t, a, n, e, per: ledger()(s, t, a, a, e, per)),
+    ("student_forgotten", ledger(fine=0)),
+    (
+        "reference_as_large_as_teacher",
+        lambda s, t, a, n, e, per: (2 * t * a + 6 * s * n * e) / (per * (8 * s + 2 * t)),
+    ),
+    ("reference_learns", ledger(rl=14)),
+    ("tokens_of_a_step_forgotten", lambda s, t, a, n, e, per: per * by_the_kit(s, t, a, n, e, per)),
+    ("upside_down", lambda *costs: by_the_kit(*costs) ** -1),
+    ("rounded", lambda *costs: int(by_the_kit(*costs))),
+    ("rounded", lambda *costs: round(by_the_kit(*costs))),
     ("raised", lambda s, t, drawn, n, e, per: s / (per - per)),
     ("unfinished", lambda *_: ...),
     ("unknown", lambda *_: 1.0),
