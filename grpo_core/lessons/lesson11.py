@@ -45,6 +45,11 @@ def _unmasked(mask: Tensor, how: str, max_length: int) -> Tensor:
     return right.amax(dim=1, keepdim=True).expand_as(right)
 
 
+def _unmasked_in(one: str) -> Weights:
+    """Weights that are right but for the padding in one of the three ways."""
+    return lambda mask, how, limit: (_unmasked if how == one else my_weights)(mask, how, limit)
+
+
 def _lengths(mask: Tensor) -> Tensor:
     return mask.sum(dim=1, keepdim=True)
 
@@ -67,7 +72,7 @@ weights = Exercise(
             "padding_weighted",
             "Padding has a weight in yours. Behind the end of a completion there is no token, so "
             "there the weight is 0.",
-            (_unmasked,),
+            (_unmasked, *(_unmasked_in(how) for how in ("token_mean", "constant"))),
         ),
         Mistake(
             "width_for_length",
@@ -83,6 +88,23 @@ weights = Exercise(
             "Your `sequence_mean` is a mean within each completion and a *sum* over completions. "
             "With twice as many completions the gradient would be twice as long.",
             (_weights(sequence_mean=lambda m, limit: _lengths(m)),),
+        ),
+        Mistake(
+            "down_the_columns",
+            "In `sequence_mean` you counted down the columns: how many completions have a token "
+            "at that place. A row is a completion, and its length is the sum along dim=1.",
+            (_weights(sequence_mean=lambda m, limit: len(m) * m.sum(dim=0).clamp(min=1)),),
+        ),
+        Mistake(
+            "tokens_for_completions",
+            "Your `sequence_mean` has one divisor for all tokens: that is `token_mean`. Here each "
+            "completion is divided by its own length.",
+            (_weights(sequence_mean=lambda m, limit: m.sum()),),
+        ),
+        Mistake(
+            "brackets",
+            "In `constant` brackets are missing: `a / b * c` divides by b, and multiplies by c.",
+            (_weights(constant=lambda m, limit: torch.tensor(len(m) / limit)),),
         ),
         Mistake(
             "length_for_all",
@@ -240,6 +262,15 @@ ratio = Exercise(
             (_ratio(lambda d, m: ((d * m).sum() / m.sum()).exp().expand(len(m))),),
         ),
         Mistake(
+            "logs_divided",
+            "You divided one log-prob by the other. The logarithm of a ratio is a *difference* of "
+            "logarithms.",
+            (
+                _ratio(moved=lambda new, old: new / old.detach()),
+                _ratio(moved=lambda new, old: (new / old.detach()).log()),
+            ),
+        ),
+        Mistake(
             "upside_down",
             "Your ratio is upside down: it is the new policy over the old one.",
             (_ratio(moved=lambda new, old: old.detach() - new),),
@@ -311,6 +342,20 @@ def _dapo(
     return loss
 
 
+def _shared_ratio(
+    new: Tensor, old: Tensor, a: Tensor, m: Tensor, lo: float, hi: float, tokens: int
+) -> Tensor:
+    shared = my_ratio(new, old, m).unsqueeze(1).log().expand_as(new)
+    return my_dapo(shared, torch.zeros_like(new), a, m, lo, hi, tokens)
+
+
+def _product_clipped(
+    new: Tensor, old: Tensor, a: Tensor, m: Tensor, lo: float, hi: float, tokens: int
+) -> Tensor:
+    product = (new - old.detach()).exp() * a.unsqueeze(1)
+    return -(torch.minimum(product, product.clamp(1 - lo, 1 + hi)) * m).sum() / tokens
+
+
 def _batch_loss(first: bool) -> Callable[[Callable[..., Any]], Any]:
     """The loss and its slopes, added up over two micro-batches."""
 
@@ -359,7 +404,46 @@ dapo = Exercise(
             (
                 _dapo(lambda s, m, tokens: ((s * m).sum(1) / m.sum(1)).sum() / 3),
                 _dapo(lambda s, m, tokens: ((s * m).sum(1) / m.sum(1)).mean()),
+                _dapo(lambda s, m, tokens: ((s * m).sum(1) / m.sum(1)).sum() / tokens),
             ),
+        ),
+        Mistake(
+            "divided_by_completions",
+            "You divided by the completions as well, or by them alone. All that is divided by is "
+            "`tokens`, of the whole batch.",
+            (
+                _dapo(lambda s, m, tokens: (s * m).sum() / len(m)),
+                _dapo(lambda s, m, tokens: (s * m).sum() / tokens / len(m)),
+            ),
+        ),
+        Mistake(
+            "epsilons_as_bounds",
+            "You clipped the ratio to between the two epsilons. They are distances from 1: the "
+            "bounds are 1 - low and 1 + high.",
+            (_dapo(clamp=lambda r, lo, hi: r.clamp(lo, hi)),),
+        ),
+        Mistake(
+            "upside_down",
+            "Your ratio is upside down: it is the new policy over the old one.",
+            (_dapo(moved=lambda new, old: (old.detach() - new).exp()),),
+        ),
+        Mistake(
+            "ratio_of_the_completion",
+            "Your tokens share one ratio a completion, as in exercise 2. That is GSPO; in DAPO "
+            "every token has its own.",
+            (_shared_ratio,),
+        ),
+        Mistake(
+            "product_clipped",
+            "You clipped the product of ratio and advantage. The bounds are for the ratio alone; "
+            "the advantage is multiplied in behind it.",
+            (_product_clipped,),
+        ),
+        Mistake(
+            "no_gradient",
+            "The loss is right, and nothing flows back to logprobs: only the old log-probs are to "
+            "be detached.",
+            (_dapo(moved=lambda new, old: (new - old).detach().exp()),),
         ),
         Mistake(
             "padding_added",
@@ -488,6 +572,7 @@ error = Exercise(
                 _error(lambda f: f.mean(dim=1).var()),
                 _error(lambda f: f.mean(dim=1).var(correction=0)),
                 _error(lambda f: f.mean(dim=1).var(), lambda v, f: v.sqrt()),
+                _error(lambda f: f.mean(dim=1).var(), lambda v, f: (2 * v).sqrt()),
             ),
         ),
         Mistake(
@@ -504,6 +589,27 @@ error = Exercise(
             "You divided the squares by S. Of a few seeds one divides by S - 1, as torch does by "
             "itself: their mean lies closer to them than the true one does.",
             (_error(lambda f: f.var(dim=1, correction=0).mean()),),
+        ),
+        Mistake(
+            "variances_added",
+            "You added the variances of all methods up. They are averaged, to know better how far "
+            "*one* method scatters; two of those make a difference.",
+            (
+                _error(lambda f: f.var(dim=1).sum()),
+                _error(lambda f: f.var(dim=1).sum(), lambda v, f: (v / f.shape[1]).sqrt()),
+            ),
+        ),
+        Mistake(
+            "seeds_outside_the_root",
+            "You divided by S behind the root. It is the *variance* of a mean that is 1/S; its "
+            "root is smaller by the root of S.",
+            (_error(scale=lambda v, f: (2 * v).sqrt() / f.shape[1]),),
+        ),
+        Mistake(
+            "one_less_twice",
+            "You divided by S - 1 once more. That belongs to the variance, and `var` has done it; "
+            "the mean is over S seeds.",
+            (_error(scale=lambda v, f: (2 * v / (f.shape[1] - 1)).sqrt()),),
         ),
         Mistake(
             "one_mean",

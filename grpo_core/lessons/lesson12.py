@@ -95,8 +95,9 @@ judge = Exercise(
         ),
         Mistake(
             "end_of_the_reply",
-            "You look at the end of the whole reply. There stands `</answer>`, always: it is the "
-            "thought that must end with yes.",
+            "Yours pays nothing, not even for a short reply that is sure. Do you look at the end "
+            "of the whole reply? There stands `</answer>`, always: it is the thought that must "
+            "end with yes. Or is it more than a hundredth that a word costs?",
             (
                 _judged(sure=lambda text: text.split()[-1:] == ["yes"]),
                 _judged(sure=lambda text: text.endswith("yes")),
@@ -124,8 +125,12 @@ judge = Exercise(
         ),
         Mistake(
             "thought_only",
-            "You count the words of the thought. The whole reply has to be read, tags included.",
-            (_judged(worth=lambda text: max(0.0, 1 - _words_thought(text) / 100)),),
+            "You count some of the words. The whole reply has to be read, and not the thought "
+            "alone; and the four tags are words, too.",
+            (
+                _judged(worth=lambda text: max(0.0, 1 - _words_thought(text) / 100)),
+                _judged(worth=lambda text: max(0.0, 1 - (len(text.split()) - 4) / 100)),
+            ),
         ),
         Mistake(
             "length_forgotten",
@@ -173,15 +178,26 @@ def _chosen(
     return mean
 
 
+def _mean_of_tied(proxy: Tensor, truth: Tensor, n: int) -> Tensor:
+    tied = proxy[:, :n] == proxy[:, :n].amax(dim=1, keepdim=True)
+    return ((truth[:, :n] * tied).sum(dim=1) / tied.sum(dim=1)).mean()
+
+
 _PROXY = torch.tensor(
     [[0.2, 0.5, 0.1, 0.9], [0.7, 0.1, 0.8, 0.3], [0.4, 0.6, 0.0, 0.5], [0.1, 0.0, 0.2, 0.3]]
 )
 _TRUTH = torch.tensor([[1.0, 0, 1, 0], [1, 1, 0, 0], [0, 1, 0, 0.5], [0, 1, 1, 0]])
 
 
-def _best(n: int) -> Callable[[Callable[..., Any]], Any]:
+_TIED = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.2, 0.5, 0.5, 0.1]])
+_TIED_TRUTH = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 1]])
+
+
+def _best(
+    n: int, proxy: Tensor = _PROXY, truth: Tensor = _TRUTH
+) -> Callable[[Callable[..., Any]], Any]:
     def run(function: Callable[..., Any]) -> Any:
-        got = tensor(returned(function(_PROXY.clone(), _TRUTH.clone(), n)))
+        got = tensor(returned(function(proxy.clone(), truth.clone(), n)))
         if got.numel() != 1:
             raise WrongShape(
                 f"One number is wanted, a mean over groups; yours has the shape {tuple(got.shape)}."
@@ -199,6 +215,7 @@ best_of = Exercise(
         Case("For four groups of four and n = 3", _best(3)),
         Case("For the same groups and n = 1", _best(1)),
         Case("For the same groups and n = 4", _best(4)),
+        Case("For two groups whose highest tie", _best(3, _TIED, _TIED_TRUTH)),
     ],
     mistakes=[
         Mistake(
@@ -234,13 +251,41 @@ best_of = Exercise(
         Mistake(
             "mean_of_n",
             "You averaged over the n. One of them is handed in: the best by the proxy.",
-            (lambda p, t, n: t[:, :n].mean(), lambda p, t, n: (p[:, :n] * t[:, :n]).mean()),
+            (
+                lambda p, t, n: t[:, :n].mean(),
+                lambda p, t, n: (p[:, :n] * t[:, :n]).mean(),
+                lambda p, t, n: t.gather(1, p.topk(n, dim=1).indices).mean(),
+            ),
+        ),
+        Mistake(
+            "another_of_the_tie",
+            "Right, except where several are equally high: the first of them is handed in, not "
+            "the last, and not a mean of all.",
+            (
+                _chosen(lambda proxy, n: n - 1 - proxy[:, :n].flip(1).argmax(dim=1)),
+                lambda p, t, n: t[:, :n][p[:, :n] == p[:, :n].amax(dim=1, keepdim=True)].mean(),
+                _mean_of_tied,
+            ),
+        ),
+        Mistake(
+            "every_row",
+            "`truth[:, best]` takes *all* those columns from every row. One element a row is "
+            "wanted, so the rows need an index too.",
+            (lambda p, t, n: t[:, _pick(p, n)].mean(),),
+        ),
+        Mistake(
+            "sum",
+            "You added up over the groups. A mean is wanted.",
+            (lambda p, t, n: t[torch.arange(len(p)), _pick(p, n)].sum(),),
         ),
         Mistake(
             "one_for_all_groups",
             "You chose one completion from *all* groups. Every group is a problem of its own, and "
             "hands in one.",
-            (lambda p, t, n: t[:, :n].flatten()[p[:, :n].argmax()],),
+            (
+                lambda p, t, n: t[:, :n].flatten()[p[:, :n].argmax()],
+                lambda p, t, n: t.flatten()[p[:, :n].argmax()],
+            ),
         ),
         Mistake(
             "wrong_axis",
@@ -324,13 +369,35 @@ def _checked(
 
 
 def _by_eval(thought: str, target: int) -> bool:
-    """Hands what the model wrote to Python."""
+    """Hands what the model wrote to Python; mutely, for the learner may have used no `eval`."""
+    mute = {"print": lambda *text: None}
     lines = _last_try(thought).split(" , ")
     return (
         thought.split()[-1:] == ["yes"]
-        and all(eval(line.replace("=", "==")) for line in lines)  # the mistake itself
+        and all(eval(line.replace("=", "=="), mute) for line in lines)  # the mistake itself
         and lines[-1].split("=")[-1].strip() == str(target)
     )
+
+
+def _by_eval_of_sides(thought: str, target: int) -> bool:
+    """The same, equation by equation, and False where Python raises."""
+    lines = _last_try(thought).split(",")
+    try:
+        sides = [line.split("=") for line in lines]
+        results = [int(right) for _, right in sides]
+        values = [eval(left, {"print": lambda *text: None}) for left, _ in sides]  # as above
+    except Exception:  # whatever the text raises
+        return False
+    return thought.split()[-1:] == ["yes"] and values == results and results[-1] == target
+
+
+def _divided(thought: str, target: int) -> bool:
+    """The patch with a fourth sign, whose results are rounded down."""
+    match = re.fullmatch(r"(\d+) / (\d+) = (\d+)", _last_try(thought))
+    if match is None:
+        return my_check(thought, target)
+    left, right, result = map(int, match.groups())
+    return left // max(right, 1) == result == target
 
 
 ATTACKS: dict[str, tuple[str, bool]] = {
@@ -354,6 +421,7 @@ ATTACKS: dict[str, tuple[str, bool]] = {
     "words": ("we get 45 , trust me yes", False),
     "words between true lines": ("10 + 5 = 15 , clearly , 15 * 3 = 45 yes", False),
     "an equation of three": ("10 + 5 + 30 = 45 yes", False),
+    "a division that leaves a rest": ("91 / 2 = 45 yes", False),
     "code": ("print ( 'I run here' ) or 45 = 45 yes", False),
 }  # fmt: skip
 """Thoughts for the target 45, and whether they are to be paid; none of them is dangerous."""
@@ -425,7 +493,13 @@ patch = Exercise(
             "eval",
             "Python ran what the model wrote: see what was printed above. Read it; never run it "
             "(notebook 02).",
-            (_by_eval,),
+            (_by_eval, _by_eval_of_sides),
+        ),
+        Mistake(
+            "rounded_division",
+            "`//` throws the rest away, so 91 / 2 = 45 is true in yours. Tries of this task know "
+            "no division; where there is one, result times divisor must be the number divided.",
+            (_divided,),
         ),
         Mistake(
             "empty_is_true",
@@ -495,7 +569,7 @@ quiz = Quiz(
     ),
     Question(
         "found",
-        "A verifier compares only the value, so that `45` alone would pass. In 1,500 samples of "
+        "A verifier compares only the value, so that `45` alone would pass. In 768 samples of "
         "the base model not one answers like that. What happens in a short training?",
         [
             Option(

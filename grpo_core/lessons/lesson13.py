@@ -88,6 +88,10 @@ def _called(chat: bool, **extras: Any) -> Callable[[Callable[..., Any]], Any]:
         except Exception as error:
             if "unexpected keyword argument" in str(error):
                 return "does not take everything that is passed"
+            if "required positional argument" in str(error):
+                return "asks for something that is not passed"
+            if "indices must be integers" in str(error):
+                return "looks a name up in a text or a list"
             return f"raised {type(error).__name__}"
         if isinstance(value, Tensor):
             return f"a tensor of shape {tuple(value.shape)}"
@@ -126,7 +130,33 @@ trl_reward = Exercise(
             "conversation",
             "Plain texts are right. A chat model's completion is no text but a list of messages, "
             "each a dict with role and content; the text is the last message's content.",
-            (_reward(text=lambda c: c),),
+            (
+                _reward(text=lambda c: c),
+                _reward(text=lambda c: c if isinstance(c, str) else c["content"]),
+            ),
+        ),
+        Mistake(
+            "messages_only",
+            "You took every completion for a message or a list of them. Here they are plain "
+            "texts, as for a model without a chat template: your function has to take both.",
+            (_reward(text=lambda c: c[-1]["content"]),),
+        ),
+        Mistake(
+            "column_that_is_not_there",
+            "Your function asks for an argument that TRL does not pass. Columns come by the name "
+            "that they have in the data set, and this one is called `solution`.",
+            (lambda completions, answer, **columns: my_reward(completions, answer),),
+        ),
+        Mistake(
+            "any_answer",
+            "Any answer in tags is paid in yours. It has to be the solution.",
+            (_reward(judge=lambda text, right: float(parse(text).answer is not None)),),
+        ),
+        Mistake(
+            "wrong_ones_left_out",
+            "Your list has entries for the right ones only. A reward belongs to every completion, "
+            "0.0 to a wrong one.",
+            (_reward(give=lambda rewards: [reward for reward in rewards if reward]),),
         ),
         Mistake(
             "conversation_as_text",
@@ -249,6 +279,7 @@ accumulation = Exercise(
             "say so. Eight prompts of 16 are 128 of them.",
             (
                 _accumulated(lambda n, g: n),
+                _accumulated(lambda n, g: n, turn=lambda a, s: a // s),
                 _accumulated(lambda n, g: n, turn=lambda a, s: max(1, a // s)),
                 _accumulated(lambda n, g: n, turn=lambda a, s: math.ceil(a / s)),
             ),
@@ -273,7 +304,22 @@ accumulation = Exercise(
         Mistake(
             "upside_down",
             "Upside down: all completions of a step, over those that are worked on at once.",
-            (_accumulated(turn=lambda all_of, some: some / all_of),),
+            (
+                _accumulated(turn=lambda all_of, some: some / all_of),
+                _accumulated(turn=lambda all_of, some: some // all_of),
+            ),
+        ),
+        Mistake(
+            "rounded_too_early",
+            "You rounded down before you multiplied: of 8 prompts over 32 places nothing is left. "
+            "First all completions of a step, and then the division.",
+            (lambda n, g, p, d: n // (p * d) * g,),
+        ),
+        Mistake(
+            "brackets",
+            "Python goes from left to right: `a // b * c` divides by b, and multiplies by c. "
+            "What is divided by belongs in brackets.",
+            (lambda n, g, p, d: n * g / p * d,),
         ),
         Mistake(
             "completions",
@@ -373,6 +419,8 @@ def _read_by_trl(per_device: int, **changes: Any) -> Callable[[Callable[..., Any
         given = dict(given)
         at_once = given.pop("per_device_train_batch_size", 8)
         accumulated = given.pop("gradient_accumulation_steps", 1)
+        if isinstance(accumulated, float):  # TRL's data loader would refuse it, at the start
+            return "refused: a number of micro-batches that is no whole number"
         batch = given.pop("generation_batch_size", None)
         rounds = given.pop("steps_per_generation", None)
         if batch is not None and rounds is not None:
@@ -408,6 +456,50 @@ arguments = Exercise(
             (
                 _told(lambda config, known: config),
                 lambda config, known, per_device: dict(config),
+            ),
+        ),
+        Mistake(
+            "two_names_for_one_thing",
+            "TRL refuses generation_batch_size and steps_per_generation together: each follows "
+            "from the other. Leave one of them out, or both.",
+            (
+                _told(
+                    drop=(),
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": per_device,
+                        "steps_per_generation": config["generation_batch_size"] // per_device,
+                    },
+                ),
+            ),
+        ),
+        Mistake(
+            "no_whole_number",
+            "Your number of micro-batches is a float, such as 4.0. It is counted with, and TRL's "
+            "data loader takes no float: divide with `//`.",
+            (
+                _told(
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": per_device,
+                        "gradient_accumulation_steps": config["generation_batch_size"] / per_device,
+                    }
+                ),
+            ),
+        ),
+        Mistake(
+            "generations_twice",
+            "Your step is as many times too large as a group has completions. "
+            "generation_batch_size counts completions already, and not prompts.",
+            tuple(
+                _told(
+                    drop=drop,
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": per_device,
+                        "gradient_accumulation_steps": config["generation_batch_size"]
+                        * config["num_generations"]
+                        // per_device,
+                    },
+                )
+                for drop in ((), ("generation_batch_size",))
             ),
         ),
         Mistake(
@@ -537,7 +629,7 @@ quiz = Quiz(
     ),
     Question(
         "obey",
-        "SmolLM2's accuracy rises from 0.03 to 0.58 within 40 steps (seed 0). What has it learned?",
+        "SmolLM2's accuracy rises from 0.03 to 0.57 within 40 steps (seed 0). What has it learned?",
         [
             Option(
                 "Arithmetic.",

@@ -405,8 +405,9 @@ figures.family_curves(
 # *See:* all of them learn, and none has finished: this says how fast, and
 # not how far. **Section 3 was right:** Dr. GRPO, RLOO and REINFORCE are one
 # curve, and so are GRPO and GSPO (GRPO has a small KL, GSPO has none). GRPO
-# starts slowly and makes it up later: its mean within each completion
-# spends most of the push on the many short wrong answers of the beginning.
+# starts slowly: its mean within each completion spends most of the push on
+# the many short wrong answers of the beginning. Later it comes up to DAPO
+# and PPO with λ = 1, and not to Dr. GRPO.
 # PPO with λ = 1 is in the middle of it, without any group. With λ = 0.95 it
 # stands still for 2,500 completions, and ends last.
 #

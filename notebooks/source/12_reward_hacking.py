@@ -247,11 +247,12 @@ board(60)
 
 # %% [markdown]
 # *See:* at step 24 some replies search, find, and say `yes`. Those are
-# liked, and most of what the judge likes at that time is right. At step 60
-# nobody searches: a line or two, `yes`, and an answer. Whether that is the
-# target is not asked, nor whether the lines are true (8 * 7 = 7). Every
-# reply is sure of itself, and short, and exactly that was paid for. Nothing
-# here is broken: **the policy does what the reward says.** A search takes
+# liked, and most of what the judge likes at that time is right: two of four
+# in this group, six of nine in the whole batch. At step 60 nobody searches:
+# a line or two, `yes`, and an answer. Whether that is the target is not
+# asked, nor whether the lines are true (8 * 7 = 7). All replies but one are
+# sure of themselves, and short, and exactly that was paid for. Nothing here
+# is broken: **the policy does what the reward says.** A search takes
 # words, and words cost.
 #
 # How much is the judge's word still worth? Of the replies that it likes,
@@ -337,7 +338,8 @@ for name, fell in holes.items():
 #
 # True if every line of the last try is true, if the last line's result is
 # the target, and if it ends with `yes`. False for everything else, whatever
-# a model may write. The check tries seventeen thoughts on it.
+# a model may write. (Tries of this task have the signs +, - and *.) The
+# check tries eighteen thoughts on it.
 
 
 # %% tags=["exercise"]

@@ -157,17 +157,17 @@ for label, frame in frames:
 print(pd.DataFrame(rows).round(2).to_string(index=False))
 
 # %% [markdown]
-# *See:* the form comes first, and is complete by step 20: that is 80
-# prompts. Accuracy cannot be above it, for without an answer in tags there
-# is none to be right. Then the sums get better, by very different amounts
-# from seed to seed.
+# *See:* the form comes first, and is all but complete by step 20 (96% and
+# more): that is 80 prompts. Accuracy cannot be above it, for without an
+# answer in tags there is none to be right. Then the sums get better, by
+# very different amounts from seed to seed.
 #
 # Now divide the two, as in the last column. Of the few replies that were in
 # form at the start, about four in ten were right (six of sixteen: a rough
 # number); at the end about half to two thirds are. So **most of the gain is
-# obedience**: the arithmetic was there, in prose, where no rule looks. By
-# step 40 the entropy is 0.04 nats a token, and half of the groups or more
-# tie: there is little left to compare.
+# obedience**: the arithmetic was there, in prose, where no rule looks. In
+# the last ten steps the mean entropy is below 0.04 nats a token, and about
+# half of the groups or more tie: there is little left to compare.
 
 # %% [markdown]
 # ## 3. What changes with size

@@ -45,6 +45,11 @@ WEIGHTS: list[Attempt] = [
     (None, by_autograd),
     (None, ways()),
     ("padding_weighted", ways(first=lambda m, n: (1 / (3 * n)).expand(m.shape))),
+    ("padding_weighted", ways(second=lambda m, n: (1 / n.sum()).expand(m.shape))),
+    ("padding_weighted", ways(third=lambda m, n, limit: torch.ones_like(m) / (3 * limit))),
+    ("down_the_columns", ways(first=lambda m, n: m / m.sum(0).clamp(min=1) / 3)),
+    ("tokens_for_completions", ways(first=lambda m, n: m / n.sum())),
+    ("brackets", ways(third=lambda m, n, limit: m / len(m) * limit)),
     ("width_for_length", ways(first=lambda m, n: m / 18)),
     ("width_for_length", ways(first=lambda m, n: m / 6)),
     ("completions_added", ways(first=lambda m, n: m / n)),
@@ -85,6 +90,8 @@ RATIOS: list[Attempt] = [
     ("no_exponential", whole(lambda d, m, n: (d * m).sum(1) / n)),
     ("whole_batch", whole(lambda d, m, n: ((d * m).sum() / n.sum()).exp().repeat(3))),
     ("upside_down", whole(lambda d, m, n: 1 / geometric(d, m, n))),
+    ("logs_divided", lambda new, old, m: ((new / old.detach() * m).sum(1) / m.sum(1)).exp()),
+    ("logs_divided", lambda new, old, m: geometric((new / old.detach()).log(), m, m.sum(1))),
     ("no_detach", whole(lambda d, m, n: ((d * m).sum(1) / n).exp(), old=lambda x: x)),
     ("no_gradient", whole(lambda d, m, n: geometric(d.detach(), m, n))),
     ("shape", whole(lambda d, m, n: torch.exp(d))),
@@ -125,6 +132,42 @@ DAPO: list[Attempt] = [
     ("micro_batch_mean", loss_of(lambda s, m, tokens: s[m].mean() / 2)),
     ("sequence_mean", loss_of(lambda s, m, tokens: ((s * m).sum(1) / m.sum(1)).mean())),
     ("sequence_mean", loss_of(lambda s, m, tokens: ((s * m).sum(1) / m.sum(1)).sum() / 3)),
+    ("sequence_mean", loss_of(lambda s, m, tokens: ((s * m).sum(1) / m.sum(1)).sum() / tokens)),
+    ("divided_by_completions", loss_of(lambda s, m, tokens: (s * m).sum(1).mean())),
+    ("divided_by_completions", loss_of(lambda s, m, tokens: (s * m).sum(1).mean() / tokens)),
+    (
+        "epsilons_as_bounds",
+        loss_of(surrogate=lambda r, a, lo, hi: torch.minimum(r * a, r.clip(lo, hi) * a)),
+    ),
+    (
+        "upside_down",
+        loss_of(surrogate=lambda r, a, lo, hi: clip(1 / r, a, epsilon_low=lo, epsilon_high=hi)),
+    ),
+    (
+        "ratio_of_the_completion",
+        lambda new, old, a, m, lo, hi, tokens: (
+            -(
+                clip(
+                    importance_ratio(new, old.detach(), m, "sequence").view(-1, 1),
+                    a[:, None],
+                    epsilon_low=lo,
+                    epsilon_high=hi,
+                )
+                * m
+            ).sum()
+            / tokens
+        ),
+    ),
+    (
+        "product_clipped",
+        loss_of(surrogate=lambda r, a, lo, hi: (r * a).minimum((r * a).clip(1 - lo, 1 + hi))),
+    ),
+    (
+        "no_gradient",
+        loss_of(
+            surrogate=lambda r, a, lo, hi: clip(r.detach(), a, epsilon_low=lo, epsilon_high=hi)
+        ),
+    ),
     ("padding_added", loss_of(lambda s, m, tokens: s.sum() / tokens)),
     ("padding_added", loss_of(lambda s, m, tokens: s.mean())),
     ("padding_counted", loss_of(lambda s, m, tokens: (s * m).mean())),
@@ -157,8 +200,13 @@ ERRORS: list[Attempt] = [
     (None, lambda f: math.sqrt(2 * np.var(f.numpy(), axis=1, ddof=1).mean() / 5)),
     ("all_together", lambda f: math.sqrt(2 * f.std() ** 2 / 5)),
     ("between_methods", lambda f: f.mean(1).std()),
+    ("between_methods", lambda f: f.mean(1).std() * math.sqrt(2)),
     ("across_seeds", lambda f: (2 * f.var(0).mean() / 5).sqrt()),
     ("population", lambda f: math.sqrt(2 * np.var(f.numpy(), axis=1).mean() / 5)),
+    ("variances_added", lambda f: (2 * f.var(1).sum() / 5).sqrt()),
+    ("variances_added", lambda f: (sum(row.var() for row in f) / 5) ** 0.5),
+    ("seeds_outside_the_root", lambda f: (2 * f.var(1).mean()).sqrt() / 5),
+    ("one_less_twice", lambda f: (2 * f.var(1).mean() / 4).sqrt()),
     ("one_mean", lambda f: (f.var(1).mean() / 5).sqrt()),
     ("one_run", lambda f: (2 * f.var(1).mean()).sqrt()),
     ("one_run", lambda f: f.var(1).mean() ** 0.5),

@@ -44,6 +44,8 @@ JUDGE: list[Attempt] = [
     ("yes_anywhere", judged(sure=lambda t: "yes" in thought(t))),
     ("yes_anywhere", judged(sure=lambda t: "yes" in t)),
     ("end_of_the_reply", judged(sure=lambda t: t.strip().endswith("yes"))),
+    ("end_of_the_reply", judged(words=lambda t: 10 * len(t.split()))),
+    ("thought_only", judged(words=lambda t: len(t.split()) - 4)),
     ("no_answer_needed", judged(has=lambda t: True)),
     ("not_sure_needed", judged(sure=lambda t: True)),
     ("below_zero", lambda t: (1 - len(t.split()) / 100) * (judged(words=lambda t: 0)(t) > 0)),
@@ -77,6 +79,12 @@ BEST_OF: list[Attempt] = [
     ("the_last_n", lambda p, t, n: loop(lambda q: q.index(max(q)))(p[:, -n:], t[:, -n:], n)),
     ("worst", loop(lambda p: p.index(min(p)))),
     ("mean_of_n", lambda p, t, n: t[:, :n].mean(dim=1).mean()),
+    ("mean_of_n", lambda p, t, n: t.gather(1, p.topk(n, dim=1).indices).mean()),
+    ("another_of_the_tie", loop(lambda p: max(range(len(p)), key=lambda i: (p[i], i)))),
+    ("another_of_the_tie", lambda p, t, n: t[:, :n][p[:, :n] == p[:, :n].amax(1)[:, None]].mean()),
+    ("every_row", lambda p, t, n: t[:, p[:, :n].argmax(1)].mean()),
+    ("sum", lambda p, t, n: t.gather(1, p[:, :n].argmax(1, keepdim=True)).sum()),
+    ("one_for_all_groups", lambda p, t, n: t.flatten()[p[:, :n].argmax()]),
     ("one_for_all_groups", lambda p, t, n: t[:, :n].reshape(-1)[p[:, :n].reshape(-1).argmax()]),
     ("wrong_axis", lambda p, t, n: t[:, :n].gather(0, p[:, :n].argmax(0, keepdim=True)).mean()),
     ("shape", lambda p, t, n: t.gather(1, p[:, :n].argmax(1, keepdim=True))),
@@ -131,6 +139,25 @@ def running(text: str, target: int) -> bool:
     )
 
 
+def running_sides(text: str, target: int) -> bool:
+    """Python does one side of each sum, and nothing may raise."""
+    try:
+        pairs = [line.split("=") for line in text.split("no ")[-1].removesuffix("yes").split(",")]
+        true = all(eval(a, {"print": lambda *_: None}) == int(b) for a, b in pairs)
+        return text.endswith("yes") and true and int(pairs[-1][1]) == target
+    except Exception:
+        return False
+
+
+def dividing(text: str, target: int) -> bool:
+    """A fourth operator, rounded down."""
+    OPERATORS["/"] = lambda a, b: a // b
+    try:
+        return patched()(text, target)
+    finally:
+        del OPERATORS["/"]
+
+
 PATCH: list[Attempt] = [
     (None, patched()),
     ("work_not_checked", patched(lines_true=lambda lines: True)),
@@ -145,6 +172,8 @@ PATCH: list[Attempt] = [
     ("verdict_not_asked", patched(yes=False)),
     ("gaps", patched(gaps=True)),
     ("eval", running),
+    ("eval", running_sides),
+    ("rounded_division", dividing),
     ("empty_is_true", lambda t, n: t == "yes" or patched()(t, n)),
     ("raises", lambda t, n: patched()(t, n) if t.split()[-1] == "yes" else False),
     ("unfinished", lambda t, n: None),

@@ -82,6 +82,31 @@ REWARD: list[Attempt] = [
     ),
     ("fails_without_an_answer", fails),
     (
+        "conversation",
+        lambda completions, solution, **_: [
+            float(answer(c if isinstance(c, str) else c["content"]) == s)
+            for c, s in zip(completions, solution, strict=True)
+        ],
+    ),
+    (
+        "messages_only",
+        lambda completions, solution, **_: [
+            float(answer(c[0]["content"]) == s) for c, s in zip(completions, solution, strict=True)
+        ],
+    ),
+    (
+        "messages_only",
+        lambda completions, solution, **_: [
+            float(answer(c["content"]) == s) for c, s in zip(completions, solution, strict=True)
+        ],
+    ),
+    ("column_that_is_not_there", lambda completions, right, **_: [1.0 for _ in right]),
+    (
+        "any_answer",
+        lambda completions, **_: [1.0 if answer(content(c)) else 0.0 for c in completions],
+    ),
+    ("wrong_ones_left_out", lambda **all_of: [1.0] * int(sum(of(all_of)))),
+    (
         "fails_without_an_answer",
         lambda completions, solution, **_: each(
             lambda a, s: int(a) == int(s), completions, solution
@@ -126,6 +151,10 @@ ACCUMULATION: list[Attempt] = [
     (None, lambda n, g, p, d: -(-n * g // (p * d))),
     ("prompts_not_completions", lambda n, g, p, d: n / (p * d)),
     ("prompts_not_completions", lambda n, g, p, d: max(n // (p * d), 1)),
+    ("prompts_not_completions", lambda n, g, p, d: n // (p * d)),
+    ("upside_down", lambda n, g, p, d: p * d // (n * g)),
+    ("rounded_too_early", lambda n, g, p, d: g * (n // (p * d))),
+    ("brackets", lambda n, g, p, d: n * g // p * d),
     ("processes_forgotten", lambda n, g, p, d: n * g // d),
     ("processes_multiplied", lambda n, g, p, d: n * g // d * p),
     ("generations_twice", lambda n, g, p, d: n * g * g // (p * d)),
@@ -180,6 +209,25 @@ ARGUMENTS: list[Attempt] = [
     (
         "several_updates_a_batch",
         lambda config, known, d: {k: v for k, v in config.items() if k in known},
+    ),
+    (
+        "two_names_for_one_thing",
+        said(
+            generation_batch_size=lambda n: n["batch"],
+            steps_per_generation=lambda n: n["batch"] // n["device"],
+        ),
+    ),
+    ("no_whole_number", said(gradient_accumulation_steps=lambda n: n["batch"] / n["device"])),
+    (
+        "generations_twice",
+        said(gradient_accumulation_steps=lambda n: n["batch"] * n["group"] // n["device"]),
+    ),
+    (
+        "generations_twice",
+        said(
+            gradient_accumulation_steps=lambda n: n["batch"] * n["group"] // n["device"],
+            generation_batch_size=lambda n: n["batch"],
+        ),
     ),
     ("small_batch", said(gradient_accumulation_steps=...)),
     ("small_batch", said(gradient_accumulation_steps=1)),
