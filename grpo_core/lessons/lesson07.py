@@ -125,6 +125,26 @@ logprobs = Exercise(
             (
                 _logprobs(score=lambda z: torch.log_softmax(z, dim=1)),
                 _logprobs(score=lambda z: torch.log_softmax(z, dim=0)),
+                lambda z, ids, p, t: torch.log_softmax(z / t, 1)[:, p - 1 : -1].gather(
+                    2, ids[:, p:, None]
+                )[..., 0],
+            ),
+        ),
+        Mistake(
+            "minus_forgotten",
+            "These are *minus* the log-probs: a cross entropy is a loss. The logarithm of a "
+            "probability is never above 0.",
+            (lambda *x: -my_logprobs(*x),),
+        ),
+        Mistake(
+            "cut_too_late",
+            "You looked up each token at its own position, and moved by one afterwards. What you "
+            "cut out are then other tokens. Pair first: logits one position before, ids from "
+            "the first token of the completion on.",
+            (
+                lambda z, ids, p, t: torch.log_softmax(z / t, 2).gather(2, ids[..., None])[
+                    :, p - 1 : -1, 0
+                ],
             ),
         ),
         Mistake(
@@ -165,6 +185,8 @@ def my_loss(
 
 _OLD = torch.tensor([[-1.0, -2.0, -0.5, -0.7], [-0.3, -1.5, -1.0, -2.0]])
 _NEW = _OLD + torch.tensor([[0.1, 0.5, -0.05, 3.0], [-0.1, -0.4, 2.5, 1.0]])
+# row 1 was good and is rarer now, row 2 was bad and likelier: there nothing may be clipped
+_BACK = _OLD + torch.tensor([[-0.5, 0.1, -0.3, 3.0], [0.6, 0.4, 2.5, 1.0]])
 _REF = _OLD + torch.tensor([[-0.4, 0.3, 0.2, -4.0], [0.6, -0.2, -3.0, 3.0]])
 _A = torch.tensor([1.5, -0.5])
 _MASK = torch.tensor([[True, True, True, False], [True, True, False, False]])
@@ -224,6 +246,7 @@ loss = Exercise(
              _lost(_NEW, 0.1)),
         Case("With beta 0", _lost(_NEW, 0.0)),
         Case("On the first update, beta 0.5", _lost(_OLD, 0.5)),
+        Case("Where tokens have moved the wrong way", _lost(_BACK, 0.1)),
     ],
     mistakes=[
         Mistake(
@@ -316,6 +339,83 @@ loss = Exercise(
             "The value is right, and the KL has no gradient: it was detached.",
             (_loss(kl=lambda new, ref: k3(new, ref).detach()),),
         ),
+        Mistake(
+            "only_a_number",
+            "The value is right, and no gradient comes of it. The optimizer needs the tensor, "
+            "not what `.item()` or `.detach()` makes of it.",
+            (lambda *x: my_loss(*x).detach(),),
+        ),
+        Mistake(
+            "gain_over_padding",
+            "The KL is masked in yours, and the gain is not: padding was never chosen by anybody.",
+            (
+                lambda new, old, ref, a, mask, beta, n: (
+                    -(my_surrogate(new, old, a, 0.2, 0.2).sum() - beta * k3(new, ref)[mask].sum())
+                    / n
+                ),
+            ),
+        ),
+        Mistake(
+            "not_divided",
+            "That is the sum over the tokens, and not yet their mean (or only a part of it is "
+            "divided).",
+            (
+                _loss(total=lambda x, mask, n: -x[mask].sum()),
+                lambda new, old, ref, a, mask, beta, n: (
+                    -my_surrogate(new, old, a, 0.2, 0.2)[mask].sum()
+                    + beta * k3(new, ref)[mask].sum() / n
+                ),
+                lambda new, old, ref, a, mask, beta, n: (
+                    -my_surrogate(new, old, a, 0.2, 0.2)[mask].sum() / n
+                    + beta * k3(new, ref)[mask].sum()
+                ),
+            ),
+        ),
+        Mistake(
+            "divided_twice",
+            "You divided twice: by the tokens of this part, and by those of the batch.",
+            (_loss(total=lambda x, mask, n: -x[mask].mean() / n),),
+        ),
+        Mistake(
+            "kl_to_old",
+            "Your KL is to the policy that sampled. The leash goes to the reference.",
+            (lambda new, old, ref, a, mask, beta, n: my_loss(new, old, old, a, mask, beta, n),),
+        ),
+        Mistake(
+            "stretched_twice",
+            "`my_surrogate` makes a column (B, 1) of the advantages by itself. Handed a column, "
+            "it makes (B, 1, 1) of it, and every row meets the advantages of all rows: no error, "
+            "and another loss. Hand in (B,).",
+            (
+                lambda new, old, ref, a, mask, beta, n: (
+                    -(
+                        (my_surrogate(new, old, a[:, None], 0.2, 0.2) - beta * k3(new, ref)) * mask
+                    ).sum()
+                    / n
+                ),
+            ),
+        ),
+        Mistake(
+            "not_clipped",
+            "Your gain is ratio times advantage, and nothing is clipped (or you took the larger "
+            "of the two products): notebook 05.",
+            (
+                _loss(gain=lambda new, old, a: (new - old).exp() * a[:, None]),
+                _loss(
+                    gain=lambda new, old, a: torch.maximum(
+                        (new - old).exp() * a[:, None],
+                        (new - old).exp().clamp(0.8, 1.2) * a[:, None],
+                    )
+                ),
+            ),
+        ),
+        Mistake(
+            "clip_without_min",
+            "Only the clipped product counts in yours. A token that has moved the *wrong* way, "
+            "and too far, gets no gradient, and cannot come back. The gain is the smaller of the "
+            "two products.",
+            (_loss(gain=lambda new, old, a: (new - old).exp().clamp(0.8, 1.2) * a[:, None]),),
+        ),
     ],
     hints=[
         "One number a token first: the gain of notebook 05, less beta times the KL of notebook 06.",
@@ -390,6 +490,12 @@ def _last_end(ids: Tensor, end: int) -> Tensor:
     return (later > 0) | ~(ids == end).any(dim=1, keepdim=True)
 
 
+def _ends_always(ids: Tensor, end: int) -> Tensor:
+    """Broken where there is no end: `argmax` of a row without a True is 0."""
+    first = (ids == end).long().argmax(dim=1, keepdim=True)
+    return torch.arange(ids.shape[1]) <= first
+
+
 _MASKS: list[loop.Mask] = [
     loop.shifted_mask,
     loop.mask_without_padding,
@@ -397,6 +503,7 @@ _MASKS: list[loop.Mask] = [
     _one_more,
     _last_end,
     lambda ids, end: torch.ones_like(ids).bool(),
+    _ends_always,
 ]
 
 _E = 9
@@ -458,6 +565,13 @@ mask_test = Exercise(
             (_compares(_MIXED[2:]),),
         ),
         Mistake(
+            "all_end",
+            "Every completion of your example ends. One that was cut off at the longest length "
+            "allowed has no end in it, and all of its tokens count: some masks go wrong only "
+            "there.",
+            (_compares(_MIXED[:2]),),
+        ),
+        Mistake(
             "nothing_behind_it",
             "In your example nothing follows the end. Padding is what makes it hard: let some "
             "completions be shorter than others, filled up with the end's own id.",
@@ -495,7 +609,7 @@ mask_test = Exercise(
         "A right mask is True up to the first end, with that end, and False behind it. "
         "`torch.equal` compares two tensors of one type.",
     ],
-    well_done="your test tells right masks from six broken ones, a shifted one and one without "
+    well_done="your test tells right masks from seven broken ones, a shifted one and one without "
     "ends among them.",
 )
 
@@ -700,7 +814,7 @@ constant_test = Exercise(
     "constant_test",
     solution_function=my_constant_test,
     cases=_panel(
-        "advantages",
+        "an `advantages_of`",
         [loop.compared, _without_grad],
         [loop.compared_and_differentiated, _wrong_one_detached, _scale_detached],
     ),
@@ -721,7 +835,8 @@ constant_test = Exercise(
         Mistake(
             "fails_everything",
             "Your test calls every version wrong, the right ones too. Are you asking the "
-            "log-probs? They do need a gradient. It is the advantages that must not.",
+            "log-probs? They do need a gradient. It is the advantages that must not. Or do the "
+            "rewards of your example need one? Then advantages rightly do. Only the log-probs may.",
             (
                 lambda advantages_of: False,
                 _asked(lambda a, new: not new.requires_grad),
@@ -743,6 +858,22 @@ constant_test = Exercise(
                 _asked(_slope_is_zero(lambda a: a.sum())),
                 _asked(_slope_is_zero(lambda a: a.square().sum())),
                 _asked(_slope_is_zero(lambda a: a.mean())),
+            ),
+        ),
+        Mistake(
+            "reference_only",
+            "In your example the reference's log-probs need a gradient, and the policy's do not. "
+            "The reference is frozen; what must not flow is the policy's gradient.",
+            (
+                lambda advantages_of: (
+                    not advantages_of(
+                        torch.tensor([[1.0, 0.0, 0.3, 0.0]]),
+                        _SAMPLED[:, :6].clone(),
+                        _SAMPLED[:, 1:7].clone().requires_grad_(),
+                        torch.ones(4, 6).bool(),
+                        0.1,
+                    ).requires_grad
+                ),
             ),
         ),
     ],

@@ -45,9 +45,33 @@ def _on_last_column(scores: Tensor, mask: Tensor) -> Tensor:
 def _rewarded(
     place: Callable[[Tensor, Tensor], Tensor] = _place,
     price: Callable[[Tensor, Tensor, float], Tensor] = lambda kl, mask, beta: -beta * kl * mask,
+    weight: Callable[[float], float] = lambda beta: 1.0,
 ) -> Callable[..., Tensor]:
-    """Token rewards, right but for what is passed in: where the score goes, what the KL costs."""
-    return lambda s, kl, m, beta: place(s, m) + price(kl, m, beta)
+    """Token rewards, right but for what is passed in.
+
+    Where the score goes, what the KL costs, and what the score is multiplied by.
+    """
+    return lambda s, kl, m, beta: weight(beta) * place(s, m) + price(kl, m, beta)
+
+
+def _on_all_ends(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
+    """Each row's own score, wherever some row ends."""
+    rewards = -beta * kl * mask
+    rewards[:, mask.sum(dim=1) - 1] += scores.unsqueeze(1)
+    return rewards
+
+
+def _added_on_all_ends(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
+    """The score of the row that ends there, in all rows."""
+    rewards = -beta * kl * mask
+    rewards[:, mask.sum(dim=1) - 1] += scores
+    return rewards
+
+
+def _one_too_early(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
+    rewards = -beta * kl * mask
+    rewards[torch.arange(len(scores)), mask.sum(dim=1) - 2] += scores
+    return rewards
 
 
 _KL = torch.tensor([[0.2, 0.6, 0.4, 7.0], [0.5, 0.1, 7.0, 7.0], [0.3, 7.0, 7.0, 7.0]])
@@ -80,7 +104,31 @@ token_rewards = Exercise(
             "The score is in the last column of every row. That is the last token of the longest "
             "completion only; behind the others it is padding, which nobody reads: their score is "
             "lost. Where does each row end?",
-            (_rewarded(_on_last_column),),
+            (
+                _rewarded(_on_last_column),
+                lambda s, kl, m, beta: _rewarded(_on_last_column)(s, kl, m, beta) * m,
+            ),
+        ),
+        Mistake(
+            "rows_times_columns",
+            "Every row has the score at the last position of *every* row. `x[:, columns]` takes "
+            "all these columns of all rows; for one element a row, the rows are numbered too.",
+            (_on_all_ends, _added_on_all_ends),
+        ),
+        Mistake(
+            "before_the_end",
+            "The score is one position too early: a completion of 3 tokens has positions 0, 1 "
+            "and 2.",
+            (_one_too_early,),
+        ),
+        Mistake(
+            "score_times_beta",
+            "Your score is multiplied by beta (and by its minus, perhaps). Beta is the price of "
+            "the KL; the score comes as it is.",
+            (
+                _rewarded(price=lambda kl, m, beta: -beta * kl * m, weight=lambda beta: -beta),
+                _rewarded(price=lambda kl, m, beta: -beta * kl * m, weight=lambda beta: beta),
+            ),
         ),
         Mistake(
             "behind_the_end",
@@ -217,6 +265,10 @@ def _with_padding(rewards: Tensor, values: Tensor, mask: Tensor) -> Tensor:
     return rewards + torch.nn.functional.pad(values, (0, 1))[:, 1:] - values
 
 
+def _without_last_column(deltas: Tensor) -> Tensor:
+    return torch.nn.functional.pad(deltas[:, :-1], (0, 1))
+
+
 def _before(rewards: Tensor, values: Tensor, mask: Tensor) -> Tensor:
     """The value before stands where the one after it belongs."""
     values = values * mask
@@ -283,7 +335,55 @@ gae = Exercise(
             (
                 _estimate(_with_padding),
                 lambda r, v, m, lam: _sum_up(_with_padding(r, v, m), torch.ones_like(m), lam),
+                lambda r, v, m, lam: _sum_up(_deltas(r, v, m) + (r - v) * ~m, m | ~m, lam),
             ),
+        ),
+        Mistake(
+            "rolled",
+            "Behind the last token you have the value of the *first*: `roll` brings round to the "
+            "end what falls out in front. Behind the last token there is nothing to expect.",
+            (
+                _estimate(lambda r, v, m: (r + (v * m).roll(-1, 1) - v) * m),
+                lambda r, v, m, lam: _sum_up(r * m + (v * m).roll(-1, 1) - v * m, m | ~m, lam),
+            ),
+        ),
+        Mistake(
+            "one_later_surprise",
+            "You added the next surprise and no more. There are all the later ones: lambda times "
+            "the next *advantage*, which holds the rest already.",
+            (
+                _estimate(
+                    total=lambda d, m, lam: d + lam * torch.nn.functional.pad(d, (0, 1))[:, 1:]
+                ),
+            ),
+        ),
+        Mistake(
+            "faded_here_too",
+            "Your token's own surprise is faded by lambda as well. It counts in full; the first "
+            "that is faded is the next one.",
+            (_estimate(total=lambda d, m, lam: lam * _sum_up(d, m, lam)),),
+        ),
+        Mistake(
+            "faded_from_the_front",
+            "Your powers of lambda count from the start of the completion. They count from the "
+            "token whose advantage it is: the next surprise is one step away from every token.",
+            (
+                _estimate(
+                    total=lambda d, m, lam: _sum_up(d * lam ** torch.arange(d.shape[1]), m, 1.0)
+                ),
+            ),
+        ),
+        Mistake(
+            "values_swapped",
+            "A surprise is the new opinion less the old one: the value behind the token counts "
+            "with plus, the value before it with minus.",
+            (_estimate(lambda r, v, m: 2 * r * m - _deltas(r, v, m)),),
+        ),
+        Mistake(
+            "last_token_left_out",
+            "Your loop begins at the last token but one. The last token has a surprise as well: "
+            "behind it the value is 0.",
+            (_estimate(lambda r, v, m: _without_last_column(_deltas(r, v, m))),),
         ),
         Mistake(
             "lambda_forgotten",
@@ -392,16 +492,20 @@ def _second(plain: Tensor, clipped: Tensor) -> Tensor:
 
 _OLD_VALUES = torch.tensor([[0.5, 0.5, 0.5, 0.2], [0.3, 0.8, 9.0, 9.0]])
 _NEW_VALUES = torch.tensor([[0.9, 0.2, 0.6, 0.1], [0.7, 0.5, 4.0, 4.0]])
+# no value moves by exactly a clip: there two right ways of clipping have other gradients
+_FALLEN_VALUES = torch.tensor([[0.9, 0.2, 0.1, 0.05], [0.0, 0.5, 4.0, 4.0]])
 _ADVANTAGES = torch.tensor([[0.5, 0.6, -0.5, 0.8], [-0.3, 0.2, 6.0, 6.0]])
 
 
-def _learned(values: Tensor, *lengths: int) -> Callable[[Callable[..., Any]], Any]:
+def _learned(
+    values: Tensor, *lengths: int, clip: float = 0.2
+) -> Callable[[Callable[..., Any]], Any]:
     """The loss, and behind it its gradient by every value."""
 
     def run(function: Callable[..., Any]) -> Tensor:
         now = values.clone().requires_grad_()
         mask = _mask(*lengths)
-        got = tensor(function(now, _OLD_VALUES.clone(), _ADVANTAGES.clone(), mask, 0.2))
+        got = tensor(function(now, _OLD_VALUES.clone(), _ADVANTAGES.clone(), mask, clip))
         if got.numel() != 1:
             raise WrongShape(
                 f"One number is wanted, the mean over tokens; yours has the shape "
@@ -424,6 +528,8 @@ critic_loss = Exercise(
         Case("For full rows, and then its gradient", _learned(_NEW_VALUES, 4, 4)),
         Case("For completions of 4 and 2 tokens", _learned(_NEW_VALUES, 4, 2)),
         Case("On the first update, where nothing has moved", _learned(_OLD_VALUES, 4, 2)),
+        Case("Where some values have fallen far", _learned(_FALLEN_VALUES, 4, 2)),
+        Case("With a clip of 0.15", _learned(_NEW_VALUES, 4, 2, clip=0.15)),
     ],
     mistakes=[
         Mistake(
@@ -463,7 +569,26 @@ critic_loss = Exercise(
             "clipped_around_zero",
             "You clipped the value itself. What is held within the range is how far it has "
             "*moved*: its difference to the old value.",
-            (_error(clipped=lambda v, old, r, c: v.clamp(-c, c)),),
+            (
+                _error(clipped=lambda v, old, r, c: v.clamp(-c, c)),
+                _error(clipped=lambda v, old, r, c: v.clamp(1 - c, 1 + c)),
+            ),
+        ),
+        Mistake(
+            "only_the_move",
+            "What you clipped is how far the value has moved, and that is right; but a move is no "
+            "value. It goes on top of the old one.",
+            (_error(clipped=lambda v, old, r, c: (v - old).clamp(-c, c)),),
+        ),
+        Mistake(
+            "clipped_above_only",
+            "You hold values back that rise. One that falls too far is to be held as well.",
+            (_error(clipped=lambda v, old, r, c: torch.minimum(v, old + c)),),
+        ),
+        Mistake(
+            "always_two_tenths",
+            "Right for a clip of 0.2. How far it may move is handed in, as `clip`.",
+            (lambda v, old, a, m, c: my_critic_loss(v, old, a, m, 0.2),),
         ),
         Mistake(
             "clipped_like_a_ratio",
@@ -475,6 +600,31 @@ critic_loss = Exercise(
             "half_forgotten",
             "Twice as much as it should be: the half in front is missing.",
             (_error(average=lambda e, m: (e * m).sum() / m.sum()),),
+        ),
+        Mistake(
+            "sum",
+            "That is the sum over the tokens; wanted is their mean.",
+            (
+                _error(average=lambda e, m: 0.5 * (e * m).sum()),
+                _error(average=lambda e, m: (e * m).sum()),
+            ),
+        ),
+        Mistake(
+            "sign",
+            "There is a minus too many. An error is to become small as it is; it is a gain that "
+            "needs a minus.",
+            (lambda *x: -my_critic_loss(*x),),
+        ),
+        Mistake(
+            "larger_before_squared",
+            "You took the larger of the two differences and squared it: of -1 and 0.1 that is "
+            "0.1. Square first, then take the larger.",
+            (_error(measure=lambda x: x, average=lambda e, m: 0.5 * (e**2 * m).sum() / m.sum()),),
+        ),
+        Mistake(
+            "both_errors",
+            "You added the two errors. Only the larger one counts, token by token.",
+            (_error(choose=torch.add),),
         ),
         Mistake(
             "padding_counted",
@@ -591,6 +741,18 @@ bytes_held = Exercise(
             "no_critic",
             "There is no critic in your sum.",
             (_held(4, 0),),
+        ),
+        Mistake(
+            "weights_only",
+            "You have the weights of every network. Two of them are trained, and for each of "
+            "their weights there is more.",
+            (_held(1, 1),),
+        ),
+        Mistake(
+            "reference_of_the_critic",
+            "Your reference has a critic as well. It is a copy of the policy alone: nobody asks it "
+            "what is to be expected.",
+            (lambda w, c, r, b: b * ((w + c) * (5 if r else 4)),),
         ),
         Mistake(
             "reference_is_trained",

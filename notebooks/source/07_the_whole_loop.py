@@ -111,6 +111,10 @@ check.logprobs(my_logprobs)
 # goes through in *parts*, one group each, and their gradients add up. Then
 # each part has to be divided by the tokens of the whole batch. Write the
 # loss of one part.
+#
+# Both functions below take and give (B, T);
+# `my_surrogate(logprobs, old_logprobs, advantages, low, high)` takes the
+# advantages as they are, (B,). Clip at 0.2 on both sides.
 
 # %%
 from grpo_core.algorithm.kl import k3
@@ -408,7 +412,7 @@ figures.symptoms(
 #
 # `mask_of(ids, end)` takes completions (B, T) and the id that ends one, and
 # gives a mask (B, T). Say whether it is right: True or False. Your test is
-# tried on right masks and on six broken ones.
+# tried on right masks and on seven broken ones.
 #
 # One thing to know: many tokenizers have no padding token, and fill up with
 # the end token itself.

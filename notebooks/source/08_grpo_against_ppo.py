@@ -300,8 +300,8 @@ for name, critic, scale in (
 #
 # $$\tfrac12 \max\big((V - R)^2,\ (V_{clip} - R)^2\big)$$
 #
-# with $V_{clip}$ the new value, kept within ±0.2 of what it was when the
-# completions were sampled.
+# with $V_{clip}$ the new value, kept within ±`clip` (0.2, as a rule) of
+# what it was when the completions were sampled.
 #
 # ### Exercise 3: the critic's loss
 #

@@ -48,6 +48,10 @@ LOGPROBS: list[Attempt] = [
     ("scores", lambda z, i, p, t: taken(z[:, p - 1 : -1] / t, i[:, p:])),
     ("likeliest", lambda z, i, p, t: (z / t).log_softmax(-1)[:, p - 1 : -1].amax(-1)),
     ("over_positions", lambda z, i, p, t: taken((z[:, p - 1 : -1] / t).log_softmax(1), i[:, p:])),
+    ("over_positions", lambda z, i, p, t: taken((z / t).log_softmax(1)[:, p - 1 : -1], i[:, p:])),
+    ("minus_forgotten", lambda z, i, p, t: torch.nn.functional.cross_entropy(
+        z[:, p - 1 : -1].mT / t, i[:, p:], reduction="none")),
+    ("cut_too_late", lambda z, i, p, t: taken((z / t).log_softmax(-1), i)[:, p - 1 : -1]),
     ("prompt_too", lambda z, i, p, t: taken((z / t).log_softmax(-1)[:, :-1], i[:, 1:])),
     ("shape", lambda z, i, p, t: kits(z, i, p, t).sum(1)),
     ("raised", lambda z, i, p, t: z.gather(2, i)),
@@ -111,6 +115,44 @@ LOSSES: list[Attempt] = [
     ("kl_reversed", whole(kl=lambda new, ref: (new - ref).exp() + ref - new - 1)),
     ("k1", whole(kl=k1)),
     ("no_gradient", whole(kl=lambda new, ref: k3(new.detach(), ref))),
+    ("only_a_number", lambda *x: whole()(*x).item()),
+    (
+        "gain_over_padding",
+        lambda new, old, ref, a, m, b, n: -(gain(new, old, a) - b * k3(new, ref) * m).sum() / n,
+    ),
+    ("not_divided", lambda new, old, ref, a, m, b, n: whole()(new, old, ref, a, m, b, 1)),
+    (
+        "not_divided",  # a minus and a division that reach less far than was meant
+        lambda new, old, ref, a, m, b, n: (
+            -gain(new, old, a)[m].sum() + (b * k3(new, ref) * m).sum() / n
+        ),
+    ),
+    (
+        "not_divided",
+        lambda new, old, ref, a, m, b, n: (
+            -gain(new, old, a)[m].sum() / n + b * (k3(new, ref) * m).sum()
+        ),
+    ),
+    ("divided_twice", lambda *x: whole()(*x) / x[4].sum()),
+    ("kl_to_old", lambda new, old, ref, a, m, b, n: whole()(new, old, old, a, m, b, n)),
+    (
+        "stretched_twice",
+        lambda new, old, ref, a, m, b, n: (
+            -((check.my_surrogate(new, old, a[:, None], 0.2, 0.2) - b * k3(new, ref)) * m).sum() / n
+        ),
+    ),
+    (
+        "not_clipped",
+        lambda new, old, ref, a, m, b, n: (
+            -(((new - old).exp() * a[:, None] - b * k3(new, ref)) * m).sum() / n
+        ),
+    ),
+    (
+        "clip_without_min",
+        lambda new, old, ref, a, m, b, n: (
+            -(((new - old).exp().clamp(0.8, 1.2) * a[:, None] - b * k3(new, ref)) * m).sum() / n
+        ),
+    ),
     ("shape", lambda new, old, ref, a, m, b, n: gain(new, old, a)),
     ("raised", lambda new, old, ref, a, m, b, n: (new - old).exp() * a),
     ("unfinished", lambda *x: None),
@@ -151,6 +193,8 @@ MASKS: list[Attempt] = [
     ("expects_no_end", wants([SHORT, CUT], [[1, 0, 0, 0], [1, 1, 1, 1]])),
     ("counted_only", sums),
     ("no_end_in_it", wants([CUT], [[1, 1, 1, 1]])),
+    ("all_end", wants([SHORT], [[1, 1, 0, 0]])),
+    ("all_end", wants([SHORT, FULL, [7, 8, END, END]], [[1, 1, 0, 0], [1] * 4, [1, 1, 1, 0]])),
     ("nothing_behind_it", wants([FULL], [[1, 1, 1, 1]])),
     ("padding_of_its_own", wants([[7, END, 0, 0], CUT], [[1, 1, 0, 0], [1, 1, 1, 1]])),
     ("only_behind", lambda f: not f(torch.tensor([[7, 8, END, END, END]]), END)[:, 3:].any()),
@@ -221,6 +265,18 @@ def sum_flows(a: Tensor, new: Tensor) -> bool:
     return bool(torch.autograd.grad(a.sum(), new)[0].abs().max() > 1e-3)
 
 
+def rewards_need_it(advantages_of: Callable[..., Tensor]) -> bool:
+    rewards = torch.rand(2, 3, requires_grad=True)
+    new, ref, mask = torch.randn(6, 4), torch.randn(6, 4), torch.ones(6, 4).bool()
+    return not advantages_of(rewards, new, ref, mask, 0.1).requires_grad
+
+
+def reference_needs_it(advantages_of: Callable[..., Tensor]) -> bool:
+    new, ref = torch.randn(6, 4), torch.randn(6, 4, requires_grad=True)
+    mask = torch.ones(6, 4).bool()
+    return not advantages_of(torch.rand(2, 3), new, ref, mask, 0.1).requires_grad
+
+
 CONSTANTS: list[Attempt] = [
     (None, given(lambda a, new: not a.requires_grad)),
     (None, given(lambda a, new: a.grad_fn is None)),
@@ -229,6 +285,8 @@ CONSTANTS: list[Attempt] = [
     ("passes_everything", given(lambda a, new: torch.allclose(a, a.detach()))),
     ("passes_everything", given(lambda a, new: not flows(a, new), beta=0.0)),
     ("fails_everything", given(lambda a, new: not new.requires_grad)),
+    ("fails_everything", rewards_need_it),
+    ("reference_only", reference_needs_it),
     ("upside_down", given(lambda a, new: bool(a.requires_grad))),
     ("sum_is_constant", given(lambda a, new: not sum_flows(a, new))),
     ("raised", given(lambda a, new: a.sum().backward())),

@@ -53,10 +53,22 @@ def minus_one(s: Tensor, kl: Tensor, m: Tensor, beta: float) -> Tensor:
     return rewards
 
 
+def on_columns(s: Tensor, kl: Tensor, m: Tensor, beta: float) -> Tensor:
+    rewards = -beta * kl * m
+    rewards[:, m.sum(1) - 1] += s
+    return rewards
+
+
 TOKEN_REWARDS: list[Attempt] = [
     (None, critic.token_rewards),
     (None, paid(ended)),
     ("last_column", minus_one),
+    ("last_column", lambda s, kl, m, beta: minus_one(s, kl, m, beta) * m),
+    ("rows_times_columns", lambda s, kl, m, beta: on_columns(s[:, None], kl, m, beta)),
+    ("rows_times_columns", on_columns),
+    ("before_the_end", paid(at(lambda n: (n - 2) % 4))),
+    ("score_times_beta", lambda s, kl, m, beta: -beta * (ended(s, m) + kl * m)),
+    ("score_times_beta", lambda s, kl, m, beta: beta * (ended(s, m) - kl * m)),
     ("behind_the_end", paid(at(lambda n: n))),
     ("behind_the_end", index_behind_the_end),
     ("first_token", paid(at(lambda n: 0 * n))),
@@ -128,6 +140,16 @@ def last_value_again(r: Tensor, v: Tensor, m: Tensor, lam: float) -> Tensor:
     return out
 
 
+def unmasked(r: Tensor, v_next: Tensor, lam: float, behind: Tensor, v: Tensor) -> Tensor:
+    """A loop over whole rows; `behind` is the value behind the last column."""
+    out, a = torch.zeros_like(v), torch.zeros(len(v))
+    for t in range(v.shape[1] - 1, -1, -1):
+        a = r[:, t] + behind - v[:, t] + lam * a
+        behind = v_next[:, t]
+        out[:, t] = a
+    return out
+
+
 GAE: list[Attempt] = [
     (None, lambda r, v, m, lam: critic.gae(r, v, m, lam=lam)[0]),
     (None, weighted(delta, later)),
@@ -135,6 +157,16 @@ GAE: list[Attempt] = [
     ("bootstrapped", last_value_again),
     ("padding_read", loop(lambda r, v, m, lam, a, n: (r + n - v + lam * a, v))),
     ("padding_read", loop(lambda r, v, m, lam, a, n: ((r + n - v + lam * a) * m, v))),
+    ("padding_read", lambda r, v, m, lam: unmasked(r, v * m, lam, torch.zeros(len(v)), v)),
+    ("rolled", lambda r, v, m, lam: unmasked(r * m, v * m, lam, v[:, 0] * m[:, 0], v * m)),
+    (
+        "one_later_surprise",
+        weighted(delta, lambda i, j, lam: {0: 1.0, 1: lam}.get(j - i, 0.0)),
+    ),
+    ("faded_here_too", loop(lambda r, v, m, lam, a, n: (lam * (r + n - v + a) * m, v * m))),
+    ("faded_from_the_front", weighted(delta, lambda i, j, lam: lam**j if j >= i else 0.0)),
+    ("values_swapped", loop(lambda r, v, m, lam, a, n: ((r + v - n + lam * a) * m, v * m))),
+    ("last_token_left_out", weighted(delta, lambda i, j, lam: lam ** (j - i) * (i <= j < 3))),
     ("lambda_forgotten", weighted(delta, lambda i, j, lam: float(j >= i))),
     ("only_delta", weighted(delta, lambda i, j, lam: float(j == i))),
     ("lambda_as_gamma", loop(lambda r, v, m, lam, a, n: ((r + lam * n - v + a) * m, v * m))),
@@ -181,6 +213,10 @@ def held(v: Tensor, old: Tensor, c: float) -> Tensor:
 CRITIC: list[Attempt] = [
     (None, learned()),
     (None, learned(mean=lambda e, m: torch.where(m, e, torch.zeros(())).sum() / m.sum())),
+    (
+        None,
+        learned(lambda v, o, r, c: torch.max(half_square(v - r), half_square(held(v, o, c) - r))),
+    ),
     ("moving_target", learned(target=lambda v, old, a: v + a)),
     ("moving_target", learned(target=lambda v, old, a: (v + a).detach())),
     ("advantages_as_target", learned(target=lambda v, old, a: a)),
@@ -201,6 +237,37 @@ CRITIC: list[Attempt] = [
                 half_square(v - r), half_square(o * torch.clamp(v / o, 1 - c, 1 + c) - r)
             )
         ),
+    ),
+    (
+        "clipped_around_zero",
+        learned(
+            lambda v, o, r, c: torch.max(half_square(v - r), half_square(v.clamp(1 - c, 1 + c) - r))
+        ),
+    ),
+    (
+        "only_the_move",
+        learned(
+            lambda v, o, r, c: torch.max(
+                half_square(v - r), half_square(torch.clip(v - o, -c, c) - r)
+            )
+        ),
+    ),
+    (
+        "clipped_above_only",
+        learned(
+            lambda v, o, r, c: torch.max(half_square(v - r), half_square(v.clamp(max=o + c) - r))
+        ),
+    ),
+    ("always_two_tenths", lambda v, old, a, m, c: learned()(v, old, a, m, 0.2)),
+    ("sum", learned(mean=lambda e, m: e[m].sum())),
+    ("sign", lambda *x: -learned()(*x)),
+    (
+        "larger_before_squared",
+        learned(lambda v, o, r, c: half_square(torch.max(v - r, held(v, o, c) - r))),
+    ),
+    (
+        "both_errors",
+        learned(lambda v, o, r, c: half_square(v - r) + half_square(held(v, o, c) - r)),
     ),
     ("half_forgotten", learned(lambda *x: 2 * critic.value_loss(*x))),
     ("padding_counted", learned(mean=lambda e, m: e.mean())),
@@ -253,6 +320,8 @@ BYTES: list[Attempt] = [
     ("no_critic", without(*["critic"] * 4)),
     ("reference_is_trained", added_up(*RIGHT, *["reference"] * 3)),
     ("reference_is_trained", added_up(*RIGHT, "reference")),
+    ("weights_only", added_up("policy", "critic", "reference")),
+    ("reference_of_the_critic", lambda w, c, r, b: added_up(*RIGHT)(w, c, r, b) + b * c * r),
     ("no_reference", without("reference")),
     ("always_a_reference", lambda w, c, r, b: b * (5 * w + 4 * c)),
     ("always_four_bytes", lambda w, c, r, b: added_up(*RIGHT)(w, c, r, 4)),
