@@ -52,7 +52,7 @@ problems = random.Random(0).sample(held_out, 32)
 # The **base** was trained on text that this kit made up: arithmetic, checks
 # of finished work, searches through all ways to combine some numbers, and
 # replies to Countdown prompts. Most of the replies just guess. Its
-# [model card](../data/models/tiny-base/README.md) has the recipe.
+# model card (`data/models/tiny-base/README.md`) has the recipe.
 #
 # Then 125 steps of GRPO: 8 prompts × 16 completions, 1 for a right answer,
 # 0.3 for the form. The curves are recorded, three runs that differ in their
@@ -635,7 +635,7 @@ for name, sampled in (("base", before), ("after RL", after)):
 # learned from the **same number of tokens**. Its text had no drills of
 # checking, no searches, and no reply in which a try is judged or given up.
 # Arithmetic, guesses and single tries are left, in the proportions they
-# had. ([Its card](../data/models/tiny-noverify/README.md).) Then the same
+# had. (Its card: `data/models/tiny-noverify/README.md`.) Then the same
 # 125 steps of RL, three seeds (`python data/make.py noverify`).
 #
 # **Before you go on:** where will its accuracy end? Its form? Its length?

@@ -275,3 +275,11 @@ def test_every_known_mistake_is_planted_above(exercise: Exercise) -> None:
 def test_the_configuration_of_the_exercise_is_the_recipe() -> None:
     recipe = GRPOConfig.from_toml(data_dir() / "recipes" / "smollm2.toml").to_dict()
     assert {name: recipe[name] for name in check.OURS} == check.OURS
+
+
+def test_the_notebooks_stub_is_no_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    def my_reward(completions: Any, solution: Any) -> Any:
+        raise NotImplementedError
+
+    check.trl_reward(my_reward)
+    assert capsys.readouterr().out.startswith("…")
