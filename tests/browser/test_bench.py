@@ -353,6 +353,7 @@ def test_a_conversations_question_and_all_of_it(visit: Callable, dashboard) -> N
             c.advantage = 0.0
         step.groups[1].completions[0].reward = step.groups[1].completions[1].reward
         writer.append(step)
+        writer.write_state(status="finished")
     page = visit("#run=talk&step=1").page
     page.wait_for_selector(".lab-card [data-token]")
     asked = problem.prompt.rpartition("User: ")[2]
@@ -419,6 +420,7 @@ def test_a_prompt_that_comes_again_is_followed(visit: Callable, dashboard) -> No
                 for c in step.groups[1].completions:
                     c.rewards["format_reward"] = 0.0
             writer.append(step)
+        writer.write_state(status="finished")
     page = visit("#run=again&step=4&group=1").page
     page.wait_for_selector(".lab-card [data-token]")
     places = page.get_by_role("group", name="This prompt").get_by_role("button")
