@@ -1,7 +1,10 @@
 """Both editions of every notebook are up to date, fit a projector, and run from top to bottom."""
 
+import os
 import re
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -92,12 +95,29 @@ def test_it_ends_with_a_quiz_of_all_questions(source: Path) -> None:
         assert all(f"{question}=" in call for question in quiz.questions)
 
 
+@pytest.fixture(scope="module")
+def executed(request: pytest.FixtureRequest) -> Iterator[dict[tuple[Path, bool], Future]]:
+    """Every edition that the chosen tests ask for, some at a time: a kernel has one thread."""
+    name = "test_it_runs_from_top_to_bottom"
+    chosen = [i.callspec.params for i in request.session.items if i.name.startswith(name)]
+
+    def run(source: Path, solved: bool) -> NotebookNode:
+        return build.execute(build.edition(source, solved=solved))
+
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))  # each takes up to a gigabyte
+    editions = [(params["source"], params["solved"]) for params in chosen]
+    yield {edition: pool.submit(run, *edition) for edition in editions}
+    pool.shutdown(cancel_futures=True)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @EVERY_NOTEBOOK
 @pytest.mark.parametrize("solved", [False, True], ids=["learner", "solutions"])
-def test_it_runs_from_top_to_bottom(source: Path, solved: bool) -> None:
-    notebook = build.execute(build.edition(source, solved=solved))
+def test_it_runs_from_top_to_bottom(
+    source: Path, solved: bool, executed: dict[tuple[Path, bool], Future]
+) -> None:
+    notebook = executed[source, solved].result()
     module = lessons()[source.stem[:2]]
     exercises = [value for value in vars(module).values() if isinstance(value, Exercise)]
     marks = [line[0] for line in printed(notebook).splitlines() if line[:2] in ("✓ ", "✗ ", "… ")]
