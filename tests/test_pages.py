@@ -1,8 +1,9 @@
 """The page on GRPO against PPO says what the files in data/results/ say."""
 
-import importlib.util
+import importlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -15,29 +16,28 @@ PAGE = (ROOT / "docs" / "grpo-vs-ppo.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def make() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make", ROOT / "data" / "make.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def pages() -> Iterator[ModuleType]:
+    """data/pages.py, which finds the modules beside it as `python data/make.py` does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "data")
+        yield importlib.import_module("pages")
 
 
-def test_its_tables_are_those_of_the_results(make: ModuleType) -> None:
+def test_its_tables_are_those_of_the_results(pages: ModuleType) -> None:
     names = re.findall(r"<!-- begin ([\w ]+) -->", PAGE)
     of_tiny = ["memory tiny", "work tiny", "seconds tiny", "predicted tiny"]
     of_smollm2 = ["memory smollm2", "work smollm2", "seconds smollm2", "predicted smollm2"]
     assert names == [*of_tiny, *of_smollm2, "compared"]
-    assert make.filled(PAGE) == PAGE, "run: python data/make.py page"
+    assert pages.filled(PAGE) == PAGE, "run: python data/make.py page"
     # and they would be made again, were they wrong
-    assert make.filled(re.sub(r"\d+\.\d+ \|", "0 |", PAGE)).count("| 0 |") == PAGE.count("| 0 |")
+    assert pages.filled(re.sub(r"\d+\.\d+ \|", "0 |", PAGE)).count("| 0 |") == PAGE.count("| 0 |")
 
 
-def test_the_tables_of_other_pages_are_those_of_the_results(make: ModuleType) -> None:
-    for page in make.PAGES:
+def test_the_tables_of_other_pages_are_those_of_the_results(pages: ModuleType) -> None:
+    for page in pages.PAGES:
         text = page.read_text(encoding="utf-8")
         assert "<!-- begin " in text
-        assert make.filled(text) == text, f"{page.name}: run python data/make.py page"
+        assert pages.filled(text) == text, f"{page.name}: run python data/make.py page"
 
 
 @pytest.mark.parametrize("model", ["tiny", "smollm2"])

@@ -1,0 +1,270 @@
+"""The tables in the documents, made from data/results/: `python data/make.py page`."""
+
+import json
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from recorded import RESULTS, frames, pipelines
+from settings import BESIDE_PPO, CHECKED, CHECKED_SEED
+
+from grpo_core import machine
+from grpo_core.config import GRPOConfig
+from grpo_core.ledger import report
+from grpo_core.lessons import comparison
+from grpo_core.pipeline import report as pipeline_report
+from grpo_core.speed import report as speed_report
+
+PAGES = [
+    Path(__file__).resolve().parents[1] / name
+    for name in (
+        "docs/grpo-vs-ppo.md",
+        "docs/family.md",
+        "docs/smollm2.md",
+        "docs/pipeline.md",
+        "docs/teaching.md",
+        "benchmarks/README.md",
+    )
+]
+
+
+def compared() -> str:
+    """What the methods beside PPO came to at the last step, as a Markdown table."""
+    heads = ["", "held-out accuracy, seeds 0, 1, 2", "mean"]
+    rows = [[*heads, "steps to .5", "format", "length", "KL"]]
+    for method in BESIDE_PPO:
+        seeds = comparison.frames(method)
+        accuracy = pd.concat([f["eval/accuracy"].dropna() for f in seeds], axis=1)
+        last = accuracy.iloc[-1]
+        reached = [
+            str(half.index[0]) if len(half := column[column >= 0.5]) else "-"
+            for _, column in accuracy.items()
+        ]
+        cells = [comparison.METHODS[method], " ".join(f"{a:.3f}" for a in last)]
+        cells += [f"{last.mean():.3f}", " ".join(reached)]
+        rows.append([*cells, *_form_and_kl(seeds)])
+    return report.markdown(rows)
+
+
+def family() -> str:
+    """What every method came to after the same number of completions, as a Markdown table."""
+    heads = ["", "held-out accuracy, seeds 0, 1, 2", "mean", "less GRPO"]
+    rows = [[*heads, "drawn to .5", "format", "length", "KL"]]
+    ends = comparison.ends("eval/accuracy")
+    grpo = np.mean(ends[comparison.METHODS["grpo"]])
+    for method, label in comparison.recorded().items():
+        seeds = comparison.frames(method)
+        reached = [comparison.completions_to(frame, 0.5) for frame in seeds]
+        cells = [label, " ".join(f"{a:.3f}" for a in ends[label]), f"{np.mean(ends[label]):.3f}"]
+        cells.append("" if method == "grpo" else f"{np.mean(ends[label]) - grpo:+.3f}")
+        cells.append(" ".join(f"{r:,.0f}" if np.isfinite(r) else "-" for r in reached))
+        rows.append([*cells, *_form_and_kl(seeds)])
+    return report.markdown(rows)
+
+
+def _form_and_kl(seeds: Sequence[pd.DataFrame]) -> list[str]:
+    """Format and length, means of the seeds after the budget, and the KL of the last ten steps."""
+    means = {
+        name: np.mean([comparison.after(f, f"eval/{name}") for f in seeds])
+        for name in ("format", "mean_length")
+    }
+    # a step's KL jumps about: the mean of ten
+    kls = [
+        f.loc[f["drawn"] <= comparison.BUDGET, "kl"].iloc[-10:].mean() for f in seeds if "kl" in f
+    ]
+    kl = f"{np.mean(kls):.3f}" if kls else "-"  # no reference was kept
+    return [f"{means['format']:.3f}", f"{means['mean_length']:.0f}", kl]
+
+
+def luck() -> str:
+    """How far apart methods that are all the same would come to lie, in words."""
+    ends = comparison.ends("eval/accuracy")
+    pair, widest = comparison.luck(ends)
+    spread = np.sqrt(np.array(list(ends.values())).var(axis=1, ddof=1).mean())
+    return (
+        f"The seeds of a method scatter with a standard deviation of {spread:.3f} (over all "
+        f"{len(ends)} methods). Were the methods all the same, two of them that were named "
+        f"beforehand would differ by more than {pair:.3f} in one comparison of twenty, and the "
+        f"two furthest apart by more than {widest:.3f}. For the completions drawn to 0.5 the two "
+        "numbers are {0:,.0f} and {1:,.0f}.\n".format(*comparison.luck(_drawn_to_half()))
+    )
+
+
+def _drawn_to_half() -> dict[str, list[float]]:
+    """Completions to an accuracy of 0.5, of the methods whose every seed got there."""
+    reached = {
+        label: [comparison.completions_to(frame, 0.5) for frame in comparison.frames(method)]
+        for method, label in comparison.recorded().items()
+    }
+    return {label: drawn for label, drawn in reached.items() if np.isfinite(drawn).all()}
+
+
+def checked() -> str:
+    """What a faster critic does for PPO with lambda 0.95, in words."""
+    slow, fast = (
+        comparison.after(comparison.frames(method, [CHECKED_SEED])[0], "eval/accuracy")
+        for method in CHECKED
+    )
+    return (
+        f"On seed {CHECKED_SEED}, which is none of the three, it comes to {slow:.3f}, and with a "
+        f"critic that learns at {CHECKED['ppo_lam95_critic']['critic_learning_rate']:g} instead of "
+        f"{GRPOConfig().learning_rate:g} to {fast:.3f}.\n"
+    )
+
+
+def drawn_again() -> str:
+    """What DAPO's dynamic sampling drew, in words."""
+    seeds = comparison.frames("dapo")
+    groups = GRPOConfig().prompts_per_step
+    early, late = (
+        np.mean([f["dynamic_sampling/groups"].dropna().loc[a:b].mean() for f in seeds]) / groups
+        for a, b in ((1, 10), (comparison.STEPS - 9, comparison.STEPS))
+    )
+    within = [int((f["drawn"] <= comparison.BUDGET).sum()) - 1 for f in seeds]
+    return (
+        f"DAPO drew {early:.2f} times its batch in the first ten steps and {late:.2f} times in the "
+        f"last ten, and had used up {comparison.BUDGET:,} completions after "
+        f"{', '.join(map(str, within))} steps.\n"
+    )
+
+
+def footprint(result: dict[str, Any]) -> str:
+    """What holds how much memory at most, in MiB, and on which machine."""
+    rows = [["what runs", "MiB at most"], ["---", "---:"]]
+    if run := result.get("run"):
+        rows.append([f"the default run, its first {run['steps']} steps", str(run["memory_mib"])])
+    rows.append(["the dashboard's server, nobody looking", str(result["dashboard"]["memory_mib"])])
+    rows.append(["JupyterLab's server", str(result["jupyterlab"]["memory_mib"])])
+    notebooks = result["notebooks"]
+    rows += [[f"notebook {name[:2]}", str(of["memory_mib"])] for name, of in notebooks.items()]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", f"{machine.in_words(result['machine'])}.", ""])
+
+
+def decoded(result: dict[str, Any]) -> str:
+    """Tokens a second of the kit's sampler and of `generate`, as a Markdown table."""
+    found = result["tokens_a_second"]
+    rows = [["tokens a second", "generate", "this kit", "ratio of the medians"]]
+    for kind, label in (("decode", "decode alone"), ("whole", "prompts included")):
+        for dtype in ("float32", "bfloat16"):
+            both = [found[f"{who}, {dtype}"][kind] for who in ("generate", "this kit")]
+            theirs, ours = (statistics.median(rates) for rates in both)
+            cells = [f"{statistics.median(r):.0f} ({min(r):.0f} to {max(r):.0f})" for r in both]
+            rows.append([f"{label}, {dtype}", *cells, f"{ours / theirs:.1f}"])
+    work = (
+        f"{result['model']}, {result['prompts']} prompts × {result['num_generations']} completions "
+        f"of {result['tokens']} tokens, {result['threads']} threads"
+    )
+    return report.markdown(rows) + f"\n{work}. {machine.in_words(result['machine'])}.\n"
+
+
+def reached(result: dict[str, Any]) -> str:
+    """When each seed was first measured at the accuracy aimed at, as a Markdown table."""
+    clocks = {"wall": "wall, s", "training": "steps and evaluations, s"}
+    rows = [
+        ["", "seed", f"accuracy, first at {result['target']} or more", "step", *clocks.values()]
+    ]
+    for name, runs in result["runs"].items():
+        for run in runs:
+            cells = [name, str(run["seed"]), f"{run['accuracy']:.3f}", str(run["step"])]
+            rows.append([*cells, *(f"{run[clock]:.1f}" for clock in clocks)])
+        medians = [f"{statistics.median(run[clock] for run in runs):.1f}" for clock in clocks]
+        rows.append([f"{name}, median", "", "", "", *medians])
+    return report.markdown(rows) + f"\n{machine.in_words(result['machine'])}.\n"
+
+
+def table(name: str = "countdown") -> str:
+    """What each seed went from and to, as a Markdown table; wall time includes the evaluations."""
+    digits = {"accuracy": 3, "format": 3, "mean_length": 1, "backtracks": 2, "truncated": 3}
+    heads = [name.replace("_", " ") for name in digits]
+    lines = [f"| | {' | '.join(heads)} | minutes |", "|---" * (len(digits) + 2) + "|"]
+    for label, frame in frames(name):
+        measured = frame.dropna(subset=["eval/accuracy"])
+        first, last = measured.iloc[0], measured.iloc[-1]
+        cells = [
+            f"{first[f'eval/{name}']:.{n}f} → {last[f'eval/{name}']:.{n}f}"
+            for name, n in digits.items()
+        ]
+        seconds = frame["seconds/step"].sum() + frame["seconds/eval"].sum()
+        lines.append(f"| {label} | {' | '.join(cells)} | {seconds / 60:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def fill() -> None:
+    """Make the tables of every page again."""
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def filled(page: str) -> str:
+    """The page with each of its tables made again.
+
+    A table stands between the comments `begin NAME` and `end`, NAME being one of `TABLES`, and
+    where there is more than one of a kind which of them: "memory tiny", "pipeline stages".
+    """
+
+    def made(found: re.Match[str]) -> str:
+        what, *which = found[2].split()
+        return found[1] + TABLES[what](*which) + found[3]
+
+    marked = r"(<!-- begin ([\w ]+) -->\n).*?(<!-- end -->)"
+    return re.sub(marked, made, page, flags=re.DOTALL)
+
+
+def _result(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _of_pipeline(part: str) -> str:
+    """A table of R1's pipeline; nothing while a seed is missing."""
+    tables: dict[str, Callable[[list[dict[str, Any]]], list[list[str]]]] = {
+        "stages": pipeline_report.seeds_table,
+        "language": pipeline_report.language_table,
+        "distillation": pipeline_report.distillation_table,
+        "data": pipeline_report.data_table,
+    }
+    records = pipelines()
+    return report.markdown(tables[part](records)) if records else ""
+
+
+def _of_file(prefix: str, write: Callable[[dict[str, Any]], str]) -> Callable[[str], str]:
+    """What `write` makes of `data/results/PREFIX-WHICH.json`."""
+    return lambda which: write(_result(f"{prefix}-{which}"))
+
+
+def _rows_of(table: Callable[[dict[str, Any]], list[list[str]]]) -> Callable[[dict[str, Any]], str]:
+    return lambda result: report.markdown(table(result))
+
+
+def _with_machine(
+    words: Callable[[dict[str, Any]], str], end: str = ""
+) -> Callable[[dict[str, Any]], str]:
+    return lambda result: f"{words(result)}{end} {machine.in_words(result['machine'])}.\n"
+
+
+# what a marker asks for -> what makes it; those that take an argument are told which one
+TABLES: dict[str, Callable[..., str]] = {
+    "compared": compared,
+    "family": family,
+    "luck": luck,
+    "checked": checked,
+    "drawn": drawn_again,
+    "tuned": lambda: table("smollm2"),
+    "decoded": lambda: decoded(_result("decode")),
+    "footprint": lambda: footprint(_result("footprint")),
+    "reached": lambda: reached(_result("time-to-accuracy")),
+    "pipeline": _of_pipeline,
+    "memory": _of_file("memory", _rows_of(report.memory_table)),
+    "seconds": _of_file("memory", _rows_of(report.seconds_table)),
+    "predicted": _of_file("memory", _rows_of(report.prediction_table)),
+    "work": _of_file("memory", _with_machine(report.in_words, ".")),
+    "speed": _of_file("speed", _rows_of(speed_report.contest_table)),
+    "phases": _of_file("speed", _rows_of(speed_report.phase_table)),
+    "floor": _of_file("speed", _rows_of(speed_report.floor_table)),
+    "tried": _of_file("speed", _rows_of(speed_report.tried_table)),
+    "setting": _of_file("speed", _with_machine(speed_report.in_words)),
+}
