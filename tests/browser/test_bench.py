@@ -42,7 +42,7 @@ def open_tool(page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
     wait(
         page,
-        "name => document.querySelector('.lab-tab[aria-expanded=true]').textContent === name",
+        "name => document.querySelector('.lab-tab[aria-expanded=true]')?.textContent === name",
         name,
     )
 
@@ -67,7 +67,7 @@ def test_cards_are_sorted_and_keep_what_was_opened(visit: Callable) -> None:
     page.locator(".lab-card").nth(3).focus()
     focused = page.evaluate("document.activeElement.dataset.card")
     page.get_by_role("button", name="One step on").evaluate("e => e.click()")
-    wait(page, "() => document.querySelector('.lab-board').dataset.step === '10'")
+    wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '10'")
     assert page.evaluate("document.activeElement.dataset.card") == focused
     shown = numbers(page.evaluate(ADVANTAGES))
     assert shown == sorted(shown, reverse=True)
@@ -116,7 +116,7 @@ def test_a_token_and_its_formula(visit: Callable, dashboard, shipped) -> None:
     assert ppo.is_disabled()
     before = page.evaluate("[...document.querySelectorAll('.lab-card .tk')].map(e => e.className)")
     page.get_by_role("button", name="GSPO", exact=True).click()
-    wait(page, "() => document.querySelector('[data-line=ratio]').innerText.includes('len')")
+    wait(page, "() => document.querySelector('[data-line=ratio]')?.innerText.includes('len')")
     wait(page, "() => !document.querySelector('[data-line=KL]')")
     assert page.locator(".lab-method[aria-pressed=true]").inner_text() == "GSPO"
     after = page.evaluate("[...document.querySelectorAll('.lab-card .tk')].map(e => e.className)")
@@ -141,7 +141,8 @@ def test_every_method_has_its_formula(visit: Callable) -> None:
         page.get_by_role("button", name=name, exact=True).click()
         wait(
             page,
-            "name => document.querySelector('.lab-method[aria-pressed=true]').textContent === name",
+            "name => document.querySelector('.lab-method[aria-pressed=true]')"
+            "?.textContent === name",
             name,
         )
         said(page, ".lab-lens-left", "on record" if name == "this run" else f"A trial: {name}.")
@@ -197,7 +198,8 @@ def test_an_edited_completion_is_scored_by_the_verifier(visit: Callable, shipped
     text.fill(f"<think> easy </think> <answer> {answer} </answer>")
     wait(
         page,
-        "() => document.querySelector('.lab-edit-score').textContent.includes('scored by the run')",
+        "() => document.querySelector('.lab-edit-score')"
+        "?.textContent.includes('scored by the run')",
     )
     said = page.inner_text(".lab-edit-score")
     assert "accuracy 1, format 1; reward 1.3" in said
@@ -211,7 +213,7 @@ def test_an_edited_completion_is_scored_by_the_verifier(visit: Callable, shipped
         "<img src=x onerror=window.hacked=1><script>window.hacked=2</script>${window.hacked=3}"
         + "z" * 5000
     )
-    wait(page, "() => document.querySelector('.lab-edit-score').textContent.includes('reward 0')")
+    wait(page, "() => document.querySelector('.lab-edit-score')?.textContent.includes('reward 0')")
     assert len(text.input_value()) <= 4000
     assert page.evaluate("window.hacked") is None
     assert "<script>window.hacked=" in card.inner_text()
@@ -225,7 +227,7 @@ def test_an_edited_completion_is_scored_by_the_verifier(visit: Callable, shipped
 def test_a_step_a_stage_at_a_time(visit: Callable) -> None:
     page = visit(RECORDED).page
     open_tool(page, "Step by step")
-    wait(page, "() => document.querySelector('.lab-board').dataset.stage === '1'")
+    wait(page, "() => document.querySelector('.lab-board')?.dataset.stage === '1'")
     visible = "name => getComputedStyle(document.querySelector(`.lab-card ${name}`)).visibility"
     assert page.evaluate(visible, ".lab-rewards") == "hidden"
     assert page.evaluate(visible, ".lab-adv") == "hidden"
@@ -235,8 +237,8 @@ def test_a_step_a_stage_at_a_time(visit: Callable) -> None:
         ["judge each text", "its own yardstick", "part of the loss", "Looked at again"], 2
     ):
         page.locator(".lab-stages-line").get_by_role("button", name="Step", exact=True).click()
-        wait(page, "s => document.querySelector('.lab-board').dataset.stage === s", str(stage))
-        wait(page, "w => document.querySelector('.lab-stage-said').innerText.includes(w)", words)
+        wait(page, "s => document.querySelector('.lab-board')?.dataset.stage === s", str(stage))
+        wait(page, "w => document.querySelector('.lab-stage-said')?.innerText.includes(w)", words)
         rows.append(page.locator(".lab-ledger tbody tr").count())
         assert (page.evaluate(visible, ".lab-rewards") == "visible") == (stage >= 2)
         assert (page.evaluate(visible, ".lab-adv") == "visible") == (stage >= 3)
@@ -310,7 +312,7 @@ def test_the_bench_is_flat_while_training_goes_on(visit: Callable, dashboard) ->
     page.evaluate(SHIFT)
     for step in range(4, 9):
         append(step, step)
-        wait(page, "s => document.querySelector('.lab-board').dataset.step === String(s)", step)
+        wait(page, "s => document.querySelector('.lab-board')?.dataset.step === String(s)", step)
         page.wait_for_timeout(300)
     assert page.evaluate("document.querySelectorAll('.lab-bench *').length") == nodes
     assert page.evaluate("window.shift") < 0.02
@@ -359,7 +361,7 @@ def test_a_conversations_question_and_all_of_it(visit: Callable, dashboard) -> N
     asked = problem.prompt.rpartition("User: ")[2]
     assert page.inner_text(".lab-prompt") == asked
     page.get_by_role("button", name="whole prompt").click()
-    wait(page, "() => document.querySelector('.lab-prompt').textContent.includes('Assistant:')")
+    wait(page, "() => document.querySelector('.lab-prompt')?.textContent.includes('Assistant:')")
     assert page.locator(".lab-prompt").evaluate("e => e.textContent") == problem.prompt
     assert page.locator(".lab-dead").is_visible()  # no advantage, though rewards differ
     assert np.ptp(step.groups[0].rewards) > 0
@@ -376,7 +378,7 @@ def test_the_atlas_of_a_run(visit: Callable, shipped) -> None:
     assert "well-formed, step 1" in first and "turned back, step" in first
     run = Run(shipped / "countdown-recorded")
     page.get_by_role("button", name=re.compile("^solved, step")).click()
-    wait(page, "() => document.querySelector('.lab-board').dataset.step === '1'")
+    wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '1'")
     wait(page, "() => location.hash.includes('token=')")
     page.wait_for_timeout(200)
     chosen = page.locator("[data-chosen]").locator("xpath=ancestor::article")
@@ -393,7 +395,7 @@ def test_the_atlas_of_a_run(visit: Callable, shipped) -> None:
     box = canvas.bounding_box()
     wide = (box["width"] - 58) / 12
     canvas.click(position={"x": 58 + 6.5 * wide, "y": 2.5 * 11})
-    wait(page, "() => document.querySelector('.lab-board').dataset.step === '7'")
+    wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '7'")
     said(page, ".lab-atlas-said", "step 7, group 3")
     canvas.focus()
     page.keyboard.press("ArrowRight")
@@ -429,7 +431,7 @@ def test_a_prompt_that_comes_again_is_followed(visit: Callable, dashboard) -> No
     assert [text.split(":")[0] for text in texts] == ["step 2", "step 4", "step 6"]
     assert ["first well-formed" in text for text in texts] == [False, True, False]
     places.nth(2).click()
-    wait(page, "() => document.querySelector('.lab-board').dataset.step === '6'")
+    wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '6'")
     assert page.inner_text(".lab-prompt") == "Use 1 , 2 , 3 to make 6 ."
 
 
@@ -471,8 +473,8 @@ def test_a_fork_races_its_parent(visit: Callable, dashboard) -> None:
     config = Run(dashboard.runs / name).config
     assert config.beta == 0.02 and config.importance_sampling_level == "sequence"
     assert config.model.endswith("step-000004") and config.max_steps == 500
-    wait(page, "() => Number(document.querySelector('.lab-board').dataset.step) >= 2")
+    wait(page, "() => Number(document.querySelector('.lab-board')?.dataset.step) >= 2")
     page.click("#lab-stop")
-    wait(page, "() => document.querySelector('.lab-status').textContent === 'stopped'")
+    wait(page, "() => document.querySelector('.lab-status')?.textContent === 'stopped'")
     page.get_by_role("button", name=re.compile("countdown-recorded")).click()
     said(page, ".lab-tool-fork", "This run has no saved model to fork from")

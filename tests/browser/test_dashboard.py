@@ -35,7 +35,7 @@ def wait_for_step(page, at_least: int, timeout: float = 30_000) -> None:
 
 
 def wait_for_status(page, status: str) -> None:
-    wait(page, f"() => document.querySelector('.lab-status').textContent === '{status}'")
+    wait(page, f"() => document.querySelector('.lab-status')?.textContent === '{status}'")
 
 
 # Gradio makes an accordion's controls when it is first opened, and sets their values a moment
@@ -63,7 +63,7 @@ def start(page, **options: object) -> str:
     page.click("#lab-start")
     wait(page, f"() => location.href !== {before!r} && location.hash.includes('run=')")
     name = re.search(r"run=([^&]+)", page.url).group(1)
-    wait(page, f"() => document.querySelector('.lab-run-name').textContent === {name!r}")
+    wait(page, f"() => document.querySelector('.lab-run-name')?.textContent === {name!r}")
     wait_for_step(page, 2)
     return name
 
@@ -147,7 +147,8 @@ def test_little_moves_when_a_run_starts_and_its_panels_appear(visit: Callable) -
     wait_for_step(page, 4)
     stop(page)
     wait(
-        page, "() => document.querySelector('.lab-notice').innerText.includes('Stopped after step')"
+        page,
+        "() => document.querySelector('.lab-notice')?.innerText.includes('Stopped after step')",
     )
     assert page.evaluate("window.shift") < 0.1
 
@@ -197,7 +198,7 @@ def test_reload_keeps_what_was_looked_at(visit: Callable) -> None:
     page.reload()
     page.wait_for_selector(".lab-card")
     wait(page, f"() => ({SHOWN})() === 5")
-    wait(page, f"() => document.querySelector('.lab-prompt').textContent === {prompt!r}")
+    wait(page, f"() => document.querySelector('.lab-prompt')?.textContent === {prompt!r}")
     assert cards(page) == texts
     page.wait_for_timeout(1200)
     assert step(page) == 5  # a named step does not begin to play
@@ -359,7 +360,7 @@ def test_real_training(visit_other: Callable, tmp_path: Path) -> None:
     wait(page, "() => document.body.innerText.includes('loading torch and the model')")
     wait(page, "() => document.body.innerText.includes('What each step will do')")
     wait_for_step(page, 1, timeout=60_000)
-    wait(page, "() => document.querySelector('.lab-status').textContent === 'finished'", 60_000)
+    wait(page, "() => document.querySelector('.lab-status')?.textContent === 'finished'", 60_000)
     wait_for_step(page, 3)
     assert page.locator(".lab-card").count() == 4
     assert page.locator(".lab-card [data-token]").count() > 20

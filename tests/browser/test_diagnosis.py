@@ -97,7 +97,7 @@ def test_a_verdict_changes_while_one_watches_and_nothing_else_does(
     page.evaluate("document.querySelectorAll('.lab-finding').forEach(e => e.mine = 1)")
     nodes = page.evaluate("document.querySelectorAll('.lab-diagnosis *, .lab-seconds *').length")
     append(path, 13, 16, kl=0.01)
-    wait(page, "() => document.querySelector('.lab-finding-detail').innerText.includes('step 16')")
+    wait(page, "() => document.querySelector('.lab-finding-detail')?.innerText.includes('step 16')")
     assert page.locator(".lab-finding").all_inner_texts() == before
     assert page.inner_text(".lab-diagnosis [aria-live]") == ""
     append(path, 17, 26, kl=3.0)
@@ -169,12 +169,12 @@ def test_where_a_steps_time_goes(visit: Callable) -> None:
     label = page.locator(".lab-seconds-bar").get_attribute("aria-label")
     assert "decode: 0.82 s, 37% of a step" in label
     page.locator(".lab-second > rect:first-child").nth(1).hover()
-    wait(page, "() => document.querySelector('.lab-seconds .lab-help').innerText.includes('37%')")
+    wait(page, "() => document.querySelector('.lab-seconds .lab-help')?.innerText.includes('37%')")
     word = page.get_by_role("button", name="backward: what is it?")
     word.focus()
     wait(
         page,
-        "() => document.querySelector('.lab-seconds .lab-help').innerText.includes('gradient')",
+        "() => document.querySelector('.lab-seconds .lab-help')?.innerText.includes('gradient')",
     )
     page.keyboard.press("Enter")
     page.wait_for_selector(".lab-gloss dt code")
@@ -257,7 +257,9 @@ def test_tokens_are_shaded_by_a_choice_that_stays(visit: Callable, dashboard) ->
     page.wait_for_selector(".lab-card [data-token]")
     assert page.get_by_label("Tokens shaded by").input_value() == "ratio"
     page.goto(page.url.split("#")[0] + RECORDED)  # not recorded there: the push, said in the list
-    wait(page, "() => document.querySelector('.lab-run-name').textContent === 'countdown-recorded'")
+    wait(
+        page, "() => document.querySelector('.lab-run-name')?.textContent === 'countdown-recorded'"
+    )
     page.wait_for_selector(".lab-card [data-token]")
     assert page.get_by_label("Tokens shaded by").input_value() == "push"
     assert page.locator("option[value=ratio]").is_disabled()

@@ -130,7 +130,7 @@ def test_a_token_and_a_metric_say_what_they_are(cell: Callable) -> None:
     assert "probability" in page.inner_text(".lab-tip")
     page.get_by_role("button", name="What is the shading?").click()
     page.wait_for_function(
-        "document.querySelector('.lab-gloss dd').textContent.includes('derivative')"
+        "document.querySelector('.lab-gloss dd')?.textContent.includes('derivative')"
     )
 
 
@@ -206,7 +206,7 @@ def test_in_jupyterlab(browser, tmp_path: Path) -> None:
         page.locator(".lab-open").nth(1).click()
         before = int(page.get_attribute(".lab-board", "data-step"))
         page.wait_for_function(
-            "step => document.querySelector('.lab-board').dataset.step > step + 2", arg=before
+            "step => document.querySelector('.lab-board')?.dataset.step > step + 2", arg=before
         )
         assert page.locator(".lab-card-open").count() == 1  # while the kernel is busy
         assert page.locator("[data-grpo-still]").count() == 1
