@@ -226,7 +226,7 @@ def watched(
 ) -> dict:
     """The run with everybody looking."""
     run = begin(base, runs, options)
-    url = base.replace("http", "ws", 1) + "lab/ws"
+    url = base.replace("http", "ws", 1) + "lab/ws?packed=1"
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
     process = context.Process(target=crowd, args=(url, run.name, viewers, theirs))

@@ -6,7 +6,7 @@ state, and each (step, group) that somebody looks at. A viewer is sent what it l
 times a second; what it was too slow for, it never sees: the latest wins. So a viewer who reads
 nothing holds up nobody, and holds one message.
 
-Messages to the page, each a JSON object with a `type`:
+Messages to the page, each a JSON object with a `type`, long ones compressed (see packing):
 
     hello    {boot, ready}              ready: the whole page with its controls can be loaded
     runs     {now, runs: [...]}         the run list, see runs.describe
@@ -34,6 +34,7 @@ from typing import Any
 from grpo_core.dashboard import payloads
 from grpo_core.dashboard.atlas import Atlas
 from grpo_core.dashboard.history import History
+from grpo_core.dashboard.packing import Packer
 from grpo_core.dashboard.runs import RunBook, describe, options_of, stamp
 from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
 from grpo_core.errors import LabError
@@ -272,6 +273,7 @@ class Feed:
         self.boot = uuid.uuid4().hex[:12]
         self.ready = False
         self.viewers: set[Viewer] = set()
+        self.packer = Packer()
         self._feeds: dict[str, RunFeed] = {}
         self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
         self._runs = ""
