@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from grpo_core.lessons import progress
+from grpo_core.lessons.relation import relation
 
 TOLERANCE = 1e-3  # so that no choice of a small epsilon decides
 WIDTH = 76  # characters of a printed line: some editors do not wrap the outputs of a cell
@@ -157,10 +158,11 @@ class Exercise:
             return known.name, known.hint
         if shape := _wrong_shape(got[here], self._expected[here]):
             return "shape", shape
+        seen = relation(got[here], self._expected[here])
         return "unknown", (
             f"{self.cases[here].text}, I expected {shown(self._expected[here])} and got "
-            f"{shown(got[here])}. This is no mistake that I know; compare with the text above, "
-            "step by step."
+            f"{shown(got[here])}. {seen}{' ' if seen else ''}This is no mistake that I know; "
+            "compare with the text above, step by step."
         )
 
     def _outcomes(
@@ -259,6 +261,8 @@ def shown(value: Any) -> str:
         flat = value.detach().flatten().tolist()
         numbers = ", ".join(f"{v:.3g}" for v in flat[:8])
         return f"[{numbers}{', …' if len(flat) > 8 else ''}]" if value.dim() else f"{flat[0]:.4g}"
+    if isinstance(value, list | tuple) and any(isinstance(v, Tensor) for v in value):
+        return " and ".join(map(shown, value))  # as a loss and its gradient
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = repr(value)
         return text if len(text) <= 100 else f"{text[:99]}…"

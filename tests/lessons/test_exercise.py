@@ -70,6 +70,15 @@ def test_an_unknown_mistake_is_told_with_the_numbers() -> None:
     assert message.startswith("For 3 and 1, I expected 4 and got 77.")
 
 
+def test_an_unknown_mistake_is_told_how_its_numbers_are_related() -> None:
+    right = torch.tensor([1.0, -2.0, 3.0])
+    case = Case("For nothing", lambda f: [tensor(1.0), tensor(f())])
+    of_three = Exercise("97", "three", lambda: right, [case], [], ["?", "!"], "your row is right.")
+    message = of_three(lambda: 3 * right).message
+    assert message.startswith("For nothing, I expected 1 and [1, -2, 3] and got 1 and [3, -6, 9].")
+    assert "Yours is 3 times that, everywhere. This is no mistake that I know" in message
+
+
 def two_cases() -> Exercise:
     cases = [Case(f"For {n}", lambda f, n=n: number(f(n))) for n in (1, 2)]
     doubled = Mistake("doubled", "Once is enough.", (lambda n: 2 * n,))
