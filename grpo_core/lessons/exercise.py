@@ -30,11 +30,13 @@ class Mistake:
         name: a word or two, as in tests and in a teacher's table.
         hint: what was seen, why it is wrong and where to look; never the line to write.
         functions: one or more functions that make it. An attempt is recognised by its outcomes.
+        entirely: recognise it only where all outcomes agree, for a hint that speaks of all.
     """
 
     name: str
     hint: str
     functions: tuple[Callable[..., Any], ...]
+    entirely: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,8 @@ class Exercise:
                     if not same(g, w):
                         break
                     agree += 1
+                if mistake.entirely and not agree == len(got) == len(wrong):
+                    continue
                 if agree > longest:
                     best, longest = mistake, agree
         return best

@@ -1,5 +1,6 @@
 """The machinery of checks, on an exercise of its own: add two numbers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,13 @@ def test_the_mistake_that_fits_longest_is_named() -> None:
     # "times" and "power" agree up to the first wrong case (3 and 1); the third tells them apart.
     result = exercise()(lambda a, b: {2: 4, 3: 3, 0: 0}[a])
     assert result.mistake == "times" and "multiplied" in result.message
+
+
+def test_a_mistake_that_speaks_of_all_cases_has_to_agree_in_all() -> None:
+    always = Mistake("always", "It is 7 whatever comes in.", (lambda a, b: 7,), entirely=True)
+    sevens = replace(exercise(), mistakes=[always])
+    assert sevens(lambda a, b: 7).mistake == "always"
+    assert sevens(lambda a, b: 7 if a else 5).mistake == "unknown"
 
 
 def test_an_unknown_mistake_is_told_with_the_numbers() -> None:
