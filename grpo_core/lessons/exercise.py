@@ -241,7 +241,7 @@ def number(value: Any) -> float:
     value = tensor(value)
     if value.numel() != 1:
         raise WrongShape(f"One number is wanted; yours has the shape {tuple(value.shape)}.")
-    return float(value)
+    return float(value.detach())  # a loss that needs a gradient is a number too
 
 
 def same(got: Any, expected: Any) -> bool:
