@@ -244,6 +244,9 @@ figures.likeness(
 #
 # $$s_i = \exp\Big(\frac{1}{|o_i|} \sum_t
 #   \log \frac{\pi(o_{i,t})}{\pi_{old}(o_{i,t})}\Big)$$
+#
+# As in notebook 05 the old policy is a constant: **detach** its log-probs.
+# On the first update of a batch they are the very tensor that is learned.
 
 
 # %% tags=["exercise"]
@@ -336,7 +339,8 @@ figures.token_values(lines, "push (largest of the two = 1)", width=66)
 # batch does not fit into memory at once, so the loss is called with a few
 # completions at a time, and the gradients of these **micro-batches** add
 # up. They have to add up to the gradient of the whole batch. `tokens` is
-# the number of tokens in the *whole* batch.
+# the number of tokens in the *whole* batch. (The bounds are 1 − `low` and
+# 1 + `high`, and the old log-probs are detached, as before.)
 
 
 # %% tags=["exercise"]

@@ -62,6 +62,22 @@ WEIGHTS: list[Attempt] = [
     ("constant_is_not", ways(third=lambda m, n, limit: m / n / len(m))),
     ("constant_is_not", ways(third=lambda m, n, limit: m / n.sum())),
     ("limit_alone", ways(third=lambda m, n, limit: m / limit)),
+    (
+        "ways_swapped",
+        lambda m, how, limit: by_autograd(
+            m, {"constant": "token_mean", "token_mean": "constant"}.get(how, how), limit
+        ),
+    ),
+    (
+        "ways_swapped",
+        lambda m, how, limit: by_autograd(
+            m, {"sequence_mean": "token_mean", "token_mean": "sequence_mean"}.get(how, how), limit
+        ),
+    ),
+    ("not_divided_by_completions", ways(second=lambda m, n: m * len(m) / n.sum())),
+    ("limit_of_something_else", ways(third=lambda m, n, limit: m / (n.sum() * limit))),
+    ("limit_of_something_else", ways(third=lambda m, n, limit: m / limit / m.shape[1])),
+    ("long_ones_count_more", ways(first=lambda m, n: m * n / n.sum())),
     ("shape", ways(first=lambda m, n: 1 / n.flatten())),
     ("raised", ways(first=lambda m, n: m / n.flatten())),
     ("unfinished", ways(first=lambda m, n: None)),
@@ -94,6 +110,16 @@ RATIOS: list[Attempt] = [
     ("logs_divided", lambda new, old, m: geometric((new / old.detach()).log(), m, m.sum(1))),
     ("no_detach", whole(lambda d, m, n: ((d * m).sum(1) / n).exp(), old=lambda x: x)),
     ("no_gradient", whole(lambda d, m, n: geometric(d.detach(), m, n))),
+    ("clipped", whole(lambda d, m, n: geometric(d, m, n).clip(0.8, 1.2))),
+    ("root_of_the_length", whole(lambda d, m, n: torch.exp((d * m).sum(1) / n**0.5))),
+    ("one_token", whole(lambda d, m, n: torch.exp(d[range(3), n - 1]))),
+    ("one_token", whole(lambda d, m, n: (torch.exp(d) * m).max(dim=1).values)),
+    ("down_the_columns", whole(lambda d, m, n: ((d * m).sum(0) / m.sum(0)).exp()[:3])),
+    (
+        "probabilities_added",
+        lambda new, old, m: torch.exp(new).mul(m).sum(1) / torch.exp(old.detach()).mul(m).sum(1),
+    ),
+    ("one_plus", whole(lambda d, m, n: geometric(d, m, n).log() + 1)),
     ("shape", whole(lambda d, m, n: torch.exp(d))),
     ("raised", whole(lambda d, m, n: (d * m) / n)),
     ("unfinished", whole(lambda d, m, n: ...)),
@@ -189,6 +215,31 @@ DAPO: list[Attempt] = [
     ("no_clip", loss_of(surrogate=lambda r, a, lo, hi: r * a)),
     ("sign", loss_of(lambda s, m, tokens: -s[m].sum() / tokens)),
     ("no_detach", loss_of(old=lambda x: x)),
+    (
+        "epsilons_ignored",
+        loss_of(surrogate=lambda r, a, lo, hi: clip(r, a, epsilon_low=0.2, epsilon_high=0.28)),
+    ),
+    (
+        "logarithm_clipped",
+        loss_of(surrogate=lambda r, a, lo, hi: torch.min(r * a, r.log().clip(-lo, hi).exp() * a)),
+    ),
+    ("one_bound", loss_of(surrogate=lambda r, a, lo, hi: torch.min(r * a, r.clip(max=1 + hi) * a))),
+    ("one_bound", loss_of(surrogate=lambda r, a, lo, hi: torch.min(r * a, r.clip(min=1 - lo) * a))),
+    (
+        "min_of_ratios",
+        loss_of(surrogate=lambda r, a, lo, hi: torch.min(r, r.clip(1 - lo, 1 + hi)) * a),
+    ),
+    ("no_advantage", loss_of(surrogate=lambda r, a, lo, hi: torch.min(r, r.clip(1 - lo, 1 + hi)))),
+    ("compared_again", lambda new, old, a, *rest: kits(new, old.detach(), a - a.mean(), *rest)),
+    ("no_ratio", lambda new, old, a, m, lo, hi, n: -(new * a[:, None])[m].sum() / n),
+    ("no_ratio", lambda new, old, a, m, lo, hi, n: -(torch.exp(new) * a[:, None])[m].sum() / n),
+    ("no_ratio", loss_of(surrogate=lambda r, a, lo, hi: r.log() * a)),
+    (
+        "logs_divided",
+        lambda new, old, a, m, lo, hi, n: (
+            -clip(new / old.detach(), a[:, None], epsilon_low=lo, epsilon_high=hi)[m].sum() / n
+        ),
+    ),
     ("shape", loss_of(lambda s, m, tokens: s * m / tokens)),
     ("raised", loss_of(lambda s, m, tokens: s @ s)),
     ("unfinished", lambda *_: None),
@@ -214,6 +265,12 @@ ERRORS: list[Attempt] = [
     ("mean_of_stds", lambda f: f.std(1).mean() * math.sqrt(2 / 5)),
     ("no_root", lambda f: f.var(1).mean() * 2 / 5),
     ("deviations_added", lambda f: 2 * (f.var(1).mean() / 5).sqrt()),
+    ("one_method_for_all", lambda f: (2 * f.var(1).max() / 5).sqrt()),
+    ("one_method_for_all", lambda f: ((f[0].var() + f[1].var()) / 5).sqrt()),
+    ("range", lambda f: torch.mean(f.max(1).values - f.min(1).values)),
+    ("difference_of_means", lambda f: abs(f[0].mean() - f[1].mean())),
+    ("difference_of_means", lambda f: f.mean(1).max() - f.mean(1).min()),
+    ("two_standard_errors", lambda f: 1.96 * comparison.standard_error(f.numpy())),
     ("shape", lambda f: (2 * f.var(1) / 5).sqrt()),
     ("raised", lambda f: f @ f),
     ("unfinished", lambda f: None),
