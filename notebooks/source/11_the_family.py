@@ -521,8 +521,9 @@ figures.finals(
 # %% [markdown]
 # ## 5. Why λ = 0.95 falls behind
 #
-# DeepSeek's authors saw the same at their size: PPO at the usual λ = 0.95
-# far below GRPO, and at λ = 1 nearly equal (R1, appendix A.3). Why?
+# DeepSeek's authors saw the same with 16 billion weights: PPO at the usual
+# λ = 0.95 does "considerably worse than GRPO", and at λ = 1 comes near it
+# (R1, version 2, supplementary A.3). Why?
 #
 # λ says how far a token's advantage looks ahead, and how soon it believes
 # the critic instead. At the start of a run the critic expects 0 everywhere.
