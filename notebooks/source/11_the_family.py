@@ -335,8 +335,9 @@ figures.token_values(lines, "push (largest of the two = 1)", width=66)
 # aggregation (by token), it draws again for groups that teach nothing, and
 # it takes points off completions that come near the limit.
 #
-# Write the loss. The trap is not the formula but the trainer around it: a
-# batch does not fit into memory at once, so the loss is called with a few
+# Write the loss: the first two are in it, and the others are done before it
+# is called. The trap is not the formula but the trainer around it: a batch
+# does not fit into memory at once, so the loss is called with a few
 # completions at a time, and the gradients of these **micro-batches** add
 # up. They have to add up to the gradient of the whole batch. `tokens` is
 # the number of tokens in the *whole* batch. (The bounds are 1 − `low` and
