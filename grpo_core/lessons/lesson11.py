@@ -729,6 +729,10 @@ error = Exercise(
             "For three methods with five seeds each",
             lambda f: 100 * number(f(_FINALS.clone())),  # in percent: TOLERANCE is 0.001
         ),
+        Case(
+            "For two methods with three seeds each",
+            lambda f: 100 * number(f(_FINALS[:2, :3].clone())),
+        ),
     ],
     mistakes=[
         Mistake(
@@ -833,6 +837,11 @@ error = Exercise(
                 _error(lambda f: f.var(dim=1).amin()),
                 _error(lambda f: f[:2].var(dim=1).mean()),
             ),
+        ),
+        Mistake(
+            "always_five",
+            "Right for five seeds. How many there are is the number of columns.",
+            (_error(scale=lambda v, f: (2 * v / 5).sqrt()),),
         ),
         Mistake(
             "range",
