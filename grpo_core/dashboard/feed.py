@@ -26,7 +26,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,7 @@ CACHED_BOARDS = 256
 CACHED_STEPS = 3
 DIAGNOSIS_SECONDS = 1.0  # between two diagnoses of a live run
 MAX_VIEWERS = 256
+TRIALS_AT_ONCE = 2
 
 Send = Callable[[str], Awaitable[None]]
 
@@ -253,6 +254,7 @@ class Feed:
         self.boot = uuid.uuid4().hex[:12]
         self.ready = False
         self.viewers: set[Viewer] = set()
+        self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
         self._feeds: dict[str, RunFeed] = {}
         self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
         self._runs = ""
@@ -366,10 +368,21 @@ class Feed:
         hidden = self._hidden(member, key)
         return found if hidden is None else masked(found, hidden)
 
-    def check_trial(self, member: "Member | None", asked: "Request") -> None:
-        """Raise LabError where the answer would tell a student what the class is asked."""
-        if self.classroom is not None:
-            self.classroom.check_trial(member, asked)
+    @contextlib.asynccontextmanager
+    async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
+        """While somebody's trial is worked on; few at once, so that the boards get their threads.
+
+        Raises:
+            LabError: the answer would tell a student what the class is being asked.
+        """
+        if self.classroom is None:
+            async with self._turns:
+                yield
+            return
+        with self.classroom.trying(member):
+            async with self._turns:
+                self.classroom.check_trial(member, asked)
+                yield
 
     def _hidden(self, member: "Member | None", key: str) -> tuple[int, int] | None:
         """The step and group of a run whose answer a viewer must not get; mostly None."""

@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.requests import HTTPConnection
 
 from grpo_core.dashboard import payloads, trials
 from grpo_core.dashboard.bodies import json_body
@@ -142,7 +143,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         try:
             text = await feed.metrics_of(run)
         except LabError as error:
-            return JSONResponse({"error": str(error)}, status_code=409)
+            return _refused(error)
         return Response(text, media_type="application/json")
 
     @app.get("/lab/atlas")
@@ -150,7 +151,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         try:
             found = await feed.atlas_of(run, after, _member(request))
         except LabError as error:
-            return JSONResponse({"error": str(error)}, status_code=409)
+            return _refused(error)
         return Response(payloads.encode(found), media_type="application/json")
 
     @app.get("/lab/source")
@@ -165,11 +166,11 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         body = await json_body(request, MAX_TRIAL)
         try:
             asked = trials.Request.parse(body)
-            feed.check_trial(_member(request), asked)
-            step, options = await feed.step_of(asked.run, asked.step)
-            found = await asyncio.to_thread(trials.answer, asked, step, options)
+            async with feed.trial(_member(request), asked):
+                step, options = await feed.step_of(asked.run, asked.step)
+                found = await asyncio.to_thread(trials.answer, asked, step, options)
         except LabError as error:
-            return JSONResponse({"error": str(error)}, status_code=409)
+            return _refused(error)
         return Response(payloads.encode(found), media_type="application/json")
 
     @app.post("/lab/api/runs")
@@ -192,9 +193,15 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         return await _answer(lambda: {"sequence": book.control(key, want)}, feed)
 
 
-def _member(request: Request) -> "Member | None":
+def _refused(error: LabError) -> Response:
+    """The error's sentence. In ASCII: it may quote half of a character that somebody sent."""
+    text = payloads.encode({"error": str(error)})
+    return Response(text, status_code=409, media_type="application/json")
+
+
+def _member(connection: HTTPConnection) -> "Member | None":
     """Who asks; None without a class."""
-    member: Member | None = getattr(request.state, "member", None)
+    member: Member | None = getattr(connection.state, "member", None)
     return member
 
 
@@ -203,7 +210,7 @@ async def _answer(action: Any, feed: Feed) -> Response:
     try:
         result = await asyncio.to_thread(action)
     except LabError as error:
-        return JSONResponse({"error": str(error)}, status_code=409)
+        return _refused(error)
     await asyncio.to_thread(feed.list_runs)
     feed.announce()
     return JSONResponse(result)
@@ -211,9 +218,10 @@ async def _answer(action: Any, feed: Feed) -> Response:
 
 async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
     """One page's connection."""
-    classroom, member = feed.classroom, getattr(websocket.state, "member", None)
-    full = len(feed.viewers) >= MAX_VIEWERS
-    if classroom is not None:  # so that no student can take the places of the others
+    classroom, member = feed.classroom, _member(websocket)
+    if classroom is None or member is None:
+        full = classroom is not None or len(feed.viewers) >= MAX_VIEWERS
+    else:  # so that no student can take the places of the others
         full = not classroom.admits(member)
     if full:
         await websocket.close(1013, "too many viewers")
@@ -228,7 +236,7 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
                 with contextlib.suppress(ValueError, RecursionError):
                     yield json.loads(text)
 
-    if classroom is None:
+    if classroom is None or member is None:
         await feed.serve(websocket.send_text, views())
         return
     left = websocket.state.until - time.time()
@@ -298,7 +306,7 @@ def serve(
     lines = [f"Open {url} - it plays already; the controls follow."]
     if classroom is not None:
         classroom.lives_at(host, server_socket.getsockname()[1])
-        url, lines = classroom.teacher_url, classroom.words()
+        url, lines = classroom.browser_url, classroom.words()
     names = [*(allowed_hosts or []), *([] if loopback else [host])]
     config = uvicorn.Config(
         guarded(create_app(book, classroom=classroom), names),

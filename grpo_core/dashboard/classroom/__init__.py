@@ -15,6 +15,7 @@ import hmac
 import secrets
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ MAX_HUNTS = 50
 MAX_SOCKETS = 8  # of a student, while there are few; everybody may have one
 FEW_SOCKETS = 256
 TEACHERS_SOCKETS = 32
+TRIALS = 4  # of a student that are worked on at once
+POLL_FIELDS = ("id", "kind", "run", "step", "group", "choices", "right", "at")
+HUNT_FIELDS = ("id", "run", "reward", "task", "at")
 
 Close = Callable[[], Awaitable[None]]
 
@@ -59,6 +63,7 @@ class Classroom:
         """
         self.title = clean_title(title)
         self.token = secrets.token_urlsafe(32)
+        self._once: str | None = secrets.token_urlsafe(32)
         self.proxies = {name.lower() for name in proxies}
         self.code = ""
         self.people = people.People()
@@ -69,8 +74,10 @@ class Classroom:
         self.focus: dict[str, Any] | None = None
         self.join_url: str | None = None
         self.teacher_url = ""
+        self.browser_url = ""
         self.on_change: Callable[[], None] = lambda: None
         self._sockets: dict[str, list[Close]] = {}
+        self._trying: Counter[str] = Counter()
         self._shared: dict[str, tuple[str, str | None, str | None]] = {}
         self._journal = journal.Journal(root, self.title, new)
         self.cookies = people.Cookies(self._journal.secret)
@@ -104,8 +111,7 @@ class Classroom:
         elif what == "removed":
             self._forget(event["id"])
         elif what == "poll":
-            names = ("id", "kind", "run", "step", "group", "choices", "right", "at")
-            self.polls.open(Poll(**{name: event[name] for name in names}))
+            self.polls.open(Poll(**{name: event[name] for name in POLL_FIELDS}))
         elif what == "vote":
             member = self.people.members[event["id"]]
             poll = self.polls.check_vote(member.id, event["poll"], event["choice"])
@@ -113,8 +119,7 @@ class Classroom:
         elif what == "moved":
             self.polls.move(self.polls.named(event["poll"]), event["state"])
         elif what == "hunt":
-            names = ("id", "run", "reward", "task", "at")
-            self.hunt = Hunt(**{name: event[name] for name in names})
+            self.hunt = Hunt(**{name: event[name] for name in HUNT_FIELDS})
             self.hunts.append(self.hunt)
         elif what == "hunt ended":
             self.hunt = None
@@ -154,9 +159,16 @@ class Classroom:
         """Whether this is the teacher."""
         return member == people.THE_TEACHER
 
-    def is_token(self, given: str) -> bool:
-        """Whether this is the token of the teacher's link; takes the same time for all."""
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
+    def takes_token(self, given: str) -> bool:
+        """Whether this is the token of the teacher's link; takes the same time for all wrong ones.
+
+        The link that the kit itself opens a browser with has a token of its own, good for once:
+        what a process is started with can be read by everybody on a shared machine.
+        """
+        if self._once is not None and hmac.compare_digest(_bytes(given), _bytes(self._once)):
+            self._once = None
+            return True
+        return hmac.compare_digest(_bytes(given), _bytes(self.token))
 
     def join(self, name: Any, member: Member | None = None) -> Member:
         """Let a student in who typed the code; one who is in already gets another name.
@@ -283,6 +295,20 @@ class Classroom:
             raise LabError("The class is being asked about this step: try things after the reveal.")
         if self.hunt and self.hunt.run == asked.run and (asked.trial.edits or asked.trial.weights):
             raise LabError("A hunt is on: try other words and weights on this run after it.")
+
+    @contextlib.contextmanager
+    def trying(self, member: Member | None) -> Iterator[None]:
+        """While a trial of a member is worked on. Raises LabError where too many are already."""
+        key = member.id if member else ""
+        if self._trying[key] >= TRIALS and not self.is_teacher(member):
+            raise LabError("Your last trials are still being worked on: try again in a moment.")
+        self._trying[key] += 1
+        try:
+            yield
+        finally:
+            self._trying[key] -= 1
+            if not self._trying[key]:
+                del self._trying[key]
 
     # Hunt
 
@@ -421,8 +447,8 @@ class Classroom:
         found = addresses() if anywhere else [host]
         self.join_url = f"http://{_bracketed(found[0])}:{port}/join" if found else None
         here = "127.0.0.1" if anywhere else host
-        link = f"lab/class/teach?token={self.token}"
-        self.teacher_url = f"http://{_bracketed(here)}:{port}/{link}"
+        link = f"http://{_bracketed(here)}:{port}/lab/class/teach?token="
+        self.teacher_url, self.browser_url = link + self.token, f"{link}{self._once}"
         self._changed()
 
     @property
@@ -451,6 +477,10 @@ def clean_title(title: str) -> str:
     if not found:
         raise LabError("A class needs a title: --class 'Monday, 10 o'clock', or none at all.")
     return found
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def _bracketed(host: str) -> str:

@@ -5,7 +5,7 @@ import io
 import ipaddress
 import socket
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import segno
 
 

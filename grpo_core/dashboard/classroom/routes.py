@@ -15,7 +15,7 @@ from grpo_core.dashboard.classroom.people import THE_TEACHER, Member
 from grpo_core.dashboard.classroom.polls import WANTS
 from grpo_core.dashboard.feed import Feed
 from grpo_core.dashboard.guard import hostname
-from grpo_core.dashboard.payloads import clip
+from grpo_core.dashboard.payloads import clip, encode
 from grpo_core.dashboard.runs import options_of
 from grpo_core.errors import LabError
 from grpo_core.records import Group
@@ -24,6 +24,10 @@ from grpo_core.tasks import get_task
 MAX_BODY = 4_000  # bytes
 MAX_OTHERS = 3
 MANY = 10**6  # more steps, groups or completions than any run has
+TEACHER_JOINS = (
+    "You are the teacher here: to see what students see, open the join page in a private window."
+)
+OLD_LINK = "This is not the teacher's link of this start: take the one that was printed last."
 UNSEEN = {"Cache-Control": "no-store"}
 
 
@@ -47,11 +51,7 @@ def _entrance(app: FastAPI, classroom: Classroom) -> None:
         body = await json_body(request, MAX_BODY)
         member: Member | None = request.state.member
         if classroom.is_teacher(member):
-            return _error(
-                "You are the teacher here: to see what students see, open the join page in a "
-                "private window.",
-                409,
-            )
+            return _error(TEACHER_JOINS, 409)
         address = request.client.host if request.client else ""
         if classroom.tries.too_many(address):
             return _error("Too many wrong codes: wait a minute, then try again.", 429)
@@ -66,10 +66,8 @@ def _entrance(app: FastAPI, classroom: Classroom) -> None:
 
     @app.get("/lab/class/teach")
     async def teach(request: Request, token: str = "") -> Response:
-        if not classroom.is_token(token):
-            return _error(
-                "This is not the teacher's link of this start: take the one printed last.", 401
-            )
+        if not classroom.takes_token(token):
+            return _error(OLD_LINK, 401)
         response = RedirectResponse("../../", 303, headers=UNSEEN)
         return _remember(response, THE_TEACHER, request, classroom)
 
@@ -179,8 +177,7 @@ def _teacher(app: FastAPI, feed: Feed, classroom: Classroom) -> None:
             options = await asyncio.to_thread(options_of, run)
             task = str(options.get("task"))
             get_task(task)
-            names = ", ".join(map(str, options.get("reward_funcs") or []))
-            opened = classroom.open_hunt(_key(body), clip(names, 200), task)
+            opened = classroom.open_hunt(_key(body), _rewards(options), task)
         except LabError as error:
             return _error(str(error), 409)
         return JSONResponse({"hunt": opened.id})
@@ -267,6 +264,14 @@ def _student_of(request: Request) -> Member:
     return member
 
 
+def _rewards(options: dict[str, Any]) -> str:
+    """What a run is paid for. Raises LabError where that is the truth: nothing could be found."""
+    names = [str(name) for name in options.get("reward_funcs") or []]
+    if set(names) <= {"accuracy_reward"}:
+        raise LabError("That run is paid by the verifier alone: hunt on one with a flawed reward.")
+    return clip(", ".join(names), 200)
+
+
 async def _group(feed: Feed, run: str, step: int, group: int) -> Group:
     """One recorded group. Raises LabError when there is none."""
     found, _ = await feed.step_of(run, step)
@@ -275,5 +280,5 @@ async def _group(feed: Feed, run: str, step: int, group: int) -> Group:
     return found.groups[group]
 
 
-def _error(sentence: str, status: int) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status)
+def _error(sentence: str, status: int) -> Response:
+    return Response(encode({"error": sentence}), status, media_type="application/json")
