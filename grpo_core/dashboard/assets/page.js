@@ -64,8 +64,12 @@ setInterval(syncButtons, 300); // Gradio renders its buttons when it likes
 
 for (const element of document.querySelectorAll("[data-lab]")) fill(element);
 
-if (document.body.hasAttribute("data-shell")) {
+// Not Gradio's page: one that waits for it, or a student's, who gets none.
+if (document.body.matches("[data-shell], [data-class]")) {
   document.body.classList.toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches);
+}
+
+if (document.body.hasAttribute("data-shell")) {
   session.subscribe(() => {
     if (session.ready) location.reload();
   });
