@@ -23,6 +23,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from grpo_core.dashboard import payloads, trials
+from grpo_core.dashboard.exports import add_exports
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
 from grpo_core.dashboard.runs import RunBook
@@ -55,6 +56,7 @@ def create_app(book: RunBook, with_gradio: bool = True) -> FastAPI:
     app.state.feed = feed
     app.mount("/lab/assets", StaticFiles(directory=ASSETS), name="assets")
     _add_api(app, feed)
+    add_exports(app, book.get)
 
     @app.websocket("/lab/ws")
     async def live(websocket: WebSocket) -> None:
