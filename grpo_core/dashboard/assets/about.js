@@ -55,6 +55,6 @@ function facts({ kit, steps, seed, seconds, made }) {
 
 function said(value) {
   if (Array.isArray(value)) return value.map(said).join(", ");
-  if (value === null) return "none";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  return ["", "{}", "null"].includes(text) ? "none" : text;
 }
