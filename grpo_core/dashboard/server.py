@@ -218,7 +218,13 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
                 with contextlib.suppress(ValueError, RecursionError):
                     yield json.loads(text)
 
-    await feed.serve(websocket.send_text, views())
+    packer = feed.packer if websocket.query_params.get("packed") == "1" else None
+
+    async def send(text: str) -> None:
+        packed = packer.pack(text) if packer else None
+        await (websocket.send_text(text) if packed is None else websocket.send_bytes(packed))
+
+    await feed.serve(send, views())
 
 
 # --- serving -----------------------------------------------------------------------------------
@@ -282,7 +288,7 @@ def serve(
         guarded(create_app(book), names),
         log_level="warning",
         ws_max_size=4_096,
-        ws_per_message_deflate=not loopback,
+        ws_per_message_deflate=False,  # see packing
         timeout_graceful_shutdown=2,
     )
     server = _Server(config, url, open_browser)
