@@ -48,8 +48,9 @@ export function board(parent, session) {
     setAttribute(ui.section, "data-step", message ? message.step : null);
     const groups = message?.groups ?? [];
     updatePicker(ui.picker, groups, message?.group, session);
-    const empty = !groups.length;
-    for (const part of [ui.grid, ui.legend, ui.picker]) setHidden(part, empty);
+    const empty = !message?.completions; // none were sampled, or this group was left out
+    for (const part of [ui.grid, ui.legend]) setHidden(part, empty);
+    setHidden(ui.picker, !groups.length);
     if (empty) return updateEmpty(ui, message);
     updatePrompt(ui, message);
     setText(ui.facts, facts(message));
@@ -164,17 +165,20 @@ function markToken(grid, place) {
 function updateEmpty(ui, message) {
   setText(ui.facts, "");
   setHidden(ui.whole, true);
-  setText(
-    ui.prompt,
-    message
-      ? `Step ${message.step} only evaluated the model: no groups were sampled.`
-      : "Reading the group ...",
-  );
+  setText(ui.prompt, message ? why(message) : "Reading the group ...");
+}
+
+/** Why a message has no completions. */
+function why({ step, groups }) {
+  if (groups.length) return "This group was left out of this file, to keep it small.";
+  if (step === 0) return "Step 0 only evaluated the model: no groups were sampled.";
+  return `No groups are on record for step ${step}.`;
 }
 
 /** "16 completions · accuracy 3 of 16 · brevity mean 0.71 · mean reward 0.42". */
 function facts(message) {
   const cards = message.completions;
+  const other = message.instead ? [`of step ${message.step}, the last that this file has`] : [];
   const parts = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
     const values = cards.map((c) => c.rewards[name] ?? 0);
     const either = values.every((value) => value === 0 || value === 1);
@@ -183,7 +187,7 @@ function facts(message) {
   });
   const hidden = message.hidden ? [`${message.hidden} more not shown`] : [];
   const total = `mean reward ${number(mean(cards.map((c) => c.reward ?? 0)))}`;
-  return [`${cards.length} completions`, ...parts, total, ...hidden].join(" · ");
+  return [...other, `${cards.length} completions`, ...parts, total, ...hidden].join(" · ");
 }
 
 function sum(values) {
@@ -208,7 +212,8 @@ function updatePicker(picker, groups, selected, session) {
   );
   groups.forEach((group, i) => {
     const button = picker.childNodes[i];
-    setText(button.childNodes[1], group.dead ? "all tie" : number(group.mean, 2));
+    const earned = group.dead ? "all tie" : number(group.mean, 2);
+    setText(button.childNodes[1], group.left_out ? "left out" : earned);
     setAttribute(button.lastChild.firstChild, "style", `width:${meter(group.mean, top)}%`);
     setAttribute(button, "aria-pressed", i === selected ? "true" : "false");
     setAttribute(button, "title", group.prompt);

@@ -102,6 +102,9 @@ function tokenOf(target) {
 
 /** Name and value of everything known about a token. */
 function numbers(completion, index, unit) {
+  if (completion.characters !== undefined) {
+    return [["advantage", signed(completion.advantage)], ["tokens", "were not recorded"]];
+  }
   const push = completion.push?.[index];
   const logprob = completion.logprob[index];
   const rows = [];

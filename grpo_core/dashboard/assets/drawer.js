@@ -1,0 +1,67 @@
+/**
+ * A drawer of tools at the foot of a page, so that what they are about and the tool are seen
+ * together; one of them is open at a time. The bench is one (bench.js), a page that was shared has
+ * another (replay.js).
+ *
+ * A tool is {id, label, make(parent, session) -> update}; its update is called while it is open.
+ */
+
+import { h, setAttribute, setHidden } from "./dom.js";
+
+/**
+ * A panel with some tools.
+ * @param {object[]} tools
+ * @returns {(parent: HTMLElement, session: import("./session.js").Session) => () => void}
+ */
+export function drawer(tools) {
+  return (parent, session) => build(tools, parent, session);
+}
+
+function build(tools, parent, session) {
+  const body = h("div", { class: "lab-bench-body", id: "lab-bench-body" });
+  const tabs = tools.map((tool) => tab(tool, session));
+  const section = h(
+    "section",
+    { class: "lab-panel lab-bench", "aria-label": "Bench: tools for this group" },
+    h("div", { class: "lab-bench-tabs", role: "group", "aria-label": "Tools" }, ...tabs),
+    body,
+  );
+  const rooms = new Map(); // tool -> its element and its update, made when first opened
+  parent.append(section);
+  section.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented || !session.view.tool) return;
+    const button = tabs[tools.findIndex(({ id }) => id === session.view.tool)];
+    session.chooseTool(null);
+    button.focus({ preventScroll: true });
+  });
+  return () => {
+    setHidden(section, session.steps.length === 0);
+    const open = tools.find(({ id }) => id === session.view.tool) ?? null;
+    setHidden(body, !open);
+    setAttribute(section, "data-open", open ? "" : null);
+    tools.forEach((tool, i) => setAttribute(tabs[i], "aria-expanded", String(tool === open)));
+    for (const [tool, { element }] of rooms) setHidden(element, tool !== open);
+    if (!open) return;
+    if (!rooms.has(open)) {
+      const element = h("div", { class: `lab-tool lab-tool-${open.id}` });
+      body.append(element);
+      rooms.set(open, { element, update: open.make(element, session) });
+    }
+    rooms.get(open).update();
+  };
+}
+
+function tab({ id, label }, session) {
+  const act = () => session.chooseTool(session.view.tool === id ? null : id);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "lab-button lab-tab",
+      "aria-expanded": "false",
+      "aria-controls": "lab-bench-body",
+      onclick: act,
+    },
+    label,
+  );
+}
