@@ -2,13 +2,15 @@
 
 Read from run.db without the tokens, new steps only, and only while somebody asks. A cell is
 
-    [step, group, prompt, mean reward, dead, well-formed, solved]
+    [step, group, prompt, mean reward, dead, well-formed, solved, spread]
 
-`prompt` counts the different prompts in the order they came; the last two are shares, null where
-the run has no such reward. `firsts` are the first completions that did something.
+`prompt` counts the different prompts in the order they came; well-formed and solved are shares,
+null where the run has no such reward; `spread` is the standard deviation of the rewards (ddof 1).
+`firsts` are the first completions that did something.
 """
 
 from collections.abc import Callable, Iterable
+from statistics import stdev
 from typing import Any
 
 from grpo_core.dashboard.payloads import clip, number, question
@@ -57,9 +59,9 @@ class Atlas:
             self.prompts.append(asked)
         formed, solved = (_part(group, name) for name in ("format", "accuracy"))
         mean = sum(group.rewards) / len(group.rewards) if group.rewards else None
-        self.cells.append(
-            [step, index, known, number(mean), group.dead, _share(formed), _share(solved)]
-        )
+        spread = stdev(group.rewards) if len(group.rewards) > 1 else None
+        shares = _share(formed), _share(solved)
+        self.cells.append([step, index, known, number(mean), group.dead, *shares, number(spread)])
         for name, found in self._seen(group, formed, solved):
             place = {"step": step, "group": index, "completion": found}
             self.firsts.setdefault(name, place)

@@ -50,10 +50,10 @@ def test_cells_firsts_and_prompts_that_come_again(path: Path) -> None:
     found.read(Run(path))
     told = found.since(-1)
     assert told["cells"] == [
-        [1, 0, 0, 0.5, False, 0.5, 0.0],
-        [1, 1, 1, 1.0, True, 0.0, 1.0],  # one of 1, advantage 0
-        [2, 0, 2, 1.0, True, 1.0, 0.0],
-        [2, 1, 0, 2.0, False, 1.0, 1.0],
+        [1, 0, 0, 0.5, False, 0.5, 0.0, 0.70711],
+        [1, 1, 1, 1.0, True, 0.0, 1.0, None],  # one of 1, advantage 0
+        [2, 0, 2, 1.0, True, 1.0, 0.0, None],
+        [2, 1, 0, 2.0, False, 1.0, 1.0, 0.0],
     ]
     assert told["prompts"] == {"0": "a", "1": "b", "2": "c"}
     assert told["firsts"] == {
