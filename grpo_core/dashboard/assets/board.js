@@ -14,7 +14,7 @@ import { Card } from "./card.js";
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { number, rewardName } from "./format.js";
 import { glossaryButton } from "./glossary.js";
-import { Inspector } from "./inspector.js";
+import { EXPLAINED, Inspector } from "./inspector.js";
 import { SHADES, shadeOf } from "./shades.js";
 import { arrange, order, SORTS } from "./sort.js";
 
@@ -54,6 +54,7 @@ export function board(parent, session) {
     if (empty) return updateEmpty(ui, message);
     updatePrompt(ui, message);
     setText(ui.facts, facts(message));
+    setHidden(ui.parts, false);
     setHidden(ui.dead, !message.dead);
     setHidden(ui.help, message.dead); // one line for both, so that nothing below moves
     const shading = updateShades(ui, message, shaded);
@@ -99,6 +100,9 @@ function build(parent, session) {
     setAttribute(ui.whole, "aria-pressed", String(whole));
     updatePrompt(ui, session.board);
   });
+  const earned = () => Object.keys(session.board?.completions?.[0]?.rewards ?? {});
+  const parts = () => [...earned().map((name) => `rewards/${name}/mean`), "completion reward", "length"];
+  ui.parts = glossaryButton(session, "what a completion earns", parts);
   const metric = () => [shadeOf(session.view.shade, session.board).metric];
   ui.shades = h(
     "span",
@@ -107,13 +111,15 @@ function build(parent, session) {
     glossaryButton(session, "the shading", metric),
     ui.scale,
   );
-  const help = "Point at a token, or use the arrow keys in a card.";
-  ui.help = h("span", { class: "lab-key-help" }, help);
+  const numbers = () => Object.values(EXPLAINED);
+  const help = "Point at a token, or use the arrow keys in a card: ";
+  const meant = glossaryButton(session, "the numbers of a token", numbers, "its numbers");
+  ui.help = h("span", { class: "lab-key-help" }, help, meant);
   ui.legend = h("div", { class: "lab-key" }, ui.shades, sorting, ui.dead, ui.help);
   ui.section = h(
     "section",
     { class: "lab-panel lab-board", "aria-label": "Group board" },
-    h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.whole, ui.facts),
+    h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.whole, ui.facts, ui.parts),
     ui.picker,
     ui.legend,
     ui.grid,
@@ -165,6 +171,7 @@ function markToken(grid, place) {
 function updateEmpty(ui, message) {
   setText(ui.facts, "");
   setHidden(ui.whole, true);
+  setHidden(ui.parts, true);
   setText(ui.prompt, message ? why(message) : "Reading the group ...");
 }
 

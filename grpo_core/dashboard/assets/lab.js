@@ -17,12 +17,13 @@ import { notice } from "./notice.js";
 import { runList } from "./runlist.js";
 import { seconds } from "./seconds.js";
 import { timeline } from "./timeline.js";
+import { tour, tourButton } from "./tour.js";
 import { waiting } from "./waiting.js";
 
 export { connect } from "./socket.js";
 export { Session } from "./session.js";
 
-const PANELS = [notice, timeline, diagnosis, waiting, charts, seconds, atlas, board, bench];
+const PANELS = [notice, timeline, diagnosis, waiting, charts, seconds, atlas, board, bench, tour];
 
 /**
  * @param {HTMLElement} element
@@ -32,9 +33,9 @@ export function mount(element, session) {
   mountAll(element, session, PANELS);
 }
 
-/** The run list alone, for a side column. */
+/** The run list, for a side column. */
 export function mountRuns(element, session) {
-  mountAll(element, session, [runList]);
+  mountAll(element, session, [tourButton, runList]);
 }
 
 function mountAll(element, session, panels) {

@@ -18,6 +18,7 @@ const REST_TICKS = 8; // how long a replay rests at its end before it begins aga
  * @property {[number, number]|null} token a completion's number, and the token's in it
  * @property {string[]} others runs whose curves are drawn too
  * @property {string|null} stage how much of the group is shown, see microscope.js
+ * @property {number|null} tour at which stop of the guided tour the page is, see tour.js
  */
 
 export class Session {
@@ -239,6 +240,22 @@ export class Session {
     });
   }
 
+  /** Go to a stop of the guided tour, from 1; null ends it. @param {number|null} stop */
+  chooseTour(stop) {
+    this.#set(() => (this.view.tour = stop));
+  }
+
+  /** Show what a view says. @param {View} view @param {boolean} [playing] on from its step */
+  turnTo(view, playing = false) {
+    this.#set(() => {
+      this.view = { ...view };
+      if (view.run === null) this.#show(this.#choose());
+      else if (view.run !== this.shown) this.#show(view.run);
+      this.playing = playing;
+      this.cursor = view.step;
+    });
+  }
+
   /** Show so much of the group. @param {string|null} stage */
   chooseStage(stage) {
     this.#set(() => (this.view.stage = stage));
@@ -408,13 +425,7 @@ export class Session {
   #addressChanged() {
     const view = readView(this.place.hash);
     if (writeView(view) === writeView(this.view)) return;
-    this.#set(() => {
-      this.view = view;
-      this.playing = false;
-      if (view.run !== null && view.run !== this.shown) this.#show(view.run);
-      else if (view.run === null) this.#show(this.#choose());
-      this.cursor = view.step;
-    });
+    this.turnTo(view);
   }
 
   /** Change something, then tell the server, the address and the panels. */
@@ -468,6 +479,7 @@ export function readView(hash) {
     token: readToken(values.get("token")),
     others: values.getAll("with").slice(0, MOST_OTHERS),
     stage: (values.get("stage") ?? "").match(/^[1-5]$/)?.[0] ?? null,
+    tour: Number((values.get("tour") ?? "").match(/^[1-9]\d?$/)?.[0] ?? 0) || null,
   };
 }
 
@@ -488,6 +500,7 @@ export function writeView(view) {
   if (view.tool) values.set("tool", view.tool);
   if (view.token) values.set("token", view.token.join("."));
   if (view.stage) values.set("stage", view.stage);
+  if (view.tour) values.set("tour", String(view.tour));
   for (const other of view.others) values.append("with", other);
   const text = values.toString();
   return text && `#${text}`;
