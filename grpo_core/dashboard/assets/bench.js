@@ -22,11 +22,13 @@ const TOOLS = [formula, whatIf, microscope, compare, fork];
  */
 export function bench(parent, session) {
   const body = h("div", { class: "lab-bench-body", id: "lab-bench-body" });
+  const wait = h("p", { class: "lab-bench-wait" }, "Hidden until the reveal.");
   const tabs = TOOLS.map((tool) => tab(tool, session));
   const section = h(
     "section",
     { class: "lab-panel lab-bench", "aria-label": "Bench: tools for this group" },
     h("div", { class: "lab-bench-tabs", role: "group", "aria-label": "Tools" }, ...tabs),
+    wait,
     body,
   );
   const rooms = new Map(); // tool -> its element and its update, made when first opened
@@ -38,13 +40,19 @@ export function bench(parent, session) {
     button.focus({ preventScroll: true });
   });
   return () => {
-    setHidden(section, session.steps.length === 0);
-    const open = TOOLS.find(({ id }) => id === session.view.tool) ?? null;
-    setHidden(body, !open);
+    const offered = TOOLS.filter((tool) => offers(session, tool));
+    const open = offered.find(({ id }) => id === session.view.tool) ?? null;
+    setHidden(section, session.steps.length === 0 || !offered.length);
     setAttribute(section, "data-open", open ? "" : null);
-    TOOLS.forEach((tool, i) => setAttribute(tabs[i], "aria-expanded", String(tool === open)));
+    TOOLS.forEach((tool, i) => {
+      setHidden(tabs[i], !offered.includes(tool));
+      setAttribute(tabs[i], "aria-expanded", String(tool === open));
+    });
+    const masked = Boolean(session.record?.masked);
+    setHidden(wait, !open || !masked);
+    setHidden(body, !open || masked);
     for (const [tool, { element }] of rooms) setHidden(element, tool !== open);
-    if (!open) return;
+    if (!open || masked) return;
     if (!rooms.has(open)) {
       const element = h("div", { class: `lab-tool lab-tool-${open.id}` });
       body.append(element);
@@ -52,6 +60,11 @@ export function bench(parent, session) {
     }
     rooms.get(open).update();
   };
+}
+
+/** A link can leave tools out, and who only watches a class trains nothing. */
+function offers(session, { id }) {
+  return !session.hides(id) && !(id === "fork" && session.room.student);
 }
 
 function tab({ id, label }, session) {

@@ -2,6 +2,7 @@
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
 import { duration, number, rewardSum } from "./format.js";
+import { shareButton } from "./link.js";
 
 /** What a status means, for people. */
 export const STATUS = {
@@ -77,6 +78,7 @@ function build(parent, session) {
       ui.next,
       ui.step,
       ui.live,
+      shareButton(session),
     )),
   );
   parent.append(ui.section);
