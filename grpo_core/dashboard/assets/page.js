@@ -97,6 +97,8 @@ globalThis.grpoLab = {
     session.start(options);
   },
   control: (want) => session.control(want),
+  /** How many of the controls show a value that the link set. */
+  brought: () => before.size,
 };
 
 session.subscribe(syncButtons);
