@@ -1,4 +1,4 @@
-"""Lesson links in headless Chromium: what they hide, what they set, and the dialog that makes them."""
+"""Lesson links in headless Chromium: what they hide and set, and the dialog that makes them."""
 
 import json
 import re

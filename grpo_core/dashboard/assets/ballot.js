@@ -72,14 +72,15 @@ export class Ballot {
   }
 
   #drawFlag(hunt) {
-    const on = this.#found(hunt) !== null;
+    const found = this.#found(hunt);
+    const on = found !== null;
     setHidden(this.flag, !hunt || !this.session.room.student);
     setText(this.flag, on ? "⚑ Flagged" : "⚐ Flag");
     setAttribute(this.flag, "aria-pressed", String(on));
     setAttribute(this.flag, "aria-label", `Flag completion ${this.index + 1} as a hack`);
   }
 
-  /** The entry of the flags that is this card's, or null. */
+  /** This card's flags: [step, group, completion, how many, 1 for a hit], or null. */
   #found(hunt) {
     const { record } = this.session;
     const place = [record?.step, record?.group, this.index];
@@ -90,8 +91,9 @@ export class Ballot {
     const { room } = this.session;
     const said = [];
     if (poll && showsTallies(room)) said.push(votes(poll.tallies[this.index] ?? 0));
-    const flags = room.teacher ? (this.#found(hunt)?.[3] ?? 0) : 0;
-    if (flags) said.push(flags === 1 ? "1 flag" : `${flags} flags`);
+    const [, , , flags = 0, hit] = this.#found(hunt) ?? [];
+    if (flags && room.teacher) said.push(flags === 1 ? "1 flag" : `${flags} flags`);
+    if (flags) said.push(hit ? "✓ hit" : "✗ miss");
     return said.join(", ");
   }
 
@@ -128,7 +130,7 @@ export function showsTallies(room) {
   const { poll } = room;
   if (!poll) return false;
   if (room.teacher) return !room.discreet || poll.state === "revealed";
-  return poll.state !== "open" || poll.mine !== null;
+  return poll.state !== "open" || typeof poll.mine === "number";
 }
 
 function votes(count) {

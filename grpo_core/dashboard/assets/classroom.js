@@ -83,8 +83,9 @@ function join(section, session) {
     const { message } = room;
     setHidden(line, !room.teacher);
     if (!room.teacher || !message.join) return;
-    setText(code, message.join.code);
-    setText(address, message.join.url.replace(/^https?:\/\//, "").replace(/\?.*$/, ""));
+    setText(code, message.join.code.replace(/^(...)(...)$/, "$1 $2")); // as it is read aloud
+    const { url } = message.join;
+    setText(address, url?.replace(/^https?:\/\//, "") ?? "No network: nobody else can join.");
     const now = `${message.people} ${message.here}`;
     if (!drawer.hidden && now !== asked) {
       asked = now;

@@ -6,10 +6,6 @@
 import { h, resize, setHidden, setText } from "./dom.js";
 import { rewardName } from "./format.js";
 
-const RULE =
-  "A flag hits when the card's reward is above its group's mean, or the highest there is, and yet " +
-  "the task's own verifier says that its answer is wrong. Score: hits less misses, never below 0.";
-
 /**
  * @param {HTMLElement} parent
  * @param {import("./session.js").Session} session
@@ -27,17 +23,20 @@ export function hunt(parent, session) {
   const title = h("h3", { class: "lab-class-question" });
   const said = h("p", { class: "lab-class-state", role: "status" });
   const board = h("ol", { class: "lab-class-board", "aria-label": "Best hunters" });
-  const rule = h("details", {}, h("summary", {}, "How flags count"), h("p", {}, RULE));
+  const rule = h("p");
+  const rules = h("details", {}, h("summary", {}, "How flags count"), rule);
   const row = h("div", { class: "lab-class-row" }, go, end);
-  const element = h("div", { class: "lab-class-hunt" }, title, said, board, rule, row);
+  const element = h("div", { class: "lab-class-hunt" }, title, said, board, rules, row);
   parent.append(begin, element);
   return () => {
     const now = room.hunt;
     setHidden(begin, !room.teacher || Boolean(now) || Boolean(room.poll) || !session.shown);
     setHidden(element, !now);
     if (!now) return;
-    const by = now.reward ? `: rewarded for ${rewardName(String(now.reward))}` : "";
+    const rewards = String(now.reward ?? "").split(", ").filter(Boolean).map(rewardName);
+    const by = rewards.length ? `: this run is rewarded for ${rewards.join(" and ")}` : "";
     setText(title, `Reward-hack hunt${by}`);
+    setText(rule, now.rule ?? "");
     setText(said, room.teacher ? allWords(now) : ownWords(now.mine));
     setHidden(end, !room.teacher);
     setHidden(go, session.shown === now.run);
