@@ -14,6 +14,7 @@ Messages to the page, each a JSON object with a `type`:
     board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
     findings {run, findings: [...]}     the diagnosis so far, see payloads.findings_payload
     gone     {run}                      the run that was asked for is not there
+    class    {role, you, people, poll, hunt, focus, ...}     in a class, see classroom.message
 
 From the page: {"run": key or null, "step": number or null (the latest), "group": number}.
 """
@@ -25,17 +26,22 @@ import threading
 import time
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.atlas import Atlas
+from grpo_core.dashboard.atlas import Atlas, masked
 from grpo_core.dashboard.runs import RunBook, describe, options_of, stamp
 from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
 from grpo_core.errors import LabError
 from grpo_core.records import Group, Step
 from grpo_core.store import Run
+
+if TYPE_CHECKING:
+    from grpo_core.dashboard.classroom import Classroom
+    from grpo_core.dashboard.classroom.people import Member
+    from grpo_core.dashboard.trials import Request
 
 TICK = 0.2  # seconds between looks at a live run, and between two messages to a viewer
 SCRUB_TICK = 0.04  # seconds between two answers to a viewer who moves about by hand
@@ -44,6 +50,7 @@ CACHED_BOARDS = 256
 CACHED_STEPS = 3
 DIAGNOSIS_SECONDS = 1.0  # between two diagnoses of a live run
 MAX_VIEWERS = 256
+TRIALS_AT_ONCE = 2
 
 Send = Callable[[str], Awaitable[None]]
 
@@ -86,7 +93,7 @@ class RunFeed:
         self._atlas: tuple[int, Atlas] | None = None  # and the epoch it is of
         self._atlas_lock = threading.Lock()
         self._steps: OrderedDict[int, Step] = OrderedDict()
-        self._boards: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self._boards: OrderedDict[tuple[int, int, int | None], str] = OrderedDict()
         self._metrics: dict[tuple[int, int, bool], str] = {}
 
     def refresh(self) -> bool:
@@ -134,24 +141,30 @@ class RunFeed:
         place = bisect.bisect_right(self.rows, view.step, key=lambda row: row[0])
         return self.rows[max(place - 1, 0)][0], view.group
 
-    def board(self, step: int, group: int) -> str:
-        """The message with one group, from the cache or read and kept. Runs in a thread."""
+    def board(self, step: int, group: int, hidden: int | None = None) -> str:
+        """The message with one group, from the cache or read and kept. Runs in a thread.
+
+        Args:
+            hidden: the group of this step whose answer is left out, see payloads.masked.
+        """
         with self._lock:
-            key = (step, group)
+            key = (step, group, hidden)
             if key not in self._boards:
-                self._boards[key] = self._make_board(step, group)
+                self._boards[key] = self._make_board(step, group, hidden)
                 while len(self._boards) > CACHED_BOARDS:
                     self._boards.popitem(last=False)
             self._boards.move_to_end(key)
             return self._boards[key]
 
-    def _make_board(self, step: int, group: int) -> str:
+    def _make_board(self, step: int, group: int, hidden: int | None) -> str:
         groups = self._step(step).groups
         board: dict[str, Any] = {"type": "board", "run": self.key, "step": step, "groups": []}
         if groups:
             group = min(group, len(groups) - 1)
             board["groups"] = payloads.step_summary(groups)
             board |= {"group": group, **payloads.group_payload(groups[group], options_of(self.run))}
+        if hidden is not None:
+            payloads.mask(board, hidden)
         return payloads.encode(board)
 
     def diagnose(self) -> bool:
@@ -220,24 +233,28 @@ class Viewer:
 
     send: Send
     view: View = View()
+    member: "Member | None" = None  # of a class
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     moved: bool = False
     hello: bool | None = None
     runs: str | None = None
     run: tuple[str, int] | None = None  # key and epoch
     rows: int = 0
-    board: tuple[int, int] | None = None
+    board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
     findings: str | None = None
+    told: str | None = None  # of the class
 
 
 class Feed:
     """All watched runs and all viewers."""
 
-    def __init__(self, book: RunBook) -> None:
+    def __init__(self, book: RunBook, classroom: "Classroom | None" = None) -> None:
         self.book = book
+        self.classroom = classroom
         self.boot = uuid.uuid4().hex[:12]
         self.ready = False
         self.viewers: set[Viewer] = set()
+        self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
         self._feeds: dict[str, RunFeed] = {}
         self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
         self._runs = ""
@@ -247,14 +264,15 @@ class Feed:
 
     # Viewers
 
-    async def serve(self, send: Send, views: Any) -> None:
+    async def serve(self, send: Send, views: Any, member: "Member | None" = None) -> None:
         """Serve one viewer until its connection closes.
 
         Args:
             send: sends one text frame, and returns when there is room for the next.
             views: asynchronous iterator over the viewer's messages, parsed from JSON.
+            member: who it is, in a class.
         """
-        viewer = Viewer(send)
+        viewer = Viewer(send, member=member)
         self.viewers.add(viewer)
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
@@ -302,6 +320,11 @@ class Feed:
         if viewer.runs != self._runs:
             viewer.runs = self._runs
             texts.append(self._runs)
+        if self.classroom is not None and viewer.member is not None:
+            told = self.classroom.message(viewer.member)
+            if told != viewer.told:
+                viewer.told = told
+                texts.append(told)
         view = viewer.view
         if view.run is None:
             return texts
@@ -332,14 +355,38 @@ class Feed:
         await asyncio.to_thread(feed.refresh)
         return feed.metrics(0, len(feed.rows), reset=True)
 
-    async def atlas_of(self, key: str, after: int) -> dict[str, Any]:
+    async def atlas_of(
+        self, key: str, after: int, member: "Member | None" = None
+    ) -> dict[str, Any]:
         """The groups of a run's steps above `after`, see atlas.Atlas.
 
         Raises:
             LabError: there is no such run, or it cannot be read.
         """
         feed = await self._watched(key)
-        return await asyncio.to_thread(feed.atlas, after)
+        found = await asyncio.to_thread(feed.atlas, after)
+        hidden = self._hidden(member, key)
+        return found if hidden is None else masked(found, hidden)
+
+    @contextlib.asynccontextmanager
+    async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
+        """While somebody's trial is worked on; few at once, so that the boards get their threads.
+
+        Raises:
+            LabError: the answer would tell a student what the class is being asked.
+        """
+        if self.classroom is None:
+            async with self._turns:
+                yield
+            return
+        with self.classroom.trying(member):
+            async with self._turns:
+                self.classroom.check_trial(member, asked)
+                yield
+
+    def _hidden(self, member: "Member | None", key: str) -> tuple[int, int] | None:
+        """The step and group of a run whose answer a viewer must not get; mostly None."""
+        return self.classroom.hidden(member, key) if self.classroom is not None else None
 
     async def step_of(self, key: str, index: int) -> tuple[Step, dict[str, Any]]:
         """A recorded step of a run, and the run's options.
@@ -364,13 +411,16 @@ class Feed:
         elif viewer.rows < count:
             texts.append(feed.metrics(viewer.rows, count, reset=False))
         viewer.rows = count
-        wanted = feed.resolve(view)
-        if wanted is not None and wanted != viewer.board:
-            try:
-                texts.append(await asyncio.to_thread(feed.board, *wanted))
-                viewer.board = wanted
-            except Exception as error:  # one damaged step: the rest must still arrive
-                print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
+        place = feed.resolve(view)
+        if place is not None:
+            hidden = self._hidden(viewer.member, feed.key)
+            wanted = (*place, hidden[1] if hidden and hidden[0] == place[0] else None)
+            if wanted != viewer.board:
+                try:
+                    texts.append(await asyncio.to_thread(feed.board, *wanted))
+                    viewer.board = wanted
+                except Exception as error:  # one damaged step: the rest must still arrive
+                    print(f"Reading step {place[0]} of {feed.key} failed: {error}", flush=True)
         findings = feed.findings
         if findings is not None and findings != viewer.findings:
             viewer.findings = findings

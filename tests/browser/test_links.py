@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from grpo_core.store import Run
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)  # as long as the page's own waits: a loaded machine is slow
 
 RECORDED = "run=recorded:countdown-recorded&step=5&group=1"
 

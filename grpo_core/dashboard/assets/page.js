@@ -11,7 +11,7 @@ import { asOptions } from "./lesson.js";
 const session = new Session(connect(new URL("lab/", document.baseURI)));
 session.student = document.body.hasAttribute("data-class");
 const filled = new WeakSet();
-const before = new Map(); // what controls showed before the link set them
+const before = new Map(); // name of a control -> what it showed before the link set it, and since
 let brought = "{}"; // the link's settings that Gradio's controls show
 
 /** Put the live part into an element that says which with data-lab. */
@@ -71,10 +71,12 @@ globalThis.grpoLab = {
     brought = JSON.stringify(settings);
     const given = asOptions(settings);
     return [...names, ...rewards].map((name, i) => {
-      const own = before.has(name) ? before.get(name) : values[i];
-      if (name in given) before.set(name, own);
-      else if (!before.delete(name)) return values[i];
-      return given[name] ?? own; // and what was there, once the link sets it no longer
+      const known = before.get(name);
+      const untouched = known !== undefined && values[i] === known.set;
+      const own = untouched ? known.own : values[i]; // what somebody typed since is their own
+      if (name in given) before.set(name, { own, set: given[name] });
+      else before.delete(name);
+      return given[name] ?? own;
     });
   },
   /**
