@@ -47,7 +47,8 @@ export class Session {
     this.subscribers = new Set();
     this.frame = 0;
     this.timer = setInterval(() => this.tick(), REPLAY_MS);
-    if (place) addEventListener("hashchange", () => this.#addressChanged());
+    // newURL: by now the page may have written the address it had over the one that was asked for
+    if (place) addEventListener("hashchange", ({ newURL }) => this.#goTo(new URL(newURL).hash));
     source.listen(
       (message) => this.receive(message),
       (connection) => this.#set(() => (this.connection = connection)),
@@ -430,8 +431,9 @@ export class Session {
     }
   }
 
-  #addressChanged() {
-    const view = readView(this.place.hash);
+  /** Somebody changed the address. */
+  #goTo(hash) {
+    const view = readView(hash);
     if (writeView(view) !== writeView(this.view)) this.turn(view);
   }
 
