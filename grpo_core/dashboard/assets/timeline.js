@@ -2,6 +2,7 @@
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
 import { duration, number, rewardSum } from "./format.js";
+import { shareButton } from "./link.js";
 import { shareMenu } from "./share.js";
 
 /** What a status means, for people. */
@@ -35,6 +36,7 @@ export function timeline(parent, session) {
   return () => {
     const run = session.run;
     setHidden(ui.section, !run);
+    if (ui.share) setHidden(ui.share, session.room.student); // the server refuses them
     if (!run) return;
     setText(ui.name, run.name);
     setText(ui.facts, factsText(run.config));
@@ -57,6 +59,7 @@ function build(parent, session) {
     next: button("Next", "One step on", () => session.move(1)),
     slider: h("input", { type: "range", min: 0, step: 1, "aria-label": "Step shown" }),
     step: h("output", { class: "lab-step" }),
+    share: shareMenu(session),
   };
   ui.play = button("Replay", "Play the steps", () =>
     session.playing ? session.hold() : session.play(),
@@ -68,7 +71,7 @@ function build(parent, session) {
   ui.section = h(
     "section",
     { class: "lab-panel lab-timeline", "aria-label": "Run and step" },
-    h("div", { class: "lab-run-line" }, ui.name, ui.status, ui.facts, ui.time, shareMenu(session)),
+    h("div", { class: "lab-run-line" }, ui.name, ui.status, ui.facts, ui.time, ui.share),
     (ui.travel = h(
       "div",
       { class: "lab-travel" },
@@ -78,6 +81,7 @@ function build(parent, session) {
       ui.next,
       ui.step,
       ui.live,
+      session.source.download ? shareButton(session) : null, // a file has no address to give on
     )),
   );
   parent.append(ui.section);
