@@ -129,6 +129,7 @@ def execute(notebook: NotebookNode) -> NotebookNode:
         timeout=SECONDS,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # or a busy machine cuts what is printed into pieces
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
