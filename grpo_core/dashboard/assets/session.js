@@ -319,11 +319,17 @@ export class Session {
     this.#set(() => {
       if (message.type === "hello") this.ready = message.ready;
       else if (message.type === "runs") this.#receiveRuns(message);
+      else if (message.type === "run") this.#receiveRun(message);
       else if (message.type === "metrics") this.#receiveMetrics(message);
       else if (message.type === "board" && message.run === this.shown) this.record = message;
       else if (message.type === "findings" && message.run === this.shown) this.findings = message;
       else if (message.type === "gone") this.#receiveGone(message.run);
     });
+  }
+
+  /** One entry of the list that is here already. */
+  #receiveRun({ now, run }) {
+    this.#receiveRuns({ now, runs: this.runs.map((one) => (one.key === run.key ? run : one)) });
   }
 
   #receiveRuns(message) {

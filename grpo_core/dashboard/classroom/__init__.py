@@ -449,7 +449,7 @@ class Classroom:
         here = "127.0.0.1" if anywhere else host
         link = f"http://{_bracketed(here)}:{port}/lab/class/teach?token="
         self.teacher_url, self.browser_url = link + self.token, f"{link}{self._once}"
-        self._changed()
+        self._shared.clear()
 
     @property
     def invitation(self) -> str:

@@ -86,9 +86,9 @@ def test_the_walk_reaches_what_there_is(served: Served) -> None:
 def forgeries(served: Served) -> dict[str, str | None]:
     """Cookies that nobody may get anywhere with."""
     room = served.room
-    ada = room.join("Forged")
+    ada = served.portal.call(room.join, "Forged")
     good = room.cookies.value(ada)
-    removed = room.join("Removed")
+    removed = served.portal.call(room.join, "Removed")
     gone = room.cookies.value(removed)
     served.portal.call(room.remove, removed.id)
     old = URLSafeTimedSerializer(room._journal.secret, salt="grpo-lab class cookie")
