@@ -486,7 +486,7 @@ def test_the_code_as_a_picture(served: Served) -> None:
     served.room.lives_at("10.0.0.7", 7860)
     answer = teacher.get("/lab/class/qr.svg")
     assert answer.headers["content-type"] == "image/svg+xml" and "<path" in answer.text
-    served.room.join_url = None
+    served.room.join_urls = []
     assert teacher.get("/lab/class/qr.svg").status_code == 404
 
 
