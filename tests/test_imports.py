@@ -18,6 +18,7 @@ TORCH_FREE = (
     "grpo_core.pipeline.traces", "grpo_core.pipeline.report", "grpo_core.glossary",
     "grpo_core.phases", "grpo_core.lens", "grpo_core.figures", "grpo_core.dashboard.server",
     "grpo_core.dashboard.classroom", "grpo_core.dashboard.classroom.routes",
+    "grpo_core.share.html", "grpo_core.share.tables", "grpo_core.share.trl",
     "grpo_core.lessons.board", "grpo_core.cli", "app",
 )  # fmt: skip
 
@@ -40,7 +41,7 @@ def test_nothing_imports_to_the_right() -> None:
         "errors", "registry", "paths", "machine", "config", "records", "glossary", "phases",
         "timing", "threads", "tasks", "rewards", "algorithm", "models", "decoding", "sampling",
         "evaluation", "rollout", "credit", "forward", "update", "training", "store", "diagnosis",
-        "lens", "worker", "pipeline", "ledger", "speed", "figures", "dashboard", "lessons",
+        "lens", "worker", "pipeline", "ledger", "speed", "figures", "dashboard", "share", "lessons",
         "doctor", "cli",
     ]  # fmt: skip
     exceptions = {("models", "evaluation")}  # a model card is a measurement

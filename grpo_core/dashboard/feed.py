@@ -459,7 +459,7 @@ class Feed:
         elif viewer.rows < count:
             texts.append(feed.metrics(viewer.rows, count, reset=False))
         viewer.rows = count
-        wanted = self._wanted(viewer, view, feed)
+        wanted = self._wanted(viewer.member, view, feed)
         if wanted is not None and wanted != viewer.board:
             try:
                 text = feed.made(*wanted)
@@ -474,13 +474,13 @@ class Feed:
         return texts
 
     def _wanted(
-        self, viewer: Viewer, view: View, feed: RunFeed
+        self, member: "Member | None", view: View, feed: RunFeed
     ) -> tuple[int, int, int | None] | None:
-        """The step and the group that a viewer is to see, and which group of it is hidden."""
+        """The step and group that a view shows, and the group of it whose answer is hidden."""
         place = feed.resolve(view)
         if place is None:
             return None
-        hidden = self._hidden(viewer.member, feed.key)
+        hidden = self._hidden(member, feed.key)
         return (*place, hidden[1] if hidden and hidden[0] == place[0] else None)
 
     # Looking at the folders

@@ -162,6 +162,7 @@ def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> 
     }
     if not card["tokens"]:
         card["text"] = clip(c.text, MAX_TEXT)
+        card["characters"] = len(c.text)
     if c.logprobs is not c.old_logprobs and not np.array_equal(c.logprobs, c.old_logprobs):
         card["ratio"] = _rounded(c.ratio)
         card["held"] = np.flatnonzero(held_back(c, options)[:MAX_TOKENS]).tolist()

@@ -26,6 +26,7 @@ from starlette.requests import HTTPConnection
 
 from grpo_core.dashboard import payloads, trials
 from grpo_core.dashboard.bodies import json_body
+from grpo_core.dashboard.exports import add_exports
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
 from grpo_core.dashboard.runs import RunBook
@@ -67,6 +68,7 @@ def create_app(
     app.state.feed = feed
     app.mount("/lab/assets", StaticFiles(directory=ASSETS), name="assets")
     _add_api(app, feed)
+    add_exports(app, book.get)
     if classroom is not None:
         _open_to_class(app, feed, classroom)
 
