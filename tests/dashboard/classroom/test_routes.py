@@ -187,12 +187,12 @@ def test_what_cannot_be_asked(served: Served, body: dict) -> None:
     assert served.room.polls.all == []
 
 
-def rewarded(step: Step, group: int, best: int) -> Step:
+def rewarded(step: Step, group: int, rewards: list[float]) -> Step:
     """The step, with other rewards in one group: all that follows from them is changed, too."""
-    cards = step.groups[group].completions
-    for i, c in enumerate(cards):
-        c.reward = c.advantage = float(i == best)
-        c.rewards = {"accuracy_reward": c.reward, "format_reward": 0.0}
+    for c, reward in zip(step.groups[group].completions, rewards, strict=True):
+        c.reward = reward
+        c.advantage = reward - float(np.mean(rewards))
+        c.rewards = {"accuracy_reward": float(reward > 0), "format_reward": 0.0}
         c.push = np.full(len(c), c.advantage, np.float32)
         c.after_logprobs = c.logprobs + c.push
         c.logprobs = c.old_logprobs + np.float32(0.5 * c.advantage)
@@ -202,16 +202,28 @@ def rewarded(step: Step, group: int, best: int) -> Step:
     return step
 
 
-def record(root: Path, best: int) -> None:
-    """Run "secret": four steps, of which the third says in one group who was `best`."""
-    path = create_run(root, "secret", GRPOConfig(num_generations=4, generation_batch_size=8))
+def record(root: Path, rewards: list[float]) -> None:
+    """Run "secret": of its steps 1 to 3, the second says in its second group who was the best.
+
+    Nobody solved anything before, and somebody does later; what is divided by is the batch's.
+    """
+    config = GRPOConfig(num_generations=4, generation_batch_size=8, scale_rewards="batch")
+    path = create_run(root, "secret", config)
     with RunWriter(path) as writer:
         for index in range(4):
-            step = fake_run.make_step(index, writer.run.config)
-            writer.append(rewarded(step, 1, best) if index == 2 else step)
+            step = fake_run.make_step(index, config)
+            for card in (c for group in step.groups for c in group.completions):
+                card.rewards["accuracy_reward"] = float(index == 3)
+            writer.append(rewarded(step, 1, rewards) if index == 2 else step)
         writer.write_state(status="finished", started=0.0, step=3)
 
 
+SECRETS = {
+    "the first": [1.0, 0.0, 0.0, 0.0],
+    "the last, by more": [0.0, 0.0, 0.0, 1.7],
+    "nobody": [0.0, 0.0, 0.0, 0.0],
+    "all": [2.0, 2.0, 2.0, 2.0],
+}
 ODD_VIEWS = [
     {"step": step, "group": group}
     for step in (None, -1, 0, 1, 2, 2.0, "2", 3, 99, 10**15, True)
@@ -264,23 +276,25 @@ def where(message: dict) -> tuple[int, int] | None:
     return (message["step"], message["group"]) if "completions" in message else None
 
 
-def test_no_route_tells_the_answer_of_an_open_poll(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["advantage", "teaches"])
+def test_no_route_tells_the_answer_of_an_open_poll(tmp_path: Path, kind: str) -> None:
     """What students get is the same whoever was the best: so it does not say who was."""
-    told: list[dict[str, str]] = []
-    for best in (0, 3):
-        record(tmp_path / str(best) / "runs", best)
-        with serving(tmp_path / str(best)) as served:
-            answer = served.teacher().ask("/lab/class/poll", kind="advantage", **SECRET)
+    told: dict[str, dict[str, str]] = {}
+    for name, rewards in SECRETS.items():
+        record(tmp_path / name / "runs", rewards)
+        with serving(tmp_path / name) as served:
+            answer = served.teacher().ask("/lab/class/poll", kind=kind, **SECRET)
             assert answer.status_code == 200
-            assert served.room.polls.current.right == [best]
-            told.append(all_that_a_student_gets(served.student()))
-        assert {f"board {place}" for place in PLACES} < told[-1].keys()
-    for asked in told[0].keys() & told[1].keys():
-        assert told[0][asked] == told[1][asked], asked
+            told[name] = all_that_a_student_gets(served.student())
+        assert {f"board {place}" for place in PLACES} < told[name].keys()
+    first, *others = told.values()
+    for other in others:
+        for asked in first.keys() & other.keys():
+            assert first[asked] == other[asked], asked
 
 
 def test_after_the_reveal_it_is_told(served: Served) -> None:
-    record(served.home / "runs", 3)
+    record(served.home / "runs", SECRETS["the first"])
     teacher, student = served.teacher(), served.student()
     poll = teacher.ask("/lab/class/poll", kind="advantage", **SECRET).json()["poll"]
     refused = student.ask("/lab/api/lens", **SECRET)
