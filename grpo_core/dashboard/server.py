@@ -318,8 +318,7 @@ def serve(
     names = [*(allowed_hosts or []), *([] if loopback else [host])]
     config = uvicorn.Config(
         guarded(create_app(book, classroom=classroom), names),
-        proxy_headers=classroom
-        is None,  # an address that a request gives itself counts for nothing
+        proxy_headers=classroom is None,  # with a class nobody may say what their address is
         log_level="warning",
         ws_max_size=4_096,
         ws_per_message_deflate=False,  # see packing
