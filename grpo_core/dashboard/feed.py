@@ -291,6 +291,8 @@ class Feed:
         self.viewers: set[Viewer] = set()
         self.packer = Packer()
         self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
+        self._telling: asyncio.TimerHandle | None = None
+        self._told_at = 0.0  # of the loop's clock
         self._feeds: dict[str, RunFeed] = {}
         self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
         self._runs = ""
@@ -568,6 +570,18 @@ class Feed:
             one = payloads.encode({"type": "run", "now": now, "run": new[0]}) if new else ""
             self._change = one if same and len(new) == 1 else self._runs
             self._version += 1
+
+    def class_changed(self) -> None:
+        """Send every viewer what is new in the class, once a TICK: a hundred may vote at once."""
+        if self._telling is None:
+            loop = asyncio.get_running_loop()
+            wait = max(0.0, self._told_at + TICK - loop.time())
+            self._telling = loop.call_later(wait, self._tell_class)
+
+    def _tell_class(self) -> None:
+        self._telling = None
+        self._told_at = asyncio.get_running_loop().time()
+        self.announce()
 
     def announce(self) -> None:
         """Send every viewer what changed just now, without waiting for the next tick."""

@@ -84,6 +84,7 @@ class Known {
     this.changed = changed;
     this.timer = 0;
     this.busy = false;
+    this.frozen = null;
     this.#forget(null);
   }
 
@@ -99,6 +100,10 @@ class Known {
 
   update() {
     if (this.session.shown !== this.run) this.#forget(this.session.shown);
+    const poll = this.session.room?.message?.poll; // of a class: what it hides, the reveal shows
+    const frozen = poll ? `${poll.id} ${poll.state}` : null;
+    if (frozen !== this.frozen) this.asked = null;
+    this.frozen = frozen;
     if (this.busy || this.timer || this.asked === this.session.lastStep) return;
     this.#ask();
   }
