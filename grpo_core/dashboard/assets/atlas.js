@@ -6,7 +6,7 @@
 
 import { MASKED } from "./card.js";
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
-import { number } from "./format.js";
+import { inline, number } from "./format.js";
 
 const ROW = 11; // pixels of a group
 const LEFT = 58;
@@ -178,7 +178,8 @@ class Chart {
   words(cell) {
     if (!cell) return "";
     const [step, group, prompt, mean, dead, formed, solved] = cell;
-    const parts = [`step ${step}, group ${group + 1}: ${this.known.prompts.get(prompt) ?? ""}`];
+    const asked = inline(this.known.prompts.get(prompt) ?? "");
+    const parts = [`step ${step}, group ${group + 1}: ${asked}`];
     if (this.secret(cell)) return `${parts[0]} · ${MASKED}`;
     parts.push(dead ? `dead, all ${number(mean, 2)}` : `mean reward ${number(mean, 2)}`);
     if (solved !== null) parts.push(`${Math.round(100 * solved)}% solved`);
