@@ -206,11 +206,11 @@ def share_html(
     if room <= 0:
         least = math.ceil(10 * size / MEGABYTE) / 10 + 0.1
         raise LabError(f"The page alone takes {least:.1f} MB: --max-mb must be more than that.")
-    sampled = [step for step, _ in feed.rows if run.group_count(step)]
+    sampled = [step for step in feed.rows.steps if run.group_count(step)]
     boards = _boards(feed, choice, sampled, room, told)
     about["left_out"] = _left_out(boards, sampled)
     head |= {"about": about, "groups": boards.summaries}
-    head["bare"] = sorted({step for step, _ in feed.rows} - set(sampled))
+    head["bare"] = sorted(set(feed.rows.steps) - set(sampled))
     told("Writing the page ...")
     with made_whole(target) as path, path.open("w", encoding="utf-8", newline="\n") as out:
         out.write(start)
@@ -274,7 +274,7 @@ def _about(run: Run, feed: RunFeed, title: str, description: str) -> dict[str, A
         "trained": trained_with(options),
         "seed": options.get("seed"),
         "seconds": ends[1] - ends[0] if timed else None,  # type: ignore[operator]
-        "steps": feed.rows[-1][0],
+        "steps": feed.rows.steps[-1],
         "options": options,
     }
 

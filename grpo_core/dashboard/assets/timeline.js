@@ -41,6 +41,7 @@ export function timeline(parent, session) {
     setText(ui.status, run.recorded ? "recorded" : (STATUS[run.status] ?? run.status));
     setAttribute(ui.status, "data-status", run.recorded ? "recorded" : run.status);
     setText(ui.time, timeText(session));
+    if (ui.share) setHidden(ui.share, session.classroom?.role === "student"); // it is the teacher's
     updateSlider(ui, session);
   };
 }
@@ -57,6 +58,7 @@ function build(parent, session) {
     next: button("Next", "One step on", () => session.move(1)),
     slider: h("input", { type: "range", min: 0, step: 1, "aria-label": "Step shown" }),
     step: h("output", { class: "lab-step" }),
+    share: shareMenu(session),
   };
   ui.play = button("Replay", "Play the steps", () =>
     session.playing ? session.hold() : session.play(),
@@ -68,7 +70,7 @@ function build(parent, session) {
   ui.section = h(
     "section",
     { class: "lab-panel lab-timeline", "aria-label": "Run and step" },
-    h("div", { class: "lab-run-line" }, ui.name, ui.status, ui.facts, ui.time, shareMenu(session)),
+    h("div", { class: "lab-run-line" }, ui.name, ui.status, ui.facts, ui.time, ui.share),
     (ui.travel = h(
       "div",
       { class: "lab-travel" },
