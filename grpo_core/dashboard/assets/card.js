@@ -4,6 +4,9 @@ import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { advantage, number, rewardName, sizeOf } from "./format.js";
 import { answerStart, areWords, paint, parts, pieces } from "./tokens.js";
 
+/** What stands for numbers while a class votes on them. */
+export const MASKED = "hidden until the reveal";
+
 const LETTERS_A_LINE = [20, 32]; // of the reward parts' names: up to so many take one line, two
 
 export class Card {
@@ -57,8 +60,9 @@ export class Card {
    * @param {object} completion of a board message
    * @param {number} largest the advantage that fills the bar
    * @param {(completion: object, index: number) => string} shade the class of a token's shade
+   * @param {boolean} masked whether its numbers are hidden, and missing
    */
-  update(completion, largest, shade) {
+  update(completion, largest, shade, masked = false) {
     const value = completion.advantage;
     const sign = value > 0 ? "up" : value < 0 ? "down" : "flat";
     setText(this.advantage, advantage(value));
@@ -72,14 +76,17 @@ export class Card {
     setAttribute(this.length, "title", cut ? "It did not end within the allowed tokens." : null);
     this.length.classList.toggle("lab-cut", cut);
     setAttribute(this.element, "data-edited", completion.edited ? "" : null);
-    this.#updateRewards(completion);
+    this.#updateRewards(completion, masked);
     this.#updateText(completion, shade);
-    const name = `Completion ${this.index + 1}: advantage ${advantage(value)}, reward ${number(completion.reward)}`;
+    const facts = `advantage ${advantage(value)}, reward ${number(completion.reward)}`;
+    const name = `Completion ${this.index + 1}: ${masked ? MASKED : facts}`;
     setAttribute(this.element, "aria-label", name);
     setAttribute(this.toggle, "aria-label", `Show all of completion ${this.index + 1}`);
   }
 
-  #updateRewards(completion) {
+  #updateRewards(completion, masked) {
+    if (masked) return this.rewards.replaceChildren(h("em", {}, MASKED));
+    if (this.rewards.firstChild?.tagName === "EM") this.rewards.replaceChildren();
     const entries = [
       ...Object.entries(completion.rewards).map(([name, value]) => [rewardName(name), value]),
       ["total", completion.reward],

@@ -19,11 +19,13 @@ export function drawer(tools) {
 
 function build(tools, parent, session) {
   const body = h("div", { class: "lab-bench-body", id: "lab-bench-body" });
+  const wait = h("p", { class: "lab-bench-wait" }, "Hidden until the reveal.");
   const tabs = tools.map((tool) => tab(tool, session));
   const section = h(
     "section",
     { class: "lab-panel lab-bench", "aria-label": "Bench: tools for this group" },
     h("div", { class: "lab-bench-tabs", role: "group", "aria-label": "Tools" }, ...tabs),
+    wait,
     body,
   );
   const rooms = new Map(); // tool -> its element and its update, made when first opened
@@ -35,13 +37,19 @@ function build(tools, parent, session) {
     button.focus({ preventScroll: true });
   });
   return () => {
-    setHidden(section, session.steps.length === 0);
-    const open = tools.find(({ id }) => id === session.view.tool) ?? null;
-    setHidden(body, !open);
+    const offered = tools.filter((tool) => offers(session, tool));
+    const open = offered.find(({ id }) => id === session.view.tool) ?? null;
+    setHidden(section, session.steps.length === 0 || !offered.length);
     setAttribute(section, "data-open", open ? "" : null);
-    tools.forEach((tool, i) => setAttribute(tabs[i], "aria-expanded", String(tool === open)));
+    tools.forEach((tool, i) => {
+      setHidden(tabs[i], !offered.includes(tool));
+      setAttribute(tabs[i], "aria-expanded", String(tool === open));
+    });
+    const masked = Boolean(session.record?.masked);
+    setHidden(wait, !open || !masked);
+    setHidden(body, !open || masked);
     for (const [tool, { element }] of rooms) setHidden(element, tool !== open);
-    if (!open) return;
+    if (!open || masked) return;
     if (!rooms.has(open)) {
       const element = h("div", { class: `lab-tool lab-tool-${open.id}` });
       body.append(element);
@@ -49,6 +57,11 @@ function build(tools, parent, session) {
     }
     rooms.get(open).update();
   };
+}
+
+/** A link can leave tools out, and who only watches a class trains nothing. */
+function offers(session, { id }) {
+  return !session.hides(id) && !(id === "fork" && session.room.student);
 }
 
 function tab({ id, label }, session) {

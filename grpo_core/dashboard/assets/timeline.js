@@ -2,6 +2,7 @@
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
 import { duration, number, rewardSum } from "./format.js";
+import { shareButton } from "./link.js";
 import { shareMenu } from "./share.js";
 
 /** What a status means, for people. */
@@ -35,6 +36,7 @@ export function timeline(parent, session) {
   return () => {
     const run = session.run;
     setHidden(ui.section, !run);
+    if (ui.share) setHidden(ui.share, session.room.student); // the server refuses them
     if (!run) return;
     setText(ui.name, run.name);
     setText(ui.facts, factsText(run.config));
@@ -80,6 +82,7 @@ function build(parent, session) {
       ui.next,
       ui.step,
       ui.live,
+      session.source.download ? shareButton(session) : null, // a file has no address to give on
     )),
   );
   parent.append(ui.section);
