@@ -9,6 +9,7 @@ import { connect, mount, mountRuns, Session } from "./lab.js";
 
 const session = new Session(connect(new URL("lab/", document.baseURI)));
 const filled = new WeakSet();
+let recipe = null; // the experiment that filled the options
 
 /** Put the live part into an element that says which with data-lab. */
 export function fill(element) {
@@ -31,6 +32,12 @@ function syncButtons() {
   enable("lab-step", online && live);
   enable("lab-stop", online && live);
   document.body.dataset.labHalted = String(halted);
+  for (const arrow of document.querySelectorAll(".dropdown-arrow:not([aria-hidden])")) {
+    arrow.setAttribute("aria-hidden", "true"); // Gradio's, without a name
+  }
+  for (const button of document.querySelectorAll(".lab-recipe")) {
+    button.setAttribute("aria-pressed", String(button.id === `lab-recipe-${recipe}`));
+  }
 }
 
 function enable(id, enabled) {
@@ -54,7 +61,14 @@ globalThis.grpoLab = {
       options.reward_funcs = chosen.map(([name]) => name);
       options.reward_weights = chosen.map(([, weight]) => weight);
     }
+    if (recipe) options.recipe = recipe; // for those of its options that have no control
     session.start(options);
+  },
+  /** Fill the options by a recipe. @param {string} name @param {any[]} values of the controls */
+  fill(name, values) {
+    recipe = name;
+    syncButtons();
+    return values;
   },
   control: (want) => session.control(want),
 };
