@@ -5,6 +5,7 @@
  * which posts to the one guarded API. Loaded by panels.py (the whole page) and shell.html.
  */
 
+import { setAttribute } from "./dom.js";
 import { connect, mount, mountRuns, Session } from "./lab.js";
 
 const session = new Session(connect(new URL("lab/", document.baseURI)));
@@ -31,12 +32,12 @@ function syncButtons() {
   enable("lab-resume", online && halted);
   enable("lab-step", online && live);
   enable("lab-stop", online && live);
-  document.body.dataset.labHalted = String(halted);
+  setAttribute(document.body, "data-lab-halted", String(halted));
   for (const arrow of document.querySelectorAll(".dropdown-arrow:not([aria-hidden])")) {
     arrow.setAttribute("aria-hidden", "true"); // Gradio's, without a name
   }
   for (const button of document.querySelectorAll(".lab-recipe")) {
-    button.setAttribute("aria-pressed", String(button.id === `lab-recipe-${recipe}`));
+    setAttribute(button, "aria-pressed", String(button.id === `lab-recipe-${recipe}`));
   }
 }
 
