@@ -87,6 +87,23 @@ class Atlas:
             return 0.0  # recorded by another version of the task, with other columns
 
 
+def masked(found: dict[str, Any], hidden: tuple[int, int]) -> dict[str, Any]:
+    """What `Atlas.since` told, without what one group's rewards were.
+
+    The epoch is another one than that of the whole, so that a page asks anew when it may know.
+    """
+    firsts = found["firsts"].items()
+    return {
+        **found,
+        "epoch": f"{found['epoch']} without {hidden[0]}.{hidden[1]}",
+        "cells": [
+            [*cell[:3], None, False, None, None] if (cell[0], cell[1]) == hidden else cell
+            for cell in found["cells"]
+        ],
+        "firsts": {n: p for n, p in firsts if (p["step"], p["group"]) != hidden},
+    }
+
+
 def _part(group: GroupOutline, word: str) -> list[float]:
     """The values of the reward whose name begins with a word, one a completion; [] without one."""
     names = [name for name in (group.parts[0] if group.parts else {}) if name.startswith(word)]

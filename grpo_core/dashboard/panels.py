@@ -25,10 +25,8 @@ HEAD = """
 <link rel="stylesheet" href="lab/assets/lab.css" />
 <script type="module" src="lab/assets/page.js"></script>
 """
-FILL = (
-    "import(new URL('lab/assets/page.js', document.baseURI).href)"
-    ".then((page) => page.fill(element.querySelector('[data-lab]')));"
-)
+PAGE = "import(new URL('lab/assets/page.js', document.baseURI).href)"
+FILL = f"{PAGE}.then((page) => page.fill(element.querySelector('[data-lab]')));"
 # A plain list, so that Gradio asks no font server.
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monospace"]
@@ -62,7 +60,7 @@ def blocks() -> gr.Blocks:
     ):
         with gr.Column(elem_id="lab-side", scale=0, min_width=240):
             gr.HTML("<h1 class='lab-brand'>GRPO Lab</h1>", apply_default_css=False)
-            _controls()
+            _controls(demo)
             _host("runs")
         with gr.Column(elem_id="lab-body", scale=1, min_width=300):
             _host("main")
@@ -79,8 +77,12 @@ def _host(part: str) -> None:
     )
 
 
-def _controls() -> None:
-    """The buttons, and what Start starts."""
+def _controls(demo: gr.Blocks) -> None:
+    """The buttons, what Start starts, and what a lesson link sets of it.
+
+    An event without a function runs in the page alone. Its values reach Gradio's own state, so they
+    hold for controls too that are not made yet, in an accordion that was never opened.
+    """
     with gr.Row(elem_id="lab-buttons"):
         start = _button("Start", "lab-start", variant="primary")
         wishes = {
@@ -99,11 +101,21 @@ def _controls() -> None:
             outputs=[*options.values(), *weights.values()],
         )
     names, rewards = json.dumps(list(options)), json.dumps(list(weights))
+    controls = [*options.values(), *weights.values()]
     start.click(
         fn=None,
-        inputs=[*options.values(), *weights.values()],
+        inputs=controls,
         js=f"(...values) => window.grpoLab.start({names}, values, {rewards})",
     )
+    fill = {
+        "fn": None,
+        "inputs": controls,
+        "outputs": controls,
+        "js": f"async (...values) => (await {PAGE}, "
+        f"window.grpoLab.prefill({names}, values, {rewards}))",
+    }
+    demo.load(**fill)
+    gr.Button("Bring the link's options", elem_id="lab-prefill", visible="hidden").click(**fill)
     for want, button in wishes.items():
         button.click(fn=None, js=f"() => window.grpoLab.control('{want}')")
 

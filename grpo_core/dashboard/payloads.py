@@ -7,7 +7,7 @@ is done here is to bound sizes, so that no completion can stall a browser.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from grpo_core.phases import breakdown
 from grpo_core.records import Completion, Group
 from grpo_core.tasks.conversation import as_messages
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Rows = Sequence[tuple[int, Mapping[str, float]]]
 
 MAX_PROMPT = 2_000  # characters
@@ -30,6 +27,8 @@ MAX_TOKENS = 1_024  # tokens of one completion
 MAX_TOKEN = 48  # characters of one token
 MAX_COMPLETIONS = 64  # cards of one group
 PUSH_LEVELS = 1_000  # a push travels as a whole number, this many to the group's largest
+AFTERMATH = ("ratio", "held", "advantages", "values", "change", "push")
+"""What a card tells of its tokens that follows from the rewards."""
 
 
 def encode(message: Mapping[str, Any]) -> str:
@@ -81,14 +80,6 @@ def phase_columns(rows: Rows) -> dict[str, list[float | None]]:
     cut = [breakdown(metrics) for _, metrics in rows]
     names = dict.fromkeys(name for phases in cut for name in phases)
     return {name: [number(phases.get(name)) for phases in cut] for name in names}
-
-
-def frame_of(rows: Rows) -> "pd.DataFrame":
-    """The rows as `Run.frame` gives them."""
-    import pandas as pd
-
-    index = pd.Index([step for step, _ in rows], name="step", dtype="int64")
-    return pd.DataFrame([metrics for _, metrics in rows], index=index)
 
 
 def findings_payload(findings: Mapping[str, Finding]) -> list[dict[str, Any]]:
@@ -170,6 +161,7 @@ def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> 
     }
     if not card["tokens"]:
         card["text"] = clip(c.text, MAX_TEXT)
+        card["characters"] = len(c.text)
     if c.logprobs is not c.old_logprobs and not np.array_equal(c.logprobs, c.old_logprobs):
         card["ratio"] = _rounded(c.ratio)
         card["held"] = np.flatnonzero(held_back(c, options)[:MAX_TOKENS]).tolist()
@@ -187,6 +179,23 @@ def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> 
         levels = np.nan_to_num(c.push[:MAX_TOKENS] / push_unit, posinf=0, neginf=0)
         card["push"] = np.rint(levels).astype(int).tolist()
     return card
+
+
+def mask(board: dict[str, Any], hidden: int) -> None:
+    """Take out of a board message what one group of the step earned and what follows from that.
+
+    What stays is what the policy did by itself: words, log-probs, entropy, KL.
+    """
+    summary = board["groups"][hidden : hidden + 1]
+    for group in summary:
+        group |= {"mean": None, "max": None, "dead": None}
+    if board.get("group") != hidden:
+        return
+    board |= {"masked": True, "dead": None, "push_unit": None}
+    for card in board["completions"]:
+        for name in AFTERMATH:
+            card.pop(name, None)
+        card |= {"reward": None, "advantage": None, "rewards": {}}
 
 
 def _largest(values: NDArray[np.float32] | None) -> float:

@@ -156,6 +156,12 @@ def read_outlines(db: sqlite3.Connection, after: int) -> Iterator[tuple[int, lis
         yield step, groups
 
 
+def read_reward_names(db: sqlite3.Connection) -> list[str]:
+    """Every reward that a completion was given, in the order in which they came."""
+    rows = db.execute("SELECT DISTINCT rewards FROM completions")
+    return list(dict.fromkeys(name for (rewards,) in rows for name in json.loads(rewards)))
+
+
 def read_groups(db: sqlite3.Connection, step: int, only: int | None = None) -> list[Group]:
     """The groups of a step in order, or the one with index `only`."""
     where = "WHERE step = ?" + ("" if only is None else " AND group_index = ?")

@@ -4,6 +4,7 @@
  * no more elements than a short one.
  */
 
+import { MASKED } from "./card.js";
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { number } from "./format.js";
 
@@ -173,10 +174,16 @@ class Chart {
     if (!cell) return "";
     const [step, group, prompt, mean, dead, formed, solved] = cell;
     const parts = [`step ${step}, group ${group + 1}: ${this.known.prompts.get(prompt) ?? ""}`];
+    if (this.secret(cell)) return `${parts[0]} · ${MASKED}`;
     parts.push(dead ? `dead, all ${number(mean, 2)}` : `mean reward ${number(mean, 2)}`);
     if (solved !== null) parts.push(`${Math.round(100 * solved)}% solved`);
     if (formed !== null) parts.push(`${Math.round(100 * formed)}% well-formed`);
     return parts.join(" · ");
+  }
+
+  /** Whether the class votes on this group. */
+  secret([step, group]) {
+    return this.session.room.secret(this.known.run, step, group);
   }
 
   draw() {
@@ -194,7 +201,9 @@ class Chart {
     const top = known.cells.reduce((most, cell) => Math.max(most, cell[3] ?? 0), 1e-9);
     const wide = (width - LEFT) / end;
     const gap = wide > 4 ? 1 : 0;
-    for (const [step, group, , mean, dead] of known.cells) {
+    for (const cell of known.cells) {
+      if (this.secret(cell)) continue;
+      const [step, group, , mean, dead] = cell;
       pen.fillStyle = dead ? colour.dead : colour.up;
       pen.globalAlpha = dead ? 1 : 0.12 + 0.88 * Math.max(0, (mean ?? 0) / top);
       const x = LEFT + (step - 1) * wide;
@@ -314,7 +323,8 @@ function drawPlaces(row, places, session) {
   some.forEach((cell, i) => {
     const button = row.childNodes[i + 1];
     const mark = cell === first ? ", first well-formed" : "";
-    setText(button, `step ${cell[0]}: ${number(cell[3], 2)}${mark}`);
+    const told = session.room.secret(session.shown, cell[0], cell[1]) ? "?" : number(cell[3], 2);
+    setText(button, `step ${cell[0]}: ${told}${mark}`);
     setAttribute(button, "aria-current", cell[0] === session.record?.step ? "step" : null);
     button.onclick = () => go(session, cell);
   });

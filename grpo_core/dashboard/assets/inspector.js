@@ -116,6 +116,9 @@ export const EXPLAINED = {
 
 /** Name and value of everything known about a token. */
 function numbers(completion, index, unit) {
+  if (completion.characters !== undefined) {
+    return [["advantage", signed(completion.advantage)], ["tokens", "were not recorded"]];
+  }
   const push = completion.push?.[index];
   const logprob = completion.logprob[index];
   const rows = [];

@@ -39,6 +39,7 @@ export function notice(parent, session) {
 /** @returns {{kind: string, text: string, button?: string, act?: () => void, done?: number}} */
 function current(session) {
   const { run, live } = session;
+  const may = !session.room.student; // who only watches is not told which button to press
   if (session.notice) {
     const act = () => session.dismiss();
     return { kind: "error", text: session.notice, button: "Dismiss", act };
@@ -47,10 +48,10 @@ function current(session) {
     return { kind: "wait", text: "The connection to the dashboard is lost; trying again ..." };
   }
   if (!session.listed) return { kind: "wait", text: "Connecting ..." };
-  if (!run) return { kind: "note", text: "No run yet: press Start to train one." };
+  if (!run) return { kind: "note", text: `No run yet${may ? ": press Start to train one" : ""}.` };
   if (run.status === "lost") {
-    const text = "The process that trained this run is gone: press Resume to go on where it was.";
-    return { kind: "error", text };
+    const text = "The process that trained this run is gone";
+    return { kind: "error", text: `${text}${may ? ": press Resume to go on where it was" : ""}.` };
   }
   if (run.problem) return { kind: "error", text: run.problem };
   if (run.status === "starting") {
@@ -65,16 +66,16 @@ function current(session) {
   }
   if (run.recorded) {
     const seed = run.config.seed ?? "unknown";
-    const text = `Recorded run, seed ${seed} - press Start to train your own.`;
+    const text = `Recorded run, seed ${seed}${may ? " - press Start to train your own" : ""}.`;
     if (session.view.tour || tourSeen()) return { kind: "note", text };
     const act = () => session.chooseTour(1);
     return { kind: "note", text, button: "New here? A tour of one minute", act };
   }
-  return progress(session);
+  return progress(session, may);
 }
 
 /** How far a run of one's own is, and how long the rest will take. */
-function progress(session) {
+function progress(session, may) {
   const { run } = session;
   const planned = run.config.max_steps ?? run.step ?? 0;
   const at = run.step ?? 0;
@@ -82,10 +83,10 @@ function progress(session) {
   const kind = "progress";
   if (run.status === "finished") return { kind, done, text: `Finished after step ${at}.` };
   if (run.status === "stopped") {
-    return { kind, done, text: `Stopped after step ${at}: press Resume to go on.` };
+    return { kind, done, text: `Stopped after step ${at}${may ? ": press Resume to go on" : ""}.` };
   }
   if (run.status === "paused") {
-    return { kind, done, text: `Paused after step ${at}: Step makes one more, Resume goes on.` };
+    return { kind, done, text: `Paused after step ${at}${may ? ": Step makes one more, Resume goes on" : ""}.` };
   }
   const recent = (session.series("seconds/step") ?? []).slice(-WINDOW).filter((s) => s !== null);
   const each = recent.reduce((a, b) => a + b, 0) / recent.length;

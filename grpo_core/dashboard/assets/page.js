@@ -7,10 +7,17 @@
 
 import { setAttribute } from "./dom.js";
 import { connect, mount, mountRuns, Session } from "./lab.js";
+import { asOptions } from "./lesson.js";
 
 const session = new Session(connect(new URL("lab/", document.baseURI)));
+session.student = document.body.hasAttribute("data-class");
 const filled = new WeakSet();
+<<<<<<< HEAD
 let recipe = null; // the experiment that filled the options
+=======
+const before = new Map(); // name of a control -> what it showed before the link set it, and since
+let brought = "{}"; // the link's settings that Gradio's controls show
+>>>>>>> main
 
 /** Put the live part into an element that says which with data-lab. */
 export function fill(element) {
@@ -46,8 +53,43 @@ function enable(id, enabled) {
   if (button && button.disabled === enabled) button.disabled = !enabled;
 }
 
+/** Leave out what the link hides of Gradio's part, and the side column when nothing is left of it. */
+function syncHidden() {
+  const { hidden } = session.view;
+  document.body.dataset.labHides = hidden.join(" ");
+  const column = ["runs", "controls", "options"];
+  const empty = column.every((part) => hidden.includes(part));
+  document.body.toggleAttribute("data-lab-wide", empty);
+}
+
+/** Bring what the link sets to Gradio's controls, whenever it is another than they were given. */
+function syncSettings() {
+  const now = JSON.stringify(session.view.settings);
+  if (now === brought) return;
+  document.getElementById("lab-prefill")?.click(); // not there yet: its page asks by itself
+}
+
 globalThis.grpoLab = {
   session,
+  /**
+   * What the controls of the next run should show: the link's values over their own.
+   * @param {string[]} names of GRPOConfig fields
+   * @param {any[]} values of the fields, then the weights of the rewards
+   * @param {string[]} rewards their names
+   */
+  prefill(names, values, rewards) {
+    const { settings } = session.view;
+    brought = JSON.stringify(settings);
+    const given = asOptions(settings);
+    return [...names, ...rewards].map((name, i) => {
+      const known = before.get(name);
+      const untouched = known !== undefined && values[i] === known.set;
+      const own = untouched ? known.own : values[i]; // what somebody typed since is their own
+      if (name in given) before.set(name, { own, set: given[name] });
+      else before.delete(name);
+      return given[name] ?? own;
+    });
+  },
   /**
    * @param {string[]} names of GRPOConfig fields; one whose value is null keeps its default
    * @param {any[]} values of the fields, then the weights of the rewards
@@ -55,7 +97,10 @@ globalThis.grpoLab = {
    */
   start(names, values, rewards = []) {
     const fields = names.map((name, i) => [name, values[i] ?? null]);
-    const options = Object.fromEntries(fields.filter(([, value]) => value !== null));
+    const shown = Object.fromEntries(fields.filter(([, value]) => value !== null));
+    const given = Object.entries(asOptions(session.view.settings));
+    const others = given.filter(([name]) => ![...names, ...rewards].includes(name));
+    const options = { ...Object.fromEntries(others), ...shown }; // what has no control, the link sets
     if (rewards.length) {
       const weights = rewards.map((name, i) => [name, values[names.length + i]]);
       const chosen = weights.filter(([, weight]) => weight);
@@ -72,16 +117,34 @@ globalThis.grpoLab = {
     return values;
   },
   control: (want) => session.control(want),
+  /** How many of the controls show a value that the link set. */
+  brought: () => before.size,
 };
 
 session.subscribe(syncButtons);
+session.subscribe(syncHidden);
+session.subscribe(syncSettings);
 setInterval(syncButtons, 300); // Gradio renders its buttons when it likes
 
 for (const element of document.querySelectorAll("[data-lab]")) fill(element);
 
-if (document.body.hasAttribute("data-shell")) {
+// Not Gradio's page: one that waits for it, or a student's, who gets none.
+if (document.body.matches("[data-shell], [data-class]")) {
   document.body.classList.toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches);
+}
+
+if (document.body.hasAttribute("data-shell")) {
   session.subscribe(() => {
     if (session.ready) location.reload();
   });
 }
+
+/** Who is not of the class any more, because removed or because it is over, may join again. */
+async function askWhoIAm() {
+  if (session.connection !== "lost") return;
+  const answer = await fetch(new URL("lab/status", document.baseURI)).catch(() => null);
+  if (answer?.status !== 401) return;
+  location.replace(new URL("join", document.baseURI).href + location.hash);
+}
+
+setInterval(askWhoIAm, 1000);

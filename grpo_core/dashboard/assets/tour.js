@@ -129,7 +129,7 @@ class Guide {
       scrolled: scrollY,
     };
     remember();
-    session.turnTo({ ...view, run: this.origin.run, step: session.cursor });
+    session.turn({ ...view, run: this.origin.run, step: session.cursor });
   }
 
   /** Find the moments in the run. */
@@ -152,7 +152,7 @@ class Guide {
     this.asked = stop;
     this.#fold();
     const plain = { shade: "push", sort: "sample", tool: null, token: null, stage: null, others: [] };
-    session.turnTo({ ...session.view, ...plain, step, group });
+    session.turn({ ...session.view, ...plain, step, group });
   }
 
   #show(stop, number) {
@@ -204,7 +204,7 @@ class Guide {
   /** Back to where the page was. */
   #end() {
     const { view, playing, scrolled } = this.origin;
-    this.session.turnTo(view, playing);
+    this.session.turn(view, playing);
     scrollTo({ top: scrolled, behavior: "instant" });
   }
 
