@@ -1,14 +1,16 @@
 """The live feed: what every viewer of a run shares, and what each viewer still has to be sent.
 
-One task looks at the run folders five times a second while anyone watches, and not at all while
+One task looks at the run folders twenty times a second while anyone watches, and not at all while
 nobody does. Everything is turned into JSON once, for all viewers: the metrics of new steps, the
 state, and each (step, group) that somebody looks at. A viewer is sent what it lacks, at most five
-times a second; what it was too slow for, it never sees: the latest wins.
+times a second; what it was too slow for, it never sees: the latest wins. So a viewer who reads
+nothing holds up nobody, and holds one message.
 
-Messages to the page, each a JSON object with a `type`:
+Messages to the page, each a JSON object with a `type`, long ones compressed (see packing):
 
     hello    {boot, ready}              ready: the whole page with its controls can be loaded
     runs     {now, runs: [...]}         the run list, see runs.describe
+    run      {now, run}                 the one entry of it that changed
     metrics  {run, reset, steps, metrics: {name: [...]}, phases: {name: [...]}}
                                         steps the page has not got; seconds see phases.breakdown
     board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
@@ -26,12 +28,14 @@ import threading
 import time
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from grpo_core.dashboard import payloads
 from grpo_core.dashboard.atlas import Atlas, masked
+from grpo_core.dashboard.history import History
+from grpo_core.dashboard.packing import Packer
 from grpo_core.dashboard.runs import RunBook, describe, options_of, stamp
 from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
 from grpo_core.errors import LabError
@@ -43,13 +47,16 @@ if TYPE_CHECKING:
     from grpo_core.dashboard.classroom.people import Member
     from grpo_core.dashboard.trials import Request
 
-TICK = 0.2  # seconds between looks at a live run, and between two messages to a viewer
+TICK = 0.2  # seconds between two boards to a viewer
+LOOK = 0.05  # seconds between two looks at a live run
 SCRUB_TICK = 0.04  # seconds between two answers to a viewer who moves about by hand
-LIST_TICKS = 5  # the run list is read every so many ticks
-CACHED_BOARDS = 256
+LIST_LOOKS = 20  # the run list is read every so many looks
+CACHED_CHARACTERS = 24 * 2**20  # of a run's boards; a group of long completions takes megabytes
+CHUNK = 500  # steps of one message with metrics
 CACHED_STEPS = 3
 DIAGNOSIS_SECONDS = 1.0  # between two diagnoses of a live run
 MAX_VIEWERS = 256
+STALLED_SECONDS = 30.0  # a page that takes nothing for so long is let go: it may come again
 TRIALS_AT_ONCE = 2
 
 Send = Callable[[str], Awaitable[None]]
@@ -83,7 +90,7 @@ class RunFeed:
         self.key = key
         self.run = run
         self.epoch = 0  # counts how often the run was found to be another one of the same name
-        self.rows: list[tuple[int, dict[str, float]]] = []
+        self.rows = History()
         self.findings: str | None = None  # the message, once somebody asked
         self._asked = (0, 0)  # epoch and number of rows that the findings are of
         self._recent: deque[tuple[int, list[Group]]] = deque()
@@ -94,7 +101,9 @@ class RunFeed:
         self._atlas_lock = threading.Lock()
         self._steps: OrderedDict[int, Step] = OrderedDict()
         self._boards: OrderedDict[tuple[int, int, int | None], str] = OrderedDict()
+        self._board_characters = 0
         self._metrics: dict[tuple[int, int, bool], str] = {}
+        self._chunks: dict[int, str] = {}  # messages of CHUNK steps each, which never change
 
     def refresh(self) -> bool:
         """Read what is new; True when there was something. Runs in a thread."""
@@ -104,11 +113,11 @@ class RunFeed:
         with self._lock:
             if self.run.created != self._created:
                 self._forget()
-            last = self.rows[-1][0] if self.rows else -1
+            last = self.rows.steps[-1] if self.rows else -1
             new = self.run.metrics(after=last)
             self._stamp = current
             if new:
-                self.rows += new
+                self.rows.add(new)
                 self._metrics.clear()
             return bool(new)
 
@@ -116,9 +125,10 @@ class RunFeed:
         """Another run took this one's place."""
         self.epoch += 1
         self._created = self.run.created
-        self.rows = []
+        self.rows = History()
         self.findings = None
-        for cache in (self._recent, self._steps, self._boards, self._metrics):
+        self._board_characters = 0
+        for cache in (self._recent, self._steps, self._boards, self._metrics, self._chunks):
             cache.clear()
 
     def metrics(self, start: int, stop: int, reset: bool) -> str:
@@ -132,14 +142,29 @@ class RunFeed:
             text = self._metrics[key] = payloads.encode(message)
         return text
 
+    def history(self, stop: int) -> list[str]:
+        """Messages with all rows before `stop`. Of a long run only the end is made anew.
+
+        Runs in a thread.
+        """
+        with self._lock:
+            stop = min(stop, len(self.rows))  # fewer, if another run took this one's place
+            whole = stop // CHUNK * CHUNK
+            for start in range(0, whole, CHUNK):
+                if start not in self._chunks:
+                    self._chunks[start] = self.metrics(start, start + CHUNK, reset=not start)
+            texts = [self._chunks[start] for start in range(0, whole, CHUNK)]
+            if whole < stop or not whole:
+                texts.append(self.metrics(whole, stop, reset=not whole))
+            return texts
+
     def resolve(self, view: View) -> tuple[int, int] | None:
         """The last step recorded until the view's, and its group; None while there is none."""
         if not self.rows:
             return None
-        if view.step is None:
-            return self.rows[-1][0], view.group
-        place = bisect.bisect_right(self.rows, view.step, key=lambda row: row[0])
-        return self.rows[max(place - 1, 0)][0], view.group
+        steps = self.rows.steps
+        place = len(steps) if view.step is None else bisect.bisect_right(steps, view.step)
+        return steps[max(place - 1, 0)], view.group
 
     def board(self, step: int, group: int, hidden: int | None = None) -> str:
         """The message with one group, from the cache or read and kept. Runs in a thread.
@@ -150,11 +175,16 @@ class RunFeed:
         with self._lock:
             key = (step, group, hidden)
             if key not in self._boards:
-                self._boards[key] = self._make_board(step, group, hidden)
-                while len(self._boards) > CACHED_BOARDS:
-                    self._boards.popitem(last=False)
+                self._boards[key] = text = self._make_board(step, group, hidden)
+                self._board_characters += len(text)
+                while self._board_characters > CACHED_CHARACTERS and len(self._boards) > 1:
+                    self._board_characters -= len(self._boards.popitem(last=False)[1])
             self._boards.move_to_end(key)
             return self._boards[key]
+
+    def made(self, step: int, group: int, hidden: int | None = None) -> str | None:
+        """What `board` has in its cache; for the event loop, which waits for no lock."""
+        return self._boards.get((step, group, hidden))
 
     def _make_board(self, step: int, group: int, hidden: int | None) -> str:
         groups = self._step(step).groups
@@ -172,16 +202,21 @@ class RunFeed:
 
         Once for all viewers. Runs in a thread, and without the lock while it thinks.
         """
-        rows = self.rows[:]  # a thread adds to it meanwhile
-        mark = (self.epoch, len(rows))
-        if not rows or mark == self._asked:
+        rows, count = self.rows, len(self.rows)  # a thread adds to it meanwhile
+        mark = (self.epoch, count)
+        if not count or mark == self._asked:
             return False
         self._asked = mark
         findings = answer_all(
-            payloads.frame_of(rows), options_of(self.run), self._recent_groups(rows)
+            rows.frame(count), options_of(self.run), self._recent_groups(rows.steps[:count])
         )
         shown = payloads.findings_payload(dict(zip(QUESTIONS, findings, strict=True)))
-        message = {"type": "findings", "run": self.key, "step": rows[-1][0], "findings": shown}
+        message = {
+            "type": "findings",
+            "run": self.key,
+            "step": rows.steps[count - 1],
+            "findings": shown,
+        }
         with self._lock:
             if mark[0] == self.epoch:
                 self.findings = payloads.encode(message)
@@ -189,12 +224,12 @@ class RunFeed:
                 self._recent.clear()
         return True
 
-    def _recent_groups(self, rows: list[tuple[int, dict[str, float]]]) -> list[Group]:
+    def _recent_groups(self, steps: Sequence[int]) -> list[Group]:
         """Some groups of the last steps, the latest first; each step is read once."""
         with self._lock:
             known = self._recent[-1][0] if self._recent else -1
             fresh: list[tuple[int, list[Group]]] = []
-            for step, _ in reversed(rows):
+            for step in reversed(steps):
                 if step <= known or sum(len(groups) for _, groups in fresh) >= MOST_GROUPS:
                     break
                 fresh.append((step, self._step(step).groups))
@@ -235,9 +270,9 @@ class Viewer:
     view: View = View()
     member: "Member | None" = None  # of a class
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    moved: bool = False
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
     hello: bool | None = None
-    runs: str | None = None
+    listed: int = 0  # version of the run list
     run: tuple[str, int] | None = None  # key and epoch
     rows: int = 0
     board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
@@ -254,11 +289,15 @@ class Feed:
         self.boot = uuid.uuid4().hex[:12]
         self.ready = False
         self.viewers: set[Viewer] = set()
+        self.packer = Packer()
         self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
         self._feeds: dict[str, RunFeed] = {}
         self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
         self._runs = ""
+        self._change = ""  # what brings the version before up to date
+        self._version = 0  # of the run list
         self._entries: list[dict[str, Any]] = []
+        self._listing = threading.Lock()
         self._poller: asyncio.Task[None] | None = None
         self._asker: asyncio.Task[None] | None = None
 
@@ -278,36 +317,43 @@ class Feed:
             self._poller = asyncio.create_task(self._poll())
         if self._asker is None or self._asker.done():
             self._asker = asyncio.create_task(self._diagnose())
-        sender = asyncio.create_task(self._send_all(viewer))
+        tasks = [
+            asyncio.create_task(self._send_all(viewer)),
+            asyncio.create_task(_read_all(viewer, views)),
+        ]
         try:
-            async for message in views:
-                viewer.view = View.parse(message)
-                viewer.moved = True
-                viewer.wake.set()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.viewers.discard(viewer)
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await sender
+            for task in tasks:
+                task.add_done_callback(_was_expected)
+                task.cancel()
+            await asyncio.wait(tasks)
 
     async def _send_all(self, viewer: Viewer) -> None:
-        """Send a viewer what it lacks, whenever there is something, at most every TICK."""
+        """Send a viewer what it lacks, whenever there is something, a board at most every TICK.
+
+        Ends when the viewer takes nothing any more.
+        """
         while True:
             await viewer.wake.wait()
             viewer.wake.clear()
-            viewer.moved = False
-            began = time.monotonic()
+            viewer.moved.clear()
+            began, shown = time.monotonic(), viewer.board
             try:
                 texts = await self.messages(viewer)
             except Exception as error:  # a folder somebody is deleting, a damaged file
                 print(f"Reading the run {viewer.view.run} failed: {error}", flush=True)
                 texts = []
-            for text in texts:
-                await viewer.send(text)
-            pause = began + TICK - time.monotonic()
-            while pause > 0 and not (viewer.moved and pause < TICK - SCRUB_TICK):
-                await asyncio.sleep(min(pause, SCRUB_TICK))
-                pause = began + TICK - time.monotonic()
+            async with asyncio.timeout(STALLED_SECONDS):
+                for text in texts:
+                    await viewer.send(text)
+            await asyncio.sleep(SCRUB_TICK)
+            left = began + TICK - time.monotonic()
+            if viewer.board != shown and left > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await viewer.moved.wait()
 
     async def messages(self, viewer: Viewer) -> list[str]:
         """What a viewer lacks now, in the order in which it should arrive."""
@@ -317,9 +363,9 @@ class Feed:
             texts.append(payloads.encode({"type": "hello", "boot": self.boot, "ready": self.ready}))
         if not self._runs:
             await asyncio.to_thread(self.list_runs)
-        if viewer.runs != self._runs:
-            viewer.runs = self._runs
-            texts.append(self._runs)
+        if viewer.listed != self._version:
+            texts.append(self._change if viewer.listed == self._version - 1 else self._runs)
+            viewer.listed = self._version
         if self.classroom is not None and viewer.member is not None:
             told = self.classroom.message(viewer.member)
             if told != viewer.told:
@@ -407,42 +453,50 @@ class Feed:
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
         if viewer.run != identity:
             viewer.run, viewer.board, viewer.findings = identity, None, None
-            texts.append(feed.metrics(0, count, reset=True))
+            texts += await asyncio.to_thread(feed.history, count)
         elif viewer.rows < count:
             texts.append(feed.metrics(viewer.rows, count, reset=False))
         viewer.rows = count
-        place = feed.resolve(view)
-        if place is not None:
-            hidden = self._hidden(viewer.member, feed.key)
-            wanted = (*place, hidden[1] if hidden and hidden[0] == place[0] else None)
-            if wanted != viewer.board:
-                try:
-                    texts.append(await asyncio.to_thread(feed.board, *wanted))
-                    viewer.board = wanted
-                except Exception as error:  # one damaged step: the rest must still arrive
-                    print(f"Reading step {place[0]} of {feed.key} failed: {error}", flush=True)
+        wanted = self._wanted(viewer.member, view, feed)
+        if wanted is not None and wanted != viewer.board:
+            try:
+                text = feed.made(*wanted)
+                texts.append(await asyncio.to_thread(feed.board, *wanted) if text is None else text)
+                viewer.board = wanted
+            except Exception as error:  # one damaged step: the rest must still arrive
+                print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
         findings = feed.findings
         if findings is not None and findings != viewer.findings:
             viewer.findings = findings
             texts.append(findings)
         return texts
 
+    def _wanted(
+        self, member: "Member | None", view: View, feed: RunFeed
+    ) -> tuple[int, int, int | None] | None:
+        """The step and group that a view shows, and the group of it whose answer is hidden."""
+        place = feed.resolve(view)
+        if place is None:
+            return None
+        hidden = self._hidden(member, feed.key)
+        return (*place, hidden[1] if hidden and hidden[0] == place[0] else None)
+
     # Looking at the folders
 
     async def _poll(self) -> None:
         """Look for news while anyone watches."""
-        tick = 0
+        look = 0
         while self.viewers:
             try:
-                changed = await asyncio.to_thread(self._look, tick % LIST_TICKS == 0)
+                changed = await asyncio.to_thread(self._look, look % LIST_LOOKS == 0)
             except Exception as error:  # a folder may vanish at any moment: look again later
                 changed = set()
                 print(f"Looking at the runs failed: {error}", flush=True)
             for viewer in self.viewers:
-                if viewer.runs != self._runs or viewer.view.run in changed:
+                if viewer.listed != self._version or viewer.view.run in changed:
                     viewer.wake.set()
-            tick += 1
-            await asyncio.sleep(TICK)
+            look += 1
+            await asyncio.sleep(LOOK)
 
     async def _diagnose(self) -> None:
         """Ask the questions of every watched run with news, while anyone watches.
@@ -473,12 +527,27 @@ class Feed:
             with contextlib.suppress(LabError):
                 if feed.refresh():
                     changed.add(key)
+                    self._make_boards(feed)
         if also_list or changed:
             self.list_runs()
         return changed
 
+    def _make_boards(self, feed: RunFeed) -> None:
+        """Make each board that those who go with the run will want, before they are woken."""
+        views = {viewer.view for viewer in list(self.viewers)}
+        for view in views:
+            place = feed.resolve(view)
+            if view.run == feed.key and view.step is None and place is not None:
+                with contextlib.suppress(Exception):  # whoever wants it is told
+                    feed.board(*place)
+
     def list_runs(self) -> list[dict[str, Any]]:
-        """Read the run list, describing again only runs whose files changed."""
+        """Read the run list, describing again only runs whose files changed. From any thread."""
+        with self._listing:
+            self._list_runs()
+            return self._entries
+
+    def _list_runs(self) -> None:
         described, entries = {}, []
         moment = time.monotonic()
         for key, run in self.book.runs().items():
@@ -491,11 +560,30 @@ class Feed:
             entries.append(known[2])
         self._described = described
         if entries != self._entries or not self._runs:
+            now, before = time.time(), {run["key"]: run for run in self._entries}
             self._entries = entries
-            self._runs = payloads.encode({"type": "runs", "now": time.time(), "runs": entries})
-        return entries
+            self._runs = payloads.encode({"type": "runs", "now": now, "runs": entries})
+            new = [entry for entry in entries if entry != before.get(entry["key"])]
+            same = list(before) == [entry["key"] for entry in entries]
+            one = payloads.encode({"type": "run", "now": now, "run": new[0]}) if new else ""
+            self._change = one if same and len(new) == 1 else self._runs
+            self._version += 1
 
     def announce(self) -> None:
         """Send every viewer what changed just now, without waiting for the next tick."""
         for viewer in self.viewers:
             viewer.wake.set()
+
+
+async def _read_all(viewer: Viewer, views: Any) -> None:
+    """Follow where a viewer looks, until it leaves."""
+    async for message in views:
+        viewer.view = View.parse(message)
+        viewer.moved.set()
+        viewer.wake.set()
+
+
+def _was_expected(task: "asyncio.Task[None]") -> None:
+    """A viewer may go in the middle of anything: take note of the exception, and say nothing."""
+    if not task.cancelled():
+        task.exception()

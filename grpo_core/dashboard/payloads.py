@@ -7,7 +7,7 @@ is done here is to bound sizes, so that no completion can stall a browser.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from grpo_core.lens import held_back
 from grpo_core.phases import breakdown
 from grpo_core.records import Completion, Group
 from grpo_core.tasks.conversation import as_messages
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Rows = Sequence[tuple[int, Mapping[str, float]]]
 
@@ -83,14 +80,6 @@ def phase_columns(rows: Rows) -> dict[str, list[float | None]]:
     cut = [breakdown(metrics) for _, metrics in rows]
     names = dict.fromkeys(name for phases in cut for name in phases)
     return {name: [number(phases.get(name)) for phases in cut] for name in names}
-
-
-def frame_of(rows: Rows) -> "pd.DataFrame":
-    """The rows as `Run.frame` gives them."""
-    import pandas as pd
-
-    index = pd.Index([step for step, _ in rows], name="step", dtype="int64")
-    return pd.DataFrame([metrics for _, metrics in rows], index=index)
 
 
 def findings_payload(findings: Mapping[str, Finding]) -> list[dict[str, Any]]:
@@ -172,6 +161,7 @@ def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> 
     }
     if not card["tokens"]:
         card["text"] = clip(c.text, MAX_TEXT)
+        card["characters"] = len(c.text)
     if c.logprobs is not c.old_logprobs and not np.array_equal(c.logprobs, c.old_logprobs):
         card["ratio"] = _rounded(c.ratio)
         card["held"] = np.flatnonzero(held_back(c, options)[:MAX_TOKENS]).tolist()

@@ -26,6 +26,7 @@ from starlette.requests import HTTPConnection
 
 from grpo_core.dashboard import payloads, trials
 from grpo_core.dashboard.bodies import json_body
+from grpo_core.dashboard.exports import add_exports
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
 from grpo_core.dashboard.runs import RunBook
@@ -67,6 +68,7 @@ def create_app(
     app.state.feed = feed
     app.mount("/lab/assets", StaticFiles(directory=ASSETS), name="assets")
     _add_api(app, feed)
+    add_exports(app, book.get)
     if classroom is not None:
         _open_to_class(app, feed, classroom)
 
@@ -236,13 +238,19 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
                 with contextlib.suppress(ValueError, RecursionError):
                     yield json.loads(text)
 
+    packer = feed.packer if websocket.query_params.get("packed") == "1" else None
+
+    async def send(text: str) -> None:
+        packed = packer.pack(text) if packer else None
+        await (websocket.send_text(text) if packed is None else websocket.send_bytes(packed))
+
     if classroom is None or member is None:
-        await feed.serve(websocket.send_text, views())
+        await feed.serve(send, views())
         return
     left = websocket.state.until - time.time()
     with classroom.connected(member, websocket.close), contextlib.suppress(TimeoutError):
         async with asyncio.timeout(left):
-            await feed.serve(websocket.send_text, views(), member)
+            await feed.serve(send, views(), member)
             return
     await websocket.close(1008, "The day is over: join again.")
 
@@ -314,7 +322,7 @@ def serve(
         is None,  # an address that a request gives itself counts for nothing
         log_level="warning",
         ws_max_size=4_096,
-        ws_per_message_deflate=not loopback,
+        ws_per_message_deflate=False,  # see packing
         timeout_graceful_shutdown=2,
     )
     server = _Server(config, url, lines, open_browser)

@@ -140,6 +140,27 @@ weight = Exercise(
             "The advantage is missing from your weights: bad tokens would be pushed up.",
             (_weight(weight=lambda r, a: r), _weight(weight=lambda r, a: torch.ones_like(r))),
         ),
+        Mistake(
+            "only_the_stopped",
+            "Yours is 0 where the gradient flows, and something where it is stopped: `torch.where` "
+            "takes its second argument where the condition holds, and `masked_fill` fills there.",
+            (_weight(lambda r, a, low, high: ~_stopped(r, a, low, high)),),
+        ),
+        Mistake(
+            "bad_tokens_silent",
+            "Bad tokens have no weight at all in yours. They are to become rarer: their weight is "
+            "below 0, until they are rare enough.",
+            (
+                _weight(lambda r, a, low, high: _stopped(r, a, low, high) | (a < 0)),
+                lambda r, a, low, high: my_weight(r, a, low, high).clamp(min=0),
+            ),
+        ),
+        Mistake(
+            "always_positive",
+            "All your weights are above 0. A bad token's has the sign of its advantage: it is to "
+            "become rarer.",
+            (lambda r, a, low, high: my_weight(r, a, low, high).abs(),),
+        ),
     ],
     hints=[
         "Two questions: what is the weight where nothing is clipped? And in which two of the four "
@@ -363,6 +384,62 @@ surrogate = Exercise(
             "The sign is flipped. A surrogate is to be made large; the minus comes with the loss.",
             (_surrogate(lambda r, c, a: -torch.minimum(r * a, c * a)),),
         ),
+        Mistake(
+            "no_ratio",
+            "There is no ratio in yours: it is the new log-probability (or probability) times the "
+            "advantage. The objective has the new probability over the one the token was sampled "
+            "with: that is what the bounds are for.",
+            (
+                lambda new, old, a, low, high: new * a.unsqueeze(1),
+                lambda new, old, a, low, high: new.exp() * a.unsqueeze(1),
+                _surrogate(ratio=lambda new, old: new.exp()),
+                _surrogate(ratio=lambda new, old: new),
+            ),
+        ),
+        Mistake(
+            "no_exponential",
+            "You took the difference of the log-probs for the ratio. It is the ratio's logarithm: "
+            "0 where nothing has moved, and the ratio is 1 there.",
+            (
+                _surrogate(ratio=lambda new, old: new - old.detach()),
+                _surrogate(
+                    clamp=lambda r, low, high: r.clamp(-low, high),
+                    ratio=lambda new, old: new - old.detach(),
+                ),
+                _surrogate(lambda r, c, a: r * a, ratio=lambda new, old: new - old.detach()),
+                _surrogate(ratio=lambda new, old: torch.expm1(new - old.detach())),
+            ),
+        ),
+        Mistake(
+            "logs_divided",
+            "You divided one log-prob by the other. The logarithm of a quotient is a *difference* "
+            "of logarithms.",
+            (
+                _surrogate(ratio=lambda new, old: new / old.detach()),
+                _surrogate(ratio=lambda new, old: (new / old.detach()).exp()),
+            ),
+        ),
+        Mistake(
+            "no_advantage",
+            "The advantages play no part in yours, or only their size: every token is made "
+            "likelier, the bad ones too.",
+            (
+                _surrogate(lambda r, c, a: torch.minimum(r, c)),
+                _surrogate(lambda r, c, a: torch.minimum(r * a.abs(), c * a.abs())),
+            ),
+        ),
+        Mistake(
+            "bounds_in_the_wrong_direction",
+            "Your bounds are 1 + low and 1 - high: the lower one lies above the upper one. A token "
+            "may fall *to* 1 - low and rise *to* 1 + high.",
+            (_surrogate(clamp=lambda r, low, high: r.clamp(1 + low, 1 - high)),),
+        ),
+        Mistake(
+            "clipped_detached",
+            "The values are right, and where both products are equal half of the gradient is "
+            "missing: you detached the clipped one. Only the old log-probs are constants.",
+            (_surrogate(lambda r, c, a: torch.minimum(r * a, c.detach() * a)),),
+        ),
     ],
     hints=[
         "One line each: ratio, clipped ratio, advantages with a second dimension, and a choice "
@@ -508,6 +585,44 @@ cispo = Exercise(
             "sign",
             "The sign is flipped. A surrogate is to be made large; the minus comes with the loss.",
             (_cispo(combine=lambda w, a, lp: -w * a * lp),),
+        ),
+        Mistake(
+            "no_advantage",
+            "The advantages play no part in yours: good and bad tokens are pushed up alike.",
+            (_cispo(combine=lambda w, a, lp: w * lp),),
+        ),
+        Mistake(
+            "floor_for_cap",
+            "You took the *larger* of ratio and cap: every weight is at least the cap. A cap is "
+            "the largest value allowed.",
+            (_cispo(lambda r, cap: r.clamp(min=cap).detach()),),
+        ),
+        Mistake(
+            "upside_down",
+            "Your ratio is upside down: it is the new probability over the old one.",
+            (_cispo(lambda r, cap: (1 / r).clamp(max=cap).detach()),),
+        ),
+        Mistake(
+            "old_log_prob",
+            "You multiplied with the *old* log-prob. That one is a record; it is the new one that "
+            "the policy can change.",
+            (
+                lambda new, old, a, cap: (
+                    (new - old).exp().clamp(max=cap).detach() * a.unsqueeze(1) * old
+                ),
+            ),
+        ),
+        Mistake(
+            "ratio_for_log",
+            "You multiplied with the ratio once more, where log pi belongs: the weight is the "
+            "capped ratio, and what it weighs is the logarithm of the probability.",
+            (
+                lambda new, old, a, cap: (
+                    (new - old).exp().clamp(max=cap).detach()
+                    * a.unsqueeze(1)
+                    * (new - old.detach()).exp()
+                ),
+            ),
         ),
     ],
     hints=[

@@ -13,6 +13,7 @@ import pytest
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
 from grpo_core.dashboard.feed import TICK, Feed, RunFeed, View, Viewer
+from grpo_core.dashboard.history import History
 from grpo_core.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.diagnosis import diagnose
 from grpo_core.errors import LabError
@@ -153,6 +154,45 @@ def test_history_once_then_increments(tmp_path: Path) -> None:
     assert more["steps"] == [3, 4] and not more["reset"]
 
 
+def test_a_long_history_is_made_in_pieces_that_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grpo_core.dashboard.feed.CHUNK", 4)
+    path = create_run(tmp_path, "a", GRPOConfig())
+    feed = RunFeed("a", Run(path))
+    assert [json.loads(text)["steps"] for text in feed.history(0)] == [[]]
+    before: list[str] = []
+    for last in range(11):
+        record_steps(path, last, last)
+        feed.refresh()
+        texts = feed.history(last + 1)
+        messages = [json.loads(text) for text in texts]
+        assert [step for message in messages for step in message["steps"]] == [*range(last + 1)]
+        assert [message["reset"] for message in messages] == [True] + [False] * (len(texts) - 1)
+        whole = (last + 1) // 4
+        kept = min(whole, len(before))
+        assert all(old is new for old, new in zip(before[:kept], texts[:kept], strict=True))
+        before = texts[:whole]
+
+
+def test_the_boards_that_are_kept_have_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = create_run(tmp_path, "a", GRPOConfig())
+    record_steps(path, 0, 6)
+    feed = RunFeed("a", Run(path))
+    feed.refresh()
+    bound = 3 * len(feed.board(1, 0))
+    monkeypatch.setattr("grpo_core.dashboard.feed.CACHED_CHARACTERS", bound)
+    for step in range(1, 7):
+        for group in range(8):
+            assert feed.board(step, group) is feed.made(step, group)
+            assert sum(map(len, feed._boards.values())) <= bound
+    assert feed.made(1, 0) is None and feed.board(1, 0)
+    monkeypatch.setattr("grpo_core.dashboard.feed.CACHED_CHARACTERS", 1)
+    assert feed.board(2, 0) is feed.made(2, 0)  # the one in use, however large
+
+
 def test_a_board_is_serialised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = create_run(tmp_path, "a", GRPOConfig())
     record_steps(path, 0, 2)
@@ -174,7 +214,7 @@ def test_views_are_clamped_and_junk_is_ignored(tmp_path: Path) -> None:
     feed.refresh()
     assert feed.resolve(View("a", 99, 0)) == (2, 0)
     assert feed.resolve(View("a", -5, 0)) == (0, 0)
-    feed.rows = [(0, {}), (5, {}), (10, {})]
+    feed.rows = History([(0, {}), (5, {}), (10, {})])
     assert [feed.resolve(View("a", s))[0] for s in (0, 4, 5, 9, 10)] == [0, 0, 5, 5, 10]
     assert json.loads(feed.board(1, 10**6))["group"] == 7
     assert json.loads(feed.board(0, 0))["groups"] == []
@@ -298,6 +338,98 @@ def test_latest_wins_for_a_slow_viewer(book: RunBook) -> None:
             assert len(page.of("metrics")) <= most
             page.views.put_nowait(None)
         await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_a_viewer_who_takes_nothing_is_let_go(
+    book: RunBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grpo_core.dashboard.feed.STALLED_SECONDS", 0.3)
+    path = create_run(book.root, "live", GRPOConfig(generation_batch_size=16))
+    record_steps(path, 0, 1)
+
+    async def scenario() -> None:
+        feed, asleep, awake = Feed(book), Page(delay=10**6), Page()
+        tasks = watch(feed, asleep, awake)
+        for page in (asleep, awake):
+            page.views.put_nowait({"run": "live"})
+        await asyncio.wait_for(tasks[0], 30)
+        assert asleep.messages == [] and len(feed.viewers) == 1
+        await asyncio.to_thread(record_steps, path, 2, 2)
+        await until(lambda: awake.of("board") and awake.of("board")[-1]["step"] == 2)
+        awake.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+        assert not feed.viewers
+
+    asyncio.run(scenario())
+
+
+def test_boards_are_there_before_anybody_is_woken(book: RunBook) -> None:
+    path = create_run(book.root, "live", GRPOConfig())
+    record_steps(path, 0, 1)
+
+    async def scenario() -> None:
+        feed, pages = Feed(book), [Page() for _ in range(3)]
+        tasks = watch(feed, *pages)
+        for page, group in zip(pages, (0, 5, 5), strict=True):
+            page.views.put_nowait({"run": "live", "group": group})
+        await until(lambda: all(page.of("board") for page in pages))
+        inside, asked = feed._feeds["live"], []
+        real = inside.board
+
+        def board(*place: int) -> str:
+            asked.append(place)
+            return real(*place)
+
+        inside.board = board  # type: ignore[method-assign]
+        await asyncio.to_thread(record_steps, path, 2, 2)
+        await until(lambda: all(page.of("board")[-1]["step"] == 2 for page in pages))
+        assert sorted(asked) == [(2, 0), (2, 5)]  # by the one who looks: the viewers found them
+        for page in pages:
+            page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_of_the_run_list_only_what_changed_is_sent(book: RunBook) -> None:
+    paths = [create_run(book.root, name, GRPOConfig()) for name in "abc"]
+    for path in paths:
+        record_steps(path, 0, 0)
+
+    async def scenario() -> None:
+        feed, viewer, late = Feed(book), Viewer(send=None), Viewer(send=None)  # type: ignore
+        known: dict[str, dict] = {}
+
+        def take(texts: list[str]) -> list[str]:
+            nonlocal known
+            messages = [m for m in map(json.loads, texts) if m["type"] in ("run", "runs")]
+            for message in messages:
+                if message["type"] == "runs":
+                    known = {run["key"]: run for run in message["runs"]}
+                else:
+                    known[message["run"]["key"]] = message["run"]
+            assert list(known.values()) == feed._entries
+            return [message["type"] for message in messages]
+
+        assert take(await feed.messages(viewer)) == ["runs"]
+        record_steps(paths[1], 1, 1)
+        feed.list_runs()
+        assert take(await feed.messages(viewer)) == ["run"] and known["b"]["step"] == 1
+        assert take(await feed.messages(viewer)) == []
+        for path in paths[:2]:  # two at once, and one whom it comes late to: the whole list
+            record_steps(path, 2, 2)
+        feed.list_runs()
+        assert take(await feed.messages(viewer)) == ["runs"]
+        assert take(await feed.messages(late)) == ["runs"]
+        record_steps(create_run(book.root, "d", GRPOConfig()), 0, 0)
+        feed.list_runs()
+        assert take(await feed.messages(viewer)) == ["runs"]
+        for last in (3, 4):
+            record_steps(paths[2], last, last)
+            feed.list_runs()
+        assert take(await feed.messages(viewer)) == ["runs"] and known["c"]["step"] == 4
 
     asyncio.run(scenario())
 

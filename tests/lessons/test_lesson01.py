@@ -47,6 +47,10 @@ GRADIENTS: list[Attempt] = [
     ("brackets", learner_gradient(lambda p, q, j: p * q - j)),
     ("diagonal_only", learner_gradient(lambda p, q, j: q * p - q * p * p)),
     ("scores_for_probabilities", lambda lo, q: lo * (q - lo @ q)),
+    ("scores_for_probabilities", lambda lo, q: lo / lo.sum() * (q - lo / lo.sum() @ q)),
+    ("best_arm", learner_gradient(lambda p, q, j: p * (q - torch.max(q)))),
+    ("best_arm", learner_gradient(lambda p, q, j: (q == q.max()) * 1.0 - p)),
+    ("logarithms", learner_gradient(lambda p, q, j: torch.log(p) * (q - j))),
     ("shape", lambda lo, q: softmax(lo) @ q),
     ("raised", lambda lo, q: lo @ torch.zeros(9)),
     ("unfinished", lambda lo, q: None),
@@ -86,6 +90,15 @@ ESTIMATES: list[Attempt] = [
     ("weights_ignored", lambda lo, a, w: loop(lo, a, torch.ones(len(a)))),
     ("sampled_arm_only", lambda lo, a, w: (w[:, None] * hot(a) * (1 - softmax(lo))).mean(0)),
     ("divided_by_probability", lambda lo, a, w: (w[:, None] * hot(a) / softmax(lo)).mean(0)),
+    ("scores_for_probabilities", lambda lo, a, w: (w[:, None] * (hot(a) - lo)).mean(0)),
+    (
+        "scores_for_probabilities",
+        lambda lo, a, w: (w[:, None] * (hot(a) - torch.log_softmax(lo, 0))).mean(0),
+    ),
+    ("centred", lambda lo, a, w: loop(lo, a, w - torch.mean(w))),
+    ("weighted_twice", lambda lo, a, w: softmax(lo) * loop(lo, a, w)),
+    ("weighted_twice", lambda lo, a, w: loss_of(lo, a, w * softmax(lo.detach())[a])),
+    ("divided_by_weights", lambda lo, a, w: (hot(a) - softmax(lo)).T @ w / w.sum()),
     ("raised", lambda lo, a, w: (w * (hot(a) - softmax(lo))).mean(0)),
     ("unfinished", lambda lo, a, w: ...),
     ("unknown", lambda lo, a, w: lo),
@@ -120,6 +133,22 @@ LEFT_OUT: list[Attempt] = [
     ("whole_batch", lambda r: r - (r.sum() - r) / (r.numel() - 1)),
     ("whole_batch", lambda r: g(r) / (g(r) - 1) * (r - torch.mean(r))),
     ("whole_batch", lambda r: r - torch.mean(r)),
+    ("divided_by_spread", lambda r: leave_out_by_loop(r) / (r.std(1, keepdim=True) + 1e-4)),
+    ("divided_by_spread", group_advantages),
+    (
+        "best_of_the_others",
+        lambda r: torch.stack(
+            [r[:, i] - torch.cat([r[:, :i], r[:, i + 1 :]], 1).amax(1) for i in range(g(r))], 1
+        ),
+    ),
+    ("one_neighbour", lambda r: r - torch.cat([r[:, -1:], r[:, :-1]], 1)),
+    ("one_neighbour", lambda r: r - torch.cat([r[:, 1:], r[:, :1]], 1)),
+    (
+        "one_neighbour",
+        lambda r: torch.stack(
+            [r[:, i] - r[:, i + 1 :].sum(1) / (g(r) - 1) for i in range(g(r))], 1
+        ),
+    ),
     ("wrong_axis", lambda r: r - (r.sum(0) - r) / (g(r) - 1)),
     ("wrong_axis", lambda r: r - (r.sum(0) - r) / max(r.shape[0] - 1, 1)),
     ("raised", lambda r: r - (r.sum(1) - r) / (g(r) - 1)),

@@ -1,8 +1,8 @@
 /** One completion of the group board. Its height is fixed, so new text never moves the page. */
 
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
-import { advantage, number, rewardName } from "./format.js";
-import { answerStart, areWords, paint, parts } from "./tokens.js";
+import { advantage, number, rewardName, sizeOf } from "./format.js";
+import { answerStart, areWords, paint, parts, pieces } from "./tokens.js";
 
 /** What stands for numbers while a class votes on them. */
 export const MASKED = "hidden until the reveal";
@@ -71,7 +71,7 @@ export class Card {
     const start = value < 0 ? 50 - share : 50;
     setAttribute(this.bar, "style", `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
     const cut = completion.truncated;
-    const size = cut ? `cut at ${completion.length}` : `${completion.length} tokens`;
+    const size = cut ? `cut at ${completion.length}` : sizeOf(completion);
     setText(this.length, completion.edited ? "edited" : size);
     setAttribute(this.length, "title", cut ? "It did not end within the allowed tokens." : null);
     this.length.classList.toggle("lab-cut", cut);
@@ -109,7 +109,7 @@ export class Card {
 
   /** Thinking above, answer below; every token is in one of the two. */
   #updateText(completion, shade) {
-    if (!completion.tokens.length && completion.text) completion.tokens = [completion.text];
+    if (!completion.tokens.length && completion.text) completion.tokens = pieces(completion.text);
     completion.words = areWords(completion.tokens);
     const kinds = parts(completion.tokens);
     const start = answerStart(kinds);

@@ -43,6 +43,13 @@ export function rewardSum(config) {
     .join(" + ");
 }
 
+/** "84 tokens"; characters of a completion whose tokens were not recorded. */
+export function sizeOf(completion) {
+  const { characters, length, tokens } = completion;
+  if (characters !== undefined) return `${characters} characters`;
+  return `${length ?? tokens.length} tokens`;
+}
+
 /** "accuracy_reward" -> "accuracy". */
 export function rewardName(name) {
   return name.replace(/_reward$/, "").replaceAll("_", " ");

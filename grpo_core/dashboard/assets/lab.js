@@ -20,6 +20,7 @@ import { notice } from "./notice.js";
 import { runList } from "./runlist.js";
 import { seconds } from "./seconds.js";
 import { timeline } from "./timeline.js";
+import { tour, tourButton } from "./tour.js";
 import { waiting } from "./waiting.js";
 
 export { connect } from "./socket.js";
@@ -37,6 +38,7 @@ const PANELS = {
   atlas,
   board,
   bench,
+  tour,
 };
 
 /**
@@ -47,9 +49,9 @@ export function mount(element, session) {
   mountAll(element, session, PANELS);
 }
 
-/** The run list alone, for a side column. */
+/** The run list, for a side column. */
 export function mountRuns(element, session) {
-  mountAll(element, session, { runs: runList });
+  mountAll(element, session, { tour: tourButton, runs: runList });
 }
 
 /** Each panel in a part of its own, which a link can hide (see lesson.js). */

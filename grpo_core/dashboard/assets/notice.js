@@ -5,6 +5,7 @@
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
 import { duration } from "./format.js";
+import { tourSeen } from "./tour.js";
 
 const WINDOW = 10; // steps whose seconds tell how long the rest will take
 
@@ -65,7 +66,10 @@ function current(session) {
   }
   if (run.recorded) {
     const seed = run.config.seed ?? "unknown";
-    return { kind: "note", text: `Recorded run, seed ${seed}${may ? " - press Start to train your own" : ""}.` };
+    const text = `Recorded run, seed ${seed}${may ? " - press Start to train your own" : ""}.`;
+    if (session.view.tour || tourSeen()) return { kind: "note", text };
+    const act = () => session.chooseTour(1);
+    return { kind: "note", text, button: "New here? A tour of one minute", act };
   }
   return progress(session, may);
 }

@@ -243,6 +243,11 @@ export class Session {
     });
   }
 
+  /** Go to a stop of the guided tour, from 1; null ends it. @param {number|null} stop */
+  chooseTour(stop) {
+    this.#set(() => (this.view.tour = stop));
+  }
+
   /** Show so much of the group. @param {string|null} stage */
   chooseStage(stage) {
     this.#set(() => (this.view.stage = stage));
@@ -327,13 +332,16 @@ export class Session {
     this.#set(() => (this.view.settings = {}));
   }
 
-  /** Be where a view says: its run, its step (null: the latest) and the rest. @param {import("./view.js").View} view */
-  turn(view) {
+  /**
+   * Be where a view says: its run, its step (null: the latest) and the rest.
+   * @param {import("./view.js").View} view @param {boolean} [playing] on from its step
+   */
+  turn(view, playing = false) {
     this.#set(() => {
-      this.view = view;
+      this.view = { ...view };
       if (view.run !== null) this.#show(view.run);
       else this.#show(this.#choose());
-      this.playing = false;
+      this.playing = playing;
       this.cursor = view.step;
     });
     this.#fetchOthers();
@@ -350,12 +358,18 @@ export class Session {
     this.#set(() => {
       if (message.type === "hello") this.ready = message.ready;
       else if (message.type === "runs") this.#receiveRuns(message);
+      else if (message.type === "run") this.#receiveRun(message);
       else if (message.type === "metrics") this.#receiveMetrics(message);
       else if (message.type === "board" && message.run === this.shown) this.arrived = message;
       else if (message.type === "class") this.room.receive(message);
       else if (message.type === "findings" && message.run === this.shown) this.findings = message;
       else if (message.type === "gone") this.#receiveGone(message.run);
     });
+  }
+
+  /** One entry of the list that is here already. */
+  #receiveRun({ now, run }) {
+    this.#receiveRuns({ now, runs: this.runs.map((one) => (one.key === run.key ? run : one)) });
   }
 
   #receiveRuns(message) {

@@ -2,24 +2,26 @@
  * A source of messages over a WebSocket that comes back by itself.
  *
  * A source is what `mount` needs: `watch(view)`, `listen(message, connection)`, `get(path)`,
- * `post(path, body)`, `close()`.
+ * `post(path, body)`, `close()`; and `download(path)` where there is a server that makes files.
  * A notebook can hand `mount` another one.
  */
 
 const FIRST_WAIT = 300;
 const LONGEST_WAIT = 4000;
+const CAN_UNPACK = "DecompressionStream" in globalThis;
 
 /**
  * @param {URL} base the address of "lab/", relative to the page so that proxies work
- * @returns {{watch: Function, listen: Function, get: Function, post: Function, close: Function}}
+ * @returns {object} a source
  */
 export function connect(base) {
-  const address = new URL("ws", base);
+  const address = new URL(CAN_UNPACK ? "ws?packed=1" : "ws", base);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   let socket = null;
   let wait = FIRST_WAIT;
   let timer = 0;
   let wanted = null;
+  let last = Promise.resolve(); // unpacking takes a moment, and messages stay in order
   let onMessage = () => {};
   let onConnection = () => {};
 
@@ -30,7 +32,10 @@ export function connect(base) {
       onConnection("open");
       if (wanted !== null) socket.send(wanted);
     };
-    socket.onmessage = (event) => onMessage(JSON.parse(event.data));
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => {
+      last = last.then(async () => onMessage(JSON.parse(await unpack(data)))).catch(reportError);
+    };
     socket.onclose = () => {
       onConnection("lost");
       timer = setTimeout(open, wait * (0.75 + Math.random() / 2));
@@ -63,6 +68,18 @@ export function connect(base) {
     }
   }
 
+  /** GET a file; resolves to {file}, a Blob, or to {error} when it was refused. */
+  async function download(path) {
+    try {
+      const response = await fetch(new URL(path, base));
+      if (response.ok) return { file: await response.blob() };
+      const answer = await response.json().catch(() => ({}));
+      return { error: answer.error ?? "Refused." };
+    } catch {
+      return { error: "The dashboard's server does not answer: is it still running?" };
+    }
+  }
+
   return {
     listen(message, connection) {
       onMessage = message;
@@ -77,10 +94,18 @@ export function connect(base) {
     },
     get,
     post,
+    download,
     close() {
       clearTimeout(timer);
       if (socket) socket.onclose = null;
       socket?.close();
     },
   };
+}
+
+/** The text of a frame; long ones come compressed. @param {string|ArrayBuffer} data */
+function unpack(data) {
+  if (typeof data === "string") return data;
+  const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).text();
 }

@@ -12,6 +12,7 @@ export const MOST_OTHERS = 3;
  * @property {[number, number]|null} token a completion's number, and the token's in it
  * @property {string[]} others runs whose curves are drawn too
  * @property {string|null} stage how much of the group is shown, see microscope.js
+ * @property {number|null} tour at which stop of the guided tour the page is, see tour.js
  * @property {string[]} hidden parts of the page that are left out, see lesson.js
  * @property {Object<string, string>} settings of the next run, as the link gives them
  */
@@ -30,6 +31,7 @@ export function readView(hash) {
     token: readToken(values.get("token")),
     others: values.getAll("with").slice(0, MOST_OTHERS),
     stage: (values.get("stage") ?? "").match(/^[1-5]$/)?.[0] ?? null,
+    tour: Number((values.get("tour") ?? "").match(/^[1-9]\d?$/)?.[0] ?? 0) || null,
     hidden: readHidden(values),
     settings: readSettings(values),
   };
@@ -52,6 +54,7 @@ export function writeView(view) {
   if (view.tool) values.set("tool", view.tool);
   if (view.token) values.set("token", view.token.join("."));
   if (view.stage) values.set("stage", view.stage);
+  if (view.tour) values.set("tour", String(view.tour));
   for (const other of view.others) values.append("with", other);
   writeLesson(values, view.hidden, view.settings);
   const text = values.toString().replaceAll("%3A", ":").replaceAll("%2C", ","); // to be read
