@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -96,6 +97,11 @@ def at(page: Page, step: int) -> None:
 
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
+
+
+def unpacked(frame: str | bytes) -> str:
+    """The text of a frame of the feed; long ones come compressed."""
+    return frame if isinstance(frame, str) else zlib.decompress(frame).decode()
 
 
 def card(page: Page, number: int):
@@ -216,7 +222,9 @@ def test_predict_then_reveal(teacher: Any, join: Callable, shipped) -> None:
     wrong = next(i for i in range(1, 17) if i not in best)
     ada, bob = join("Ada", PLACE), join("Bob", "#run=hacked&step=2")
     frames: list[str] = []
-    bob.page.on("websocket", lambda ws: ws.on("framereceived", lambda text: frames.append(text)))
+    bob.page.on(
+        "websocket", lambda ws: ws.on("framereceived", lambda f: frames.append(unpacked(f)))
+    )
     bob.page.reload()
     at(bob.page, 2)
     press(teacher.page, "Ask: which completion gets the highest advantage?")
