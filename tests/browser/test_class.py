@@ -290,6 +290,32 @@ def test_whether_a_group_teaches(teacher: Any, join: Callable) -> None:
     expect(state(page)).to_have_text("Right! It teaches: its rewards differ.")
 
 
+def test_a_question_holds_pages_that_go_with_a_run_and_lets_them_go_on(
+    teacher: Any, join: Callable
+) -> None:
+    lead = teacher.page
+    lead.wait_for_selector("#lab-start:not([disabled])")
+    lead.click("#lab-start")
+    shown = "() => Number(document.querySelector('.lab-board')?.dataset.step ?? -1)"
+    run = "() => grpoLab.session.run?.live && grpoLab.session.following"
+    lead.wait_for_function(f"() => ({run})() && ({shown})() >= 2")
+    page = join("Quinn").page
+    page.wait_for_function(f"() => ({run})() && ({shown})() >= 2")
+    press(lead, "Ask: does this group teach anything?")
+    expect(page.locator(".lab-class-poll")).to_be_visible()
+    held = lead.evaluate("grpoLab.session.classroom.poll.step")
+    for one in (lead, page):
+        at(one, held)
+        one.wait_for_function(f"() => grpoLab.session.lastStep >= {held + 3}")  # it trains on
+        assert one.evaluate(shown) == held
+        expect(one.locator(".lab-board .lab-facts")).to_contain_text("hidden until the reveal")
+    press(lead, "End")
+    for one in (lead, page):
+        one.wait_for_function(f"() => ({run})() && ({shown})() >= {held + 3}")
+    lead.click("#lab-stop")
+    lead.wait_for_function("() => grpoLab.session.run?.status === 'stopped'")
+
+
 def test_a_vote_by_keyboard_alone(teacher: Any, join: Callable) -> None:
     page = join("Dora", PLACE).page
     press(teacher.page, "Ask: which completion gets the highest advantage?")

@@ -84,6 +84,7 @@ class Known {
     this.changed = changed;
     this.timer = 0;
     this.busy = false;
+    this.told = null; // the question whose answer the cells have
     this.#forget(null);
   }
 
@@ -98,13 +99,18 @@ class Known {
   }
 
   update() {
-    if (this.session.shown !== this.run) this.#forget(this.session.shown);
+    const { poll } = this.session.room;
+    const told = poll?.state === "revealed" ? poll.id : null;
+    if (this.session.shown !== this.run || (told && told !== this.told)) {
+      this.#forget(this.session.shown); // what was asked about may have come blank
+    }
+    this.told = told;
     if (this.busy || this.timer || this.asked === this.session.lastStep) return;
     this.#ask();
   }
 
   async #ask() {
-    const { run, last } = this;
+    const { run, last, cells } = this;
     this.busy = true;
     const asked = this.session.lastStep;
     const answer = await this.session.source.get(
@@ -115,7 +121,7 @@ class Known {
       this.timer = 0;
       if (this.session.shown) this.update();
     }, WAIT);
-    if (run !== this.session.shown || !answer?.cells) return;
+    if (run !== this.session.shown || cells !== this.cells || !answer?.cells) return;
     if (this.epoch !== null && answer.epoch !== this.epoch) return this.#forget(run);
     this.epoch = answer.epoch;
     this.asked = asked;
