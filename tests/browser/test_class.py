@@ -270,7 +270,7 @@ def test_predict_then_reveal(teacher: Any, join: Callable, shipped) -> None:
         expect(page.locator(".lab-board .lab-facts")).to_contain_text("mean reward")
         expect(page.locator(".lab-card[data-right]")).to_have_count(len(best))
         expect(card(page, best[0]).locator(".lab-adv")).to_contain_text("+")
-        expect(card(page, best[0]).locator(".lab-right")).to_contain_text("highest advantage")
+        expect(card(page, best[0]).locator(".lab-right")).to_contain_text("highest")
     press(teacher.page, "End")
     for page in (ada.page, bob.page, teacher.page):
         expect(page.locator(".lab-class-poll")).to_be_hidden()
@@ -580,6 +580,24 @@ def test_everything_has_a_name_and_fits(
         assert card(student, 1).bounding_box()["y"] < 844
         choose = student.get_by_role("button", name="Choose completion 2").bounding_box()
         assert choose["height"] >= 36
+
+
+def test_little_moves_when_a_student_comes_in(join: Callable) -> None:
+    page = join("Pia").page
+    page.add_init_script(
+        """window.shift = 0;
+        new PerformanceObserver((list) => {
+          for (const { value } of list.getEntries()) window.shift += value;
+        }).observe({ type: "layout-shift", buffered: true });"""
+    )
+    page.reload()
+    page.wait_for_selector(".lab-class[data-role=student]")
+    page.wait_for_selector(".lab-card [data-token]")
+    page.wait_for_function(
+        "() => document.querySelectorAll('.lab-finding').length === 5"
+        " && !/…/.test(document.querySelector('.lab-findings')?.innerText ?? '…')"
+    )
+    assert page.evaluate("window.shift") < 0.1
 
 
 def test_it_is_read_from_the_last_row(teacher: Any, join: Callable) -> None:
