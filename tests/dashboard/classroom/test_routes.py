@@ -84,6 +84,18 @@ def test_guessing_is_slow_and_shuts_nobody_else_out(served: Served) -> None:
     assert other.post("/lab/class/join", json=body, headers=lie).status_code == 200
 
 
+def test_joining_again_and_again_fills_nothing(served: Served) -> None:
+    eve = served.visitor("10.0.0.66")
+    body = {"code": served.room.code, "name": "Eve"}
+    asked = [eve.ask("/lab/class/join", **body).status_code for _ in range(people.MAX_JOINS + 5)]
+    assert asked == [200] * people.MAX_JOINS + [429] * 5
+    eve.cookies.clear()
+    answer = eve.ask("/lab/class/join", **body)
+    assert answer.status_code == 429 and "wait a minute" in answer.json()["error"]
+    assert len(served.room.people.members) == 1 and served.room._journal.written < 100
+    assert served.visitor("10.0.0.67").ask("/lab/class/join", **body).status_code == 200
+
+
 def test_the_teachers_link(served: Served) -> None:
     visitor = served.visitor()
     answer = visitor.get(served.room.teacher_url)
