@@ -72,7 +72,7 @@ class Atlas:
     ) -> Iterable[tuple[str, int]]:
         """What some completion of the group did, and the first that did."""
         seen = {"well-formed": formed, "solved": solved}
-        for name in self._traits.keys() - self.firsts.keys():
+        for name in [name for name in self._traits if name not in self.firsts]:
             seen[name] = [self._does(name, text, group.columns) for text in group.texts]
         if AFTER in self._traits:
             seen[AFTER] = [a * b for a, b in zip(seen.get(AFTER, []), solved, strict=False)]
