@@ -109,7 +109,7 @@ class Known {
   }
 
   async #ask() {
-    const { run, last } = this;
+    const { run, last, cells } = this;
     this.busy = true;
     const asked = this.session.lastStep;
     const answer = await this.session.source.get(
@@ -120,7 +120,7 @@ class Known {
       this.timer = 0;
       if (this.session.shown) this.update();
     }, WAIT);
-    if (run !== this.session.shown || !answer?.cells) return;
+    if (run !== this.session.shown || cells !== this.cells || !answer?.cells) return;
     if (this.epoch !== null && answer.epoch !== this.epoch) return this.#forget(run);
     this.epoch = answer.epoch;
     this.asked = asked;
