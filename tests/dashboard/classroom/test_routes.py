@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from pathlib import Path
 
 import fake_run
@@ -15,6 +16,7 @@ from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.classroom import people
 from grpo_core.dashboard.classroom.hunt import Place
 from grpo_core.dashboard.classroom.people import COOKIE, WRONG_TRIES
+from grpo_core.dashboard.feed import TICK
 from grpo_core.records import Step
 from grpo_core.store import Run, RunWriter, create_run
 
@@ -176,6 +178,24 @@ def test_a_poll_from_its_beginning_to_its_end(served: Served) -> None:
         assert teacher.ask(f"/lab/class/poll/{poll}", want="end").status_code == 200
         assert until(socket, lambda m: m["type"] == "class")["poll"] is None
     assert teacher.ask(f"/lab/class/poll/{poll}", want="reveal").status_code == 409
+
+
+def test_many_votes_are_few_messages(served: Served) -> None:
+    teacher, watcher = served.teacher(), served.student("Watcher")
+    voters = [served.student(f"name {i}") for i in range(40)]
+    poll = teacher.ask("/lab/class/poll", kind="advantage", **PLACE).json()["poll"]
+    with watcher.connect() as socket:
+        until(socket, lambda m: m["type"] == "class" and m["here"] == 1)
+        began = time.monotonic()
+        for i, voter in enumerate(voters):
+            assert voter.ask("/lab/class/vote", poll=poll, choice=i % 4).status_code == 200
+        told: list[dict] = []
+        until(
+            socket, lambda m: told.append(m) or (m["type"] == "class" and m["poll"]["voted"] == 40)
+        )
+        most = 2 + (time.monotonic() - began) / TICK
+    assert told[-1]["poll"]["tallies"] == [10] * 4
+    assert sum(message["type"] == "class" for message in told) <= most
 
 
 @pytest.mark.parametrize(
