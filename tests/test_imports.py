@@ -17,8 +17,10 @@ TORCH_FREE = (
     "grpo_core.ledger.report", "grpo_core.pipeline.config", "grpo_core.pipeline.select",
     "grpo_core.pipeline.traces", "grpo_core.pipeline.report", "grpo_core.glossary",
     "grpo_core.phases", "grpo_core.recipes", "grpo_core.lens", "grpo_core.figures",
-    "grpo_core.dashboard.server", "grpo_core.share.html", "grpo_core.share.tables",
-    "grpo_core.share.trl", "grpo_core.lessons.board", "grpo_core.cli", "app",
+    "grpo_core.dashboard.server",
+    "grpo_core.dashboard.classroom", "grpo_core.dashboard.classroom.routes",
+    "grpo_core.share.html", "grpo_core.share.tables", "grpo_core.share.trl",
+    "grpo_core.lessons.board", "grpo_core.cli", "app",
 )  # fmt: skip
 
 

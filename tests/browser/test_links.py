@@ -111,8 +111,8 @@ def test_what_a_link_may_not_set_goes_nowhere(visit: Callable) -> None:
 def test_the_dialog_makes_a_link_that_opens_as_it_was_ticked(visit: Callable) -> None:
     page = visit(f"#{RECORDED}&shade=entropy&tool=compare").page
     page.wait_for_selector(".lab-card")
-    page.get_by_role("button", name="Share this view").click()
-    dialog = page.get_by_role("dialog", name="Share this view")
+    page.get_by_role("button", name="Link to this view").click()
+    dialog = page.get_by_role("dialog", name="Link to this view")
     expect(dialog).to_be_visible()
     for label in ("charts", "diagnosis", "list of runs"):
         dialog.get_by_label(label, exact=True).check()
@@ -151,8 +151,8 @@ def test_the_link_can_be_copied_without_any_permission(visit: Callable, allowed:
             "Object.defineProperty(navigator, 'clipboard', { value: undefined });"
             "document.execCommand = () => false;"
         )
-    page.get_by_role("button", name="Share this view").click()
-    dialog = page.get_by_role("dialog", name="Share this view")
+    page.get_by_role("button", name="Link to this view").click()
+    dialog = page.get_by_role("dialog", name="Link to this view")
     dialog.get_by_role("button", name="Copy the link").click()
     said = "Copied." if allowed else "Selected: copy it with Ctrl-C."
     expect(dialog.get_by_role("status")).to_have_text(said)
@@ -162,19 +162,19 @@ def test_the_link_can_be_copied_without_any_permission(visit: Callable, allowed:
 def test_the_dialog_is_left_by_escape_and_gives_the_focus_back(visit: Callable) -> None:
     page = visit(f"#{RECORDED}", color_scheme="dark").page
     page.wait_for_selector(".lab-card")
-    page.get_by_role("button", name="Share this view").focus()
+    page.get_by_role("button", name="Link to this view").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert page.evaluate("document.activeElement.textContent") == "Share this view"
+    assert page.evaluate("document.activeElement.textContent") == "Link to this view"
 
 
 def test_the_dialog_fits_a_phone(visit: Callable) -> None:
     page = visit(f"#{RECORDED}&hide=charts&seed=3").page
     page.set_viewport_size({"width": 390, "height": 800})
     page.wait_for_selector(".lab-card")
-    page.get_by_role("button", name="Share this view").click()
+    page.get_by_role("button", name="Link to this view").click()
     box = page.get_by_role("dialog").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

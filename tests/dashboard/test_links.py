@@ -68,12 +68,13 @@ views = st.fixed_dictionaries(
         "token": st.none() | st.lists(st.integers(0, 999_999), min_size=2, max_size=2),
         "others": st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3),
         "stage": st.none() | st.sampled_from("12345"),
+        "tour": st.none() | st.integers(1, 99),
         "hidden": st.sets(st.sampled_from(PARTS)).map(lambda s: [p for p in PARTS if p in s]),
         "settings": st.dictionaries(st.sampled_from([*FIELDS, *REWARDS]), setting, max_size=12),
     }
 )
 NAMES = ["run", "step", "group", "shade", "sort", "tool", "token", "with", "stage"]
-NAMES += ["hide", "seed", "set"]
+NAMES += ["tour", "hide", "seed", "set"]
 hashes = st.lists(
     st.tuples(
         st.sampled_from(NAMES),

@@ -6,7 +6,7 @@
 
 import { MASKED } from "./card.js";
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
-import { number } from "./format.js";
+import { inline, number } from "./format.js";
 
 const ROW = 11; // pixels of a group
 const LEFT = 58;
@@ -84,6 +84,7 @@ class Known {
     this.changed = changed;
     this.timer = 0;
     this.busy = false;
+    this.frozen = null;
     this.#forget(null);
   }
 
@@ -99,12 +100,16 @@ class Known {
 
   update() {
     if (this.session.shown !== this.run) this.#forget(this.session.shown);
+    const poll = this.session.room?.message?.poll; // of a class: what it hides, the reveal shows
+    const frozen = poll ? `${poll.id} ${poll.state}` : null;
+    if (frozen !== this.frozen) this.asked = null;
+    this.frozen = frozen;
     if (this.busy || this.timer || this.asked === this.session.lastStep) return;
     this.#ask();
   }
 
   async #ask() {
-    const { run, last } = this;
+    const { run, last, cells } = this;
     this.busy = true;
     const asked = this.session.lastStep;
     const answer = await this.session.source.get(
@@ -115,7 +120,7 @@ class Known {
       this.timer = 0;
       if (this.session.shown) this.update();
     }, WAIT);
-    if (run !== this.session.shown || !answer?.cells) return;
+    if (run !== this.session.shown || cells !== this.cells || !answer?.cells) return;
     if (this.epoch !== null && answer.epoch !== this.epoch) return this.#forget(run);
     this.epoch = answer.epoch;
     this.asked = asked;
@@ -173,7 +178,8 @@ class Chart {
   words(cell) {
     if (!cell) return "";
     const [step, group, prompt, mean, dead, formed, solved] = cell;
-    const parts = [`step ${step}, group ${group + 1}: ${this.known.prompts.get(prompt) ?? ""}`];
+    const asked = inline(this.known.prompts.get(prompt) ?? "");
+    const parts = [`step ${step}, group ${group + 1}: ${asked}`];
     if (this.secret(cell)) return `${parts[0]} · ${MASKED}`;
     parts.push(dead ? `dead, all ${number(mean, 2)}` : `mean reward ${number(mean, 2)}`);
     if (solved !== null) parts.push(`${Math.round(100 * solved)}% solved`);

@@ -62,8 +62,10 @@ function syncHidden() {
 /** Bring what the link sets to Gradio's controls, whenever it is another than they were given. */
 function syncSettings() {
   const now = JSON.stringify(session.view.settings);
-  if (now === brought) return;
-  document.getElementById("lab-prefill")?.click(); // not there yet: its page asks by itself
+  const button = document.getElementById("lab-prefill");
+  if (now === brought || !button) return; // when it comes, Gradio's page asks by itself
+  brought = now; // at once: two clicks would both be given the values of before
+  button.click();
 }
 
 globalThis.grpoLab = {
