@@ -135,6 +135,7 @@ def my_estimate(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor:
     return (advantages.unsqueeze(1) * score).mean(dim=0)
 
 
+_FIVE = torch.tensor([0.8, -0.3, 0.1, -1.2, 0.5])
 _ACTIONS = torch.tensor([0, 2, 0, 1, 2])
 _WEIGHTS = torch.tensor([1.0, 0.0, -0.5, 2.0, 1.0])
 
@@ -155,6 +156,11 @@ def _estimate(
     return estimate
 
 
+def _of_four_arms(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor:
+    score = one_hot(actions, 4) - torch.softmax(logits[:4], dim=0)
+    return (advantages.unsqueeze(1) * score).mean(dim=0)
+
+
 estimate = Exercise(
     "01",
     "estimate",
@@ -165,8 +171,8 @@ estimate = Exercise(
             lambda f: tensor(f(_LOGITS.clone(), _ACTIONS.clone(), _WEIGHTS.clone())),
         ),
         Case(
-            "For a single sample",
-            lambda f: tensor(f(_LOGITS.clone(), torch.tensor([3]), torch.tensor([1.0]))),
+            "For a single sample of five arms",
+            lambda f: tensor(f(_FIVE.clone(), torch.tensor([3]), torch.tensor([1.0]))),
         ),
     ],
     mistakes=[
@@ -224,6 +230,11 @@ estimate = Exercise(
                 lambda lo, a, w: (w.unsqueeze(1) * (one_hot(a, len(lo)) - lo)).mean(dim=0),
                 _estimate(score=lambda hot, p: hot - p.log()),
             ),
+        ),
+        Mistake(
+            "always_four",
+            "Right for four arms. How many there are is the length of `logits`.",
+            (_of_four_arms,),
         ),
         Mistake(
             "centred",

@@ -84,8 +84,11 @@ _SOME_TIED = torch.full((3, 16), 0.7)
 _SOME_TIED[1, :4] = 1.0
 
 
-def _by(scale: str) -> Callable[[Callable[..., Any]], Tensor]:
-    return lambda f: tensor(f(_REWARDS.clone(), scale))
+_OF_THREE = torch.tensor([[1.0, 0.0, 0.3], [0.0, 0.0, 1.3]])
+
+
+def _by(scale: str, rewards: Tensor = _REWARDS) -> Callable[[Callable[..., Any]], Tensor]:
+    return lambda f: tensor(f(rewards.clone(), scale))
 
 
 def _exact_zeros(f: Callable[..., Any]) -> Tensor:
@@ -103,6 +106,7 @@ compare = Exercise(
         Case('For three groups of four and "batch"', _by("batch")),
         Case('For three groups of four and "none"', _by("none")),
         Case('For three groups of four and "loo"', _by("loo")),
+        Case('For two groups of three and "loo"', _by("loo", _OF_THREE)),
         Case(
             "For three groups of which two tie at 0.7, where 1 says that those are exactly 0, and "
             "no other",
@@ -237,6 +241,12 @@ compare = Exercise(
             "One of the four ways is missing: for it you give what another one gives. Is each "
             "name spelled as in the table, and is every `if` reached?",
             (_ways(batch=_none), _ways(batch=_group), _ways(loo=_none)),
+        ),
+        Mistake(
+            "always_four",
+            'Right for groups of four. For "loo" the factor has the size of the group in it, and '
+            "groups of another size have another one.",
+            (_ways(loo=lambda r: (r - _mean(r)) * 4 / 3),),
         ),
         Mistake(
             "groups_counted",

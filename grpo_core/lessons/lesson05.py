@@ -39,9 +39,9 @@ def _weight(
     return lambda r, a, low, high: weight(r, a).masked_fill(stopped(r, a, low, high), 0.0)
 
 
-def _map(f: Callable[..., Any]) -> Tensor:
-    a = _A.unsqueeze(1).expand_as(_RATIOS).clone()
-    return tensor(f(_RATIOS.clone(), a, LOW, HIGH))
+def _map(low: float, high: float) -> Callable[[Callable[..., Any]], Tensor]:
+    a = _A.unsqueeze(1).expand_as(_RATIOS)
+    return lambda f: tensor(f(_RATIOS.clone(), a.clone(), low, high))
 
 
 weight = Exercise(
@@ -49,7 +49,11 @@ weight = Exercise(
     "weight",
     solution_function=my_weight,
     cases=[
-        Case("For ratios of 0.5 to 2.5 and advantages of 2 and -1, bounds 0.8 and 1.3", _map),
+        Case(
+            "For ratios of 0.5 to 2.5 and advantages of 2 and -1, bounds 0.8 and 1.3",
+            _map(LOW, HIGH),
+        ),
+        Case("For the same, with bounds of 0.7 and 1.05", _map(0.3, 0.05)),
     ],
     mistakes=[
         Mistake(
@@ -139,6 +143,12 @@ weight = Exercise(
             "sign_forgotten",
             "The advantage is missing from your weights: bad tokens would be pushed up.",
             (_weight(weight=lambda r, a: r), _weight(weight=lambda r, a: torch.ones_like(r))),
+        ),
+        Mistake(
+            "bounds_ignored",
+            "Right for the bounds 0.8 and 1.3. Others are handed in, as `low` and `high`, and "
+            "yours stay where they are.",
+            (lambda r, a, low, high: my_weight(r, a, LOW, HIGH),),
         ),
         Mistake(
             "only_the_stopped",
@@ -258,6 +268,7 @@ surrogate = Exercise(
             _moved(LOW, HIGH),
         ),
         Case("On the first update, where old_logprobs is logprobs", _not_moved(LOW, HIGH)),
+        Case("With bounds of 0.7 and 1.05", _moved(0.3, 0.05)),
     ],
     mistakes=[
         Mistake(
@@ -385,6 +396,12 @@ surrogate = Exercise(
             (_surrogate(lambda r, c, a: -torch.minimum(r * a, c * a)),),
         ),
         Mistake(
+            "bounds_ignored",
+            "Right for the bounds 0.8 and 1.3. Others are handed in, as `low` and `high`, and "
+            "yours stay where they are.",
+            (lambda new, old, a, low, high: my_surrogate(new, old, a, LOW, HIGH),),
+        ),
+        Mistake(
             "no_ratio",
             "There is no ratio in yours: it is the new log-probability (or probability) times the "
             "advantage. The objective has the new probability over the one the token was sampled "
@@ -484,6 +501,7 @@ cispo = Exercise(
     cases=[
         Case("For ratios of 0.5 to 2.5 and a cap of 1.2: values, then gradients", _moved(1.2)),
         Case("On the first update, where old_logprobs is logprobs", _not_moved(1.2)),
+        Case("With a cap of 2", _moved(2.0)),
     ],
     mistakes=[
         Mistake(
@@ -590,6 +608,11 @@ cispo = Exercise(
             "no_advantage",
             "The advantages play no part in yours: good and bad tokens are pushed up alike.",
             (_cispo(combine=lambda w, a, lp: w * lp),),
+        ),
+        Mistake(
+            "cap_ignored",
+            "Right for a cap of 1.2. Another one is handed in, and yours stays where it is.",
+            (lambda new, old, a, cap: my_cispo(new, old, a, 1.2),),
         ),
         Mistake(
             "floor_for_cap",

@@ -33,22 +33,22 @@ _PROMPT = 3
 
 
 def _logprobs(
-    cut: Callable[[Tensor], Tensor] = lambda z: z[:, _PROMPT - 1 : -1],
+    cut: Callable[[Tensor, int], Tensor] = lambda z, p: z[:, p - 1 : -1],
     scale: Callable[[Tensor, float], Tensor] = lambda z, t: z / t,
     score: Callable[[Tensor], Tensor] = lambda z: torch.log_softmax(z, dim=2),
 ) -> Callable[..., Tensor]:
     """Log-probs that are right but for what is passed in."""
 
     def logprobs(z: Tensor, ids: Tensor, prompt: int, temperature: float) -> Tensor:
-        values = score(scale(cut(z), temperature))
+        values = score(scale(cut(z, prompt), temperature))
         chosen = ids[:, ids.shape[1] - values.shape[1] :].unsqueeze(2)
         return values.gather(2, chosen).squeeze(2)
 
     return logprobs
 
 
-def _scored(temperature: float) -> Callable[[Callable[..., Any]], Tensor]:
-    return lambda f: tensor(f(_LOGITS.clone(), _IDS.clone(), _PROMPT, temperature))
+def _scored(temperature: float, prompt: int = _PROMPT) -> Callable[[Callable[..., Any]], Tensor]:
+    return lambda f: tensor(f(_LOGITS.clone(), _IDS.clone(), prompt, temperature))
 
 
 logprobs = Exercise(
@@ -58,19 +58,20 @@ logprobs = Exercise(
     cases=[
         Case("For prompts of 3 tokens and completions of 4, at temperature 1", _scored(1.0)),
         Case("At temperature 2", _scored(2.0)),
+        Case("For prompts of 5 tokens and completions of 2", _scored(1.0, prompt=5)),
     ],
     mistakes=[
         Mistake(
             "not_shifted",
             "You took the logits at the token's own position. There the model has read it already, "
             "and speaks of the next one. It was drawn from what was said one position before.",
-            (_logprobs(lambda z: z[:, _PROMPT:]),),
+            (_logprobs(lambda z, p: z[:, p:]),),
         ),
         Mistake(
             "shifted_too_far",
             "You took the logits two positions before the token. One before is enough: the last "
             "token of the prompt speaks of the first of the completion.",
-            (_logprobs(lambda z: z[:, _PROMPT - 2 : -2]),),
+            (_logprobs(lambda z, p: z[:, p - 2 : -2]),),
         ),
         Mistake(
             "no_temperature",
@@ -104,6 +105,12 @@ logprobs = Exercise(
             "makes each log-prob less by the same amount, and no token more or less likely than "
             "another. The scores are divided, before the softmax.",
             (_logprobs(scale=lambda z, t: (torch.softmax(z, dim=2) / t).log(), score=lambda z: z),),
+        ),
+        Mistake(
+            "always_three",
+            "Right for prompts of 3 tokens. How many there are is handed in, and other prompts are "
+            "longer.",
+            (lambda z, ids, p, t: my_logprobs(z, ids, _PROMPT, t),),
         ),
         Mistake(
             "other_base",
@@ -167,7 +174,7 @@ logprobs = Exercise(
         Mistake(
             "prompt_too",
             "You scored the prompt as well. The policy did not write it: keep the T last.",
-            (_logprobs(lambda z: z[:, :-1]),),
+            (_logprobs(lambda z, p: z[:, :-1]),),
         ),
     ],
     hints=[

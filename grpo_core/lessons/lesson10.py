@@ -880,7 +880,7 @@ rl_steps = Exercise(
             "In your step of RL a token goes forward four times, or the old log-probs are read "
             "again. Sampling has left those behind: with one update a batch nobody asks for them. "
             "Sampled, read for the update, read by the reference: three.",
-            (_steps(rl=12), _steps(learning=8, rl=12), _steps(learning=8)),
+            (_steps(rl=12), _steps(learning=8, rl=12)),
         ),
         Mistake(
             "student_samples_too",

@@ -47,7 +47,7 @@ def _said(got: Tensor, expected: Tensor, right: Tensor) -> str:
     if (factor := _factor(got, expected)) is not None:
         if abs(factor + 1) < NEAR:
             return "Yours has the other sign, everywhere."
-        return f"Yours is {factor:.3g} times that, everywhere."
+        return f"Yours is {factor:.3g} times what it should be, everywhere."
     if bool(_near(got - expected, (got - expected).mean()).all()):
         more = float((got - expected).mean())
         return f"Yours is {'more' if more > 0 else 'less'} by {abs(more):.3g}, everywhere."

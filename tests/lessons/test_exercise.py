@@ -84,7 +84,9 @@ def test_an_unknown_mistake_is_told_how_its_numbers_are_related() -> None:
     of_three = Exercise("97", "three", lambda: right, [case], [], ["?", "!"], "your row is right.")
     message = of_three(lambda: 3 * right).message
     assert message.startswith("For nothing, I expected 1 and [1, -2, 3] and got 1 and [3, -6, 9].")
-    assert "Yours is 3 times that, everywhere. This is no mistake that I know" in message
+    assert (
+        "Yours is 3 times what it should be, everywhere. This is no mistake that I know" in message
+    )
 
 
 def two_cases() -> Exercise:

@@ -89,6 +89,7 @@ COMPARED: list[Attempt] = [
         loo=lambda r: group_advantages(r, "loo") / (r.std(1)[:, None] + 1e-4))),
     ("one_way_missing", learner(batch=lambda r: r - m(r))),
     ("one_way_missing", learner(loo=lambda r: r - m(r))),
+    ("always_four", learner(loo=lambda r: (r - m(r)) / 0.75)),
     ("groups_counted", learner(loo=lambda r: (r - m(r)) * r.shape[0] / (r.shape[0] - 1))),
     ("raised", lambda r, scale: r - r.mean(dim=1)),
     ("unfinished", lambda r, scale: None),

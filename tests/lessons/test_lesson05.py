@@ -43,6 +43,7 @@ WEIGHTS: list[Attempt] = [
     ("never_stops", lambda r, a, lo, hi: r * a),
     ("sign_forgotten", where(done, lambda r, a: r)),
     ("sign_forgotten", where(done, lambda r, a: 0 * r + 1)),
+    ("bounds_ignored", where(lambda r, a, lo, hi: done(r, a, 0.2, 0.3))),
     ("only_the_stopped", where(lambda r, a, lo, hi: ~done(r, a, lo, hi))),
     ("bad_tokens_silent", where(lambda r, a, lo, hi: done(r, a, lo, hi) | (a < 0))),
     ("bad_tokens_silent", where(done, lambda r, a: r * a.clamp(min=0))),
@@ -95,6 +96,7 @@ SURROGATES: list[Attempt] = [
     ("no_gradient", ppo(lambda r, a, lo, hi: clip(r.detach(), a, epsilon_low=lo, epsilon_high=hi))),
     ("upside_down", ppo(lambda r, a, lo, hi: clip(1 / r, a, epsilon_low=lo, epsilon_high=hi))),
     ("sign", ppo(lambda r, a, lo, hi: -clip(r, a, epsilon_low=lo, epsilon_high=hi))),
+    ("bounds_ignored", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(0.8, 1.3) * a))),
     ("no_ratio", lambda new, old, a, lo, hi: new * a[:, None]),
     ("no_ratio", lambda new, old, a, lo, hi: torch.exp(new) * a[:, None]),
     ("no_ratio", lambda new, old, a, lo, hi: clip(
@@ -143,6 +145,7 @@ CISPO: list[Attempt] = [
     ("stopped_like_ppo", capped(lambda r, a, lp, cap: (r * (r <= cap)).detach() * a * lp)),
     ("sign", capped(lambda r, a, lp, cap: -cispo(r, a, logprobs=lp, epsilon_high=cap))),
     ("no_advantage", capped(lambda r, a, lp, cap: r.clip(max=cap).detach() * lp)),
+    ("cap_ignored", capped(lambda r, a, lp, cap: r.clamp(max=1.2).detach() * a * lp)),
     ("floor_for_cap", capped(lambda r, a, lp, cap: r.clip(min=cap).detach() * a * lp)),
     ("upside_down", capped(lambda r, a, lp, cap: r.pow(-1).clip(max=cap).detach() * a * lp)),
     ("old_log_prob", lambda new, old, a, cap: (

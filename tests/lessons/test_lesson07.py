@@ -48,6 +48,7 @@ LOGPROBS: list[Attempt] = [
         (z[:, p - 1 : -1].softmax(-1) / t).log(), i[:, p:])),
     ("temperature_too_late", lambda z, i, p, t: taken(
         z[:, p - 1 : -1].softmax(-1) ** (1 / t), i[:, p:]).log()),
+    ("always_three", lambda z, i, p, t: kits(z, i, 3, t)),
     ("other_base", lambda z, i, p, t: torch.log2(kits(z, i, p, t).exp())),
     ("other_base", lambda z, i, p, t: torch.log10(kits(z, i, p, t).exp())),
     ("probabilities", lambda z, i, p, t: kits(z, i, p, t).exp()),

@@ -357,7 +357,7 @@ LEDGERS: list[Attempt] = [
     ("rounded", lambda *costs: int(by_the_kit(*costs))),
     ("rounded", lambda *costs: round(by_the_kit(*costs))),
     ("one_forward_too_many", ledger(rl=12)),
-    ("one_forward_too_many", ledger(fine=8)),
+    ("one_forward_too_many", ledger(fine=8, rl=12)),
     (
         "student_samples_too",
         lambda s, t, a, n, e, per: (2 * t * a + 2 * s * a + 6 * s * n * e) / (10 * s * per),

@@ -14,8 +14,8 @@ RIGHT = torch.tensor([[0.5, -1.0, 2.0], [0.25, 3.0, -0.75]])
 @pytest.mark.parametrize(
     ("got", "said"),
     [
-        (2.5 * RIGHT, "Yours is 2.5 times that, everywhere."),
-        (RIGHT / 4, "Yours is 0.25 times that, everywhere."),
+        (2.5 * RIGHT, "Yours is 2.5 times what it should be, everywhere."),
+        (RIGHT / 4, "Yours is 0.25 times what it should be, everywhere."),
         (-RIGHT, "Yours has the other sign, everywhere."),
         (RIGHT + 0.3, "Yours is more by 0.3, everywhere."),
         (RIGHT - 0.3, "Yours is less by 0.3, everywhere."),
@@ -55,4 +55,7 @@ def test_of_what_is_no_tensor_nothing_is_said(value: object) -> None:
 
 @given(st.floats(-50, 50).filter(lambda c: abs(c) > 0.1 and abs(c - 1) > 0.1 and abs(c + 1) > 0.1))
 def test_every_factor_is_found(factor: float) -> None:
-    assert relation(factor * RIGHT, RIGHT) == f"Yours is {factor:.3g} times that, everywhere."
+    assert (
+        relation(factor * RIGHT, RIGHT)
+        == f"Yours is {factor:.3g} times what it should be, everywhere."
+    )

@@ -4,7 +4,7 @@
  */
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
-import { duration } from "./format.js";
+import { duration, inline } from "./format.js";
 import { tourSeen } from "./tour.js";
 
 const WINDOW = 10; // steps whose seconds tell how long the rest will take
@@ -62,7 +62,7 @@ function current(session) {
   }
   if (live && live.key !== run.key) {
     const act = () => session.chooseRun(live.key);
-    return { kind: "note", text: `${live.name} is training now.`, button: "Watch it", act };
+    return { kind: "note", text: `${inline(live.name)} is training now.`, button: "Watch it", act };
   }
   if (run.recorded) {
     const seed = run.config.seed ?? "unknown";

@@ -5,14 +5,19 @@
  * which posts to the one guarded API. Loaded by panels.py (the whole page) and shell.html.
  */
 
+import { setAttribute } from "./dom.js";
 import { connect, mount, mountRuns, Session } from "./lab.js";
 import { asOptions } from "./lesson.js";
 
 const session = new Session(connect(new URL("lab/", document.baseURI)));
 session.student = document.body.hasAttribute("data-class");
 const filled = new WeakSet();
+<<<<<<< HEAD
+let recipe = null; // the experiment that filled the options
+=======
 const before = new Map(); // name of a control -> what it showed before the link set it, and since
 let brought = "{}"; // the link's settings that Gradio's controls show
+>>>>>>> main
 
 /** Put the live part into an element that says which with data-lab. */
 export function fill(element) {
@@ -34,7 +39,13 @@ function syncButtons() {
   enable("lab-resume", online && halted);
   enable("lab-step", online && live);
   enable("lab-stop", online && live);
-  document.body.dataset.labHalted = String(halted);
+  setAttribute(document.body, "data-lab-halted", String(halted));
+  for (const arrow of document.querySelectorAll(".dropdown-arrow:not([aria-hidden])")) {
+    arrow.setAttribute("aria-hidden", "true"); // Gradio's, without a name
+  }
+  for (const button of document.querySelectorAll(".lab-recipe")) {
+    setAttribute(button, "aria-pressed", String(button.id === `lab-recipe-${recipe}`));
+  }
 }
 
 function enable(id, enabled) {
@@ -98,7 +109,14 @@ globalThis.grpoLab = {
       options.reward_funcs = chosen.map(([name]) => name);
       options.reward_weights = chosen.map(([, weight]) => weight);
     }
+    if (recipe) options.recipe = recipe; // for those of its options that have no control
     session.start(options);
+  },
+  /** Fill the options by a recipe. @param {string} name @param {any[]} values of the controls */
+  fill(name, values) {
+    recipe = name;
+    syncButtons();
+    return values;
   },
   control: (want) => session.control(want),
   /** How many of the controls show a value that the link set. */
