@@ -12,12 +12,9 @@ import { asOptions } from "./lesson.js";
 const session = new Session(connect(new URL("lab/", document.baseURI)));
 session.student = document.body.hasAttribute("data-class");
 const filled = new WeakSet();
-<<<<<<< HEAD
 let recipe = null; // the experiment that filled the options
-=======
 const before = new Map(); // name of a control -> what it showed before the link set it, and since
 let brought = "{}"; // the link's settings that Gradio's controls show
->>>>>>> main
 
 /** Put the live part into an element that says which with data-lab. */
 export function fill(element) {
