@@ -90,7 +90,17 @@ def test_the_controls_show_what_a_link_sets_and_what_was_there(visit: Callable) 
     expect(field["Beta"]).to_have_value("0.04")
     expect(field["Steps"]).to_have_value("125")
     expect(size).to_have_value("8")
-    page.evaluate("location.hash = '#seed=5&set=beta:0.2'")  # another link, in the same page
+    page.evaluate(  # another link, in the same page, while that changes for other reasons too
+        """() => {
+          location.hash = "#seed=5&set=beta:0.2";
+          let frames = 0;
+          const again = () => {
+            grpoLab.session.touch();
+            if (++frames < 30) requestAnimationFrame(again);
+          };
+          again();
+        }"""
+    )
     expect(field["Seed"]).to_have_value("5")
     expect(field["Beta"]).to_have_value("0.2")
     expect(size).to_have_value("16")
