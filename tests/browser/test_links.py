@@ -39,10 +39,14 @@ def test_a_link_leaves_parts_out_for_eye_and_keyboard(visit: Callable) -> None:
         expect(part(page, name)).to_be_hidden()
     assert {"diagnosis", "board", "bench"} <= focusable(page)
     assert not {"charts", "atlas"} & focusable(page)
-    expect(page.locator("#lab-options")).to_be_hidden()
+    expect(page.locator("#lab-options, #lab-recipes").first).to_be_hidden()
+    expect(page.locator("#lab-options, #lab-recipes").last).to_be_hidden()
     expect(page.get_by_role("button", name="Fork", exact=True)).to_have_count(0)
     line = page.locator(".lab-lesson")
-    assert "It leaves out: options of the next run; charts; map of every group" in line.inner_text()
+    assert (
+        "It leaves out: options of the next run, and experiments; charts; map of every group"
+        in line.inner_text()
+    )
     page.get_by_role("button", name="Show everything").click()
     for name in ("charts", "atlas"):
         expect(part(page, name).locator("section").first).to_be_visible()
