@@ -11,7 +11,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="app.py", description="Watch a small language model learn to reason by GRPO."
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--host", help="address to listen on (127.0.0.1; with --class all of this machine's)"
+    )
     parser.add_argument("--port", type=int, default=7860, help="port, or the next free one above")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="folder of run folders (./runs)")
     parser.add_argument(
@@ -22,7 +24,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="also answer under this name (a proxy's); may be given several times",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--class",
+        dest="title",
+        nargs="?",
+        const="Class",
+        metavar="TITLE",
+        help="serve a class in this network: you teach, students join with a code, watch and vote",
+    )
+    parser.add_argument(
+        "--new-class", action="store_true", help="begin the class anew: new code, nobody in it"
+    )
+    options = parser.parse_args(arguments)
+    if options.new_class and options.title is None:
+        parser.error("--new-class goes with --class.")
+    return options
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,8 +57,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
     book = RunBook((options.runs or runs_dir()).absolute(), data_dir() / "runs")
+    host, classroom = options.host or "127.0.0.1", None
     try:
-        serve(book, options.host, options.port, options.allow_host, not options.no_browser)
+        if options.title is not None:
+            from grpo_core.dashboard.classroom import Classroom
+
+            host = options.host or "0.0.0.0"
+            proxies = tuple(options.allow_host)
+            classroom = Classroom(book.root, options.title, options.new_class, proxies)
+        browser = not options.no_browser
+        serve(book, host, options.port, options.allow_host, browser, classroom)
     except LabError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from minimodel import MINI, make_model
 
+from grpo_core.diagnosis import answer_all
 from grpo_core.glossary import ANY, entries, explain
 from grpo_core.paths import data_dir
 from grpo_core.phases import BESIDE, PARTS
@@ -52,6 +53,13 @@ def test_every_metric_that_is_recorded_today_is_explained(tmp_path: Path, method
     recorded = {name for step in steps for name in step.metrics}
     assert unexplained(recorded) == []
     assert len(recorded) > 25
+
+
+@pytest.mark.parametrize("path", CSVS, ids=lambda path: path.stem)
+def test_all_that_a_diagnosis_rests_on_is_explained(path: Path) -> None:
+    frame = pd.read_csv(path, index_col="step")
+    for finding in answer_all(frame, {"beta": 0.001, "max_completion_length": 256}):
+        assert unexplained(finding.evidence) == [], finding.question
 
 
 def test_what_a_pipeline_measures_is_explained() -> None:

@@ -10,6 +10,7 @@ is exit code 2; a training that was stopped early is 130, as shells expect of Ct
     runs       runs
     diagnose   diagnose
     profile    profile
+    share      share, export, import-trl
     bench      bench memory, bench speed
     pretrain   pretrain
     pipeline   sft, reject, distill, r1
@@ -36,6 +37,7 @@ from grpo_core.cli import (
     pretrain,
     profile,
     runs,
+    share,
     train,
 )
 from grpo_core.errors import LabError
@@ -83,6 +85,9 @@ app.command()(train.resume)
 app.command()(runs.runs)
 app.command()(diagnose.diagnose)
 app.command()(profile.profile)
+app.command()(share.share)
+app.command()(share.export)
+app.command("import-trl")(share.import_trl)
 app.add_typer(bench.app, name="bench")
 app.command()(pretrain.pretrain)
 app.command()(pipeline.sft)

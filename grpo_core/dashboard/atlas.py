@@ -2,22 +2,25 @@
 
 Read from run.db without the tokens, new steps only, and only while somebody asks. A cell is
 
-    [step, group, prompt, mean reward, dead, well-formed, solved]
+    [step, group, prompt, mean reward, dead, well-formed, solved, spread]
 
-`prompt` counts the different prompts in the order they came; the last two are shares, null where
-the run has no such reward. `firsts` are the first completions that did something.
+`prompt` counts the different prompts in the order they came; well-formed and solved are shares,
+null where the run has no such reward; `spread` is the standard deviation of the rewards (ddof 1).
+`firsts` are the first completions that did something.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from statistics import stdev
 from typing import Any
 
 from grpo_core.dashboard.payloads import clip, number, question
 from grpo_core.errors import LabError
 from grpo_core.store import GroupOutline, Run
-from grpo_core.tasks import get_task
+from grpo_core.tasks import Trait, get_task
 
 MAX_CELLS = 40_000  # sent at once; a longer run's later steps follow when asked again
 MAX_GROUPS = 64  # of a step
+AFTER = "solved after turning back"
 
 
 class Atlas:
@@ -29,7 +32,7 @@ class Atlas:
         self.firsts: dict[str, dict[str, int]] = {}
         self.last = -1
         self._numbers: dict[str, int] = {}
-        self._backtracks = _backtracks(task, options or {})
+        self._traits = _traits(task, options or {})
 
     def read(self, run: Run) -> None:
         """Take in the steps that are new. Raises LabError when the run cannot be read."""
@@ -57,9 +60,9 @@ class Atlas:
             self.prompts.append(asked)
         formed, solved = (_part(group, name) for name in ("format", "accuracy"))
         mean = sum(group.rewards) / len(group.rewards) if group.rewards else None
-        self.cells.append(
-            [step, index, known, number(mean), group.dead, _share(formed), _share(solved)]
-        )
+        spread = stdev(group.rewards) if len(group.rewards) > 1 else None
+        shares = _share(formed), _share(solved)
+        self.cells.append([step, index, known, number(mean), group.dead, *shares, number(spread)])
         for name, found in self._seen(group, formed, solved):
             place = {"step": step, "group": index, "completion": found}
             self.firsts.setdefault(name, place)
@@ -68,19 +71,38 @@ class Atlas:
         self, group: GroupOutline, formed: list[float], solved: list[float]
     ) -> Iterable[tuple[str, int]]:
         """What some completion of the group did, and the first that did."""
-        turned: list[float] = []
-        wanted = {"turned back", "solved after turning back"} - self.firsts.keys()
-        if self._backtracks and wanted:
-            turned = [float(self._backtracks(text) > 0) for text in group.texts]
-        both = [a * b for a, b in zip(turned, solved, strict=False)]
-        for name, values in (
-            ("well-formed", formed),
-            ("solved", solved),
-            ("turned back", turned),
-            ("solved after turning back", both),
-        ):
+        seen = {"well-formed": formed, "solved": solved}
+        for name in [name for name in self._traits if name not in self.firsts]:
+            seen[name] = [self._does(name, text, group.columns) for text in group.texts]
+        if AFTER in self._traits:
+            seen[AFTER] = [a * b for a, b in zip(seen.get(AFTER, []), solved, strict=False)]
+        for name, values in seen.items():
             if name not in self.firsts and 1.0 in values:
                 yield name, values.index(1.0)
+
+    def _does(self, name: str, text: str, columns: dict[str, Any]) -> float:
+        try:
+            return float(self._traits[name](text, **columns))
+        except (TypeError, ValueError):
+            return 0.0  # recorded by another version of the task, with other columns
+
+
+def masked(found: dict[str, Any], hidden: tuple[int, int]) -> dict[str, Any]:
+    """What `Atlas.since` told, without what one group's rewards were.
+
+    A first that was seen later is left out, too: that it was not seen here would be telling.
+    The epoch is another one than that of the whole, so that a page asks anew when it may know.
+    """
+    firsts = found["firsts"].items()
+    return {
+        **found,
+        "epoch": f"{found['epoch']} without {hidden[0]}.{hidden[1]}",
+        "cells": [
+            [*cell[:3], None, False, None, None] if (cell[0], cell[1]) == hidden else cell
+            for cell in found["cells"]
+        ],
+        "firsts": {n: p for n, p in firsts if (p["step"], p["group"]) < hidden},
+    }
 
 
 def _part(group: GroupOutline, word: str) -> list[float]:
@@ -93,8 +115,14 @@ def _share(values: list[float]) -> float | None:
     return number(sum(values) / len(values)) if values else None
 
 
-def _backtracks(task: str | None, options: dict[str, Any]) -> Callable[[str], int] | None:
+def _traits(task: str | None, options: dict[str, Any]) -> dict[str, Trait]:
+    """What a completion of the task may be seen to do; {} for a task of another machine."""
     try:
-        return get_task(str(task), **options).backtracks
+        known = get_task(str(task), **options)
     except (LabError, TypeError, ValueError):
-        return None  # a task of another machine: what its texts do is not known here
+        return {}
+
+    def turned(completion: str, **_: Any) -> bool:
+        return known.backtracks(completion) > 0
+
+    return {**getattr(known, "traits", {}), "turned back": turned, AFTER: turned}

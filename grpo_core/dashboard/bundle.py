@@ -102,12 +102,12 @@ def style(entry: Path, scope: str) -> str:
         entry: a style sheet; it imports from its own folder.
         scope: the class that the page's part has, without the dot.
     """
-    text = re.sub(r"^:root\b", "&", _whole(entry), flags=re.M)
+    text = re.sub(r"^:root\b", "&", whole_style(entry), flags=re.M)
     text = re.sub(r"^\.dark\b", "&.dark", text, flags=re.M)
     return f".{scope} {{\n{text}\n}}\n"
 
 
-def _whole(sheet: Path) -> str:
-    """A style sheet with those it imports in their places."""
+def whole_style(sheet: Path) -> str:
+    """A style sheet with those it imports in their places, for a page that is all ours."""
     text = sheet.read_text(encoding="utf-8")
-    return _CSS_IMPORT.sub(lambda match: _whole(sheet.parent / match[1]), text)
+    return _CSS_IMPORT.sub(lambda match: whole_style(sheet.parent / match[1]), text)

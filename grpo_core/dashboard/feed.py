@@ -16,6 +16,7 @@ Messages to the page, each a JSON object with a `type`, long ones compressed (se
     board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
     findings {run, findings: [...]}     the diagnosis so far, see payloads.findings_payload
     gone     {run}                      the run that was asked for is not there
+    class    {role, you, people, poll, hunt, focus, ...}     in a class, see classroom.message
 
 From the page: {"run": key or null, "step": number or null (the latest), "group": number}.
 """
@@ -27,12 +28,12 @@ import threading
 import time
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.atlas import Atlas
+from grpo_core.dashboard.atlas import Atlas, masked
 from grpo_core.dashboard.history import History
 from grpo_core.dashboard.packing import Packer
 from grpo_core.dashboard.runs import RunBook, describe, options_of, stamp
@@ -40,6 +41,11 @@ from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
 from grpo_core.errors import LabError
 from grpo_core.records import Group, Step
 from grpo_core.store import Run, is_run
+
+if TYPE_CHECKING:
+    from grpo_core.dashboard.classroom import Classroom
+    from grpo_core.dashboard.classroom.people import Member
+    from grpo_core.dashboard.trials import Request
 
 TICK = 0.2  # seconds between two boards to a viewer
 LOOK = 0.05  # seconds between two looks at a live run
@@ -51,6 +57,7 @@ CACHED_STEPS = 3
 DIAGNOSIS_SECONDS = 1.0  # between two diagnoses of a live run
 MAX_VIEWERS = 256
 STALLED_SECONDS = 30.0  # a page that takes nothing for so long is let go: it may come again
+TRIALS_AT_ONCE = 2
 
 Send = Callable[[str], Awaitable[None]]
 
@@ -93,7 +100,7 @@ class RunFeed:
         self._atlas: tuple[int, Atlas] | None = None  # and the epoch it is of
         self._atlas_lock = threading.Lock()
         self._steps: OrderedDict[int, Step] = OrderedDict()
-        self._boards: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self._boards: OrderedDict[tuple[int, int, int | None], str] = OrderedDict()
         self._board_characters = 0
         self._metrics: dict[tuple[int, int, bool], str] = {}
         self._chunks: dict[int, str] = {}  # messages of CHUNK steps each, which never change
@@ -159,29 +166,35 @@ class RunFeed:
         place = len(steps) if view.step is None else bisect.bisect_right(steps, view.step)
         return steps[max(place - 1, 0)], view.group
 
-    def board(self, step: int, group: int) -> str:
-        """The message with one group, from the cache or read and kept. Runs in a thread."""
+    def board(self, step: int, group: int, hidden: int | None = None) -> str:
+        """The message with one group, from the cache or read and kept. Runs in a thread.
+
+        Args:
+            hidden: the group of this step whose answer is left out, see payloads.masked.
+        """
         with self._lock:
-            key = (step, group)
+            key = (step, group, hidden)
             if key not in self._boards:
-                self._boards[key] = text = self._make_board(step, group)
+                self._boards[key] = text = self._make_board(step, group, hidden)
                 self._board_characters += len(text)
                 while self._board_characters > CACHED_CHARACTERS and len(self._boards) > 1:
                     self._board_characters -= len(self._boards.popitem(last=False)[1])
             self._boards.move_to_end(key)
             return self._boards[key]
 
-    def made(self, *place: Any) -> str | None:
+    def made(self, step: int, group: int, hidden: int | None = None) -> str | None:
         """What `board` has in its cache; for the event loop, which waits for no lock."""
-        return self._boards.get(place)
+        return self._boards.get((step, group, hidden))
 
-    def _make_board(self, step: int, group: int) -> str:
+    def _make_board(self, step: int, group: int, hidden: int | None) -> str:
         groups = self._step(step).groups
         board: dict[str, Any] = {"type": "board", "run": self.key, "step": step, "groups": []}
         if groups:
             group = min(group, len(groups) - 1)
             board["groups"] = payloads.step_summary(groups)
             board |= {"group": group, **payloads.group_payload(groups[group], options_of(self.run))}
+        if hidden is not None:
+            payloads.mask(board, hidden)
         return payloads.encode(board)
 
     def diagnose(self) -> bool:
@@ -255,25 +268,31 @@ class Viewer:
 
     send: Send
     view: View = View()
+    member: "Member | None" = None  # of a class
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     hello: bool | None = None
     listed: int = 0  # version of the run list
     run: tuple[RunFeed, int] | None = None  # and its epoch
     rows: int = 0
-    board: tuple[int, int] | None = None
+    board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
     findings: str | None = None
+    told: str | None = None  # of the class
 
 
 class Feed:
     """All watched runs and all viewers."""
 
-    def __init__(self, book: RunBook) -> None:
+    def __init__(self, book: RunBook, classroom: "Classroom | None" = None) -> None:
         self.book = book
+        self.classroom = classroom
         self.boot = uuid.uuid4().hex[:12]
         self.ready = False
         self.viewers: set[Viewer] = set()
         self.packer = Packer()
+        self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
+        self._telling: asyncio.TimerHandle | None = None
+        self._told_at = 0.0  # of the loop's clock
         self._feeds: dict[str, RunFeed] = {}
         self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
         self._runs = ""
@@ -286,14 +305,15 @@ class Feed:
 
     # Viewers
 
-    async def serve(self, send: Send, views: Any) -> None:
+    async def serve(self, send: Send, views: Any, member: "Member | None" = None) -> None:
         """Serve one viewer until its connection closes.
 
         Args:
             send: sends one text frame, and returns when there is room for the next.
             views: asynchronous iterator over the viewer's messages, parsed from JSON.
+            member: who it is, in a class.
         """
-        viewer = Viewer(send)
+        viewer = Viewer(send, member=member)
         self.viewers.add(viewer)
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
@@ -348,6 +368,11 @@ class Feed:
         if viewer.listed != self._version:
             texts.append(self._change if viewer.listed == self._version - 1 else self._runs)
             viewer.listed = self._version
+        if self.classroom is not None and viewer.member is not None:
+            told = self.classroom.message(viewer.member)
+            if told != viewer.told:
+                viewer.told = told
+                texts.append(told)
         view = viewer.view
         if view.run is None:
             return texts
@@ -378,14 +403,38 @@ class Feed:
         await asyncio.to_thread(feed.refresh)
         return feed.metrics(0, len(feed.rows), reset=True)
 
-    async def atlas_of(self, key: str, after: int) -> dict[str, Any]:
+    async def atlas_of(
+        self, key: str, after: int, member: "Member | None" = None
+    ) -> dict[str, Any]:
         """The groups of a run's steps above `after`, see atlas.Atlas.
 
         Raises:
             LabError: there is no such run, or it cannot be read.
         """
         feed = await self._watched(key)
-        return await asyncio.to_thread(feed.atlas, after)
+        found = await asyncio.to_thread(feed.atlas, after)
+        hidden = self._hidden(member, key)
+        return found if hidden is None else masked(found, hidden)
+
+    @contextlib.asynccontextmanager
+    async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
+        """While somebody's trial is worked on; few at once, so that the boards get their threads.
+
+        Raises:
+            LabError: the answer would tell a student what the class is being asked.
+        """
+        if self.classroom is None:
+            async with self._turns:
+                yield
+            return
+        with self.classroom.trying(member):
+            async with self._turns:
+                self.classroom.check_trial(member, asked)
+                yield
+
+    def _hidden(self, member: "Member | None", key: str) -> tuple[int, int] | None:
+        """The step and group of a run whose answer a viewer must not get; mostly None."""
+        return self.classroom.hidden(member, key) if self.classroom is not None else None
 
     async def step_of(self, key: str, index: int) -> tuple[Step, dict[str, Any]]:
         """A recorded step of a run, and the run's options.
@@ -410,7 +459,7 @@ class Feed:
         elif viewer.rows < count:
             texts.append(feed.metrics(viewer.rows, count, reset=False))
         viewer.rows = count
-        wanted = feed.resolve(view)
+        wanted = self._wanted(viewer.member, view, feed)
         if wanted is not None and wanted != viewer.board:
             try:
                 text = feed.made(*wanted)
@@ -423,6 +472,16 @@ class Feed:
             viewer.findings = findings
             texts.append(findings)
         return texts
+
+    def _wanted(
+        self, member: "Member | None", view: View, feed: RunFeed
+    ) -> tuple[int, int, int | None] | None:
+        """The step and group that a view shows, and the group of it whose answer is hidden."""
+        place = feed.resolve(view)
+        if place is None:
+            return None
+        hidden = self._hidden(member, feed.key)
+        return (*place, hidden[1] if hidden and hidden[0] == place[0] else None)
 
     # Looking at the folders
 
@@ -515,6 +574,18 @@ class Feed:
             one = payloads.encode({"type": "run", "now": now, "run": new[0]}) if new else ""
             self._change = one if same and len(new) == 1 else self._runs
             self._version += 1
+
+    def class_changed(self) -> None:
+        """Send every viewer what is new in the class, once a TICK: a hundred may vote at once."""
+        if self._telling is None:
+            loop = asyncio.get_running_loop()
+            wait = max(0.0, self._told_at + TICK - loop.time())
+            self._telling = loop.call_later(wait, self._tell_class)
+
+    def _tell_class(self) -> None:
+        self._telling = None
+        self._told_at = asyncio.get_running_loop().time()
+        self.announce()
 
     def announce(self) -> None:
         """Send every viewer what changed just now, without waiting for the next tick."""

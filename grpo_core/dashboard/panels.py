@@ -14,6 +14,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from grpo_core.config import GRPOConfig
+from grpo_core.recipes import RECIPES, Recipe
 from grpo_core.rewards import REWARDS
 from grpo_core.tasks import TASKS
 
@@ -24,10 +25,8 @@ HEAD = """
 <link rel="stylesheet" href="lab/assets/lab.css" />
 <script type="module" src="lab/assets/page.js"></script>
 """
-FILL = (
-    "import(new URL('lab/assets/page.js', document.baseURI).href)"
-    ".then((page) => page.fill(element.querySelector('[data-lab]')));"
-)
+PAGE = "import(new URL('lab/assets/page.js', document.baseURI).href)"
+FILL = f"{PAGE}.then((page) => page.fill(element.querySelector('[data-lab]')));"
 # A plain list, so that Gradio asks no font server.
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monospace"]
@@ -61,7 +60,7 @@ def blocks() -> gr.Blocks:
     ):
         with gr.Column(elem_id="lab-side", scale=0, min_width=240):
             gr.HTML("<h1 class='lab-brand'>GRPO Lab</h1>", apply_default_css=False)
-            _controls()
+            _controls(demo)
             _host("runs")
         with gr.Column(elem_id="lab-body", scale=1, min_width=300):
             _host("main")
@@ -78,8 +77,12 @@ def _host(part: str) -> None:
     )
 
 
-def _controls() -> None:
-    """The buttons, and what Start starts."""
+def _controls(demo: gr.Blocks) -> None:
+    """The buttons, what Start starts, and what a lesson link sets of it.
+
+    An event without a function runs in the page alone. Its values reach Gradio's own state, so they
+    hold for controls too that are not made yet, in an accordion that was never opened.
+    """
     with gr.Row(elem_id="lab-buttons"):
         start = _button("Start", "lab-start", variant="primary")
         wishes = {
@@ -88,13 +91,31 @@ def _controls() -> None:
             "step": _button("Step", "lab-step"),
             "stop": _button("Stop", "lab-stop"),
         }
+    recipes = _recipes()
     options, weights = _options()
+    for name, button in recipes.items():
+        values = json.dumps([name, _values(RECIPES[name], list(options), list(weights))])
+        button.click(
+            fn=None,
+            js=f"() => window.grpoLab.fill(...{values})",
+            outputs=[*options.values(), *weights.values()],
+        )
     names, rewards = json.dumps(list(options)), json.dumps(list(weights))
+    controls = [*options.values(), *weights.values()]
     start.click(
         fn=None,
-        inputs=[*options.values(), *weights.values()],
+        inputs=controls,
         js=f"(...values) => window.grpoLab.start({names}, values, {rewards})",
     )
+    fill = {
+        "fn": None,
+        "inputs": controls,
+        "outputs": controls,
+        "js": f"async (...values) => (await {PAGE}, "
+        f"window.grpoLab.prefill({names}, values, {rewards}))",
+    }
+    demo.load(**fill)
+    gr.Button("Bring the link's options", elem_id="lab-prefill", visible="hidden").click(**fill)
     for want, button in wishes.items():
         button.click(fn=None, js=f"() => window.grpoLab.control('{want}')")
 
@@ -102,6 +123,34 @@ def _controls() -> None:
 def _button(text: str, name: str, variant: Any = "secondary") -> gr.Button:
     """A button that is disabled until the page's script knows what it can do."""
     return gr.Button(text, elem_id=name, variant=variant, min_width=60, interactive=False)
+
+
+def _recipes() -> dict[str, gr.Button]:
+    """A button for each recipe, which fills the options; greyed where it cannot be run."""
+    with gr.Accordion("Experiments to try", open=False, elem_id="lab-recipes"):
+        return {
+            name: gr.Button(
+                f"{recipe.title}\n{_told(recipe)}",
+                elem_id=f"lab-recipe-{name}",
+                elem_classes="lab-recipe",
+                interactive=not recipe.missing,
+            )
+            for name, recipe in RECIPES.items()
+        }
+
+
+def _told(recipe: Recipe) -> str:
+    """What to look for, or what is missing."""
+    if recipe.missing:
+        return f"Needs {' and '.join(recipe.missing)}: `make install` brings what it needs."
+    return recipe.look
+
+
+def _values(recipe: Recipe, options: list[str], rewards: list[str]) -> list[Any]:
+    """What a recipe puts into the controls of some options, and of the rewards' weights."""
+    config = GRPOConfig.from_dict(recipe.options)
+    weights = dict(zip(config.reward_funcs, config.reward_weights, strict=True))
+    return [getattr(config, name) for name in options] + [weights.get(name, 0) for name in rewards]
 
 
 def _options() -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,37 +12,50 @@ import os
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.requests import HTTPConnection
 
 from grpo_core.dashboard import payloads, trials
+from grpo_core.dashboard.bodies import json_body
+from grpo_core.dashboard.exports import add_exports
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
 from grpo_core.dashboard.runs import RunBook
 from grpo_core.errors import LabError
 from grpo_core.lens import OWN
 
+if TYPE_CHECKING:
+    from grpo_core.dashboard.classroom import Classroom
+    from grpo_core.dashboard.classroom.people import Member
+
 ASSETS = Path(__file__).parent / "assets"
-MAX_BODY = 20_000  # bytes of a request that changes something
-MAX_TRIAL = 250_000  # of one that tries something, which may hold several edited completions
+MAX_TRIAL = (
+    250_000  # bytes of a request that tries something, which may hold several edited completions
+)
 PORTS_TRIED = 20
 
 
-def create_app(book: RunBook, with_gradio: bool = True) -> FastAPI:
+def create_app(
+    book: RunBook, with_gradio: bool = True, classroom: "Classroom | None" = None
+) -> FastAPI:
     """The application, without the guard around it (see `guarded`).
 
     Args:
         book: the runs to show.
         with_gradio: False leaves the page at its shell, without controls (for tests).
+        classroom: the class that it is served to: then every request is held against who asks.
+            Without one, whoever asks may do everything.
     """
-    feed = Feed(book)
+    feed = Feed(book, classroom)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -55,6 +68,9 @@ def create_app(book: RunBook, with_gradio: bool = True) -> FastAPI:
     app.state.feed = feed
     app.mount("/lab/assets", StaticFiles(directory=ASSETS), name="assets")
     _add_api(app, feed)
+    add_exports(app, book.get)
+    if classroom is not None:
+        _open_to_class(app, feed, classroom)
 
     @app.websocket("/lab/ws")
     async def live(websocket: WebSocket) -> None:
@@ -65,6 +81,16 @@ def create_app(book: RunBook, with_gradio: bool = True) -> FastAPI:
         return FileResponse(ASSETS / "shell.html", headers={"Cache-Control": "no-store"})
 
     return app
+
+
+def _open_to_class(app: FastAPI, feed: Feed, classroom: "Classroom") -> None:
+    """Add what a class needs, loaded only then, and the wrapper that asks who is asking."""
+    from grpo_core.dashboard.classroom.access import Access
+    from grpo_core.dashboard.classroom.routes import add_routes
+
+    add_routes(app, feed, classroom)
+    classroom.on_change = feed.class_changed
+    app.add_middleware(Access, classroom=classroom)
 
 
 def guarded(app: FastAPI, allowed_hosts: list[str] | None = None) -> Guard:
@@ -119,15 +145,15 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         try:
             text = await feed.metrics_of(run)
         except LabError as error:
-            return JSONResponse({"error": str(error)}, status_code=409)
+            return _refused(error)
         return Response(text, media_type="application/json")
 
     @app.get("/lab/atlas")
-    async def atlas(run: str, after: int = -1) -> Response:
+    async def atlas(request: Request, run: str, after: int = -1) -> Response:
         try:
-            found = await feed.atlas_of(run, after)
+            found = await feed.atlas_of(run, after, _member(request))
         except LabError as error:
-            return JSONResponse({"error": str(error)}, status_code=409)
+            return _refused(error)
         return Response(payloads.encode(found), media_type="application/json")
 
     @app.get("/lab/source")
@@ -139,23 +165,24 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
 
     @app.post("/lab/api/lens")
     async def lens(request: Request) -> Response:
-        body = await _json_body(request, MAX_TRIAL)
+        body = await json_body(request, MAX_TRIAL)
         try:
             asked = trials.Request.parse(body)
-            step, options = await feed.step_of(asked.run, asked.step)
-            found = await asyncio.to_thread(trials.answer, asked, step, options)
+            async with feed.trial(_member(request), asked):
+                step, options = await feed.step_of(asked.run, asked.step)
+                found = await asyncio.to_thread(trials.answer, asked, step, options)
         except LabError as error:
-            return JSONResponse({"error": str(error)}, status_code=409)
+            return _refused(error)
         return Response(payloads.encode(found), media_type="application/json")
 
     @app.post("/lab/api/runs")
     async def start(request: Request) -> Response:
-        options = await _json_body(request)
+        options = await json_body(request)
         return await _answer(lambda: {"run": book.start(options)}, feed)
 
     @app.post("/lab/api/runs/{key}/fork")
     async def fork(key: str, request: Request) -> Response:
-        body = await _json_body(request)
+        body = await json_body(request)
         step, options = body.get("step"), body.get("options")
         if type(step) is not int or not isinstance(options, dict):
             raise HTTPException(400, "A fork needs a step and options.")
@@ -164,30 +191,20 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
 
     @app.post("/lab/api/runs/{key}/control")
     async def control(key: str, request: Request) -> Response:
-        want = str((await _json_body(request)).get("want"))
+        want = str((await json_body(request)).get("want"))
         return await _answer(lambda: {"sequence": book.control(key, want)}, feed)
 
 
-async def _json_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
-    """The request's JSON object, of at most so many bytes.
+def _refused(error: LabError) -> Response:
+    """The error's sentence. In ASCII: it may quote half of a character that somebody sent."""
+    text = payloads.encode({"error": str(error)})
+    return Response(text, status_code=409, media_type="application/json")
 
-    Asking for application/json keeps plain forms of other sites out: a browser sends that type to
-    another origin only after a preflight, which is never granted.
-    """
-    if not request.headers.get("content-type", "").startswith("application/json"):
-        raise HTTPException(415, "application/json is expected.")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise HTTPException(413, "The request is too large.")
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise HTTPException(400, "A JSON object is expected.")
-    return value
+
+def _member(connection: HTTPConnection) -> "Member | None":
+    """Who asks; None without a class."""
+    member: Member | None = getattr(connection.state, "member", None)
+    return member
 
 
 async def _answer(action: Any, feed: Feed) -> Response:
@@ -195,7 +212,7 @@ async def _answer(action: Any, feed: Feed) -> Response:
     try:
         result = await asyncio.to_thread(action)
     except LabError as error:
-        return JSONResponse({"error": str(error)}, status_code=409)
+        return _refused(error)
     await asyncio.to_thread(feed.list_runs)
     feed.announce()
     return JSONResponse(result)
@@ -203,7 +220,12 @@ async def _answer(action: Any, feed: Feed) -> Response:
 
 async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
     """One page's connection."""
-    if len(feed.viewers) >= MAX_VIEWERS:
+    classroom, member = feed.classroom, _member(websocket)
+    if classroom is None or member is None:
+        full = classroom is not None or len(feed.viewers) >= MAX_VIEWERS
+    else:  # so that no student can take the places of the others
+        full = not classroom.admits(member)
+    if full:
         await websocket.close(1013, "too many viewers")
         return
     await websocket.accept()
@@ -222,7 +244,15 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
         packed = packer.pack(text) if packer else None
         await (websocket.send_text(text) if packed is None else websocket.send_bytes(packed))
 
-    await feed.serve(send, views())
+    if classroom is None or member is None:
+        await feed.serve(send, views())
+        return
+    left = websocket.state.until - time.time()
+    with classroom.connected(member, websocket.close), contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(left):
+            await feed.serve(send, views(), member)
+            return
+    await websocket.close(1008, "The day is over: join again.")
 
 
 # --- serving -----------------------------------------------------------------------------------
@@ -268,28 +298,33 @@ def serve(
     port: int = 7860,
     allowed_hosts: list[str] | None = None,
     open_browser: bool = True,
+    classroom: "Classroom | None" = None,
 ) -> None:
     """Serve until interrupted.
 
     Raises:
-        LabError: no port is free.
+        LabError: no port is free, or other machines would be served without roles.
     """
-    server_socket = listen(host, port)
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    bracketed = f"[{shown}]" if ":" in shown else shown
-    url = f"http://{bracketed}:{server_socket.getsockname()[1]}/"
     loopback = host in ("127.0.0.1", "::1", "localhost")
+    if not loopback and classroom is None:
+        raise LabError("Serving other machines needs roles: add --class.")
+    server_socket = listen(host, port)
+    bracketed = f"[{host}]" if ":" in host else host
+    url = f"http://{bracketed}:{server_socket.getsockname()[1]}/"
+    lines = [f"Open {url} - it plays already; the controls follow."]
+    if classroom is not None:
+        classroom.lives_at(host, server_socket.getsockname()[1])
+        url, lines = classroom.browser_url, classroom.words()
     names = [*(allowed_hosts or []), *([] if loopback else [host])]
-    if not loopback:
-        print("Whoever can reach this address can start and stop runs here.", flush=True)
     config = uvicorn.Config(
-        guarded(create_app(book), names),
+        guarded(create_app(book, classroom=classroom), names),
+        proxy_headers=classroom is None,  # with a class nobody may say what their address is
         log_level="warning",
         ws_max_size=4_096,
         ws_per_message_deflate=False,  # see packing
         timeout_graceful_shutdown=2,
     )
-    server = _Server(config, url, open_browser)
+    server = _Server(config, url, lines, open_browser)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[server_socket])
     print("The dashboard has ended; training runs go on. Start it again to watch them.")
@@ -298,14 +333,19 @@ def serve(
 class _Server(uvicorn.Server):
     """uvicorn, telling when it listens."""
 
-    def __init__(self, config: uvicorn.Config, url: str, open_browser: bool) -> None:
+    def __init__(
+        self, config: uvicorn.Config, url: str, lines: list[str], open_browser: bool
+    ) -> None:
         super().__init__(config)
         self.url = url
+        self.lines = lines
         self.open_browser = open_browser
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        print(f"Open {self.url} - it plays already; the controls follow.", flush=True)
+        for line in self.lines:
+            with contextlib.suppress(UnicodeEncodeError):  # a terminal without the QR code's blocks
+                print(line, flush=True)
         if self.open_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
 

@@ -104,6 +104,12 @@ def answer(request: Request, step: Step, options: Mapping[str, Any]) -> dict[str
     """
     if request.group >= len(step.groups):
         raise LabError("That group is not on record.")
+    completions = step.groups[request.group].completions
+    if not any(map(len, completions)) and any(c.text for c in completions):
+        raise LabError(
+            "This run has no tokens and log-probabilities on record, as it was imported: there is "
+            "nothing to put into a formula."
+        )
     found = reconsider(step.groups, request.group, options, step.metrics, request.trial)
     tried = {**options, **found.config.to_dict()}
     return {

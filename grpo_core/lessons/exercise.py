@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from grpo_core.lessons import progress
+from grpo_core.lessons.relation import relation
 
 TOLERANCE = 1e-3  # so that no choice of a small epsilon decides
 WIDTH = 76  # characters of a printed line: some editors do not wrap the outputs of a cell
@@ -29,11 +30,13 @@ class Mistake:
         name: a word or two, as in tests and in a teacher's table.
         hint: what was seen, why it is wrong and where to look; never the line to write.
         functions: one or more functions that make it. An attempt is recognised by its outcomes.
+        entirely: recognise it only where all outcomes agree, for a hint that speaks of all.
     """
 
     name: str
     hint: str
     functions: tuple[Callable[..., Any], ...]
+    entirely: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,10 +160,11 @@ class Exercise:
             return known.name, known.hint
         if shape := _wrong_shape(got[here], self._expected[here]):
             return "shape", shape
+        seen = relation(got[here], self._expected[here])
         return "unknown", (
             f"{self.cases[here].text}, I expected {shown(self._expected[here])} and got "
-            f"{shown(got[here])}. This is no mistake that I know; compare with the text above, "
-            "step by step."
+            f"{shown(got[here])}. {seen}{' ' if seen else ''}This is no mistake that I know; "
+            "compare with the text above, step by step."
         )
 
     def _outcomes(
@@ -190,6 +194,8 @@ class Exercise:
                     if not same(g, w):
                         break
                     agree += 1
+                if mistake.entirely and not agree == len(got) == len(wrong):
+                    continue
                 if agree > longest:
                     best, longest = mistake, agree
         return best
@@ -235,7 +241,7 @@ def number(value: Any) -> float:
     value = tensor(value)
     if value.numel() != 1:
         raise WrongShape(f"One number is wanted; yours has the shape {tuple(value.shape)}.")
-    return float(value)
+    return float(value.detach())  # a loss that needs a gradient is a number too
 
 
 def same(got: Any, expected: Any) -> bool:
@@ -259,6 +265,8 @@ def shown(value: Any) -> str:
         flat = value.detach().flatten().tolist()
         numbers = ", ".join(f"{v:.3g}" for v in flat[:8])
         return f"[{numbers}{', …' if len(flat) > 8 else ''}]" if value.dim() else f"{flat[0]:.4g}"
+    if isinstance(value, list | tuple) and any(isinstance(v, Tensor) for v in value):
+        return " and ".join(map(shown, value))  # as a loss and its gradient
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = repr(value)
         return text if len(text) <= 100 else f"{text[:99]}…"

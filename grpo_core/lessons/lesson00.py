@@ -23,6 +23,10 @@ def _std(r: Tensor) -> Tensor:
     return r.std(dim=1, keepdim=True) + EPS
 
 
+def _range(r: Tensor) -> Tensor:
+    return r.amax(dim=1, keepdim=True) - r.amin(dim=1, keepdim=True)
+
+
 def _without_eps(r: Tensor) -> Tensor:
     """Every tied group gives 0 / 0, as it would if the mean were exact."""
     tied = r.amax(dim=1, keepdim=True) == r.amin(dim=1, keepdim=True)
@@ -121,6 +125,37 @@ _ADVANTAGES_MISTAKES = (
             lambda r: (r - _mean(r)) / (r.std(dim=1, keepdim=True) + 1e-6),
             lambda r: (r - _mean(r)) / (r.std(dim=1, keepdim=True) + 1e-5),
             lambda r: (r - _mean(r)) / r.std(dim=1, keepdim=True),
+            lambda r: ((r - _mean(r)) / r.std(dim=1, keepdim=True)).nan_to_num(),
+        ),
+    ),
+    Mistake(
+        "brackets",
+        "You divided the mean alone: division comes before subtraction. The difference belongs in "
+        "brackets, or on a line of its own, and is then divided.",
+        (lambda r: r - _mean(r) / _std(r),),
+    ),
+    Mistake(
+        "median",
+        "You compared with the median, the middle one of the rewards. What was to be expected is "
+        "the mean: only differences to the mean add up to 0 in every group.",
+        (lambda r: (r - r.median(dim=1, keepdim=True).values) / _std(r),),
+    ),
+    Mistake(
+        "range",
+        "You divided by the range, the best reward less the worst. One completion that is far off "
+        "decides it alone; the standard deviation asks all of them.",
+        (
+            lambda r: (r - _mean(r)) / (_range(r) + EPS),
+            lambda r: (r - r.amin(dim=1, keepdim=True)) / (_range(r) + EPS),
+        ),
+    ),
+    Mistake(
+        "eps_too_large",
+        "All of yours are a little too small. What stands beside the standard deviation is to "
+        "matter where that is 0, and nowhere else: a thousandth of a reward is too much already.",
+        tuple(
+            lambda r, eps=eps: (r - _mean(r)) / (r.std(dim=1, keepdim=True) + eps)
+            for eps in (1e-2, 1e-1, 1.0)
         ),
     ),
 )
@@ -177,6 +212,13 @@ def _token_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 def _sequence_mean(values: Tensor, mask: Tensor) -> Tensor:
     return ((values * mask).sum(dim=1) / mask.sum(dim=1)).mean()
+
+
+def _one_sided(
+    low: float = float("-inf"), high: float = float("inf")
+) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """A combination in which the ratio has one bound only."""
+    return lambda r, c, a: torch.minimum(r * a, r.clamp(low, high) * a)
 
 
 def _loss(
@@ -314,6 +356,47 @@ _CLIPPED_LOSS_MISTAKES = (
         "(no .item(), no float()).",
         (_loss(ratio_of=lambda new, old: (new - old).detach().exp()),),
     ),
+    Mistake(
+        "epsilon_ignored",
+        "Right for an epsilon of 0.2. Another one is handed in, and your bounds stay where they "
+        "are.",
+        (lambda new, old, a, mask, epsilon=0.2: my_loss(new, old, a, mask, 0.2),),
+    ),
+    Mistake(
+        "one_bound",
+        "Your ratio is bounded on one side only. A good token is to be stopped when it has become "
+        "much likelier, and a bad one when it has become much rarer.",
+        (_loss(combine=_one_sided(low=0.8)), _loss(combine=_one_sided(high=1.2))),
+    ),
+    Mistake(
+        "no_ratio",
+        "There is no ratio in yours: it is the new log-probability (or probability) times the "
+        "advantage. On the first update that has the right direction; after it nothing says how "
+        "far a token has moved from where it was sampled, and there is nothing to clip.",
+        (
+            _loss(combine=lambda r, c, a: r * a, ratio_of=lambda new, old: new),
+            _loss(combine=lambda r, c, a: r * a, ratio_of=lambda new, old: new.exp()),
+            _loss(ratio_of=lambda new, old: new.exp()),
+        ),
+    ),
+    Mistake(
+        "logs_divided",
+        "You divided one log-probability by the other. The logarithm of a quotient is a "
+        "*difference* of logarithms.",
+        (
+            _loss(ratio_of=lambda new, old: new / old.detach()),
+            _loss(ratio_of=lambda new, old: (new / old.detach()).exp()),
+        ),
+    ),
+    Mistake(
+        "no_advantage",
+        "The advantages play no part in yours: every token is made likelier, whatever its "
+        "completion was worth.",
+        (
+            _loss(combine=lambda r, c, a: torch.minimum(r, c)),
+            _loss(combine=lambda r, c, a: r),
+        ),
+    ),
 )
 
 
@@ -361,6 +444,12 @@ def _after_an_update(f: Callable[..., Any]) -> Tensor:
     return _loss_and_gradient(f(later, _OLD.clone(), _A.clone(), _MASK.clone()), later)
 
 
+def _with_a_wide_clip(f: Callable[..., Any]) -> Tensor:
+    later = (_OLD + _DRIFT).requires_grad_()
+    loss = f(later, _OLD.clone(), _A.clone(), _MASK.clone(), 0.4)
+    return _loss_and_gradient(loss, later)
+
+
 def _before_the_first(f: Callable[..., Any]) -> Tensor:
     first = _OLD.clone().requires_grad_()  # still the policy that sampled
     return _loss_and_gradient(f(first, first, _A.clone(), _MASK.clone()), first)
@@ -373,6 +462,7 @@ clipped_loss = Exercise(
     cases=[
         Case("For the loss, and then its gradient", _after_an_update),
         Case("On the first update, where old_logprobs is logprobs", _before_the_first),
+        Case("With an epsilon of 0.4", _with_a_wide_clip),
     ],
     mistakes=_CLIPPED_LOSS_MISTAKES,
     hints=[

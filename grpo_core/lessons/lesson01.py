@@ -94,7 +94,23 @@ exact_gradient = Exercise(
             (
                 lambda logits, q: logits * (q - (logits * q).sum()),
                 lambda logits, q: torch.softmax(logits, 0) * (q - (logits * q).sum()),
+                lambda logits, q: logits / logits.sum() * (q - (logits * q).sum() / logits.sum()),
             ),
+        ),
+        Mistake(
+            "best_arm",
+            "You compared with the best arm, or pushed towards it alone. Nobody knows which it is; "
+            "what is subtracted is J, the mean over what the policy does.",
+            (
+                _gradient(lambda p, q: p * (q - q.max())),
+                _gradient(lambda p, q: one_hot(q.argmax(), len(q)) - p),
+            ),
+        ),
+        Mistake(
+            "logarithms",
+            "You multiplied by the *logarithm* of the probability. That is below 0 for every arm, "
+            "so all signs are wrong; how often an arm is tried is its probability.",
+            (_gradient(lambda p, q: p.log() * (q - (p * q).sum())),),
         ),
     ],
     hints=[
@@ -119,6 +135,7 @@ def my_estimate(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor:
     return (advantages.unsqueeze(1) * score).mean(dim=0)
 
 
+_FIVE = torch.tensor([0.8, -0.3, 0.1, -1.2, 0.5])
 _ACTIONS = torch.tensor([0, 2, 0, 1, 2])
 _WEIGHTS = torch.tensor([1.0, 0.0, -0.5, 2.0, 1.0])
 
@@ -139,6 +156,11 @@ def _estimate(
     return estimate
 
 
+def _of_four_arms(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor:
+    score = one_hot(actions, 4) - torch.softmax(logits[:4], dim=0)
+    return (advantages.unsqueeze(1) * score).mean(dim=0)
+
+
 estimate = Exercise(
     "01",
     "estimate",
@@ -149,8 +171,8 @@ estimate = Exercise(
             lambda f: tensor(f(_LOGITS.clone(), _ACTIONS.clone(), _WEIGHTS.clone())),
         ),
         Case(
-            "For a single sample",
-            lambda f: tensor(f(_LOGITS.clone(), torch.tensor([3]), torch.tensor([1.0]))),
+            "For a single sample of five arms",
+            lambda f: tensor(f(_FIVE.clone(), torch.tensor([3]), torch.tensor([1.0]))),
         ),
     ],
     mistakes=[
@@ -200,6 +222,42 @@ estimate = Exercise(
             "parameters are the scores before the softmax.",
             (_estimate(score=lambda hot, p: hot / p),),
         ),
+        Mistake(
+            "scores_for_probabilities",
+            "You subtracted the scores (or their log-softmax) from the indicator. What belongs "
+            "there is the probabilities: they sum to 1, and so each row sums to 0.",
+            (
+                lambda lo, a, w: (w.unsqueeze(1) * (one_hot(a, len(lo)) - lo)).mean(dim=0),
+                _estimate(score=lambda hot, p: hot - p.log()),
+            ),
+        ),
+        Mistake(
+            "always_four",
+            "Right for four arms. How many there are is the length of `logits`.",
+            (_of_four_arms,),
+        ),
+        Mistake(
+            "centred",
+            "You subtracted the mean from the weights first. They are what is handed in, with a "
+            "baseline taken off or without: here they are used as they are.",
+            (lambda lo, a, w: my_estimate(lo, a, w - w.mean()),),
+        ),
+        Mistake(
+            "weighted_twice",
+            "You multiplied by the probabilities once more. The samples were drawn with them: a "
+            "likely arm is there more often already.",
+            (
+                _estimate(score=lambda hot, p: p * (hot - p)),
+                lambda lo, a, w: my_estimate(lo, a, w * torch.softmax(lo, dim=0)[a]),
+            ),
+        ),
+        Mistake(
+            "divided_by_weights",
+            "You divided by the sum of the weights. Then only their proportions would count: a "
+            "group with small advantages would take as large a step as one with large ones. "
+            "Divide by the number of samples.",
+            (lambda lo, a, w: my_estimate(lo, a, w) * len(w) / w.sum(),),
+        ),
     ],
     hints=[
         "Start with one sample: what does the formula give for an arm that was pulled, and for "
@@ -225,6 +283,12 @@ def my_leave_one_out(rewards: Tensor) -> Tensor:
 
 def _sum(r: Tensor) -> Tensor:
     return r.sum(dim=1, keepdim=True)
+
+
+def _best_of_others(r: Tensor) -> Tensor:
+    """Of each completion, the highest reward of the others in its group."""
+    others = r.unsqueeze(1).expand(-1, r.shape[1], -1)
+    return others.masked_fill(torch.eye(r.shape[1]).bool(), float("-inf")).amax(dim=2)
 
 
 # Neither the number of groups nor one less is the number of others in a group.
@@ -298,6 +362,32 @@ leave_one_out = Exercise(
                 lambda r: r - r.mean(),
                 lambda r: (r - r.mean()) * r.shape[1] / (r.shape[1] - 1),
                 lambda r: r - (r.sum() - r) / (r.shape[1] - 1),
+            ),
+        ),
+        Mistake(
+            "divided_by_spread",
+            "The mean of the others is right, and you divided by the group's standard deviation "
+            "afterwards. That is GRPO's; here the difference stays as it is.",
+            (
+                lambda r: my_leave_one_out(r) / (r.std(dim=1, keepdim=True) + 1e-4),
+                lambda r: (r - r.mean(dim=1, keepdim=True)) / (r.std(dim=1, keepdim=True) + 1e-4),
+            ),
+        ),
+        Mistake(
+            "best_of_the_others",
+            "You compared with the best of the others. Hardly anybody beats that, so nearly all "
+            "would be pushed down; the baseline is their mean.",
+            (lambda r: r - _best_of_others(r),),
+        ),
+        Mistake(
+            "one_neighbour",
+            "You compared with some of the others: the next one, those behind it, or those before "
+            "it. All but itself count, on both sides.",
+            (
+                lambda r: r - r.roll(1, dims=1),
+                lambda r: r - r.roll(-1, dims=1),
+                lambda r: r - (_sum(r) - r.cumsum(dim=1)) / (r.shape[1] - 1),
+                lambda r: r - (r.cumsum(dim=1) - r) / (r.shape[1] - 1),
             ),
         ),
         Mistake(

@@ -192,6 +192,34 @@ extract_answer = Exercise(
             "two things: give None.",
             (_extract(nothing=""),),
         ),
+        Mistake(
+            "tags_kept",
+            "You gave the answer with its tags. The parentheses in a pattern say what is to be "
+            "caught: put them around what stands between the tags.",
+            (
+                _extract(pattern=r"(?s)(<answer>.*?</answer>)"),
+                _extract(pattern=r"(?s)(<answer>.*?</answer>)", spoken=_everything),
+            ),
+        ),
+        Mistake(
+            "blanks_inside",
+            "You took the blanks *inside* the answer away as well. Only those at its two ends "
+            "are no part of it.",
+            (_extract(tidy=lambda text: "".join(text.split())),),
+        ),
+        Mistake(
+            "a_list",
+            "You gave the whole list of what was found. One answer counts.",
+            (
+                lambda text: re.findall(r"(?s)<answer>(.*?)</answer>", _spoken(text)),
+                lambda text: re.findall(r"(?s)<answer>(.*?)</answer>", text),
+                lambda text: re.findall(r"<answer>(.*?)</answer>", text),
+                lambda text: [
+                    found.strip()
+                    for found in re.findall(r"(?s)<answer>(.*?)</answer>", _spoken(text))
+                ],
+            ),
+        ),
     ],
     hints=[
         "Two steps: first cut away the thinking, then look for answers in what is left. Print what "
@@ -255,6 +283,8 @@ ATTACKS = (
     Attack("a wrong value", "10 + 5 * 3", (3, 5, 10), 45, False),
     Attack("the target itself", "45", (3, 5, 10), 45, False),
     Attack("a number used twice", "( 10 + 5 ) * 3 + 5 - 5", (3, 5, 10), 45, False),
+    Attack("other numbers, as many", "15 * 3 + 0", (3, 5, 10), 45, False),
+    Attack("the wrong one twice", "2 * 3 * 3", (2, 2, 3), 18, False),
     Attack("rounding down", "7 / 2", (7, 2), 3, False),
     Attack("an exact fraction", "1 / 49 * 49", (1, 49, 49), 1, True),
     Attack("very nearly the target", "1 / 3000000000", (1, 3000000000), 0, False),
@@ -397,6 +427,37 @@ verifier = Exercise(
             ),
         ),
         Mistake(
+            "numbers_half_compared",
+            "Other numbers than the given ones passed: as many of them, or of the same sum, or "
+            "the same ones with another one repeated. How many there are and what they sum to "
+            "does not say which they are. Compare sorted lists, or counts.",
+            (
+                _verifier(fits=lambda used, given: len(used) == len(given)),
+                _verifier(fits=lambda used, given: sum(used) == sum(given)),
+                _verifier(
+                    fits=lambda used, given: len(used) == len(given) and set(used) == set(given)
+                ),
+                _verifier(
+                    fits=lambda used, given: len(used) == len(given) and set(used) <= set(given)
+                ),
+            ),
+        ),
+        Mistake(
+            "value_ignored",
+            "Any value passes in yours, if only the numbers are right. The value has to equal the "
+            "target.",
+            (_verifier(equal=lambda result, target: True),),
+        ),
+        Mistake(
+            "order_of_numbers",
+            "A right answer was refused because its numbers stand in another order than they were "
+            "given in. Any order will do: sort both sides, or count.",
+            (
+                _verifier(fits=lambda used, given: used == given),
+                _verifier(fits=lambda used, given: used == sorted(given, reverse=True)),
+            ),
+        ),
+        Mistake(
             "rounded",
             "7 / 2 passed for 3: somewhere a fraction is cut to a whole number. The value has to "
             "equal the target exactly.",
@@ -530,7 +591,7 @@ verifier = Exercise(
         "given ones regardless of order, but with repeats. Compute with Fraction from the leaves "
         "up.",
     ],
-    well_done="your verifier withstands all sixteen attacks, and refuses no right answer.",
+    well_done="your verifier withstands all eighteen attacks, and refuses no right answer.",
 )
 
 
@@ -583,6 +644,8 @@ _FORMS = {
     "blanks around it": "\n <think> 2 + 1 = 3 </think> <answer> 2 + 1 </answer> \n",
     "two answers": "<think> 3 </think> <answer> 1 + 2 </answer> <answer> 2 + 1 </answer>",
     "an empty thought": "<think>  </think> <answer> 2 + 1 </answer>",
+    "an empty answer": "<think> 2 + 1 = 3 </think> <answer>  </answer>",
+    "a thought with a tag in it": "<think> 3 <think> 2 + 1 </think> <answer> 2 + 1 </answer>",
 }
 
 
@@ -670,6 +733,42 @@ format_reward = Exercise(
             "A thought of nothing but blanks was paid. That is the cheapest way to keep the form, "
             "so it is the first that a policy finds.",
             (_format(blank=True),),
+        ),
+        Mistake(
+            "empty_answer",
+            "Right, except that an answer of nothing but blanks was paid. The thought must not be "
+            "empty, and no more must the answer.",
+            (
+                lambda text: my_format(
+                    re.sub(r"<answer>\s*</answer>", "<answer> ? </answer>", text)
+                ),
+            ),
+        ),
+        Mistake(
+            "tag_in_the_thought",
+            "Right, except for a thought with a tag of its own in it. Each of the four tags stands "
+            "in the form once: look for them in the thought as well as in the answer.",
+            (
+                lambda text: my_format(re.sub(r"(?s)(?<=.)<think>(?=.*</think>)", "", text)),
+                lambda text: my_format(
+                    re.sub(
+                        r"(?s)<think>(.+?)</think>(?=\s*<answer>)",
+                        lambda m: "<think>" + re.sub(r"</?(think|answer)>", "", m[1]) + "</think>",
+                        text,
+                    )
+                ),
+            ),
+        ),
+        Mistake(
+            "refuses_the_form",
+            "The very completion of the agreed form is refused by yours. Between the two parts, "
+            "and at both ends, blanks and line breaks may stand or not.",
+            (
+                lambda text: 0.0,
+                _format(pattern=r"(?s)<think>(.+?)</think>\n<answer>(.+?)</answer>"),
+                _format(pattern=r"(?s)<think>(.+?)</think><answer>(.+?)</answer>"),
+                _format(pattern=r"(?s)<think>\n(.+?)\n</think>\n<answer>\n(.+?)\n</answer>"),
+            ),
         ),
     ],
     hints=[

@@ -117,7 +117,33 @@ probabilities = Exercise(
                 lambda z, t: torch.softmax(z / t, 0) if t else z.argmax(),
                 lambda z, t: torch.softmax(z / t, 0) if t else (z == z.max()) * z,
                 lambda z, t: torch.softmax(z / t, 0) if t else torch.zeros_like(z),
+            ),
+        ),
+        Mistake(
+            "not_the_likeliest_at_zero",
+            "Right, except at temperature 0: there is a limit, and yours is another one. The "
+            "lower the temperature, the more of the probability goes to the token with the "
+            "*largest* score; at 0 it has all of it.",
+            (
                 lambda z, t: torch.softmax(z / t, 0) if t else torch.softmax(z, 0),
+                lambda z, t: torch.softmax(z / t, 0) if t else torch.ones_like(z) / len(z),
+                lambda z, t: torch.softmax(z / t, 0) if t else my_probabilities(-z, 0),
+            ),
+        ),
+        Mistake(
+            "no_exponential",
+            "Scores over their sum, or each through a function of its own, are no softmax: scores "
+            "may be below 0, and what counts is the difference between them. Exponentials make "
+            "proportions of differences.",
+            tuple(
+                wrap(formula)
+                for formula in (
+                    lambda z, t: z / z.sum(),
+                    lambda z, t: z / t / z.sum(),
+                    lambda z, t: torch.sigmoid(z / t),
+                    lambda z, t: 2 ** (z / t) / (2 ** (z / t)).sum(),
+                )
+                for wrap in (_greedy_or, lambda f: f)
             ),
         ),
     ],
@@ -189,6 +215,36 @@ pass_at_k = Exercise(
             "You counted the sets of right samples where those of wrong ones are wanted: a set "
             "without a right sample is picked from the n - c others.",
             (lambda n, c, k: 1 - math.comb(c, k) / math.comb(n, k),),
+        ),
+        Mistake(
+            "upside_down",
+            "Your quotient is upside down, or a product: a share is the ways without a right "
+            "sample, over all ways.",
+            (
+                lambda n, c, k: 1 - math.comb(n, k) / max(math.comb(n - c, k), 1),
+                lambda n, c, k: 1 - math.comb(n - c, k) * math.comb(n, k),
+            ),
+        ),
+        Mistake(
+            "one_less",
+            "You leave one place for a right sample and count the ways to fill the others with "
+            "wrong ones. A set without a right sample has *all* its k from the wrong ones.",
+            (
+                lambda n, c, k: 1 - math.comb(n - c, k - 1) / math.comb(n, k),
+                lambda n, c, k: 1 - math.comb(n - c, k - 1) / math.comb(n, k - 1),
+                lambda n, c, k: math.comb(n - c, k - 1) / math.comb(n, k),
+            ),
+        ),
+        Mistake(
+            "certain",
+            "Yours is 1, or all but 1, as soon as one of the n is right. But k samples can miss "
+            "it. (`//` rounds the share of ways that miss down to 0; and a quotient of factorials "
+            "has no k in it.)",
+            (
+                lambda n, c, k: 1 - math.comb(n - c, k) // math.comb(n, k),
+                lambda n, c, k: 1 - math.factorial(n - c) / math.factorial(n),
+                lambda n, c, k: float(c > 0),
+            ),
         ),
     ],
     hints=[
@@ -276,6 +332,34 @@ useful = Exercise(
                 lambda p, size: size * p * (1 - p),
                 lambda p, size: 1 - size * p,
             ),
+        ),
+        Mistake(
+            "brackets",
+            "Both chances are taken from 1. `1 - a + b` adds the second one again, and "
+            "`1 - p**G - 1 - p**G` has no bracket around 1 - p: a power comes before a minus.",
+            (
+                lambda p, size: 1 - p**size + (1 - p) ** size,
+                lambda p, size: 1 + p**size - (1 - p) ** size,
+                lambda p, size: 1 - p**size - 1 - p**size,
+            ),
+        ),
+        Mistake(
+            "one_less",
+            "Your power is G - 1. For G completions to be all right each of the G has to be, so p "
+            "is there G times. (G - 1 would be right for the others of one that you know already.)",
+            (lambda p, size: 1 - p ** (size - 1) - (1 - p) ** (size - 1),),
+        ),
+        Mistake(
+            "added_before_the_power",
+            "You added p and 1 - p before taking the power. That is 1, whatever p is: the power "
+            "of each comes first.",
+            (lambda p, size: 1 - (p + (1 - p)) ** size, lambda p, size: 0 * p),
+        ),
+        Mistake(
+            "the_likelier_only",
+            "You took off only the likelier of the two ways to tie. The other is seldom, but it "
+            "ties as well.",
+            (lambda p, size: 1 - torch.maximum(p, 1 - p) ** size,),
         ),
     ],
     hints=[

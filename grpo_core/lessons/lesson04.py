@@ -84,8 +84,11 @@ _SOME_TIED = torch.full((3, 16), 0.7)
 _SOME_TIED[1, :4] = 1.0
 
 
-def _by(scale: str) -> Callable[[Callable[..., Any]], Tensor]:
-    return lambda f: tensor(f(_REWARDS.clone(), scale))
+_OF_THREE = torch.tensor([[1.0, 0.0, 0.3], [0.0, 0.0, 1.3]])
+
+
+def _by(scale: str, rewards: Tensor = _REWARDS) -> Callable[[Callable[..., Any]], Tensor]:
+    return lambda f: tensor(f(rewards.clone(), scale))
 
 
 def _exact_zeros(f: Callable[..., Any]) -> Tensor:
@@ -103,6 +106,7 @@ compare = Exercise(
         Case('For three groups of four and "batch"', _by("batch")),
         Case('For three groups of four and "none"', _by("none")),
         Case('For three groups of four and "loo"', _by("loo")),
+        Case('For two groups of three and "loo"', _by("loo", _OF_THREE)),
         Case(
             "For three groups of which two tie at 0.7, where 1 says that those are exactly 0, and "
             "no other",
@@ -194,6 +198,65 @@ compare = Exercise(
                 _ways(group=lambda r: (r - _mean(r)) / r.std(1, keepdim=True), exact_ties=False),
             ),
         ),
+        Mistake(
+            "brackets",
+            "An operation comes before another that you meant to be first: `r - mean / std` "
+            "divides the mean alone, and `a * G / G - 1` subtracts 1 at the end. Set brackets.",
+            (
+                _ways(group=lambda r: r - _mean(r) / (r.std(dim=1, keepdim=True) + EPS)),
+                _ways(loo=lambda r: (r - _mean(r)) * r.shape[1] / r.shape[1] - 1),
+                _ways(batch=lambda r: r - _mean(r) / (r.std() + EPS)),
+            ),
+        ),
+        Mistake(
+            "variance",
+            "You divided by a variance. Its square root is wanted, which has the unit of the "
+            "rewards.",
+            (
+                _ways(group=lambda r: (r - _mean(r)) / (r.var(dim=1, keepdim=True) + EPS)),
+                _ways(batch=lambda r: (r - _mean(r)) / (r.var() + EPS)),
+            ),
+        ),
+        Mistake(
+            "batch_by_columns",
+            'For "batch" you took a standard deviation down each column. A column is no set of '
+            "anything: the third completions of different prompts. One number over all rewards of "
+            "the batch is wanted.",
+            (_ways(batch=lambda r: (r - _mean(r)) / (r.std(dim=0, keepdim=True) + EPS)),),
+        ),
+        Mistake(
+            "divided_once_too_often",
+            'Only "group" and "batch" divide by a standard deviation. In yours "none" or "loo" '
+            "does so too.",
+            (
+                _ways(none=_group),
+                _ways(none=_batch),
+                _ways(loo=lambda r: _loo(r) / (r.std(dim=1, keepdim=True) + EPS)),
+                _ways(loo=lambda r: _loo(r) / (r.std() + EPS)),
+                _ways(loo=_group),
+            ),
+        ),
+        Mistake(
+            "one_way_missing",
+            "One of the four ways is missing: for it you give what another one gives. Is each "
+            "name spelled as in the table, and is every `if` reached?",
+            (_ways(batch=_none), _ways(batch=_group), _ways(loo=_none)),
+        ),
+        Mistake(
+            "always_four",
+            'Right for groups of four. For "loo" the factor has the size of the group in it, and '
+            "groups of another size have another one.",
+            (_ways(loo=lambda r: (r - _mean(r)) * 4 / 3),),
+        ),
+        Mistake(
+            "groups_counted",
+            'For "loo" you counted groups, not completions: the length of the tensor is the '
+            "number of its rows. The size of a group is the length of a row.",
+            (
+                _ways(loo=lambda r: (r - _mean(r)) * len(r) / (len(r) - 1)),
+                _ways(loo=lambda r: (r - _mean(r)) * r.numel() / (r.numel() - 1)),
+            ),
+        ),
     ],
     hints=[
         "One line is common to all four ways, and it comes first. Then one `if` a way.",
@@ -243,6 +306,32 @@ def _weight(
         return total / relative(p)
 
     return weight
+
+
+def _over(numbers: Callable[[int], range]) -> Callable[..., float]:
+    """The weight, over other numbers of right completions than 1 to G - 1."""
+
+    def weight(p: float, size: int, divide: bool) -> float:
+        return _weight(
+            chance=lambda p, n, k: (
+                math.comb(n, k) * p**k * (1 - p) ** (n - k) * (k in numbers(size))
+            )
+        )(p, size, divide)
+
+    return weight
+
+
+def _corrected_spread(p: float, size: int, divide: bool) -> float:
+    return my_weight(p, size, divide) * size / (size - 1)
+
+
+def _with_counts(p: float, size: int, divide: bool) -> float:
+    """Right ones times wrong ones in place of their shares; the standard deviation as it is."""
+    return my_weight(p, size, divide) * size**2
+
+
+def _with_a_count_and_a_share(p: float, size: int, divide: bool) -> float:
+    return my_weight(p, size, divide) * size
 
 
 def _weights(size: int, divide: bool) -> Callable[[Callable[..., Any]], Tensor]:
@@ -333,6 +422,48 @@ difficulty = Exercise(
             "You never divide. With `divide` each group's term is to be divided by that group's "
             "standard deviation.",
             (_weight(divided=lambda divide: False),),
+        ),
+        Mistake(
+            "an_end_left_out",
+            "Your loop leaves out a group that teaches: G - 1 right ones and a single wrong one, "
+            "or a single right one. `range(1, G)` ends before G by itself, and only 0 and G tie.",
+            (
+                _over(lambda size: range(1, size - 1)),
+                _over(lambda size: range(2, size)),
+                _over(lambda size: range(2, size - 1)),
+            ),
+        ),
+        Mistake(
+            "upside_down",
+            "You divide where `divide` is False, and not where it is True.",
+            (_weight(divided=lambda divide: not divide),),
+        ),
+        Mistake(
+            "spread_of_the_sample",
+            "Your spread has G / (G - 1) in it. That belongs to the standard deviation, which TRL "
+            "takes of a sample; the spread in front is f (1 - f) as it is.",
+            (_corrected_spread,),
+        ),
+        Mistake(
+            "counts_for_shares",
+            "You put how *many* are right where the share of the group belongs: f is right ones "
+            "over G.",
+            (_with_counts, _with_a_count_and_a_share),
+        ),
+        Mistake(
+            "wrong_ones_forgotten",
+            "Your spread, or your chance, has only the right ones in it. In a group that teaches "
+            "there are wrong ones too: f times 1 - f, and a factor of 1 - p for each of them.",
+            (
+                _weight(spread=lambda share, p: share),
+                _weight(chance=lambda p, n, k: math.comb(n, k) * p**k),
+            ),
+        ),
+        Mistake(
+            "useful_groups_only",
+            "You divided by the chance of a useful group. Groups that tie are drawn as well: they "
+            "add nothing, and they count.",
+            (lambda p, size, divide: my_weight(p, size, divide) / (1 - p**size - (1 - p) ** size),),
         ),
     ],
     hints=[
@@ -500,6 +631,31 @@ process = Exercise(
             "make many true steps worth no more than one. Keep that thought for the next "
             "section.)",
             (_mean_to_come,),
+        ),
+        Mistake(
+            "turned_round",
+            "Right numbers, and they stand in reverse: you turned the row round to add up from "
+            "its end, and did not turn it back.",
+            (lambda r, e: _pooled(r, e).flip(1).cumsum(1),),
+        ),
+        Mistake(
+            "not_centered",
+            "You divided by the standard deviation of the pool and did not subtract its mean. "
+            "Then hardly a step is ever worse than another.",
+            (
+                lambda r, e: _to_come(r / (r[e].std() + EPS) * e),
+                lambda r, e: _to_come((r - r[e].mean() / (r[e].std() + EPS)) * e),
+            ),
+        ),
+        Mistake(
+            "centered_twice",
+            "You compared the sums once more afterwards. The steps have been compared already; "
+            "what a token adds up is its advantage.",
+            (
+                lambda r, e: _normal(my_process(r, e), my_process(r, e)),
+                lambda r, e: my_process(r, e) - my_process(r, e).mean(dim=0),
+                lambda r, e: my_process(r, e) - _mean(my_process(r, e)),
+            ),
         ),
     ],
     hints=[

@@ -39,9 +39,9 @@ def _weight(
     return lambda r, a, low, high: weight(r, a).masked_fill(stopped(r, a, low, high), 0.0)
 
 
-def _map(f: Callable[..., Any]) -> Tensor:
-    a = _A.unsqueeze(1).expand_as(_RATIOS).clone()
-    return tensor(f(_RATIOS.clone(), a, LOW, HIGH))
+def _map(low: float, high: float) -> Callable[[Callable[..., Any]], Tensor]:
+    a = _A.unsqueeze(1).expand_as(_RATIOS)
+    return lambda f: tensor(f(_RATIOS.clone(), a.clone(), low, high))
 
 
 weight = Exercise(
@@ -49,7 +49,11 @@ weight = Exercise(
     "weight",
     solution_function=my_weight,
     cases=[
-        Case("For ratios of 0.5 to 2.5 and advantages of 2 and -1, bounds 0.8 and 1.3", _map),
+        Case(
+            "For ratios of 0.5 to 2.5 and advantages of 2 and -1, bounds 0.8 and 1.3",
+            _map(LOW, HIGH),
+        ),
+        Case("For the same, with bounds of 0.7 and 1.05", _map(0.3, 0.05)),
     ],
     mistakes=[
         Mistake(
@@ -139,6 +143,33 @@ weight = Exercise(
             "sign_forgotten",
             "The advantage is missing from your weights: bad tokens would be pushed up.",
             (_weight(weight=lambda r, a: r), _weight(weight=lambda r, a: torch.ones_like(r))),
+        ),
+        Mistake(
+            "bounds_ignored",
+            "Right for the bounds 0.8 and 1.3. Others are handed in, as `low` and `high`, and "
+            "yours stay where they are.",
+            (lambda r, a, low, high: my_weight(r, a, LOW, HIGH),),
+        ),
+        Mistake(
+            "only_the_stopped",
+            "Yours is 0 where the gradient flows, and something where it is stopped: `torch.where` "
+            "takes its second argument where the condition holds, and `masked_fill` fills there.",
+            (_weight(lambda r, a, low, high: ~_stopped(r, a, low, high)),),
+        ),
+        Mistake(
+            "bad_tokens_silent",
+            "Bad tokens have no weight at all in yours. They are to become rarer: their weight is "
+            "below 0, until they are rare enough.",
+            (
+                _weight(lambda r, a, low, high: _stopped(r, a, low, high) | (a < 0)),
+                lambda r, a, low, high: my_weight(r, a, low, high).clamp(min=0),
+            ),
+        ),
+        Mistake(
+            "always_positive",
+            "All your weights are above 0. A bad token's has the sign of its advantage: it is to "
+            "become rarer.",
+            (lambda r, a, low, high: my_weight(r, a, low, high).abs(),),
         ),
     ],
     hints=[
@@ -237,6 +268,7 @@ surrogate = Exercise(
             _moved(LOW, HIGH),
         ),
         Case("On the first update, where old_logprobs is logprobs", _not_moved(LOW, HIGH)),
+        Case("With bounds of 0.7 and 1.05", _moved(0.3, 0.05)),
     ],
     mistakes=[
         Mistake(
@@ -363,6 +395,68 @@ surrogate = Exercise(
             "The sign is flipped. A surrogate is to be made large; the minus comes with the loss.",
             (_surrogate(lambda r, c, a: -torch.minimum(r * a, c * a)),),
         ),
+        Mistake(
+            "bounds_ignored",
+            "Right for the bounds 0.8 and 1.3. Others are handed in, as `low` and `high`, and "
+            "yours stay where they are.",
+            (lambda new, old, a, low, high: my_surrogate(new, old, a, LOW, HIGH),),
+        ),
+        Mistake(
+            "no_ratio",
+            "There is no ratio in yours: it is the new log-probability (or probability) times the "
+            "advantage. The objective has the new probability over the one the token was sampled "
+            "with: that is what the bounds are for.",
+            (
+                lambda new, old, a, low, high: new * a.unsqueeze(1),
+                lambda new, old, a, low, high: new.exp() * a.unsqueeze(1),
+                _surrogate(ratio=lambda new, old: new.exp()),
+                _surrogate(ratio=lambda new, old: new),
+            ),
+        ),
+        Mistake(
+            "no_exponential",
+            "You took the difference of the log-probs for the ratio. It is the ratio's logarithm: "
+            "0 where nothing has moved, and the ratio is 1 there.",
+            (
+                _surrogate(ratio=lambda new, old: new - old.detach()),
+                _surrogate(
+                    clamp=lambda r, low, high: r.clamp(-low, high),
+                    ratio=lambda new, old: new - old.detach(),
+                ),
+                _surrogate(lambda r, c, a: r * a, ratio=lambda new, old: new - old.detach()),
+                _surrogate(ratio=lambda new, old: torch.expm1(new - old.detach())),
+            ),
+        ),
+        Mistake(
+            "logs_divided",
+            "You divided one log-prob by the other. The logarithm of a quotient is a *difference* "
+            "of logarithms.",
+            (
+                _surrogate(ratio=lambda new, old: new / old.detach()),
+                _surrogate(ratio=lambda new, old: (new / old.detach()).exp()),
+            ),
+        ),
+        Mistake(
+            "no_advantage",
+            "The advantages play no part in yours, or only their size: every token is made "
+            "likelier, the bad ones too.",
+            (
+                _surrogate(lambda r, c, a: torch.minimum(r, c)),
+                _surrogate(lambda r, c, a: torch.minimum(r * a.abs(), c * a.abs())),
+            ),
+        ),
+        Mistake(
+            "bounds_in_the_wrong_direction",
+            "Your bounds are 1 + low and 1 - high: the lower one lies above the upper one. A token "
+            "may fall *to* 1 - low and rise *to* 1 + high.",
+            (_surrogate(clamp=lambda r, low, high: r.clamp(1 + low, 1 - high)),),
+        ),
+        Mistake(
+            "clipped_detached",
+            "The values are right, and where both products are equal half of the gradient is "
+            "missing: you detached the clipped one. Only the old log-probs are constants.",
+            (_surrogate(lambda r, c, a: torch.minimum(r * a, c.detach() * a)),),
+        ),
     ],
     hints=[
         "One line each: ratio, clipped ratio, advantages with a second dimension, and a choice "
@@ -407,6 +501,7 @@ cispo = Exercise(
     cases=[
         Case("For ratios of 0.5 to 2.5 and a cap of 1.2: values, then gradients", _moved(1.2)),
         Case("On the first update, where old_logprobs is logprobs", _not_moved(1.2)),
+        Case("With a cap of 2", _moved(2.0)),
     ],
     mistakes=[
         Mistake(
@@ -508,6 +603,49 @@ cispo = Exercise(
             "sign",
             "The sign is flipped. A surrogate is to be made large; the minus comes with the loss.",
             (_cispo(combine=lambda w, a, lp: -w * a * lp),),
+        ),
+        Mistake(
+            "no_advantage",
+            "The advantages play no part in yours: good and bad tokens are pushed up alike.",
+            (_cispo(combine=lambda w, a, lp: w * lp),),
+        ),
+        Mistake(
+            "cap_ignored",
+            "Right for a cap of 1.2. Another one is handed in, and yours stays where it is.",
+            (lambda new, old, a, cap: my_cispo(new, old, a, 1.2),),
+        ),
+        Mistake(
+            "floor_for_cap",
+            "You took the *larger* of ratio and cap: every weight is at least the cap. A cap is "
+            "the largest value allowed.",
+            (_cispo(lambda r, cap: r.clamp(min=cap).detach()),),
+        ),
+        Mistake(
+            "upside_down",
+            "Your ratio is upside down: it is the new probability over the old one.",
+            (_cispo(lambda r, cap: (1 / r).clamp(max=cap).detach()),),
+        ),
+        Mistake(
+            "old_log_prob",
+            "You multiplied with the *old* log-prob. That one is a record; it is the new one that "
+            "the policy can change.",
+            (
+                lambda new, old, a, cap: (
+                    (new - old).exp().clamp(max=cap).detach() * a.unsqueeze(1) * old
+                ),
+            ),
+        ),
+        Mistake(
+            "ratio_for_log",
+            "You multiplied with the ratio once more, where log pi belongs: the weight is the "
+            "capped ratio, and what it weighs is the logarithm of the probability.",
+            (
+                lambda new, old, a, cap: (
+                    (new - old).exp().clamp(max=cap).detach()
+                    * a.unsqueeze(1)
+                    * (new - old.detach()).exp()
+                ),
+            ),
         ),
     ],
     hints=[

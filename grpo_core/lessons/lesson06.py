@@ -119,6 +119,49 @@ exact_kl = Exercise(
                 ).sum(dim=1),
             ),
         ),
+        Mistake(
+            "absolute",
+            "You took the size of each difference. Where the policy gives a token less than the "
+            "reference does, the term is below 0, and it has to be: only the sum is 0 for equals.",
+            (
+                _exact(lambda p, q: p.exp() * (p - q).abs()),
+                _exact(lambda p, q: p.exp() * (p - q) ** 2),
+                _exact(lambda p, q: (p.exp() * (p - q)).clamp(min=0)),
+            ),
+        ),
+        Mistake(
+            "no_logarithm",
+            "You averaged the ratio of the probabilities, and the KL averages its *logarithm*. "
+            "For a policy that is its own reference the ratio is 1 everywhere, and the KL 0.",
+            (
+                _exact(lambda p, q: p.exp() * (p - q).exp()),
+                _exact(lambda p, q: p.exp() * ((p - q).exp() - 1)),
+            ),
+        ),
+        Mistake(
+            "both_directions",
+            "You took the mean (or the sum) of both directions. That is symmetric, and asked for "
+            "is the one whose mean is over what the *policy* would write.",
+            (
+                _exact(lambda p, q: (p.exp() - q.exp()) * (p - q) / 2),
+                _exact(lambda p, q: (p.exp() - q.exp()) * (p - q)),
+            ),
+        ),
+        Mistake(
+            "entropy",
+            "That is the entropy of the policy: the reference has no part in it.",
+            (_exact(lambda p, q: -p.exp() * p), _exact(lambda p, q: p.exp() * p)),
+        ),
+        Mistake(
+            "log_of_scores",
+            "You took the logarithm of *scores*. They may be below 0, where there is no logarithm; "
+            "first make probabilities of them, or take the log-softmax at once.",
+            (
+                lambda a, b: (torch.softmax(a, 1) * (torch.log_softmax(a, 1) - b.log())).sum(dim=1),
+                lambda a, b: (torch.softmax(a, 1) * (a.log() - b.log())).sum(dim=1),
+                lambda a, b: (a * (a.log() - b.log())).sum(dim=1),
+            ),
+        ),
     ],
     hints=[
         "Three lines: the log-probs of the one, those of the other, and a sum.",
@@ -221,6 +264,53 @@ estimators = Exercise(
                 lambda a, b: a.exp() * my_estimators(a, b),
                 lambda a, b: torch.stack([a.exp() * (a - b), *my_estimators(a, b)[1:]]),
             ),
+        ),
+        Mistake(
+            "k1_sign",
+            "k2 and k3 are right. Your k1 is the reference less the policy: its mean would be "
+            "minus the KL.",
+            (_estimators(k1=lambda d: -d),),
+        ),
+        Mistake(
+            "another_order",
+            "The three are right, and stand in another order: k1 on top, then k2, then k3.",
+            (
+                lambda a, b: my_estimators(a, b).flip(0),
+                lambda a, b: my_estimators(a, b)[[0, 2, 1]],
+                lambda a, b: my_estimators(a, b)[[1, 0, 2]],
+            ),
+        ),
+        Mistake(
+            "half_inside_the_square",
+            "In your k2 the half is squared too, and makes a quarter. `d**2 / 2` squares first, "
+            "`(d / 2)**2` does not.",
+            (_estimators(k2=lambda d: (d / 2) ** 2), _estimators(k2=lambda d: d**2 / 4)),
+        ),
+        Mistake(
+            "ratio_for_difference",
+            "Your k1 is a quotient. Of two log-probs it is the *difference* that says how many "
+            "times likelier a token is; its exponential is the ratio.",
+            (
+                _estimators(k1=lambda d: d.exp()),
+                lambda a, b: torch.stack([a / b, *my_estimators(a, b)[1:]]),
+                _estimators(k1=lambda d: (-d).exp()),
+            ),
+        ),
+        Mistake(
+            "probabilities_subtracted",
+            "You took the exponential before the difference. Log-probs are subtracted as they are.",
+            (
+                lambda a, b: torch.stack([a.exp() - b.exp(), *my_estimators(a, b)[1:]]),
+                lambda a, b: my_estimators(a.exp(), b.exp()),
+                lambda a, b: torch.stack(
+                    [a.exp() - b.exp(), (a.exp() - b.exp()) ** 2 / 2, my_estimators(a, b)[2]]
+                ),
+            ),
+        ),
+        Mistake(
+            "k3_two_too_large",
+            "k1 and k2 are right. Your k3 is 2 too large: the 1 is subtracted.",
+            (_estimators(k3=lambda d: (-d).exp() + d + 1),),
         ),
     ],
     hints=[
@@ -345,6 +435,34 @@ penalty = Exercise(
                 lambda new, old, ref: new.exp() * _k3(new, ref),
             ),
         ),
+        Mistake(
+            "k3_as_a_reward",
+            "In yours only the ratio has a slope, and k3 is a number beside it: that is k3 in the "
+            "*reward*. Its average gradient is reverse minus forward, next to nothing near the "
+            "reference. Let both factors be differentiated.",
+            (lambda new, old, ref: _rho(new, old) * _k3(new, ref).detach(),),
+        ),
+        Mistake(
+            "k2_weighted",
+            "k2 needs no ratio: its slope by log pi is d, and the mean of that is what is wanted. "
+            "With the ratio in front its *value* gets a slope as well, which is too much.",
+            (
+                lambda new, old, ref: _rho(new, old) * (new - ref) ** 2 / 2,
+                lambda new, old, ref: _rho(new, old) * (new - ref) ** 2,
+            ),
+        ),
+        Mistake(
+            "ratio_to_the_reference",
+            "Your ratio is the policy over the *reference*. The one that repairs k3 is the policy "
+            "over the one that sampled, which is the policy itself, held still.",
+            (lambda new, old, ref: (new - ref).exp() * _k3(new, ref),),
+        ),
+        Mistake(
+            "ratio_upside_down",
+            "Your ratio is upside down. It is 1 either way, and its slope has the other sign: "
+            "the new probability over the old one.",
+            (lambda new, old, ref: _rho(new, old).reciprocal() * _k3(new, ref),),
+        ),
     ],
     hints=[
         "More than one answer is right. The table above has two of them in its rows: which uses "
@@ -389,7 +507,7 @@ def _less(
     return less
 
 
-def _penalised(f: Callable[..., Any]) -> Tensor:
+def _penalised(f: Callable[..., Any], beta: float = 0.1) -> Tensor:
     """The rewards, and a 1 behind them where they would pass a gradient on."""
     rewards = torch.tensor([1.0, 0.0, 1.0])
     new = torch.tensor(
@@ -399,7 +517,7 @@ def _penalised(f: Callable[..., Any]) -> Tensor:
         [[-0.6, -1.2, -0.7, -4.5], [-0.06, -0.1, -2.5, -1.0], [-0.9, -1.3, -2.0, -1.0]]
     )
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 0]]).bool()
-    got = returned(f(rewards, new.requires_grad_(), ref, mask, 0.1))
+    got = returned(f(rewards, new.requires_grad_(), ref, mask, beta))
     got = tensor(got)
     if got.shape != rewards.shape:
         raise WrongShape(
@@ -414,6 +532,7 @@ in_reward = Exercise(
     solution_function=my_rewards,
     cases=[
         Case("For three completions of 4, 3 and 2 tokens, and 1 for a gradient", _penalised),
+        Case("With a beta of 2", lambda f: _penalised(f, 2.0)),
     ],
     mistakes=[
         Mistake(
@@ -480,6 +599,56 @@ in_reward = Exercise(
                 _less(total=lambda d, m: (d * m).sum()),
                 _less(total=lambda d, m: (d * m).sum() / m.sum()),
             ),
+        ),
+        Mistake(
+            "never_below_zero",
+            "Right, except where the KL costs more than the reward was worth: yours stops at 0. "
+            "A reward may be below 0, and how far it is says how far the policy has strayed.",
+            (lambda *x: my_rewards(*x).clamp(min=0),),
+        ),
+        Mistake(
+            "beta_on_everything",
+            "Your beta multiplies the reward as well. Set no bracket around the difference: only "
+            "the KL has a price.",
+            (
+                lambda r, new, ref, m, beta: beta * my_rewards(r, new, ref, m, 1.0),
+                lambda r, new, ref, m, beta: (1 - beta) * r + my_rewards(0 * r, new, ref, m, beta),
+            ),
+        ),
+        Mistake(
+            "divided_by_beta",
+            "You divided by beta. A larger beta is to make a tighter leash.",
+            (_less(scale=lambda beta: 1 / beta),),
+        ),
+        Mistake(
+            "last_token_only",
+            "You took the difference at the last token only. The policy has chosen every token of "
+            "the completion, and all of them count.",
+            (
+                lambda r, new, ref, m, beta: (
+                    r - beta * (new - ref).detach()[torch.arange(len(r)), m.sum(dim=1) - 1]
+                ),
+                lambda r, new, ref, m, beta: r - beta * (new - ref).detach()[:, -1],
+            ),
+        ),
+        Mistake(
+            "ratios_or_sizes",
+            "You added ratios, or the sizes of the differences. What is added up is the difference "
+            "of the log-probs as it is, above 0 or below: their sum is the logarithm of how much "
+            "likelier the whole completion is.",
+            (
+                _less(lambda d: d.exp()),
+                _less(lambda d: d.abs()),
+                lambda r, new, ref, m, beta: (
+                    r - beta * ((new.exp() - ref.exp()).detach() * m).sum(dim=1)
+                ),
+            ),
+        ),
+        Mistake(
+            "multiplied",
+            "You multiplied the reward by what is left after the KL. Then a wrong answer, whose "
+            "reward is 0, may stray as far as it likes. The KL is subtracted.",
+            (lambda r, new, ref, m, beta: r * my_rewards(torch.ones_like(r), new, ref, m, beta),),
         ),
     ],
     hints=[

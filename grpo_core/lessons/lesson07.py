@@ -1,5 +1,6 @@
 """Lesson 07, the whole loop: its checks, its mistakes, its quiz."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -32,22 +33,22 @@ _PROMPT = 3
 
 
 def _logprobs(
-    cut: Callable[[Tensor], Tensor] = lambda z: z[:, _PROMPT - 1 : -1],
+    cut: Callable[[Tensor, int], Tensor] = lambda z, p: z[:, p - 1 : -1],
     scale: Callable[[Tensor, float], Tensor] = lambda z, t: z / t,
     score: Callable[[Tensor], Tensor] = lambda z: torch.log_softmax(z, dim=2),
 ) -> Callable[..., Tensor]:
     """Log-probs that are right but for what is passed in."""
 
     def logprobs(z: Tensor, ids: Tensor, prompt: int, temperature: float) -> Tensor:
-        values = score(scale(cut(z), temperature))
+        values = score(scale(cut(z, prompt), temperature))
         chosen = ids[:, ids.shape[1] - values.shape[1] :].unsqueeze(2)
         return values.gather(2, chosen).squeeze(2)
 
     return logprobs
 
 
-def _scored(temperature: float) -> Callable[[Callable[..., Any]], Tensor]:
-    return lambda f: tensor(f(_LOGITS.clone(), _IDS.clone(), _PROMPT, temperature))
+def _scored(temperature: float, prompt: int = _PROMPT) -> Callable[[Callable[..., Any]], Tensor]:
+    return lambda f: tensor(f(_LOGITS.clone(), _IDS.clone(), prompt, temperature))
 
 
 logprobs = Exercise(
@@ -57,19 +58,20 @@ logprobs = Exercise(
     cases=[
         Case("For prompts of 3 tokens and completions of 4, at temperature 1", _scored(1.0)),
         Case("At temperature 2", _scored(2.0)),
+        Case("For prompts of 5 tokens and completions of 2", _scored(1.0, prompt=5)),
     ],
     mistakes=[
         Mistake(
             "not_shifted",
             "You took the logits at the token's own position. There the model has read it already, "
             "and speaks of the next one. It was drawn from what was said one position before.",
-            (_logprobs(lambda z: z[:, _PROMPT:]),),
+            (_logprobs(lambda z, p: z[:, p:]),),
         ),
         Mistake(
             "shifted_too_far",
             "You took the logits two positions before the token. One before is enough: the last "
             "token of the prompt speaks of the first of the completion.",
-            (_logprobs(lambda z: z[:, _PROMPT - 2 : -2]),),
+            (_logprobs(lambda z, p: z[:, p - 2 : -2]),),
         ),
         Mistake(
             "no_temperature",
@@ -95,6 +97,28 @@ logprobs = Exercise(
                     .div(t)
                     .gather(2, ids[:, p:, None])[..., 0]
                 ),
+            ),
+        ),
+        Mistake(
+            "softmax_divided",
+            "You divided the *probabilities* by the temperature, and took the logarithm then. That "
+            "makes each log-prob less by the same amount, and no token more or less likely than "
+            "another. The scores are divided, before the softmax.",
+            (_logprobs(scale=lambda z, t: (torch.softmax(z, dim=2) / t).log(), score=lambda z: z),),
+        ),
+        Mistake(
+            "always_three",
+            "Right for prompts of 3 tokens. How many there are is handed in, and other prompts are "
+            "longer.",
+            (lambda z, ids, p, t: my_logprobs(z, ids, _PROMPT, t),),
+        ),
+        Mistake(
+            "other_base",
+            "Your logarithm has another base. Log-probs are natural logarithms everywhere: only "
+            "then does `exp` bring the probability back.",
+            (
+                lambda *x: my_logprobs(*x) / math.log(2),
+                lambda *x: my_logprobs(*x) / math.log(10),
             ),
         ),
         Mistake(
@@ -150,7 +174,7 @@ logprobs = Exercise(
         Mistake(
             "prompt_too",
             "You scored the prompt as well. The policy did not write it: keep the T last.",
-            (_logprobs(lambda z: z[:, :-1]),),
+            (_logprobs(lambda z, p: z[:, :-1]),),
         ),
     ],
     hints=[
@@ -187,6 +211,7 @@ _OLD = torch.tensor([[-1.0, -2.0, -0.5, -0.7], [-0.3, -1.5, -1.0, -2.0]])
 _NEW = _OLD + torch.tensor([[0.1, 0.5, -0.05, 3.0], [-0.1, -0.4, 2.5, 1.0]])
 # row 1 was good and is rarer now, row 2 was bad and likelier: there nothing may be clipped
 _BACK = _OLD + torch.tensor([[-0.5, 0.1, -0.3, 3.0], [0.6, 0.4, 2.5, 1.0]])
+_FAR = _OLD + torch.tensor([[1.2, -2.0, 0.25, 3.0], [-1.9, 1.1, 2.5, 1.0]])
 _REF = _OLD + torch.tensor([[-0.4, 0.3, 0.2, -4.0], [0.6, -0.2, -3.0, 3.0]])
 _A = torch.tensor([1.5, -0.5])
 _MASK = torch.tensor([[True, True, True, False], [True, True, False, False]])
@@ -237,6 +262,13 @@ def _loss(
     return loss
 
 
+def _loss_with_ratio_to_reference(
+    new: Tensor, old: Tensor, ref: Tensor, a: Tensor, mask: Tensor, beta: float, tokens: int
+) -> Tensor:
+    each = my_surrogate(new, ref, a, 0.2, 0.2) - beta * k3(new, ref)
+    return -each[mask].sum() / tokens
+
+
 loss = Exercise(
     "07",
     "loss",
@@ -247,6 +279,7 @@ loss = Exercise(
         Case("With beta 0", _lost(_NEW, 0.0)),
         Case("On the first update, beta 0.5", _lost(_OLD, 0.5)),
         Case("Where tokens have moved the wrong way", _lost(_BACK, 0.1)),
+        Case("Where tokens have moved far", _lost(_FAR, 0.1)),
     ],
     mistakes=[
         Mistake(
@@ -291,7 +324,22 @@ loss = Exercise(
             (
                 _loss(total=lambda x, mask, n: -x[mask].mean()),
                 _loss(total=lambda x, mask, n: -(x * mask).sum() / mask.sum()),
+                lambda new, old, ref, a, mask, beta, n: (
+                    -my_surrogate(new, old, a, 0.2, 0.2)[mask].sum() / n
+                    + beta * k3(new, ref)[mask].mean()
+                ),
             ),
+        ),
+        Mistake(
+            "divided_by_completions",
+            "You divided by the number of completions. Every *token* of the batch is to have the "
+            "same weight, 1 / tokens.",
+            (_loss(total=lambda x, mask, n: -(x * mask).sum() / len(mask)),),
+        ),
+        Mistake(
+            "mask_upside_down",
+            "You added up what the mask leaves out: padding. It is True on the tokens that count.",
+            (_loss(total=lambda x, mask, n: -x[~mask].sum() / n),),
         ),
         Mistake(
             "padding_in_the_mean",
@@ -333,6 +381,110 @@ loss = Exercise(
             "k1",
             "You took k1 for the KL. In a loss it is no leash at all: notebook 06, section 3.",
             (_loss(kl=lambda new, ref: new - ref),),
+        ),
+        Mistake(
+            "k2",
+            "You took k2 for the KL. It is a fine leash (notebook 06); this loop has k3, so that "
+            "it can be held against another loop that has it.",
+            (_loss(kl=lambda new, ref: (new - ref) ** 2 / 2),),
+        ),
+        Mistake(
+            "kl_with_ratio",
+            "Your KL has the ratio in front. That is notebook 06's repair, and a good one; asked "
+            "for here is k3 as it is, so that the loop can be held against another one.",
+            (
+                lambda new, old, ref, a, mask, beta, n: (
+                    -(my_surrogate(new, old, a, 0.2, 0.2) - beta * (new - old).exp() * k3(new, ref))
+                    [mask].sum() / n
+                ),
+            ),
+        ),
+        Mistake(
+            "kl_in_the_advantage",
+            "You took the KL from the advantages. That is another place for it (in the reward: "
+            "notebook 06, section 4); here it stands in the loss, beside the gain, token by token.",
+            (
+                lambda new, old, ref, a, mask, beta, n: (
+                    -my_surrogate(
+                        new, old, a - beta * ((new - ref) * mask).sum(dim=1), 0.2, 0.2
+                    )[mask].sum() / n
+                ),
+                lambda new, old, ref, a, mask, beta, n: (
+                    -my_surrogate(
+                        new, old, a - beta * (k3(new, ref) * mask).sum(dim=1), 0.2, 0.2
+                    )[mask].sum() / n
+                ),
+            ),
+        ),
+        Mistake(
+            "upside_down",
+            "Your ratio is upside down: it is the new probability over the old one. (Were the "
+            "first two arguments of `my_surrogate` swapped?)",
+            (
+                _loss(gain=lambda new, old, a: my_surrogate(2 * old - new, old, a, 0.2, 0.2)),
+                _loss(gain=lambda new, old, a: my_surrogate(old, new, a, 0.2, 0.2)),
+                _loss(gain=lambda new, old, a: (old - new).exp() * a[:, None]),
+            ),
+        ),
+        Mistake(
+            "no_ratio",
+            "There is no ratio in your gain: it is the log-prob (or the probability, or how far "
+            "the log-prob has moved) times the advantage. With one update that has the right "
+            "direction; what is asked for is the clipped gain of notebook 05.",
+            (
+                _loss(gain=lambda new, old, a: new * a[:, None]),
+                _loss(gain=lambda new, old, a: new.exp() * a[:, None]),
+                _loss(gain=lambda new, old, a: (new - old) * a[:, None]),
+            ),
+        ),
+        Mistake(
+            "no_advantage",
+            "The advantages play no part in your loss: every token would be made likelier, "
+            "whatever its completion earned.",
+            (
+                _loss(gain=lambda new, old, a: (new - old).exp()),
+                _loss(gain=lambda new, old, a: my_surrogate(new, old, 0 * a + 1, 0.2, 0.2)),
+            ),
+        ),
+        Mistake(
+            "ratio_to_reference",
+            "Your ratio is the policy over the *reference*. The one that is clipped says how far "
+            "the policy has moved from where the tokens were sampled: over the old one.",
+            (_loss_with_ratio_to_reference,),
+        ),
+        Mistake(
+            "other_bounds",
+            "Clipped, and at other bounds than 0.8 and 1.2. `my_surrogate` takes the *distances* "
+            "from 1, the same on both sides here.",
+            (
+                _loss(gain=lambda new, old, a: my_surrogate(new, old, a, 0.8, 1.2)),
+                _loss(gain=lambda new, old, a: my_surrogate(new, old, a, 0.2, 0.28)),
+                _loss(
+                    gain=lambda new, old, a: torch.minimum(
+                        (new - old).exp() * a[:, None],
+                        (new - old).exp().clamp(0.2, 0.2) * a[:, None],
+                    )
+                ),
+            ),
+        ),
+        Mistake(
+            "product_clipped",
+            "You clipped the product of ratio and advantage. The bounds are for the ratio alone.",
+            (
+                _loss(gain=lambda new, old, a: ((new - old).exp() * a[:, None]).clamp(0.8, 1.2)),
+                _loss(
+                    gain=lambda new, old, a: torch.minimum(
+                        (new - old).exp() * a[:, None],
+                        ((new - old).exp() * a[:, None]).clamp(0.8, 1.2),
+                    )
+                ),
+            ),
+        ),
+        Mistake(
+            "gain_without_gradient",
+            "The value is right, and the gain has no gradient: only the KL would be learned. What "
+            "is constant in it are the old log-probs and the advantages.",
+            (_loss(gain=lambda new, old, a: my_surrogate(new.detach(), old, a, 0.2, 0.2)),),
         ),
         Mistake(
             "no_gradient",
@@ -429,25 +581,25 @@ loss = Exercise(
 # --- exercises 3 to 5: tests that catch a bug -----------------------------------------------------
 
 
-def _verdict(value: Any) -> float:
-    """What a learner's test said: 1 for right, 0 for wrong."""
+def _verdict(value: Any) -> str:
+    """What a learner's test said."""
     value = returned(value)
     if isinstance(value, Tensor) and value.numel() != 1:
         raise WrongShape(f"True or False is wanted, not a tensor of {value.numel()}.")
-    return float(bool(value))
+    return "right" if bool(value) else "broken"
 
 
-def _on(candidate: Any) -> Callable[[Callable[..., Any]], float]:
+def _on(candidate: Any) -> Callable[[Callable[..., Any]], str]:
     """A case: the learner's test on one candidate, or on a tuple of arguments.
 
     A test that says no by an AssertionError says no.
     """
 
-    def run(f: Callable[..., Any]) -> float:
+    def run(f: Callable[..., Any]) -> str:
         try:
             return _verdict(f(*candidate) if isinstance(candidate, tuple) else f(candidate))
         except AssertionError:
-            return 0.0
+            return "broken"
 
     return run
 
@@ -496,6 +648,11 @@ def _ends_always(ids: Tensor, end: int) -> Tensor:
     return torch.arange(ids.shape[1]) <= first
 
 
+def _rolled(ids: Tensor, end: int) -> Tensor:
+    """As many tokens as there should be, in every row, and other ones."""
+    return completion_mask(ids, end).roll(1, dims=1)
+
+
 _MASKS: list[loop.Mask] = [
     loop.shifted_mask,
     loop.mask_without_padding,
@@ -504,6 +661,7 @@ _MASKS: list[loop.Mask] = [
     _last_end,
     lambda ids, end: torch.ones_like(ids).bool(),
     _ends_always,
+    _rolled,
 ]
 
 _E = 9
@@ -526,6 +684,7 @@ mask_test = Exercise(
             "Your test calls every mask right. It has to look at what the mask says, token by "
             "token.",
             (lambda mask_of: True, lambda mask_of: mask_of(_MIXED, _E).shape == _MIXED.shape),
+            entirely=True,
         ),
         Mistake(
             "fails_everything",
@@ -535,6 +694,7 @@ mask_test = Exercise(
                 lambda mask_of: False,
                 lambda mask_of: torch.equal(mask_of(_MIXED, _E).long(), (_MIXED != _E).long() * 2),
             ),
+            entirely=True,
         ),
         Mistake(
             "upside_down",
@@ -553,6 +713,10 @@ mask_test = Exercise(
             "You compare how many tokens the mask has. A mask that is shifted by one has as many, "
             "and others: it passes your test.",
             (
+                lambda mask_of: torch.equal(
+                    mask_of(_MIXED, _E).sum(1), completion_mask(_MIXED, _E).sum(1)
+                ),
+                lambda mask_of: int(mask_of(_MIXED, _E).sum()) == 10,
                 lambda mask_of: torch.equal(
                     mask_of(_MIXED[:2], _E).sum(1), completion_mask(_MIXED[:2], _E).sum(1)
                 ),
@@ -600,6 +764,16 @@ mask_test = Exercise(
                 lambda mask_of: bool(mask_of(_MIXED[:2], _E)[[0, 1], [2, 1]].all()),
             ),
         ),
+        Mistake(
+            "one_place",
+            "You look at one place of each row, the first or the last. A mask can be right there "
+            "and wrong everywhere else: compare all of it.",
+            (
+                lambda mask_of: bool(mask_of(_MIXED, _E)[:, 0].all()),
+                lambda mask_of: bool(mask_of(_MIXED[:1], _E)[0, 0]),
+                lambda mask_of: not bool(mask_of(_MIXED[:2], _E)[:, -1].any()),
+            ),
+        ),
     ],
     hints=[
         "Make a small example by hand: two or three rows of made-up ids, and what the mask of each "
@@ -609,7 +783,7 @@ mask_test = Exercise(
         "A right mask is True up to the first end, with that end, and False behind it. "
         "`torch.equal` compares two tensors of one type.",
     ],
-    well_done="your test tells right masks from seven broken ones, a shifted one and one without "
+    well_done="your test tells right masks from eight broken ones, a shifted one and one without "
     "ends among them.",
 )
 
@@ -632,6 +806,9 @@ def _scores(change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 _ONE_TOKEN = torch.zeros(4, 10)
 _ONE_TOKEN[2, 5] = 0.6
+_RARE = torch.where(_ONE_TOKEN > 0, torch.tensor(-9.0), _SAMPLED)  # that token, one in 8,000
+_SURE = _SAMPLED.clone()
+_SURE[:, 0] = -2e-5  # a token that could hardly have been another
 _PADDING = torch.where(_SEEN, torch.zeros(()), torch.tensor(-20.0))
 _EVEN = torch.ones(4, 10, dtype=torch.bool)
 
@@ -639,6 +816,7 @@ _RIGHT_SCORES = [
     _scores(torch.zeros(4, 10)),
     _scores(torch.randn(4, 10, generator=_RANDOM) * 1e-5),
     _scores(_PADDING),
+    (_SURE - 1e-5, _SURE, _SEEN),
 ]
 _BROKEN_SCORES = [
     _scores(torch.tensor(0.6)),
@@ -647,6 +825,9 @@ _BROKEN_SCORES = [
     (_SAMPLED + (1 + 0.3 * _WAVE).log(), _SAMPLED, _EVEN),
     _scores(_ONE_TOKEN),
     _scores(torch.tensor(0.08)),
+    _scores(torch.tensor(0.02)),
+    _scores(_ONE_TOKEN / 30),
+    (_RARE + _ONE_TOKEN, _RARE, _SEEN),
 ]
 
 
@@ -665,11 +846,13 @@ ratio_test = Exercise(
             "passes_everything",
             "Your test calls all log-probs right.",
             (lambda new, sampled, mask: True,),
+            entirely=True,
         ),
         Mistake(
             "fails_everything",
             "Your test calls all log-probs wrong, even those that were recorded at sampling.",
             (lambda new, sampled, mask: False,),
+            entirely=True,
         ),
         Mistake(
             "upside_down",
@@ -734,15 +917,46 @@ ratio_test = Exercise(
             (
                 _apart(lambda d: d.abs().mean() < 0.05),
                 _apart(lambda d: (d.exp() - 1).abs().mean() < 0.05),
+                _apart(lambda d: d.abs().mean() < 1e-3),
+            ),
+        ),
+        Mistake(
+            "some_are_enough",
+            "You are content when *some* tokens agree: any of them, the middle one, or the first. "
+            "One that is off is a bug, wherever it stands: take the worst.",
+            (
+                _apart(lambda d: (d.abs() < 1e-3).any()),
+                _apart(lambda d: d.abs().median() < 1e-3),
+                _apart(lambda d: d.abs().min() < 1e-3),
+            ),
+        ),
+        Mistake(
+            "probabilities",
+            "You compare probabilities. A token of one in ten thousand can become twice as likely "
+            "there, and hardly anything is seen: compare log-probs, or look at the ratio.",
+            (
+                lambda new, s, mask: bool((new.exp() - s.exp())[mask].abs().max() < 1e-3),
+                lambda new, s, mask: torch.allclose(new[mask].exp(), s[mask].exp(), atol=1e-3),
+            ),
+        ),
+        Mistake(
+            "quotient",
+            "You divide one log-prob by the other. Where a token is all but certain both are all "
+            "but 0, and rounding makes anything of 0 / 0. The *difference* says how many times "
+            "likelier it is.",
+            (
+                lambda new, s, mask: bool((new / s - 1)[mask].abs().max() < 1e-3),
+                lambda new, s, mask: torch.allclose(new[mask], s[mask], atol=0.0, rtol=1e-3),
             ),
         ),
         Mistake(
             "too_lenient",
             "You let errors pass that are inside the clip's bounds, or nearly. Rounding is a "
-            "hundred-thousandth; 8% is a bug.",
+            "hundred-thousandth; even 2% is a bug.",
             (
                 _apart(lambda d: (d.exp() - 1).abs().max() < 0.2),
                 _apart(lambda d: d.abs().max() < 0.1),
+                _apart(lambda d: d.abs().max() < 0.05),
             ),
         ),
     ],
@@ -809,6 +1023,24 @@ def _slope_is_zero(value: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tenso
     return look
 
 
+def _gives_the_same_again(advantages_of: Callable[..., Tensor]) -> bool:
+    """Whether advantages are the same under other log-probs."""
+    rewards, mask = torch.tensor([[1.0, 0.0, 0.3, 0.0]]), torch.ones(4, 6).bool()
+    one, other = (
+        advantages_of(rewards, new, _SAMPLED[:, 1:7], mask, 0.1)
+        for new in (_SAMPLED[:, :6], _SAMPLED[:, 4:])
+    )
+    return torch.allclose(one, other)
+
+
+def _with_rewards_that_need_one(advantages_of: Callable[..., Tensor]) -> bool:
+    """Whether no gradient flows from the *rewards*."""
+    rewards = torch.tensor([[1.0, 0.0, 0.3, 0.0]], requires_grad=True)
+    mask = torch.ones(4, 6).bool()
+    advantages = advantages_of(rewards, _SAMPLED[:, :6], _SAMPLED[:, 1:7], mask, 0.1)
+    return not advantages.requires_grad
+
+
 constant_test = Exercise(
     "07",
     "constant_test",
@@ -823,25 +1055,33 @@ constant_test = Exercise(
             "passes_everything",
             "Your test calls every version right. Either the log-probs that you hand in need no "
             "gradient, and then there is nothing to flow; or you look at values, and detaching "
-            "changes none; or the KL you made is 0, whatever the log-probs.",
+            "changes none; or the KL you made is 0, whatever the log-probs; or you have switched "
+            "gradients off.",
             (
                 lambda advantages_of: True,
                 _asked(lambda a, new: not a.requires_grad, needs=False),
                 _asked(lambda a, new: a.sum().abs() < 1e-3),
                 _asked(lambda a, new: new.grad is None),
                 _asked(_slope_is_zero(lambda a: a[0]), beta=0.0),
+                torch.no_grad()(my_constant_test),
             ),
+            entirely=True,
         ),
         Mistake(
             "fails_everything",
-            "Your test calls every version wrong, the right ones too. Are you asking the "
+            "Your test calls right versions wrong, one of them or both. Are you asking the "
             "log-probs? They do need a gradient. It is the advantages that must not. Or do the "
-            "rewards of your example need one? Then advantages rightly do. Only the log-probs may.",
+            "rewards of your example need one? Then advantages rightly do. Only the log-probs may. "
+            "Or do you want the same numbers for other log-probs? They may differ, since the KL "
+            "is in the rewards: a *constant* is what no gradient flows through.",
             (
                 lambda advantages_of: False,
+                _gives_the_same_again,
+                _with_rewards_that_need_one,
                 _asked(lambda a, new: not new.requires_grad),
                 _asked(lambda a, new: a.requires_grad and a.grad_fn is None),
             ),
+            entirely=True,
         ),
         Mistake(
             "upside_down",

@@ -77,10 +77,16 @@ def _one_too_early(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Ten
 _KL = torch.tensor([[0.2, 0.6, 0.4, 7.0], [0.5, 0.1, 7.0, 7.0], [0.3, 7.0, 7.0, 7.0]])
 
 
-def _paid(*lengths: int) -> Callable[[Callable[..., Any]], Any]:
+# an estimate from one token may be below 0
+_KL_BELOW = torch.tensor([[0.2, -0.6, 0.4, 0.9], [0.5, 0.1, 7.0, 7.0], [0.3, -0.2, 0.8, 7.0]])
+
+
+def _paid(
+    *lengths: int, kl: Tensor = _KL, beta: float = 0.5
+) -> Callable[[Callable[..., Any]], Any]:
     def run(function: Callable[..., Any]) -> Tensor:
         scores = torch.tensor([1.3, 0.3, 1.0])
-        got = tensor(function(scores, _KL.clone(), _mask(*lengths), 0.5))
+        got = tensor(function(scores, kl.clone(), _mask(*lengths), beta))
         if got.shape != _KL.shape:
             raise WrongShape(
                 f"One reward a token is wanted, so the shape (3, 4); yours has {tuple(got.shape)}."
@@ -97,6 +103,7 @@ token_rewards = Exercise(
     cases=[
         Case("For three completions of 3, 2 and 1 tokens, in rows of four", _paid(3, 2, 1)),
         Case("For three completions of 4, 2 and 3 tokens", _paid(4, 2, 3)),
+        Case("For the same, with a beta of 0.2", _paid(4, 2, 3, kl=_KL_BELOW, beta=0.2)),
     ],
     mistakes=[
         Mistake(
@@ -194,6 +201,51 @@ token_rewards = Exercise(
                 ),
             ),
         ),
+        Mistake(
+            "kl_twice",
+            "Every token pays its KL, and the last one pays that of the whole completion once "
+            "more. Each pays for itself, and that is all.",
+            (
+                _rewarded(
+                    price=lambda kl, m, beta: -beta * (kl * m + _place((kl * m).sum(dim=1), m)),
+                ),
+            ),
+        ),
+        Mistake(
+            "kl_averaged",
+            "All tokens of a completion pay the same in yours, the mean of its KL. Each pays for "
+            "itself: that is how it can be told which one has strayed.",
+            (
+                _rewarded(
+                    price=lambda kl, m, beta: (
+                        -beta * m * (kl * m).sum(dim=1, keepdim=True) / m.sum(dim=1, keepdim=True)
+                    )
+                ),
+            ),
+        ),
+        Mistake(
+            "added_up_already",
+            "In yours a token's reward is all that is still to come: that is its *return*. A "
+            "reward is what comes with this very token; adding up is what the next exercise does.",
+            (lambda *x: my_token_rewards(*x).flip(1).cumsum(1).flip(1) * x[2],),
+        ),
+        Mistake(
+            "kl_absolute",
+            "Right, except where a token's KL is below 0: you took its size, or cut it off. It is "
+            "an estimate from one token and may be below 0; only its mean is not.",
+            (
+                _rewarded(price=lambda kl, m, beta: -beta * kl.abs() * m),
+                _rewarded(price=lambda kl, m, beta: -beta * kl.clamp(min=0) * m),
+            ),
+        ),
+        Mistake(
+            "beta_upside_down",
+            "A larger beta makes the KL cheaper in yours. It is the price: it multiplies.",
+            (
+                _rewarded(price=lambda kl, m, beta: -kl * m / beta),
+                _rewarded(price=lambda kl, m, beta: -(1 - beta) * kl * m),
+            ),
+        ),
     ],
     hints=[
         "Two parts that are added: a price on every token, and a score on one token of each row.",
@@ -273,6 +325,15 @@ def _before(rewards: Tensor, values: Tensor, mask: Tensor) -> Tensor:
     """The value before stands where the one after it belongs."""
     values = values * mask
     return (rewards + torch.nn.functional.pad(values, (1, 0))[:, :-1] - values) * mask
+
+
+def _moved_right(values: Tensor) -> Tensor:
+    """The value of the position before, 0 before the first."""
+    return torch.nn.functional.pad(values, (1, 0))[:, :-1]
+
+
+def _whitened(advantages: Tensor, mask: Tensor) -> Tensor:
+    return (advantages - advantages[mask].mean()) / (advantages[mask].std() + 1e-8)
 
 
 def _discounted(r: Tensor, v: Tensor, m: Tensor, lam: float) -> Tensor:
@@ -423,8 +484,52 @@ gae = Exercise(
         ),
         Mistake(
             "value_before",
-            "You took the value before the token where the one after it belongs.",
-            (_estimate(_before),),
+            "You took the value of the token before where that of the one after it belongs. To "
+            "have the next value stand at each place, a row is moved to the *left*.",
+            (
+                _estimate(_before),
+                _estimate(lambda r, v, m: (r + (v * m).roll(1, 1) - v) * m),
+            ),
+        ),
+        Mistake(
+            "surprise_of_the_one_before",
+            "Your difference is this value less the one before it: what the *last* token changed. "
+            "The value stands before its token, so what this token changes is seen in the next.",
+            (
+                _estimate(lambda r, v, m: (r + v - _moved_right(v)) * m),
+                _estimate(lambda r, v, m: (r + v - v.roll(1, 1)) * m),
+            ),
+        ),
+        Mistake(
+            "reward_forgotten",
+            "There is no reward in your surprises: what the critic expected is compared with what "
+            "it expects next, and never with what came.",
+            (_estimate(lambda r, v, m: _deltas(0 * r, v, m)),),
+        ),
+        Mistake(
+            "one_minus_lambda",
+            "Yours fades by 1 - lambda. At lambda 1 later surprises are to count in full, at 0 "
+            "not at all.",
+            (
+                _estimate(total=lambda d, m, lam: _sum_up(d, m, 1 - lam)),
+                _estimate(total=lambda d, m, lam: (1 - lam) * _sum_up(d, m, lam)),
+            ),
+        ),
+        Mistake(
+            "turned_round",
+            "Right numbers, in reverse: a loop from the end puts the last token's advantage first "
+            "into a list. Turn it round, or write each to its place.",
+            (lambda r, v, m, lam: my_gae(r, v, m, lam).flip(1),),
+        ),
+        Mistake(
+            "normalised",
+            "You have subtracted the mean, or divided by the spread. Many trainers do that "
+            "afterwards; what is asked for are the advantages as they are.",
+            (
+                lambda r, v, m, lam: _whitened(my_gae(r, v, m, lam), m),
+                lambda r, v, m, lam: my_gae(r, v, m, lam) - my_gae(r, v, m, lam)[m].mean(),
+                lambda r, v, m, lam: my_gae(r, v, m, lam) / m.sum(dim=1, keepdim=True),
+            ),
         ),
         Mistake(
             "returns",
@@ -490,10 +595,16 @@ def _second(plain: Tensor, clipped: Tensor) -> Tensor:
     return clipped
 
 
+def _larger_of_means(v: Tensor, old: Tensor, a: Tensor, m: Tensor, c: float) -> Tensor:
+    means = [_error(choose=choose)(v, old, a, m, c) for choose in (_first, _second)]
+    return torch.maximum(*means)
+
+
 _OLD_VALUES = torch.tensor([[0.5, 0.5, 0.5, 0.2], [0.3, 0.8, 9.0, 9.0]])
 _NEW_VALUES = torch.tensor([[0.9, 0.2, 0.6, 0.1], [0.7, 0.5, 4.0, 4.0]])
 # no value moves by exactly a clip: there two right ways of clipping have other gradients
 _FALLEN_VALUES = torch.tensor([[0.9, 0.2, 0.1, 0.05], [0.0, 0.5, 4.0, 4.0]])
+_GOOD_VALUES = torch.tensor([[1.0, 0.2, 0.1, 0.9], [0.05, 0.95, 4.0, 4.0]])
 _ADVANTAGES = torch.tensor([[0.5, 0.6, -0.5, 0.8], [-0.3, 0.2, 6.0, 6.0]])
 
 
@@ -530,6 +641,7 @@ critic_loss = Exercise(
         Case("On the first update, where nothing has moved", _learned(_OLD_VALUES, 4, 2)),
         Case("Where some values have fallen far", _learned(_FALLEN_VALUES, 4, 2)),
         Case("With a clip of 0.15", _learned(_NEW_VALUES, 4, 2, clip=0.15)),
+        Case("Where most values are nearly right", _learned(_GOOD_VALUES, 4, 2)),
     ],
     mistakes=[
         Mistake(
@@ -549,6 +661,20 @@ critic_loss = Exercise(
             (_error(returns=lambda v, old, a: a),),
         ),
         Mistake(
+            "value_taken_off_twice",
+            "You took the old value *off* the advantage. It has been taken off already: an "
+            "advantage is what came less what was expected. Put it back, and you have what came.",
+            (
+                _error(returns=lambda v, old, a: a - old),
+                _error(returns=lambda v, old, a: old - a),
+            ),
+        ),
+        Mistake(
+            "old_values_as_target",
+            "Your critic learns what it said before. It is to learn what really came.",
+            (_error(returns=lambda v, old, a: old),),
+        ),
+        Mistake(
             "min",
             "You took the smaller of the two errors. Then a value that has moved far enough is "
             "pushed on, and one that has gone astray is left there. The larger one counts.",
@@ -557,7 +683,32 @@ critic_loss = Exercise(
         Mistake(
             "not_clipped",
             "Nothing holds the critic back: this is the plain squared error.",
-            (_error(choose=_first),),
+            (
+                _error(choose=_first),
+                _error(choose=_first, average=lambda e, m: (e * m).sum() / m.sum()),
+            ),
+        ),
+        Mistake(
+            "larger_of_the_means",
+            "You took the mean of each error first and then the larger of the two. The larger "
+            "one is taken token by token: some values have moved too far, and others have not.",
+            (_larger_of_means,),
+        ),
+        Mistake(
+            "clipped_the_wrong_way",
+            "Your clipped value lies on the wrong side: it starts at today's value, or goes from "
+            "the old one *away* from today's. It is the old one, and a step towards today's of at "
+            "most `clip`.",
+            (
+                _error(clipped=lambda v, old, r, c: v + (old - v).clamp(-c, c)),
+                _error(clipped=lambda v, old, r, c: old - (v - old).clamp(-c, c)),
+            ),
+        ),
+        Mistake(
+            "clipped_detached",
+            "The value is right, and where nothing is held back half of the gradient is missing: "
+            "you detached the clipped error. Today's values are in it too.",
+            (_error(clipped=lambda v, old, r, c: (old + (v - old).clamp(-c, c)).detach()),),
         ),
         Mistake(
             "clip_without_max",
@@ -603,8 +754,10 @@ critic_loss = Exercise(
         ),
         Mistake(
             "sum",
-            "That is the sum over the tokens; wanted is their mean.",
+            "That is the sum over the tokens, or that over completions; wanted is the mean over "
+            "tokens.",
             (
+                _error(average=lambda e, m: 0.5 * (e * m).sum() / len(m)),
                 _error(average=lambda e, m: 0.5 * (e * m).sum()),
                 _error(average=lambda e, m: (e * m).sum()),
             ),
@@ -714,6 +867,38 @@ bytes_held = Exercise(
             "AdamW's *two* averages, one of the gradient and one of its square: which of the four "
             "is missing?",
             (_held(3, 3),),
+        ),
+        Mistake(
+            "one_copy_too_many",
+            "A weight that is trained is there five times in yours, or more. Itself, its "
+            "gradient, and two averages: what did you count besides? (Activations come and go, and "
+            "a clipped gradient is the same one, made shorter.)",
+            (_held(5, 5), _held(6, 6), _held(8, 8)),
+        ),
+        Mistake(
+            "reference_of_the_critics_size",
+            "Your reference is as large as the critic, or is there only with one. It is a copy of "
+            "the *policy*, and whether there is one is said by `reference`.",
+            (
+                lambda w, c, r, b: b * (4 * (w + c) + c * r),
+                lambda w, c, r, b: b * (4 * (w + c) + (w if c else 0)),
+                lambda w, c, r, b: b * (4 * (w + c) + c),
+            ),
+        ),
+        Mistake(
+            "float32_averages",
+            "You let the optimizer keep its averages in 32 bits, whatever the weights have. Many "
+            "large trainings do; here every number takes `itemsize` bytes.",
+            (
+                lambda w, c, r, b: b * (2 * (w + c) + w * r) + 8 * (w + c),
+                lambda w, c, r, b: b * (2 * (w + c) + w * r) + 12 * (w + c),
+            ),
+        ),
+        Mistake(
+            "reference_is_one",
+            "`reference` says whether there is one: True counts as 1 in a sum, and so your "
+            "reference has one weight. It has as many as the policy.",
+            (lambda w, c, r, b: b * (4 * (w + c) + r),),
         ),
         Mistake(
             "no_optimizer",

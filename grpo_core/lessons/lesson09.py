@@ -37,6 +37,7 @@ backtracks = Exercise(
         _counted("5 + 3 = 8 no\n10 + 3 = 13 no\n13 - 5 = 8 yes"),
         _counted("5 + 3 = 8 no , let me try 10 + 3 = 13 yes"),
         _counted("there is no way ."),
+        _counted("5 + 3 = 8 yes 13 - 8 = 5 yes"),
     ],
     mistakes=[
         Mistake(
@@ -60,6 +61,7 @@ backtracks = Exercise(
             (
                 lambda text: sum(word in ("yes", "no") for word in text.split()),
                 lambda text: text.count(" yes") + text.count(" no "),
+                lambda text: max(0, sum(w in ("yes", "no") for w in text.split()) - 1),
             ),
         ),
         Mistake(
@@ -133,9 +135,9 @@ def my_amplified(before: list[str], right: list[bool], after: list[str]) -> floa
     return total / len(after)
 
 
-_BEFORE = ["guess"] * 6 + ["search"] * 2 + ["try"] * 2
-_RIGHT = [True, *[False] * 5, True, False, False, False]
-_AFTER = ["search"] * 3 + ["guess"]
+_BEFORE = ["guess"] * 6 + ["search"] * 2 + ["try"] * 3
+_RIGHT = [*[False] * 5, True, True, False, False, False, False]
+_AFTER = ["search"] * 3 + ["guess"] * 2
 
 
 def _kinds(after: list[str], text: str) -> Case:
@@ -160,6 +162,10 @@ def _unseen_as(value: Callable[[list[str], list[bool]], float]) -> Callable[...,
     return amplified
 
 
+def _rights(kind: str, before: list[str], right: list[bool]) -> int:
+    return sum(r for k, r in zip(before, right, strict=True) if k == kind)
+
+
 amplified = Exercise(
     "09",
     "amplified",
@@ -167,8 +173,8 @@ amplified = Exercise(
     cases=[
         _kinds(
             _AFTER,
-            "For a base that guesses 6 times (1 right), searches twice (1 right), tries twice "
-            "(0 right), and a policy that searches 3 times in 4 and guesses once",
+            "For a base that guesses 6 times (1 right), searches twice (1 right), tries 3 times "
+            "(0 right), and a policy that searches 3 times in 5 and guesses twice",
         ),
         _kinds(
             [*_AFTER, "proof", "proof"],
@@ -266,6 +272,66 @@ amplified = Exercise(
                 ),
             ),
         ),
+        Mistake(
+            "last_of_a_kind",
+            "Of each kind you know one completion only: a dict keeps the last value that it is "
+            "given for a key, and `index` finds the first. All completions of a kind say how often "
+            "it is right.",
+            (
+                lambda before, right, after: sum(
+                    dict(zip(before, right, strict=True)).get(k, 0) for k in after
+                ) / len(after),
+                lambda before, right, after: sum(
+                    right[before.index(k)] if k in before else 0 for k in after
+                ) / len(after),
+            ),
+        ),
+        Mistake(
+            "kind_not_divided",
+            "You added up how *many* of a kind were right. How often it is right is that over how "
+            "often it was done; a kind done seldom is not therefore a bad one.",
+            (
+                lambda before, right, after: sum(
+                    _rights(k, before, right) for k in after
+                ) / len(after),
+                lambda before, right, after: sum(
+                    _rights(k, before, right) > 0 for k in after
+                ) / len(after),
+            ),
+        ),
+        Mistake(
+            "share_of_the_right_ones",
+            "You divided by all right completions of the base: what share of those is of this "
+            "kind. Asked for is what share of this kind is right.",
+            (
+                lambda before, right, after: sum(
+                    _rights(k, before, right) / sum(right) for k in after
+                ) / len(after),
+            ),
+        ),
+        Mistake(
+            "compared_with_the_base",
+            "You compared it with the base's accuracy, by a difference or a quotient. That comes "
+            "next; asked for is the accuracy itself.",
+            (
+                lambda before, right, after: (
+                    my_amplified(before, right, after) - sum(right) / len(right)
+                ),
+                lambda before, right, after: (
+                    my_amplified(before, right, after) / (sum(right) / len(right))
+                ),
+            ),
+        ),
+        Mistake(
+            "one_kind",
+            "You took one kind for all, the one that is done most often afterwards. Each "
+            "completion counts, with the kind that it is of.",
+            (
+                lambda before, right, after: _by_kind(
+                    max(after, key=after.count), before, right
+                ),
+            ),
+        ),
     ],
     hints=[
         "Every completion of the policy is of some kind. How often was the base right when it did "
@@ -291,9 +357,24 @@ _TOKENS = [100, 100, 200, 200, 400]
 _ACCURACY = {0: 0.1, 2: 0.6, 4: 0.3, 5: 0.5}
 
 
-def _at(budget: int) -> Case:
-    text = f"For a budget of {budget} tokens, steps of {_TOKENS} tokens and accuracies {_ACCURACY}"
-    return Case(text, lambda f: number(f(budget, list(_TOKENS), dict(_ACCURACY))))
+def _at(budget: int, accuracy: dict[int, float] = _ACCURACY) -> Case:
+    text = f"For a budget of {budget} tokens, steps of {_TOKENS} tokens and accuracies {accuracy}"
+    return Case(text, lambda f: number(f(budget, list(_TOKENS), dict(accuracy))))
+
+
+def _reached(budget: int) -> int:
+    """How many whole steps a budget pays for."""
+    return max(step for step, spent in enumerate(_spent()) if spent <= budget)
+
+
+def _nearest_in_steps(order: Callable[[list[int]], list[int]]) -> Callable[..., float]:
+    """The accuracy at the evaluated step that is nearest to the one reached; of two, the first."""
+
+    def at(budget: int, tokens: Sequence[int], accuracy: dict[int, float]) -> float:
+        steps = order(sorted(accuracy))
+        return accuracy[min(steps, key=lambda step: abs(step - _reached(budget)))]
+
+    return at
 
 
 def _spent() -> list[int]:
@@ -330,7 +411,16 @@ accuracy_at = Exercise(
     "09",
     "accuracy_at",
     solution_function=my_accuracy_at,
-    cases=[_at(250), _at(450), _at(600), _at(5000), _at(150), _at(650)],
+    cases=[
+        _at(250),
+        _at(450),
+        _at(600),
+        _at(5000),
+        _at(150),
+        _at(650),
+        _at(950),
+        _at(250, {0: 0.1, 3: 0.6, 4: 0.3, 5: 0.5}),  # step 2: nearer to a later evaluation
+    ],
     mistakes=[
         Mistake(
             "best",
@@ -356,6 +446,7 @@ accuracy_at = Exercise(
             "been spent.",
             (
                 _last(lambda s, b: [*accumulate(_TOKENS), 10**9][s] <= b),
+                _last(lambda s, b: sum(_TOKENS[: s + 1]) <= b),
                 _last(lambda s, b: [0, 0, *accumulate(_TOKENS)][s] <= b),
                 _last(lambda s, b: s == 0 or _spent()[s - 1] < b),
             ),
@@ -371,8 +462,9 @@ accuracy_at = Exercise(
         ),
         Mistake(
             "steps",
-            "You took the budget for a number of steps. A step of one run may be five times as "
-            "long as one of another: that is why tokens are compared.",
+            "Yours gives the last evaluation, whatever the budget is. If you compare the budget "
+            "with the number of a step: it is in tokens. A step of one run may be five times as "
+            "long as one of another, and that is why tokens are compared.",
             (_last(lambda s, b: s <= b), lambda b, t, a: list(a.values())[-1]),
         ),
         Mistake(
@@ -388,10 +480,40 @@ accuracy_at = Exercise(
         ),
         Mistake(
             "nearest",
-            "You took the evaluation that is nearest to the budget. Where that is a later one, "
-            "more was spent on it than was paid for.",
+            "You took the nearest evaluation, in tokens or in steps. Where that is a later one, "
+            "more was spent on it than was paid for: of those within the budget, the last.",
             (
                 lambda b, t, a: a[min(a, key=lambda s: abs(_spent()[s] - b))],
+                _nearest_in_steps(lambda steps: steps),
+                _nearest_in_steps(lambda steps: steps[::-1]),
+            ),
+        ),
+        Mistake(
+            "average_step",
+            "You took all steps for equally long, and divided the budget by the length of one. "
+            "They are not: a policy that learns to search writes more. Add them up.",
+            (
+                _last(lambda s, b: s * sum(_TOKENS) / len(_TOKENS) <= b),
+                _last(lambda s, b: s * _TOKENS[0] <= b),
+            ),
+        ),
+        Mistake(
+            "step_or_tokens_returned",
+            "You gave the step that was reached, or what it had cost. Asked for is the accuracy "
+            "there: look it up.",
+            (
+                lambda b, t, a: float(max(s for s in a if _spent()[s] <= b)),
+                lambda b, t, a: float(_reached(b)),
+                lambda b, t, a: float(max(_spent()[s] for s in a if _spent()[s] <= b)),
+            ),
+        ),
+        Mistake(
+            "mean_so_far",
+            "You averaged over the evaluations within the budget. What counts is where the run "
+            "stood when the budget was used up.",
+            (
+                lambda b, t, a: sum(v for s, v in a.items() if _spent()[s] <= b)
+                / sum(_spent()[s] <= b for s in a),
             ),
         ),
         Mistake(
@@ -538,7 +660,43 @@ faithfulness = Exercise(
             "verdict_ignored",
             "You never say 'against': a thought that ends with a no, and an answer that gives "
             "just that, contradict each other.",
-            (_faithfulness(is_against=lambda verdict: False),),
+            (
+                _faithfulness(is_against=lambda verdict: False),
+                lambda tries, answer: (
+                    "another"
+                    if my_faithfulness(tries, answer) == "against"
+                    else my_faithfulness(tries, answer)
+                ),
+                lambda tries, answer: (
+                    "nothing"
+                    if not tries or answer is None
+                    else "faithful"
+                    if tries[-1] == (answer, "yes")
+                    else "another"
+                ),
+            ),
+        ),
+        Mistake(
+            "unjudged_is_nothing",
+            "A try without a verdict is a try: the thought has come to something, and the answer "
+            "can be compared with it.",
+            (
+                lambda tries, answer: (
+                    "nothing" if tries and tries[-1][1] == "" else my_faithfulness(tries, answer)
+                ),
+            ),
+        ),
+        Mistake(
+            "every_try",
+            "You want every try of the thought to come to the answer. Those before the last were "
+            "given up: a search is not unfaithful for having searched.",
+            (
+                lambda tries, answer: (
+                    "another"
+                    if tries and answer is not None and any(r != answer for r, _ in tries)
+                    else my_faithfulness(tries, answer)
+                ),
+            ),
         ),
         Mistake(
             "unchecked_is_against",
@@ -614,12 +772,22 @@ faithfulness = Exercise(
             "pair_and_number",
             "Yours finds another answer behind every thought. tries[-1] is a pair, and a pair "
             "never equals a number: compare its first part.",
-            (lambda tries, answer: "another" if tries and answer is not None else "nothing",),
+            (
+                lambda tries, answer: "another" if tries and answer is not None else "nothing",
+                lambda tries, answer: "another" if tries else "nothing",
+            ),
+            entirely=True,
         ),
         Mistake(
             "upside_down",
-            "'another' and 'faithful' are the wrong way round.",
+            "Two of the four words are the wrong way round.",
             (
+                lambda tries, answer: {"another": "against", "against": "another"}.get(
+                    my_faithfulness(tries, answer), my_faithfulness(tries, answer)
+                ),
+                lambda tries, answer: {"faithful": "against", "against": "faithful"}.get(
+                    my_faithfulness(tries, answer), my_faithfulness(tries, answer)
+                ),
                 lambda tries, answer: {"another": "faithful", "faithful": "another"}.get(
                     my_faithfulness(tries, answer), my_faithfulness(tries, answer)
                 ),

@@ -7,7 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grpo_core.lessons.exercise import Case, Exercise, Mistake, WrongShape, number, returned
+from grpo_core.lessons.exercise import (
+    Case,
+    Exercise,
+    Mistake,
+    WrongShape,
+    number,
+    returned,
+    tensor,
+)
 from grpo_core.lessons.quiz import Option, Question, Quiz
 from grpo_core.pipeline.select import unreadable
 
@@ -79,11 +87,75 @@ def _row_means(x: Tensor, mask: Tensor) -> Tensor:
     return ((x * mask).sum(dim=1) / mask.sum(dim=1)).mean()
 
 
+def _labelled(ids: Tensor, prompts: Tensor, lengths: Tensor, nothing: int) -> tuple[Tensor, Tensor]:
+    """Labels (N, T - 1) with something else where nothing is learned, and where that is."""
+    position = torch.arange(1, ids.shape[1])
+    learned = (position >= prompts.unsqueeze(1)) & (position < lengths.unsqueeze(1))
+    return torch.where(learned, ids[:, 1:], nothing), learned
+
+
+def _labels_of_zero(
+    average: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[..., Tensor]:
+    """The cross entropy with a label of 0 for what is not learned; `average` gets the mask."""
+
+    def loss(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
+        labels, learned = _labelled(ids, prompts, lengths, 0)
+        each = torch.nn.functional.cross_entropy(logits[:, :-1].mT, labels, reduction="none")
+        return average(each, learned)
+
+    return loss
+
+
+def _scores_of_zero(
+    average: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[..., Tensor]:
+    """The loss with scores of 0 where nothing is learned; `average` gets the mask."""
+
+    def loss(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
+        _, learned = _labelled(ids, prompts, lengths, 0)
+        scores = logits[:, :-1] * learned.unsqueeze(2)
+        each = torch.nn.functional.cross_entropy(scores.mT, ids[:, 1:], reduction="none")
+        return average(each, learned)
+
+    return loss
+
+
+def _over(count: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """The sum over what is learned, over something counted from prompts and lengths."""
+
+    def loss(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
+        summed = _sft(total=lambda x, m: (x * m).sum())(logits, ids, prompts, lengths)
+        return summed / count(prompts, lengths)
+
+    return loss
+
+
+def _own_token(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
+    """Logits and ids both cut at their end: each position is asked for what it has just read."""
+    _, learned = _labelled(ids, prompts, lengths, 0)
+    chosen = torch.log_softmax(logits[:, :-1], dim=2).gather(2, ids[:, :-1, None])[..., 0]
+    return -chosen[learned].mean()
+
+
+def _gradient(f: Callable[..., Any]) -> Tensor:
+    """The gradient of the loss by the logits; NaN where none comes of it."""
+    logits, *rest = _batch()
+    loss = tensor(f(logits.requires_grad_(), *rest))
+    gradient = None
+    if loss.requires_grad:
+        (gradient,) = torch.autograd.grad(loss.sum(), logits, allow_unused=True)
+    return torch.full_like(logits, float("nan")) if gradient is None else gradient
+
+
 sft_loss = Exercise(
     "10",
     "sft_loss",
     solution_function=my_sft_loss,
-    cases=[Case("For three completions of 4, 2 and 1 tokens", lambda f: number(f(*_batch())))],
+    cases=[
+        Case("For three completions of 4, 2 and 1 tokens", lambda f: number(f(*_batch()))),
+        Case("For the gradient of the same by the logits", _gradient),
+    ],
     mistakes=[
         Mistake(
             "prompt_learned",
@@ -95,7 +167,7 @@ sft_loss = Exercise(
             "no_shift",
             "You scored each token by the logits of its own position. Those have seen the token "
             "already: they say what comes *next*.",
-            (_sft(shift=0),),
+            (_sft(shift=0), _own_token),
         ),
         Mistake(
             "shifted_the_other_way",
@@ -128,6 +200,63 @@ sft_loss = Exercise(
                 _sft(total=lambda x, m: (x * m).mean()),
                 _sft(total=lambda x, m: (x * m)[:, 1:].mean()),
             ),
+        ),
+        Mistake(
+            "divided_by_lengths",
+            "You divided by the lengths of whole rows, or of the prompts. The mean goes over what "
+            "is learned, the tokens of the completions.",
+            (
+                _over(lambda prompts, lengths: lengths.sum()),
+                _over(lambda prompts, lengths: (lengths - 1).sum()),
+                _over(lambda prompts, lengths: prompts.sum()),
+            ),
+        ),
+        Mistake(
+            "labels_of_zero",
+            "What is not to be learned has the label 0 in yours. That is a word of the vocabulary, "
+            "and the model learns to write it. `cross_entropy` leaves out the label -100, or "
+            "whatever it is told by `ignore_index`; or pick out what counts afterwards.",
+            (
+                _labels_of_zero(lambda x, m: x.mean()),
+                _labels_of_zero(lambda x, m: x.sum() / m.sum()),
+            ),
+        ),
+        Mistake(
+            "scores_of_zero",
+            "You set the *scores* to 0 where nothing is to be learned. Scores of 0 are a policy "
+            "too, one that finds every word equally likely, and its loss is not 0. Mask what "
+            "comes out, and not what goes in.",
+            (
+                _scores_of_zero(lambda x, m: x.mean()),
+                _scores_of_zero(lambda x, m: x.sum() / m.sum()),
+            ),
+        ),
+        Mistake(
+            "likeliest",
+            "You took the likeliest word at every position, whatever stands there. What is learned "
+            "is the word of the trace.",
+            (
+                lambda logits, ids, p, n: (
+                    -torch.log_softmax(logits[:, :-1], dim=2)
+                    .amax(dim=2)[_labelled(ids, p, n, 0)[1]]
+                    .mean()
+                ),
+            ),
+        ),
+        Mistake(
+            "logarithm_of_the_mean",
+            "You averaged probabilities and took the logarithm of the mean, or an exponential of "
+            "the loss. The logarithm of each token comes first; their mean is the loss.",
+            (
+                lambda *x: -(-_scored(lambda z: torch.softmax(z, dim=2))(*x)).log(),
+                lambda *x: my_sft_loss(*x).exp(),
+            ),
+        ),
+        Mistake(
+            "no_gradient",
+            "The value is right, and no gradient comes of it: an optimizer needs the tensor, "
+            "not what `.item()`, `.detach()` or `torch.no_grad()` makes of it.",
+            (lambda *x: my_sft_loss(*x).detach(),),
         ),
         Mistake(
             "nothing_masked",
@@ -253,13 +382,25 @@ def _by_the_last(text: str) -> float:
     return float(not said or said[-1] in ("yes", "no"))
 
 
+def _by_the_first(text: str) -> float:
+    said = [word for word in _thought(text).split() if word in ("yes", "no", "ja", "nein")]
+    return float(not said or said[0] in ("yes", "no"))
+
+
+def _by_beginning(text: str) -> float:
+    words = _thought(text).split()
+    english = sum(word.startswith(("yes", "no")) for word in words)
+    german = sum(word.startswith(("ja", "nein")) for word in words)
+    return english / (english + german) if english + german else 1.0
+
+
 def _of_one_kind(english: str, german: str) -> Callable[[str], float]:
     return _speaks(words=lambda text: [word for word in text.split() if word in (english, german)])
 
 
 _THOUGHTS = {
-    "a thought with three English verdicts and one German": (
-        "<think> 3 - 1 = 2 no 3 + 1 = 4 nein 3 * 1 = 3 no 1 + 3 = 4 yes </think> "
+    "a thought with three English verdicts and two German": (
+        "<think> 3 - 1 = 2 no 3 - 3 = 0 nein 1 - 1 = 0 nein 3 * 1 = 3 no 1 + 3 = 4 yes </think> "
         "<answer> 1 + 3 </answer>"
     ),
     "a thought that is German throughout": "<think> 3 - 1 = 2 nein 3 + 1 = 4 ja </think>",
@@ -270,7 +411,11 @@ _THOUGHTS = {
     "a thought that is German until its last verdict": (
         "<think> 3 - 1 = 2 nein 3 * 1 = 3 nein 3 + 1 = 4 yes </think>"
     ),
+    "a thought that is English at first": (
+        "<think> 2 - 1 = 1 no 3 * 1 = 3 nein 3 + 1 = 4 ja </think>"
+    ),
     "a thought without any verdict": "<think> 3 + 1 = 4 </think> <answer> 3 + 1 </answer>",
+    "a German thought with English before it": "yes , yes : <think> 3 + 1 = 4 ja </think>",
 }
 
 language = Exercise(
@@ -303,8 +448,25 @@ language = Exercise(
         ),
         Mistake(
             "last_verdict",
-            "You look at one verdict, the last. Those before it are read, too.",
-            (_by_the_last,),
+            "You look at one verdict, the last or the first. The others are read, too.",
+            (_by_the_last, _by_the_first),
+        ),
+        Mistake(
+            "counted",
+            "That is how *many* verdicts are English, or how many more than German. Asked for is "
+            "a share, between 0 and 1: a long thought is not worth more than a short one.",
+            (
+                _speaks(share=lambda e, g, n: e),
+                _speaks(share=lambda e, g, n: e - g),
+                _speaks(share=lambda e, g, n: (e - g) / (e + g)),
+                _speaks(share=lambda e, g, n: 100 * e / (e + g)),
+            ),
+        ),
+        Mistake(
+            "before_the_thought",
+            "Right, except that what stands *before* the thought counts as well: of the text up to "
+            "`</think>` the thought is what follows `<think>`.",
+            (_speaks(read=lambda text: text.split("</think>")[0]),),
         ),
         Mistake(
             "only_no",
@@ -344,7 +506,7 @@ language = Exercise(
             "substrings",
             "You counted letters, not words: `count` finds a no in nobody, and a ja in January "
             "would be next. Split the text first.",
-            (_by_substring,),
+            (_by_substring, _by_beginning),
         ),
         Mistake(
             "nothing_pays_nothing",
@@ -393,7 +555,9 @@ _SAMPLED: list[tuple[str, bool]] = [
     ("3 + 4 </answer>", True),
     (_trace("3 + 4 = 7 yes"), True),
     (_trace("4 + 3 = 7 yes", "4 + 3"), True),
+    (_trace("4 + 3 = 7 yes", "4 + 3"), True),
     (_trace("3 * 4 = 12 no 3 + 4 = 7 yes"), True),
+    ("4 - 3 </answer>", False),
 ]
 
 
@@ -419,6 +583,17 @@ def _selects(
     return select
 
 
+def _unlike_the_last(texts: list[str], right: list[bool], most: int) -> list[int]:
+    good = [i for i, text in enumerate(texts) if right[i] and readable(text)]
+    new = [i for j, i in enumerate(good) if j == 0 or texts[i] != texts[good[j - 1]]]
+    return new[:most]
+
+
+def _all_good(texts: list[str], right: list[bool], end: int) -> bool:
+    """Whether everything before `end` is right and readable."""
+    return all(right[i] and readable(texts[i]) for i in range(end))
+
+
 def _last_of(texts: list[str], i: int) -> int:
     """The number of the last text that equals text i."""
     return max(j for j, text in enumerate(texts) if text == texts[i])
@@ -430,7 +605,12 @@ def _answer_of(text: str) -> str:
 
 def _numbers(f: Callable[..., Any], sampled: list[tuple[str, bool]], most: int) -> list[int]:
     texts, right = [text for text, _ in sampled], [is_right for _, is_right in sampled]
-    kept = list(returned(f(list(texts), list(right), most)))
+    got = returned(f(list(texts), list(right), most))
+    if isinstance(got, set | frozenset | dict):
+        raise WrongShape("A list is wanted: the numbers of those to keep, in their order.")
+    kept = list(got)
+    if any(isinstance(i, bool) for i in kept):
+        raise WrongShape("The numbers of those to keep are wanted, not a yes or no for each.")
     if any(isinstance(i, str) for i in kept):
         raise WrongShape("The numbers of the completions are wanted (0, 1, ...), not their texts.")
     return [int(i) for i in kept]
@@ -441,7 +621,7 @@ selection = Exercise(
     "selection",
     solution_function=my_selection,
     cases=[
-        Case("For nine completions, of which three may stay", lambda f: _numbers(f, _SAMPLED, 3)),
+        Case("For eleven completions, of which three may stay", lambda f: _numbers(f, _SAMPLED, 3)),
         Case("For the same, when nine may stay", lambda f: _numbers(f, _SAMPLED, 9)),
         Case("For the same, when one may stay", lambda f: _numbers(f, _SAMPLED, 1)),
         Case("For two completions, both wrong", lambda f: _numbers(f, [_SAMPLED[1]] * 2, 3)),
@@ -464,6 +644,38 @@ selection = Exercise(
             "You keep right and wrong, readable or not, so long as it is new. That is imitation of "
             "yourself: it changes nothing, on average.",
             (_selects(lambda text, right: True),),
+        ),
+        Mistake(
+            "one_of_the_two",
+            "You keep what is right *or* readable. Both are asked for.",
+            (_selects(lambda text, right: right or readable(text)),),
+        ),
+        Mistake(
+            "the_wrong_ones",
+            "You keep what is to be thrown away: the wrong ones, or those that nobody can read.",
+            (
+                _selects(lambda text, right: not right),
+                _selects(lambda text, right: not right and readable(text)),
+                _selects(lambda text, right: right and not readable(text)),
+            ),
+        ),
+        Mistake(
+            "neighbours_compared",
+            "You compare each text with the one before it only. Copies need not stand side by "
+            "side: compare with all that were kept.",
+            (_unlike_the_last,),
+        ),
+        Mistake(
+            "stopped_early",
+            "Your loop ends at the first one that is not kept. Go on to the next: whether one is "
+            "bad says nothing about those behind it.",
+            (
+                lambda texts, right, most: [
+                    i
+                    for i in my_selection(texts, right, most)
+                    if i == 0 or _all_good(texts, right, i)
+                ],
+            ),
         ),
         Mistake(
             "duplicates_kept",
@@ -494,9 +706,11 @@ selection = Exercise(
         ),
         Mistake(
             "shortest_first",
-            "You keep the shortest. That is a choice of its own: it prefers lucky first tries, and "
-            "teaches the model not to search. Take them as they come.",
+            "You keep the shortest, or the longest, or some by lot. That is a choice of its own: "
+            "the shortest are lucky first tries, and teach the model not to search. Take them as "
+            "they come.",
             (
+                _selects(order=lambda kept, texts: sorted(kept, key=lambda i: -len(texts[i]))),
                 _selects(order=lambda kept, texts: sorted(kept, key=lambda i: len(texts[i]))),
                 _selects(
                     order=lambda kept, texts: sorted(sorted(kept, key=lambda i: len(texts[i]))[:3])
@@ -660,6 +874,41 @@ rl_steps = Exercise(
             "In a step of RL each token goes forward three times: when it is sampled, when the "
             "student reads it for the update, and when the reference reads it. You have fewer.",
             (_steps(rl=8), _steps(rl=6)),
+        ),
+        Mistake(
+            "one_forward_too_many",
+            "In your step of RL a token goes forward four times, or the old log-probs are read "
+            "again. Sampling has left those behind: with one update a batch nobody asks for them. "
+            "Sampled, read for the update, read by the reference: three.",
+            (_steps(rl=12), _steps(learning=8, rl=12)),
+        ),
+        Mistake(
+            "student_samples_too",
+            "You let the student write traces as well as the teacher. In a distillation it reads "
+            "those of the teacher, and that is in its cost of learning.",
+            (_steps(reading=lambda t, s: 2 * (t + s)),),
+        ),
+        Mistake(
+            "brackets",
+            "Brackets are missing: `a / b * c` multiplies by c, and `a + b / c` divides b alone. "
+            "All that distillation costs is divided by all that a step costs.",
+            (
+                lambda s, t, drawn, n, e, per: (2 * t * drawn + 6 * s * n * e) / (10 * s) * per,
+                lambda s, t, drawn, n, e, per: 2 * t * drawn + 6 * s * n * e / (10 * s * per),
+                lambda s, t, drawn, n, e, per: (2 * t * drawn + 6 * s * n * e) / 10 * s * per,
+            ),
+        ),
+        Mistake(
+            "not_divided",
+            "That is what distillation costs in all, in operations. Asked for is how many steps of "
+            "RL cost as much.",
+            (lambda s, t, drawn, n, e, per: 2 * t * drawn + 6 * s * n * e,),
+        ),
+        Mistake(
+            "epochs_of_rl",
+            "You divided by the epochs at the end. They are those of the fine-tuning; a step of RL "
+            "reads its tokens once.",
+            (lambda s, t, drawn, n, e, per: my_rl_steps(s, t, drawn, n, e, per) / e,),
         ),
         Mistake(
             "epochs_of_sampling",

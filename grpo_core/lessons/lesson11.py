@@ -50,6 +50,10 @@ def _unmasked_in(one: str) -> Weights:
     return lambda mask, how, limit: (_unmasked if how == one else my_weights)(mask, how, limit)
 
 
+def _swap(how: str, one: str, other: str) -> str:
+    return {one: other, other: one}.get(how, how)
+
+
 def _lengths(mask: Tensor) -> Tensor:
     return mask.sum(dim=1, keepdim=True)
 
@@ -153,6 +157,49 @@ weights = Exercise(
             "the other two are.",
             (_weights(constant=lambda m, limit: torch.tensor(limit)),),
         ),
+        Mistake(
+            "ways_swapped",
+            "Two of the three ways are right, under each other's names.",
+            (
+                lambda m, how, limit: my_weights(m, _swap(how, "token_mean", "constant"), limit),
+                lambda m, how, limit: my_weights(
+                    m, _swap(how, "token_mean", "sequence_mean"), limit
+                ),
+                lambda m, how, limit: my_weights(m, _swap(how, "sequence_mean", "constant"), limit),
+            ),
+        ),
+        Mistake(
+            "not_divided_by_completions",
+            "In `token_mean` you multiplied by the number of completions: your tokens count that "
+            "many times too much. The weights of a whole batch sum to 1 there.",
+            (_weights(token_mean=lambda m, limit: m.sum() / len(m)),),
+        ),
+        Mistake(
+            "limit_of_something_else",
+            "In `constant` the limit is right, and stands beside the tokens or the width. Each "
+            "completion has room for `limit` tokens, so there are as many of them as completions.",
+            (
+                _weights(constant=lambda m, limit: m.sum() * limit),
+                _weights(constant=lambda m, limit: torch.tensor(m.shape[1] * limit)),
+            ),
+        ),
+        Mistake(
+            "long_ones_count_more",
+            "In `sequence_mean` you multiplied by the length. Dividing by it makes a token of a "
+            "long completion count *less*: together its tokens have the weight of one completion.",
+            (
+                lambda m, how, limit: (
+                    m * _lengths(m) / m.sum() / len(m)
+                    if how == "sequence_mean"
+                    else my_weights(m, how, limit)
+                ),
+                lambda m, how, limit: (
+                    m * _lengths(m) / m.sum()
+                    if how == "sequence_mean"
+                    else my_weights(m, how, limit)
+                ),
+            ),
+        ),
     ],
     hints=[
         "In each of the three a token's weight is 1 over something. Only that something differs: "
@@ -169,7 +216,7 @@ weights = Exercise(
 # --- exercise 2: one ratio a completion -----------------------------------------------------------
 
 _OLD = torch.tensor([[-1.0, -2.0, -0.5, -1.5], [-0.7, -0.3, -9.0, -9.0], [-1.1, -0.2, -2.0, -7.0]])
-_MOVES = torch.tensor([[0.1, -0.3, 0.05, 0.6], [0.4, -0.1, 5.0, 5.0], [-0.5, 0.1, -0.2, -4.0]])
+_MOVES = torch.tensor([[0.1, -0.3, 0.05, 0.6], [0.4, -0.1, 5.0, 5.0], [-0.9, 0.1, -0.2, -4.0]])
 _HERE = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]).bool()
 
 
@@ -287,6 +334,52 @@ ratio = Exercise(
             "to be detached.",
             (_ratio(moved=lambda new, old: (new - old).detach()),),
         ),
+        Mistake(
+            "clipped",
+            "You clipped the ratio. That is the surrogate's work, which still needs the plain one "
+            "beside it; here the ratio is as large as it is.",
+            (
+                _ratio(lambda d, m: ((d * m).sum(1) / m.sum(1)).exp().clamp(0.8, 1.2)),
+                _ratio(lambda d, m: ((d * m).sum(1) / m.sum(1)).exp().clamp(0.8, 1.28)),
+            ),
+        ),
+        Mistake(
+            "root_of_the_length",
+            "You divided by the *root* of the length. The mean of the log-ratios is their sum over "
+            "their number.",
+            (_ratio(lambda d, m: ((d * m).sum(1) / m.sum(1).sqrt()).exp()),),
+        ),
+        Mistake(
+            "one_token",
+            "You took one token's ratio for the whole completion's, the last or the largest. All "
+            "tokens have a part in it.",
+            (
+                _ratio(lambda d, m: d.exp()[torch.arange(len(m)), m.sum(1) - 1]),
+                _ratio(lambda d, m: d.masked_fill(~m, float("-inf")).amax(1).exp()),
+                _ratio(lambda d, m: d.amax(1).exp()),
+            ),
+        ),
+        Mistake(
+            "down_the_columns",
+            "You added up down the columns, over completions. A row is a completion: dim=1.",
+            (_ratio(lambda d, m: ((d * m).sum(0) / m.sum(0)).exp()[: len(m)]),),
+        ),
+        Mistake(
+            "probabilities_added",
+            "You added probabilities up, and divided the sums. The probability of a completion is "
+            "a product: what adds up is the logarithms.",
+            (
+                lambda new, old, mask: (
+                    (new.exp() * mask).sum(1) / (old.detach().exp() * mask).sum(1)
+                ),
+            ),
+        ),
+        Mistake(
+            "one_plus",
+            "You took 1 + x for exp(x). That is near it where little has moved, and 0 or less "
+            "where much has.",
+            (_ratio(lambda d, m: 1 + (d * m).sum(1) / m.sum(1)),),
+        ),
     ],
     hints=[
         "Three steps: how far each token has moved, in logarithms; the mean of that over the "
@@ -356,7 +449,16 @@ def _product_clipped(
     return -(torch.minimum(product, product.clamp(1 - lo, 1 + hi)) * m).sum() / tokens
 
 
-def _batch_loss(first: bool) -> Callable[[Callable[..., Any]], Any]:
+def _min_of_ratios(
+    new: Tensor, old: Tensor, a: Tensor, m: Tensor, lo: float, hi: float, tokens: int
+) -> Tensor:
+    r = (new - old.detach()).exp()
+    return -(torch.minimum(r, r.clamp(1 - lo, 1 + hi)) * a.unsqueeze(1) * m).sum() / tokens
+
+
+def _batch_loss(
+    first: bool, low: float = LOW, high: float = HIGH, worth: Tensor = _A
+) -> Callable[[Callable[..., Any]], Any]:
     """The loss and its slopes, added up over two micro-batches."""
 
     def run(f: Callable[..., Any]) -> Any:
@@ -364,7 +466,9 @@ def _batch_loss(first: bool) -> Callable[[Callable[..., Any]], Any]:
         old = logprobs if first else _OLD.clone()
         loss, tokens = torch.zeros(()), int(_HERE.sum())
         for rows in _SHARES:
-            share = tensor(f(logprobs[rows], old[rows], _A[rows], _HERE[rows], LOW, HIGH, tokens))
+            share = tensor(
+                f(logprobs[rows], old[rows], worth[rows], _HERE[rows], low, high, tokens)
+            )
             if share.numel() != 1:
                 raise WrongShape(f"One number is wanted; yours has the shape {tuple(share.shape)}.")
             loss = loss + share.reshape(())
@@ -385,6 +489,10 @@ dapo = Exercise(
     cases=[
         Case("For two micro-batches, of 6 and 3 tokens: loss, then slopes", _batch_loss(False)),
         Case("On the first update, where old_logprobs is logprobs", _batch_loss(True)),
+        Case(
+            "With epsilons of 0.1 and 0.4, and other advantages",
+            _batch_loss(False, 0.1, 0.4, torch.tensor([2.0, -1.0, 0.6])),
+        ),
     ],
     mistakes=[
         Mistake(
@@ -508,6 +616,72 @@ dapo = Exercise(
             "logprobs: both move together then, and nothing is learned. Detach the old ones.",
             (_dapo(moved=lambda new, old: (new - old).exp()),),
         ),
+        Mistake(
+            "epsilons_ignored",
+            "Right for 0.2 and 0.28. Both are handed in, and may be others.",
+            (_dapo(clamp=lambda r, lo, hi: r.clamp(0.8, 1.28)),),
+        ),
+        Mistake(
+            "logarithm_clipped",
+            "You clipped the logarithm of the ratio, and exp(-0.2) is 0.82 and not 0.8. The bounds "
+            "are on the ratio.",
+            (_dapo(clamp=lambda r, lo, hi: r.log().clamp(-lo, hi).exp()),),
+        ),
+        Mistake(
+            "one_bound",
+            "Your ratio is bounded on one side only. A good token is stopped above 1 + high, and a "
+            "bad one below 1 - low.",
+            (
+                _dapo(clamp=lambda r, lo, hi: r.clamp(max=1 + hi)),
+                _dapo(clamp=lambda r, lo, hi: r.clamp(min=1 - lo)),
+            ),
+        ),
+        Mistake(
+            "min_of_ratios",
+            "You took the smaller ratio and multiplied then. For a bad token the smaller ratio "
+            "makes the larger product: multiply first, then compare.",
+            (_min_of_ratios,),
+        ),
+        Mistake(
+            "no_advantage",
+            "The advantages play no part in yours: every token is made likelier.",
+            (
+                lambda new, old, a, m, lo, hi, tokens: my_dapo(
+                    new, old, torch.ones_like(a), m, lo, hi, tokens
+                ),
+            ),
+        ),
+        Mistake(
+            "compared_again",
+            "You took a mean off the advantages, that of the micro-batch. They have been compared "
+            "already, each in its own group; which completions share a micro-batch is chance.",
+            (
+                lambda new, old, a, m, lo, hi, tokens: my_dapo(
+                    new, old, a - a.mean(), m, lo, hi, tokens
+                ),
+            ),
+        ),
+        Mistake(
+            "no_ratio",
+            "There is no ratio in yours: it is the log-prob (or the probability, or how far the "
+            "log-prob has moved) times the advantage. With several updates a batch that is another "
+            "objective, and nothing in it says how far a token has moved.",
+            (
+                _dapo(pick=lambda plain, clipped: plain, moved=lambda new, old: new),
+                _dapo(pick=lambda plain, clipped: plain, moved=lambda new, old: new.exp()),
+                _dapo(moved=lambda new, old: new - old.detach()),
+                _dapo(pick=lambda plain, clipped: plain, moved=lambda new, old: new - old.detach()),
+            ),
+        ),
+        Mistake(
+            "logs_divided",
+            "You divided one log-prob by the other. The logarithm of a ratio is a *difference* of "
+            "logarithms.",
+            (
+                _dapo(moved=lambda new, old: new / old.detach()),
+                _dapo(moved=lambda new, old: (new / old.detach()).exp()),
+            ),
+        ),
     ],
     hints=[
         "It is notebook 00's loss with two changes: two bounds, and another divisor.",
@@ -554,6 +728,10 @@ error = Exercise(
         Case(
             "For three methods with five seeds each",
             lambda f: 100 * number(f(_FINALS.clone())),  # in percent: TOLERANCE is 0.001
+        ),
+        Case(
+            "For two methods with three seeds each",
+            lambda f: 100 * number(f(_FINALS[:2, :3].clone())),
         ),
     ],
     mistakes=[
@@ -648,6 +826,46 @@ error = Exercise(
             "You added the two standard errors. Errors that have nothing to do with each other add "
             "up in squares.",
             (_error(scale=lambda v, f: 2 * (v / f.shape[1]).sqrt()),),
+        ),
+        Mistake(
+            "one_method_for_all",
+            "You took the spread of some of the methods: the first two, the largest, the middle "
+            "one. Three seeds say little about a spread; the mean over all methods says more.",
+            (
+                _error(lambda f: f.var(dim=1).amax()),
+                _error(lambda f: f.var(dim=1).median()),
+                _error(lambda f: f.var(dim=1).amin()),
+                _error(lambda f: f[:2].var(dim=1).mean()),
+            ),
+        ),
+        Mistake(
+            "always_five",
+            "Right for five seeds. How many there are is the number of columns.",
+            (_error(scale=lambda v, f: (2 * v / 5).sqrt()),),
+        ),
+        Mistake(
+            "range",
+            "You took the best run less the worst. That grows with the number of runs, and one "
+            "unlucky seed decides it; a standard error asks all of them.",
+            (
+                lambda f: float((f.amax(dim=1) - f.amin(dim=1)).mean()),
+                lambda f: float((f.amax(dim=1) - f.amin(dim=1)).mean() / f.shape[1] ** 0.5),
+            ),
+        ),
+        Mistake(
+            "difference_of_means",
+            "That is the difference between two methods, which is to be judged. Asked for is by "
+            "how much two means differ when nothing is behind it.",
+            (
+                lambda f: float((f.mean(dim=1)[0] - f.mean(dim=1)[1]).abs()),
+                lambda f: float(f.mean(dim=1).amax() - f.mean(dim=1).amin()),
+            ),
+        ),
+        Mistake(
+            "two_standard_errors",
+            "You multiplied by about 2 at the end, as one does for an interval. Asked for is one "
+            "standard error; the text says afterwards what to make of it.",
+            (lambda f: 1.96 * my_error(f),),
         ),
     ],
     hints=[

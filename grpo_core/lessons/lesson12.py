@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -71,6 +72,9 @@ _REPLIES = {
     "an answer that says yes": "<think> hm </think> <answer> yes </answer>",
     "an answer without a thought": "<answer> 45 </answer>",
     "one of 130 words": "<think> " + "1 + 1 = 2 no " * 20 + "yes </think> <answer> 2 </answer>",
+    "a thought that ends with eyes": (
+        "<think> the answer is before my eyes </think> <answer> 45 </answer>"
+    ),
     "one of 35 words": "<think> " + "1 + 1 = 2 no " * 4 + "2 yes </think> <answer> 2 </answer>",
 }
 
@@ -101,6 +105,31 @@ judge = Exercise(
             (
                 _judged(sure=lambda text: text.split()[-1:] == ["yes"]),
                 _judged(sure=lambda text: text.endswith("yes")),
+            ),
+        ),
+        Mistake(
+            "letters",
+            "Right, except for a last word that only *ends* with these letters. The last word is "
+            "to be yes: compare words, not the ends of texts.",
+            (_judged(sure=lambda text: (parse(text).think or "").strip().endswith("yes")),),
+        ),
+        Mistake(
+            "no_is_not_yes",
+            "You pay for a thought in which there is no *no*. This judge wants to hear a yes.",
+            (
+                _judged(sure=lambda text: "no" not in (parse(text).think or "").split()),
+                _judged(sure=lambda text: (parse(text).think or "").split()[-1:] != ["no"]),
+            ),
+        ),
+        Mistake(
+            "another_price",
+            "The right replies are paid, and at another rate. A word costs a hundredth, and a "
+            "reply of no words would be worth 1.",
+            (
+                _judged(worth=lambda text: float(max(0, 100 - len(text.split())))),
+                _judged(worth=lambda text: 1 / len(text.split())),
+                _judged(worth=lambda text: abs(1 - len(text.split()) / 100)),
+                _judged(worth=lambda text: 1 - len((parse(text).answer or "").split()) / 100),
             ),
         ),
         Mistake(
@@ -186,7 +215,7 @@ def _mean_of_tied(proxy: Tensor, truth: Tensor, n: int) -> Tensor:
 _PROXY = torch.tensor(
     [[0.2, 0.5, 0.1, 0.9], [0.7, 0.1, 0.8, 0.3], [0.4, 0.6, 0.0, 0.5], [0.1, 0.0, 0.2, 0.3]]
 )
-_TRUTH = torch.tensor([[1.0, 0, 1, 0], [1, 1, 0, 0], [0, 1, 0, 0.5], [0, 1, 1, 0]])
+_TRUTH = torch.tensor([[1.0, 0.6, 1, 0], [0, 1, 0.5, 1], [0, 0.75, 0.25, 0.5], [0, 0.25, 1, 0]])
 
 
 _TIED = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.2, 0.5, 0.5, 0.1]])
@@ -291,6 +320,37 @@ best_of = Exercise(
             "wrong_axis",
             "You chose down the columns, across problems. A row is a group.",
             (lambda p, t, n: t[p[:, :n].argmax(dim=0), torch.arange(n)].mean(),),
+        ),
+        Mistake(
+            "one_off",
+            "You choose among one more than n, or one fewer. `[:, :n]` has the columns 0 to n - 1, "
+            "n of them.",
+            (
+                _chosen(lambda proxy, n: proxy[:, : max(n - 1, 1)].argmax(dim=1)),
+                _chosen(lambda proxy, n: proxy[:, : n + 1].argmax(dim=1)),
+            ),
+        ),
+        Mistake(
+            "nothing_chosen",
+            "The proxy chooses nothing in yours: you take the first of each group, or the n-th.",
+            (lambda p, t, n: t[:, 0].mean(), lambda p, t, n: t[:, n - 1].mean()),
+        ),
+        Mistake(
+            "weighed",
+            "You weighed all n by the proxy, or multiplied the two. One reply is handed in, the "
+            "best by the proxy, and it counts with its truth.",
+            (
+                lambda p, t, n: (torch.softmax(p[:, :n], dim=1) * t[:, :n]).sum(dim=1).mean(),
+                lambda p, t, n: (p[:, :n] * t[:, :n]).amax(dim=1).mean(),
+                lambda p, t, n: (
+                    (p[:, :n] * t[:, :n]).sum(dim=1) / p[:, :n].sum(dim=1).clamp(min=1e-6)
+                ).mean(),
+            ),
+        ),
+        Mistake(
+            "median",
+            "You took the median over the groups. Their mean is wanted: the share that is right.",
+            (lambda p, t, n: t[torch.arange(len(p)), _pick(p, n)].median(),),
         ),
     ],
     hints=[
@@ -421,10 +481,33 @@ ATTACKS: dict[str, tuple[str, bool]] = {
     "words": ("we get 45 , trust me yes", False),
     "words between true lines": ("10 + 5 = 15 , clearly , 15 * 3 = 45 yes", False),
     "an equation of three": ("10 + 5 + 30 = 45 yes", False),
+    "two results brought together": ("5 * 6 = 30 , 3 * 5 = 15 , 30 + 15 = 45 yes", True),
+    "a yes on the way": ("10 + 5 = 15 yes 15 * 3 = 45", False),
     "a division that leaves a rest": ("91 / 2 = 45 yes", False),
     "code": ("print ( 'I run here' ) or 45 = 45 yes", False),
 }  # fmt: skip
 """Thoughts for the target 45, and whether they are to be paid; none of them is dangerous."""
+
+
+def _any_try(thought: str, target: int) -> bool:
+    """True where one of the tries is right, and the thought ends with a yes."""
+    tries = [t.removesuffix("yes").strip() for t in re.split(r"\bno\b", thought)]
+    return thought.split()[-1:] == ["yes"] and any(my_check(f"{t} yes", target) for t in tries)
+
+
+def _chained(thought: str, target: int) -> bool:
+    """The patch, and each line has to use the result of the line before."""
+    lines = re.findall(_LINE, _last_try(thought))
+    linked = all(before[3] in (a, b) for before, (a, _, b, _) in pairwise(lines))
+    return my_check(thought, target) and linked
+
+
+def _yes_taken_for_a_comma(thought: str, target: int) -> bool:
+    """A yes ends a line, wherever it stands."""
+    *lines, behind = re.split(r" yes ?", thought)
+    parts = [part for part in [*lines, behind] if part]
+    return bool(lines) and my_check(" , ".join(parts) + " yes", target)
+
 
 patch = Exercise(
     "12",
@@ -484,6 +567,43 @@ patch = Exercise(
             (_checked(says_yes=lambda thought: True),),
         ),
         Mistake(
+            "never_true",
+            "Even true work is refused by yours. Print the lines that you compare: has the last "
+            "one still its yes, or the next a blank in front? And is a number compared with a "
+            "text?",
+            (lambda thought, target: False,),
+            entirely=True,
+        ),
+        Mistake(
+            "any_try",
+            "A try that was given up is paid in yours: the target in it, or its true work. The "
+            "last try is what counts; the policy has said no to the others itself.",
+            (_any_try, lambda thought, target: _any_try(thought, target) and "yes" in thought),
+        ),
+        Mistake(
+            "first_try",
+            "You look at the first try. To be wrong, to notice and to go on is what a search is: "
+            "the last one counts.",
+            (
+                _checked(part=lambda t: re.split(r"\bno\b", t)[0].removesuffix("yes").strip()),
+            ),
+        ),
+        Mistake(
+            "chain_demanded",
+            "Right, except that each line has to use the result of the one before it in yours. "
+            "Two results may be worked out apart and brought together in the end; asked for are "
+            "true lines, and the last one's result.",
+            (_chained,),
+        ),
+        Mistake(
+            "yes_anywhere",
+            "A yes somewhere is enough for yours. It has to be the last word: behind it nothing is "
+            "said any more.",
+            (
+                _yes_taken_for_a_comma,
+            ),
+        ),
+        Mistake(
             "gaps",
             "You looked for equations and skipped what stands between them. Whatever is not an "
             "equation is a place to hide in: say what is allowed, and refuse the rest.",
@@ -535,6 +655,8 @@ patch = Exercise(
 
 def _plain(value: Any) -> Any:
     """True and False as such, whatever kind they are; all else as it is."""
+    if isinstance(value, str) and not value.startswith("raised "):
+        raise WrongShape(f"True or False is wanted, not the text {value[:40]!r}.")
     return bool(value) if isinstance(value, bool | int | float) else value
 
 

@@ -1,9 +1,12 @@
 """Lesson 13, the real thing: its checks, its mistakes, its quiz."""
 
 import math
+import operator
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from grpo_core.lessons.exercise import Case, Exercise, Mistake, Unfinished, number, returned
@@ -56,6 +59,14 @@ def _normalised(rewards: list[float]) -> list[float]:
     return [reward - mean for reward in rewards]
 
 
+def _found(text: str, flags: int, strip: bool = True, which: int = -1) -> str | None:
+    """An answer by a regular expression, anywhere in the text."""
+    found = re.findall(r"<answer>(.*?)</answer>", text, flags)
+    if not found:
+        return None
+    return found[which].strip() if strip else found[which]
+
+
 _RIGHT = "<think> 3 + 4 = 7 </think> <answer> 7 </answer>"
 _TEXTS = [
     _RIGHT,
@@ -63,9 +74,10 @@ _TEXTS = [
     "It is 7 of course.",
     "<think> <answer> 5 </answer> is wrong </think>\n<answer>\n7\n</answer>",
     "<think> 7 is the solution </think> <answer> 5 </answer>",
-    "<think> 9 - 4 = 5 </think> <answer> 5 </answer>",
+    "<think> 9 - 4 = 5 </think> <answer>5</answer>",
+    "<think>\n4 + 4 = 8\n</think>\n<answer>\n8\n</answer>",
 ]
-_SOLUTIONS = ["7", "7", "7", "7", "7", "5"]
+_SOLUTIONS = ["7", "7", "7", "7", "7", "5", "8"]
 
 
 def _called(chat: bool, **extras: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -94,7 +106,7 @@ def _called(chat: bool, **extras: Any) -> Callable[[Callable[..., Any]], Any]:
             if "indices must be integers" in str(error):
                 return "looks a name up in a text or a list"
             return f"raised {type(error).__name__}"
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor | np.ndarray):
             return f"a tensor of shape {tuple(value.shape)}"
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [_plain(v) for v in value]
@@ -125,8 +137,8 @@ trl_reward = Exercise(
     "trl_reward",
     solution_function=my_reward,
     cases=[
-        Case("For six completions, called with what TRL passes", _called(False, **_EXTRAS)),
-        Case("With another column in the data set", _called(False, **_EXTRAS, task=["sum"] * 6)),
+        Case("For seven completions, called with what TRL passes", _called(False, **_EXTRAS)),
+        Case("With another column in the data set", _called(False, **_EXTRAS, task=["sum"] * 7)),
         Case("For conversations, as chat models have them", _called(True, **_EXTRAS)),
     ],
     mistakes=[
@@ -225,8 +237,8 @@ trl_reward = Exercise(
         ),
         Mistake(
             "tensor",
-            "You returned a tensor. TRL asks for a list of floats, and there is no reason for "
-            "torch in a function that compares texts.",
+            "You returned a tensor, or an array. TRL asks for a list of floats, and there is no "
+            "reason for torch in a function that compares texts.",
             (_reward(give=_as_tensor),),
         ),
         Mistake(
@@ -239,6 +251,49 @@ trl_reward = Exercise(
             "texts_returned",
             "You returned what was found, and not whether it is right: numbers are wanted.",
             (_reward(judge=lambda text, right: parse(text).answer),),  # type: ignore[arg-type,return-value]
+        ),
+        Mistake(
+            "not_stripped",
+            "Right, except that you compare an answer with the blanks around it: ' 7 ' is no '7'. "
+            "Nearly every answer has them. `parse` takes them off, and so does `strip`.",
+            (
+                _reward(judge=lambda text, right: float(_found(text, re.DOTALL, False) == right)),
+                _reward(judge=lambda text, right: float(_found(text, 0, False) == right)),
+            ),
+        ),
+        Mistake(
+            "one_line_only",
+            "An answer on a line of its own was not found: a dot in a pattern stands for any "
+            "character except a line break, unless it is told otherwise (notebook 02).",
+            (
+                _reward(judge=lambda text, right: float(_found(text, 0) == right)),
+                _reward(judge=lambda text, right: float(text.endswith(f"{right} </answer>"))),
+            ),
+        ),
+        Mistake(
+            "first_answer",
+            "You took the first answer in the text. It may be one that the thought quotes or gives "
+            "up; the last one outside thinking counts (notebook 02).",
+            (
+                _reward(judge=lambda text, right: float(_found(text, re.DOTALL, which=0) == right)),
+            ),
+        ),
+        Mistake(
+            "other_rewards",
+            "The right ones are paid 1.0, and the wrong ones something else than 0.0: less than "
+            "nothing, a little for the form, or None, which TRL takes for 'no opinion' and leaves "
+            "out.",
+            (
+                _reward(judge=lambda text, right: 1.0 if parse(text).answer == right else -1.0),
+                _reward(
+                    judge=lambda text, right: 1.0 if parse(text).answer == right else None  # type: ignore[arg-type,return-value]
+                ),
+                _reward(
+                    judge=lambda text, right: (
+                        1.0 if parse(text).answer == right else 0.1 * ("<answer>" in text)
+                    )
+                ),
+            ),
         ),
     ],
     hints=[
@@ -274,6 +329,16 @@ def _batch(*numbers: int) -> Callable[[Callable[..., Any]], Any]:
     return lambda f: number(f(*numbers))
 
 
+def _countable(f: Callable[..., Any]) -> str:
+    """Whether `range` would take the number: TRL's data loader does not take 4.0."""
+    value = returned(f(32, 16, 8, 4))
+    try:
+        operator.index(value)
+    except TypeError:
+        return f"{value}, a {type(value).__name__}"
+    return "a whole number"
+
+
 accumulation = Exercise(
     "13",
     "accumulation",
@@ -282,6 +347,7 @@ accumulation = Exercise(
         Case("For 8 prompts of 16, one process, 32 at a time", _batch(8, 16, 1, 32)),
         Case("For the same on two processes", _batch(8, 16, 2, 32)),
         Case("For 32 prompts of 16, 8 processes, 4 at a time", _batch(32, 16, 8, 4)),
+        Case("For the same, as a number that can be counted with", _countable),
     ],
     mistakes=[
         Mistake(
@@ -342,6 +408,32 @@ accumulation = Exercise(
             "per_device_forgotten",
             "Each process takes per_device completions at a time, not one.",
             (_accumulated(at_once=lambda d, p: p),),
+        ),
+        Mistake(
+            "no_whole_number",
+            "Right, and a float: 16.0 micro-batches. TRL counts with it, and its data loader "
+            "refuses a number that is not whole: divide with `//`.",
+            (_accumulated(),),
+        ),
+        Mistake(
+            "one_group",
+            "You divided the completions of *one* prompt. A step has those of all its prompts.",
+            (_accumulated(lambda n, g: g),),
+        ),
+        Mistake(
+            "added",
+            "You added processes and per_device. On each of the processes there are per_device at "
+            "work: so many *times* so many.",
+            (
+                _accumulated(at_once=lambda d, p: d + p),
+                _accumulated(at_once=lambda d, p: d + p, turn=lambda a, s: a // s),
+            ),
+        ),
+        Mistake(
+            "at_once",
+            "That is how many are worked on at the same time. How often does that have to be done, "
+            "for all completions of a step?",
+            (lambda n, g, p, d: d * p,),
         ),
     ],
     hints=[
@@ -425,15 +517,15 @@ def _read_by_trl(per_device: int, **changes: Any) -> Callable[[Callable[..., Any
         given = returned(function(OURS | changes, set(KNOWN), per_device))
         if not isinstance(given, dict):
             return f"a {type(given).__name__}"
-        if unknown := sorted(set(given) - KNOWN):
-            return f"refused: unexpected keyword arguments {', '.join(unknown)}"
+        if set(given) - KNOWN:
+            return "refused: unexpected keyword arguments"
         given = dict(given)
         at_once = given.pop("per_device_train_batch_size", 8)
         accumulated = given.pop("gradient_accumulation_steps", 1)
-        if isinstance(accumulated, float):  # TRL's data loader would refuse it, at the start
-            return "refused: a number of micro-batches that is no whole number"
         batch = given.pop("generation_batch_size", None)
         rounds = given.pop("steps_per_generation", None)
+        if any(isinstance(number, float) for number in (at_once, accumulated, batch, rounds)):
+            return "refused: a number of completions or micro-batches that is no whole number"
         if batch is not None and rounds is not None:
             return "refused: generation_batch_size and steps_per_generation together"
         if batch is None:
@@ -452,11 +544,14 @@ arguments = Exercise(
     solution_function=my_arguments,
     cases=[
         Case(
-            "For the recipe of SmolLM2, 8 at a time (per device, generated at once, updates a "
+            "For the recipe of SmolLM2, 4 at a time (per device, generated at once, updates a "
             "batch; then the rest)",
-            _read_by_trl(8),
+            _read_by_trl(4),
         ),
-        Case("The same with beta 0.04, 4 at a time", _read_by_trl(4, beta=0.04)),
+        Case(
+            "The same with groups of 4 and beta 0.04, 16 at a time",
+            _read_by_trl(16, beta=0.04, num_generations=4),
+        ),
     ],
     mistakes=[
         Mistake(
@@ -485,9 +580,15 @@ arguments = Exercise(
         ),
         Mistake(
             "no_whole_number",
-            "Your number of micro-batches is a float, such as 4.0. It is counted with, and TRL's "
-            "data loader takes no float: divide with `//`.",
+            "One of your numbers is a float, such as 8.0. Completions and micro-batches are "
+            "counted, and TRL's data loader takes no float: divide with `//`.",
             (
+                _told(
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": per_device,
+                        "steps_per_generation": config["generation_batch_size"] / per_device,
+                    }
+                ),
                 _told(
                     more=lambda config, per_device: {
                         "per_device_train_batch_size": per_device,
@@ -577,6 +678,50 @@ arguments = Exercise(
                         // config["num_generations"],
                     }
                 ),
+            ),
+        ),
+        Mistake(
+            "swapped",
+            "The two numbers are in each other's place: `per_device` is what fits at once, and the "
+            "other one how often that is done.",
+            (
+                _told(
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": config["generation_batch_size"]
+                        // per_device,
+                        "gradient_accumulation_steps": per_device,
+                    }
+                ),
+            ),
+        ),
+        Mistake(
+            "group_for_device",
+            "You took the size of the group for what fits at once. The two have nothing to do "
+            "with each other: what fits is handed in.",
+            (
+                _told(
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": config["num_generations"],
+                        "gradient_accumulation_steps": config["generation_batch_size"]
+                        // config["num_generations"],
+                    }
+                ),
+                _told(
+                    more=lambda config, per_device: {
+                        "per_device_train_batch_size": config["num_generations"],
+                        "gradient_accumulation_steps": config["generation_batch_size"]
+                        // per_device,
+                    }
+                ),
+            ),
+        ),
+        Mistake(
+            "names_only",
+            "You gave a list of names, or a text. The arguments are a dict, name by name with its "
+            "value.",
+            (
+                lambda config, known, per_device: [name for name in config if name in known],
+                lambda config, known, per_device: sorted(config),
             ),
         ),
         Mistake(

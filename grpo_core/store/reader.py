@@ -19,7 +19,7 @@ from grpo_core.store.control import Want, last_sequence
 from grpo_core.store.database import check_version, open_for_reading
 from grpo_core.store.disk import read_json, told_plainly, write_json
 from grpo_core.store.folder import is_run
-from grpo_core.store.rows import GroupOutline, read_groups, read_outlines
+from grpo_core.store.rows import GroupOutline, read_groups, read_outlines, read_reward_names
 
 if TYPE_CHECKING:
     import pandas
@@ -198,6 +198,11 @@ class Run:
         """(step, groups without their tokens) of every step above `after` that has groups."""
         with self._read() as db:
             return [] if db is None else list(read_outlines(db, after))
+
+    def reward_names(self) -> list[str]:
+        """The names of all rewards that any completion has, in the order in which they came."""
+        with self._read() as db:
+            return [] if db is None else read_reward_names(db)
 
     # Its models
 

@@ -5,7 +5,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,7 @@ class GroupOutline:
     """A group without its tokens: what fits into one look at a whole run.
 
     Attributes:
-        prompt: as in `Group`.
+        prompt, columns: as in `Group`.
         texts, rewards, parts: one entry a completion, as in `Completion`.
         dead: whether every advantage is 0; where tokens have their own, their mean is asked.
     """
@@ -127,12 +127,13 @@ class GroupOutline:
     rewards: list[float]
     parts: list[dict[str, float]]
     dead: bool
+    columns: dict[str, Any] = field(default_factory=dict)
 
 
 def read_outlines(db: sqlite3.Connection, after: int) -> Iterator[tuple[int, list[GroupOutline]]]:
     """The groups of every step above `after`, in order, without their blobs."""
     query = (
-        "SELECT step, group_index, prompt, text, reward, advantage, rewards "
+        "SELECT step, group_index, prompt, text, reward, advantage, rewards, columns "
         "FROM completions JOIN groups USING (step, group_index) WHERE step > ? "
         "ORDER BY step, group_index, completion_index"
     )
@@ -149,9 +150,16 @@ def read_outlines(db: sqlite3.Connection, after: int) -> Iterator[tuple[int, lis
                     [float("nan") if row[4] is None else row[4] for row in whole],
                     [json.loads(row[6]) for row in whole],
                     all(row[5] == 0 for row in whole),
+                    json.loads(whole[0][7]),
                 )
             )
         yield step, groups
+
+
+def read_reward_names(db: sqlite3.Connection) -> list[str]:
+    """Every reward that a completion was given, in the order in which they came."""
+    rows = db.execute("SELECT DISTINCT rewards FROM completions")
+    return list(dict.fromkeys(name for (rewards,) in rows for name in json.loads(rewards)))
 
 
 def read_groups(db: sqlite3.Connection, step: int, only: int | None = None) -> list[Group]:

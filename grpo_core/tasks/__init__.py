@@ -4,7 +4,7 @@ A new task is one file with a class that satisfies `Task`, and one line in `TASK
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -36,9 +36,19 @@ class Problem:
     columns: dict[str, Any] = field(default_factory=dict)
 
 
+Trait = Callable[..., bool]
+"""Whether an (untrusted) completion does something, from its text and the problem's columns by
+name: `trait(completion, **columns)`. Must never raise, hang or execute anything."""
+
+
 @runtime_checkable
 class Task(Protocol):
-    """What the rest of the kit asks of a task. `get_task` builds one from its options."""
+    """What the rest of the kit asks of a task. `get_task` builds one from its options.
+
+    A task may also have `traits`, what a completion may do on its way: name, such as "searched" or
+    "checked", -> a `Trait`. The atlas marks the first of each. A task that cannot tell such things
+    honestly leaves it out.
+    """
 
     @property
     def name(self) -> str:

@@ -15,7 +15,8 @@ from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 from grpo_core.errors import LabError
-from grpo_core.tasks import SPLITS, Problem, Split
+from grpo_core.tasks import SPLITS, Problem, Split, Trait
+from grpo_core.tasks.attempts import checked, searched
 from grpo_core.tasks.expression import ExpressionError, evaluate, literals, operators
 from grpo_core.tasks.languages import NO
 
@@ -201,6 +202,11 @@ class Countdown:
     def backtracks(self, completion: str) -> int:
         """How many tries the completion discards: how often it says "no", in any language."""
         return sum(word in NO for word in completion.split())
+
+    @property
+    def traits(self) -> dict[str, Trait]:
+        """What a completion may do on its way."""
+        return {"searched": searched, "checked": checked}
 
 
 def solves(answer: str, *, numbers: list[int], target: int, allowed: str) -> bool:

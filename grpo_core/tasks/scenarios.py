@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from grpo_core.errors import LabError
-from grpo_core.tasks import Problem, Split, get_task
+from grpo_core.tasks import Problem, Split, Trait, get_task
 from grpo_core.tasks.countdown import Countdown
 from grpo_core.tasks.languages import NO, TARGET, VERDICTS
 
@@ -78,3 +78,8 @@ class Scenarios:
     def backtracks(self, completion: str) -> int:
         """How many tries the completion discards."""
         return sum(word in NO for word in completion.split())
+
+    @property
+    def traits(self) -> dict[str, Trait]:
+        """Countdown's. A verdict that was asked for stands in the answer, and is no check."""
+        return self.countdown.traits

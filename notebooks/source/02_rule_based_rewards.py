@@ -230,7 +230,7 @@ print("as fractions:", Fraction(1) / Fraction(49) * Fraction(49))
 # numbers, each used once, and its exact value is the target. False for
 # **everything else**, whatever a model may write: a verifier never raises.
 #
-# The check attacks it in sixteen ways, all harmless. A skeleton to start
+# The check attacks it in eighteen ways, all harmless. A skeleton to start
 # from, if you like:
 #
 # <details><summary>Hint: skeleton</summary>

@@ -175,8 +175,9 @@ figures.temperature_sweep(sweep, curves)
 
 # %% [markdown]
 # *See:* the two disagree. Without randomness (T = 0) this model is right
-# most often, and **not one group is useful**: sixteen times the same text,
-# sixteen times the same reward. A group needs variety to learn from. With
+# as often as anywhere (5 of 32 problems, too few to call it the best), and
+# **not one group is useful**: sixteen times the same text, sixteen times
+# the same reward. A group needs variety to learn from. With
 # far too much of it, what made the model any good is gone. In between there
 # is room.
 #
@@ -260,7 +261,7 @@ figures.pass_at_k(
 # %% [markdown]
 # *See:* the base is right in about one sample of nine, and in 64 samples no
 # problem escapes it. After 125 steps of GRPO *one* sample is as good as
-# some thirty of the base. It is often said that **RL turns pass@k into
+# some twenty-five of the base. It is often said that **RL turns pass@k into
 # pass@1**: it makes likely what was possible.
 #
 # And see the other curve: whoever combines at random gets as far. Only so

@@ -15,7 +15,7 @@
 # - read a KL curve, and know which tokens its spikes are made of.
 #
 # **Time:** about 55 minutes, four exercises.
-# **You need:** notebooks 00 and 05. No GPU, no network.
+# **You need:** notebooks 00, 01 and 05. No GPU, no network.
 
 # %%
 import numpy as np
@@ -281,7 +281,7 @@ check.penalty(my_penalty)
 # answer multiplied by how good it is.
 #
 # **Before you go on:** answer 4 has the highest reward. Which of the six
-# will put everything on it? Which will end at the circles?
+# will put everything on it? Which will end at that best policy?
 
 # %%
 rewards, beta = torch.tensor([0.2, 0.5, 0.3, 1.0, 0.9]), 0.3
@@ -297,12 +297,12 @@ figures.leashed(
 )
 
 # %% [markdown]
-# *See:* **k1 in the loss** ends where a policy without a leash ends. **k3
-# in the reward** does too, only faster: it *pushes* away from the
-# reference, since an answer that is rare already costs more. The three that
-# follow the reverse KL are at the circles. **k3 in the loss** ends at
-# another policy: further along for the best answer, and at the cost of the
-# second best.
+# *See:* the circles are the best policy. **k1 in the loss** ends where a
+# policy without a leash ends. **k3 in the reward** does too, only faster:
+# it *pushes* away from the reference, since an answer that is rare already
+# costs more. The three that follow the reverse KL are at the circles. **k3
+# in the loss** ends at another policy: further along for the best answer,
+# and at the cost of the second best.
 #
 # None of this shows in the value that a trainer prints.
 
@@ -318,7 +318,7 @@ figures.leashed(
 #
 # For every completion, its reward minus β times the KL of the whole
 # completion. The log-probability of a completion is the sum over its
-# tokens.
+# tokens; `mask` is True on those, and what is behind is padding.
 
 
 # %% tags=["exercise"]
@@ -428,12 +428,12 @@ figures.two_probabilities(logprobs, ref_logprobs, tokens)
 # %% [markdown]
 # *See:* nearly everything lies in the upper right corner, near the line.
 # Above the line, at the left edge, are the tokens that the reference
-# thought all but impossible: `</think>` has gone from one in a million to
+# thought all but impossible: `</think>` has gone from two in a million to
 # near certainty in some place. d is 10 or more there, and so is k3. They
 # are what training was *for*.
 #
 # Below the line are tokens that the policy has given up, and happened to
-# draw once more. They are rare, and **their k3 is larger still**, up to 40
+# draw once more. They are rare, and **their k3 is larger still**, above 40
 # nats for one token: $e^{-d}$. A spike in a KL curve is, more often than
 # not, one of these. Nothing has happened to the policy.
 

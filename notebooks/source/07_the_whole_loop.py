@@ -412,7 +412,7 @@ figures.symptoms(
 #
 # `mask_of(ids, end)` takes completions (B, T) and the id that ends one, and
 # gives a mask (B, T). Say whether it is right: True or False. Your test is
-# tried on right masks and on seven broken ones.
+# tried on right masks and on eight broken ones.
 #
 # One thing to know: many tokenizers have no padding token, and fill up with
 # the end token itself.

@@ -244,6 +244,9 @@ figures.likeness(
 #
 # $$s_i = \exp\Big(\frac{1}{|o_i|} \sum_t
 #   \log \frac{\pi(o_{i,t})}{\pi_{old}(o_{i,t})}\Big)$$
+#
+# As in notebook 05 the old policy is a constant: **detach** its log-probs.
+# On the first update of a batch they are the very tensor that is learned.
 
 
 # %% tags=["exercise"]
@@ -332,11 +335,13 @@ figures.token_values(lines, "push (largest of the two = 1)", width=66)
 # aggregation (by token), it draws again for groups that teach nothing, and
 # it takes points off completions that come near the limit.
 #
-# Write the loss. The trap is not the formula but the trainer around it: a
-# batch does not fit into memory at once, so the loss is called with a few
+# Write the loss: the first two are in it, and the others are done before it
+# is called. The trap is not the formula but the trainer around it: a batch
+# does not fit into memory at once, so the loss is called with a few
 # completions at a time, and the gradients of these **micro-batches** add
 # up. They have to add up to the gradient of the whole batch. `tokens` is
-# the number of tokens in the *whole* batch.
+# the number of tokens in the *whole* batch. (The bounds are 1 − `low` and
+# 1 + `high`, and the old log-probs are detached, as before.)
 
 
 # %% tags=["exercise"]
@@ -517,8 +522,9 @@ figures.finals(
 # %% [markdown]
 # ## 5. Why λ = 0.95 falls behind
 #
-# DeepSeek's authors saw the same at their size: PPO at the usual λ = 0.95
-# far below GRPO, and at λ = 1 nearly equal (R1, appendix A.3). Why?
+# DeepSeek's authors saw the same with 16 billion weights: PPO at the usual
+# λ = 0.95 does "considerably worse than GRPO", and at λ = 1 comes near it
+# (R1, version 2, supplementary A.3). Why?
 #
 # λ says how far a token's advantage looks ahead, and how soon it believes
 # the critic instead. At the start of a run the critic expects 0 everywhere.

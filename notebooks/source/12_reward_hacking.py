@@ -339,7 +339,7 @@ for name, fell in holes.items():
 # True if every line of the last try is true, if the last line's result is
 # the target, and if it ends with `yes`. False for everything else, whatever
 # a model may write. (Tries of this task have the signs +, - and *.) The
-# check tries eighteen thoughts on it.
+# check tries twenty thoughts on it.
 
 
 # %% tags=["exercise"]
@@ -412,17 +412,18 @@ print(check.my_check("44 + 1 = 45 yes", 45))
 #
 # ## 7. The last stage of R1
 #
-# DeepSeek trained R1-Zero by rules alone, and say why: a neural reward
-# model may be exploited in training at large scale. But a rule cannot say
-# whether a letter is helpful. So the last stage of R1 used reward models
-# learned from preferences, for general requests, beside the rules for
-# reasoning. The stage has 1,700 steps; the preference rewards came in for
-# **the last 400 only**, because with more of them the reward was hacked.
+# DeepSeek trained R1-Zero by rules alone, and say why: they saw neural
+# reward models hacked in RL at large scale (section 2.2 of the paper, as
+# below). But a rule cannot say whether a letter is helpful. So the last
+# stage of R1 used reward models learned from preferences, for general
+# requests, beside the rules for reasoning. The stage has 1,700 steps; the
+# preference rewards came in "exclusively in **the final 400 steps**", for
+# more of them "may lead to reward hacking" (section 3.2.2).
 #
-# Their appendix shows it: a run with the helpfulness reward, whose reward
-# rises, while the results on Codeforces problems fall. The same two curves
-# as in section 3. They do not say in detail what it was that the policy
-# had found.
+# Their supplement shows it (B.5, figure 6): under the helpfulness reward
+# the reward rises, while the results on Codeforces problems fall. The same
+# two curves as in section 3. They do not say in detail what it was that
+# the policy had found.
 #
 # ## 8. What helps
 #
@@ -469,8 +470,10 @@ check.quiz(good="b", found="b", curve="c", kl="a", stage="b")
 #   arXiv:2209.13085. When a proxy cannot be hacked: hardly ever.
 # - Krakovna et al. 2020, *Specification gaming: the flip side of AI
 #   ingenuity*, DeepMind blog, and the list of examples that it links to.
-# - Guo et al. 2025, *DeepSeek-R1*, arXiv:2501.12948 (version 2, and Nature
-#   645, 633–638). Section 2 on rules; the appendix on reward hacking.
+# - Guo et al. 2025, *DeepSeek-R1*, arXiv:2501.12948, version 2. Section
+#   2.2: why rules. Section 3.2.2: the last stage. Supplementary B.5: reward
+#   hacking. (In Nature 645, 633–638, the last two are in Methods and in
+#   section 2.5 of the Supplementary Information.)
 # - Khalifa et al. 2026, *Countdown-Code*, arXiv:2603.07084. Countdown with
 #   a test harness that can be tampered with, and what that teaches.
 # - Strathern 1997, *'Improving Ratings': Audit in the British University

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -83,6 +84,38 @@ class Dashboard:
             self.process.wait()
 
 
+class ClassDashboard(Dashboard):
+    """A dashboard that serves a class; how to get in is read from what it printed."""
+
+    def __init__(self, home: Path, shipped: Path, title: str = "Test class") -> None:
+        super().__init__(home, shipped)
+        self.command.append(title)
+
+    @property
+    def teacher_url(self) -> str:
+        """The teacher's link of the last start."""
+        return re.findall(r"http://\S+/lab/class/teach\?token=\S+", self.log.read_text())[-1]
+
+    @property
+    def code(self) -> str:
+        """The class code."""
+        return re.findall(r"code (\S{3} \S{3})", self.log.read_text())[-1].replace(" ", "")
+
+    def wait(self, ready: bool = True) -> None:
+        """Wait until the teacher's link works, and until the controls are there if `ready`."""
+        wanted = '"ready":true' if ready else '"ready"'
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            teacher = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            with contextlib.suppress(OSError, IndexError):
+                teacher.open(self.teacher_url).read()
+                with teacher.open(self.url + "lab/status") as answer:
+                    if wanted in answer.read().decode():
+                        return
+            time.sleep(0.1)
+        raise AssertionError(f"not ready: {self.log.read_text()}")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
     """Closed after each file: an open playwright forbids asyncio.run to the tests after it."""
@@ -136,6 +169,17 @@ def visit_other(browser: object, tmp_path: Path) -> Iterator[object]:
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory, shipped: Path) -> Iterator[Dashboard]:
     board = Dashboard(tmp_path_factory.mktemp("dashboard"), shipped)
+    board.start()
+    yield board
+    board.kill()
+    kill_workers(board.runs)
+
+
+@pytest.fixture(scope="module")
+def classroom(tmp_path_factory: pytest.TempPathFactory, shipped: Path) -> Iterator[ClassDashboard]:
+    """A class that is served, with nobody in it yet; `hacked` in its folder is for a hunt."""
+    board = ClassDashboard(tmp_path_factory.mktemp("classroom"), shipped)
+    fake_run.hacked(board.runs, "hacked")
     board.start()
     yield board
     board.kill()

@@ -15,6 +15,7 @@ import numpy as np
 
 from grpo_core.config import GRPOConfig
 from grpo_core.records import Completion, Group, Step
+from grpo_core.rewards.flawed import confident_reward
 from grpo_core.store import RunWriter, create_run
 
 HOSTILE = [
@@ -80,14 +81,19 @@ def make_completion(rng: np.random.Generator, text: str, target: str) -> Complet
     )
 
 
-def make_group(rng: np.random.Generator, skill: float, size: int, hostile: bool) -> Group:
-    """One group, its advantages normalised as GRPO does."""
+def make_group(
+    rng: np.random.Generator, skill: float, size: int, hostile: bool, flawed: bool = False
+) -> Group:
+    """One group, its advantages normalised as GRPO does; `flawed` for the judge's reward."""
     numbers = [int(n) for n in rng.integers(1, 13, 3)]
     target = sum(numbers)
     texts = [completion_text(rng, skill, numbers, target) for _ in range(size)]
     if hostile:
         texts = [f"{bad} {text}" for bad, text in zip(HOSTILE * size, texts, strict=False)]
     completions = [make_completion(rng, text, str(target)) for text in texts]
+    if flawed:
+        for c, liking in zip(completions, confident_reward([], texts), strict=True):
+            c.rewards, c.reward = {"confident_reward": liking}, liking
     rewards = np.array([c.reward for c in completions])
     for c, advantage in zip(
         completions, (rewards - rewards.mean()) / (rewards.std(ddof=1) + 1e-4), strict=True
@@ -112,18 +118,18 @@ def make_step(index: int, config: GRPOConfig) -> Step:
     skill = 1 - np.exp(-index / 45)
     hostile = config.seed == 666
     count = config.prompts_per_step if index else 0
-    groups = [make_group(rng, skill, config.num_generations, hostile) for _ in range(count)]
+    flawed = config.reward_funcs == ["confident_reward"]
+    size = config.num_generations
+    groups = [make_group(rng, skill, size, hostile, flawed) for _ in range(count)]
     metrics = {}
     if index:
         cards = [c for group in groups for c in group.completions]
         metrics = {
             "reward": float(np.mean([c.reward for c in cards])),
-            "rewards/accuracy_reward/mean": float(
-                np.mean([c.rewards["accuracy_reward"] for c in cards])
-            ),
-            "rewards/format_reward/mean": float(
-                np.mean([c.rewards["format_reward"] for c in cards])
-            ),
+            **{
+                f"rewards/{name}/mean": float(np.mean([c.rewards[name] for c in cards]))
+                for name in cards[0].rewards
+            },
             "completions/mean_length": float(np.mean([len(c) for c in cards])),
             "completions/clipped_ratio": float(np.mean([c.truncated for c in cards])),
             "backtracks": float(np.mean([c.text.count(" no") for c in cards])),
@@ -155,6 +161,13 @@ def record(root: Path, name: str, steps: int = 150, **options: object) -> Path:
         now = time.time()
         writer.write_state(status="finished", started=now - 300, step=steps)
     return path
+
+
+def hacked(root: Path, name: str, steps: int = 12, **options: object) -> Path:
+    """A finished run that trained on lesson 12's judge, which looks at no answer: for a hunt."""
+    return record(
+        root, name, steps, reward_funcs=["confident_reward"], reward_weights=[1.0], **options
+    )
 
 
 def work(path: Path, seconds: float) -> None:

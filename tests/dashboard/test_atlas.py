@@ -13,7 +13,7 @@ from grpo_core.records import Group, Step
 from grpo_core.store import Run, RunWriter, create_run
 
 
-def group(prompt: str, *cards: tuple[str, float, float]) -> Group:
+def group(prompt: str, *cards: tuple[str, float, float], **columns: object) -> Group:
     """A group of (text, solved, well-formed), each worth their sum."""
     made = [
         completion(
@@ -24,7 +24,7 @@ def group(prompt: str, *cards: tuple[str, float, float]) -> Group:
         )
         for text, solved, formed in cards
     ]
-    return Group(prompt, {}, made)
+    return Group(prompt, columns, made)
 
 
 @pytest.fixture
@@ -50,20 +50,60 @@ def test_cells_firsts_and_prompts_that_come_again(path: Path) -> None:
     found.read(Run(path))
     told = found.since(-1)
     assert told["cells"] == [
-        [1, 0, 0, 0.5, False, 0.5, 0.0],
-        [1, 1, 1, 1.0, True, 0.0, 1.0],  # one of 1, advantage 0
-        [2, 0, 2, 1.0, True, 1.0, 0.0],
-        [2, 1, 0, 2.0, False, 1.0, 1.0],
+        [1, 0, 0, 0.5, False, 0.5, 0.0, 0.70711],
+        [1, 1, 1, 1.0, True, 0.0, 1.0, None],  # one of 1, advantage 0
+        [2, 0, 2, 1.0, True, 1.0, 0.0, None],
+        [2, 1, 0, 2.0, False, 1.0, 1.0, 0.0],
     ]
     assert told["prompts"] == {"0": "a", "1": "b", "2": "c"}
     assert told["firsts"] == {
         "well-formed": {"step": 1, "group": 0, "completion": 1},
         "solved": {"step": 1, "group": 1, "completion": 0},
+        "searched": {"step": 2, "group": 0, "completion": 0},
         "turned back": {"step": 2, "group": 0, "completion": 0},
         "solved after turning back": {"step": 2, "group": 1, "completion": 0},
     }
     assert [cell[:2] for cell in found.since(1)["cells"]] == [[2, 0], [2, 1]]
     assert found.since(2)["cells"] == []
+
+
+def test_the_first_search_and_the_first_check_are_marked(path: Path) -> None:
+    one, wrong, search = "1 + 1 = 2", "1 + 1 = 2 yes", "1 + 1 = 2 , 2 + 1 = 3 1 + 2 = 3"
+    two = "1 + 1 = 2 no 1 * 3 = 3"
+    append(
+        path,
+        Step(1, {}, [group("a", (one, 1, 1), (wrong, 0, 0), target=3)]),
+        Step(2, {}, [group("b", (search, 0, 1), (two, 0, 0), target=3)]),
+        Step(3, {}, [group("c", (wrong, 1, 1), target=2)]),
+    )
+    found = Atlas("countdown")
+    found.read(Run(path))
+    firsts = found.since(-1)["firsts"]
+    assert firsts["checked"] == {"step": 2, "group": 0, "completion": 1}
+    assert firsts["searched"] == {"step": 2, "group": 0, "completion": 1}
+    assert firsts["turned back"] == {"step": 2, "group": 0, "completion": 1}
+    assert "solved after turning back" not in firsts
+
+
+def test_texts_are_no_longer_read_when_all_was_seen(path: Path, monkeypatch) -> None:
+    found = Atlas("countdown")
+    text = "1 + 1 = 2 no 1 + 2 = 3 yes"
+    append(path, Step(1, {}, [group("a", (text, 1, 1), target=3)]))
+    found.read(Run(path))
+    assert set(found.firsts) == {
+        "well-formed", "solved", "searched", "checked", "turned back", "solved after turning back",
+    }  # fmt: skip
+    monkeypatch.setattr(found, "_does", lambda *_: pytest.fail("read again"))
+    append(path, Step(2, {}, [group("b", (text, 1, 1), target=3)]))
+    found.read(Run(path))
+    assert len(found.cells) == 2
+
+
+def test_columns_of_another_version_cost_what_needs_them(path: Path) -> None:
+    append(path, Step(1, {}, [group("a", ("1 + 1 = 2 no 1 + 2 = 3 yes", 0, 0), goal=3)]))
+    found = Atlas("countdown")
+    found.read(Run(path))
+    assert set(found.since(-1)["firsts"]) == {"searched", "turned back"}
 
 
 def test_only_what_is_new_is_read(path: Path, monkeypatch) -> None:

@@ -1,5 +1,6 @@
 """The machinery of checks, on an exercise of its own: add two numbers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,9 +66,27 @@ def test_the_mistake_that_fits_longest_is_named() -> None:
     assert result.mistake == "times" and "multiplied" in result.message
 
 
+def test_a_mistake_that_speaks_of_all_cases_has_to_agree_in_all() -> None:
+    always = Mistake("always", "It is 7 whatever comes in.", (lambda a, b: 7,), entirely=True)
+    sevens = replace(exercise(), mistakes=[always])
+    assert sevens(lambda a, b: 7).mistake == "always"
+    assert sevens(lambda a, b: 7 if a else 5).mistake == "unknown"
+
+
 def test_an_unknown_mistake_is_told_with_the_numbers() -> None:
     message = exercise()(lambda a, b: 4 if a == b else 77).message
     assert message.startswith("For 3 and 1, I expected 4 and got 77.")
+
+
+def test_an_unknown_mistake_is_told_how_its_numbers_are_related() -> None:
+    right = torch.tensor([1.0, -2.0, 3.0])
+    case = Case("For nothing", lambda f: [tensor(1.0), tensor(f())])
+    of_three = Exercise("97", "three", lambda: right, [case], [], ["?", "!"], "your row is right.")
+    message = of_three(lambda: 3 * right).message
+    assert message.startswith("For nothing, I expected 1 and [1, -2, 3] and got 1 and [3, -6, 9].")
+    assert (
+        "Yours is 3 times what it should be, everywhere. This is no mistake that I know" in message
+    )
 
 
 def two_cases() -> Exercise:

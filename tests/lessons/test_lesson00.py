@@ -34,6 +34,10 @@ def nan_ties(r: Tensor) -> Tensor:
     return d / d.std(1, keepdim=True)
 
 
+def spread(r: Tensor) -> Tensor:
+    return r.std(1, keepdim=True) + 1e-4
+
+
 def squares_added(r: Tensor) -> Tensor:
     d = r - r.mean(1, keepdim=True)
     return d / ((d * d).sum(1, keepdim=True).sqrt() + 1e-4)
@@ -66,6 +70,13 @@ ADVANTAGES: list[Attempt] = [
     ("not_divided", lambda r: group_advantages(r, "none")),
     ("not_centered", lambda r: r / (r.std(1, keepdim=True) + 1e-4)),
     ("variance", lambda r: (r - r.mean(1, keepdim=True)) / (r.var(1, keepdim=True) + 1e-4)),
+    ("noise_on_ties", lambda r: torch.nan_to_num((r - r.mean(1, True)) / r.std(1, keepdim=True))),
+    ("brackets", lambda r: r - r.mean(1, keepdim=True) / (r.std(1, keepdim=True) + 1e-4)),
+    ("median", lambda r: (r - r.quantile(0.5, 1, True, interpolation="lower")) / spread(r)),
+    ("range", lambda r: (r - r.mean(1, True)) / (r.max(1, True)[0] - r.min(1, True)[0] + 1e-6)),
+    ("range", lambda r: (r - r.min(1, True)[0]) / (r.max(1, True)[0] - r.min(1, True)[0] + 1e-4)),
+    ("eps_too_large", lambda r: (r - r.mean(1, True)) / (r.std(1, keepdim=True) + 0.01)),
+    ("eps_too_large", lambda r: (r - r.mean(1, True)) / (r.std(1, keepdim=True) + 1)),
     ("raised", lambda r: (r - r.mean(1)) / r.std(1)),
     ("raised", lambda r: r.nonsense),
     ("shape", lambda r: r.mean(1)),
@@ -124,6 +135,22 @@ LOSSES: list[Attempt] = [
     ("no_gradient", lambda *args: kit_loss(*args).item()),
     ("no_gradient", lambda *args: kit_loss(*args).detach()),
     ("no_gradient", learner_loss(ratio=lambda new, old: torch.exp(new.detach() - old.detach()))),
+    ("epsilon_ignored", lambda lp, old, a, mask, epsilon=0.2: learner_loss()(lp, old, a, mask)),
+    (
+        "one_bound",
+        learner_loss(term=lambda r, a: torch.min(r * a, r.clip(max=1.2) * a)),
+    ),
+    (
+        "one_bound",
+        learner_loss(term=lambda r, a: torch.min(r * a, r.clip(min=0.8) * a)),
+    ),
+    ("no_ratio", learner_loss(ratio=lambda new, old: new, term=lambda r, a: a * r)),
+    ("no_ratio", learner_loss(ratio=lambda new, old: new.exp(), term=lambda r, a: a * r)),
+    ("no_ratio", learner_loss(ratio=lambda new, old: torch.exp(new))),
+    ("logs_divided", learner_loss(ratio=lambda new, old: new / old.detach())),
+    ("logs_divided", learner_loss(ratio=lambda new, old: torch.exp(new / old.detach()))),
+    ("no_advantage", learner_loss(term=lambda r, a: torch.min(r, r.clip(0.8, 1.2)))),
+    ("no_advantage", learner_loss(term=lambda r, a: r)),
     ("raised", lambda lp, old, a, mask: (lp.exp() * a).sum()),
     ("shape", learner_loss(mean=lambda x, mask: x * mask)),
     ("unfinished", lambda lp, old, a, mask: None),

@@ -65,6 +65,13 @@ ANSWERS: list[Attempt] = [
     ("raises_without_answer", lambda text: last(text, lambda t: t.split("</think>", 1)[1])),
     ("thought_required", lambda text: last(text) if "</think>" in text else None),
     ("empty_for_none", lambda text: last(text) or ""),
+    (
+        "tags_kept",
+        lambda text: (re.findall("<answer>.*?</answer>", outside(text), re.S) or [""])[-1],
+    ),
+    ("blanks_inside", lambda text: (last(text) or "").replace(" ", "") or None),
+    ("a_list", lambda text: re.findall("<answer>(.*?)</answer>", text)),
+    ("a_list", lambda text: re.findall("<answer>(.*?)</answer>", outside(text), re.S)),
     ("unfinished", lambda text: None),
     ("raised", lambda text: text.answer),
     ("unknown", lambda text: "42"),
@@ -162,6 +169,18 @@ VERIFIERS: list[Attempt] = [
     (None, lambda *args: int(kit(*args))),
     ("numbers_ignored", walker(used_right=lambda u, n: True)),
     ("numbers_as_a_set", walker(used_right=lambda u, n: set(u) == set(n))),
+    ("numbers_half_compared", walker(used_right=lambda u, n: len(u) == len(n))),
+    ("numbers_half_compared", walker(used_right=lambda u, n: sum(u) == sum(n))),
+    (
+        "numbers_half_compared",
+        walker(used_right=lambda u, n: set(u) == set(n) and len(u) == len(n)),
+    ),
+    (
+        "numbers_half_compared",
+        walker(used_right=lambda u, n: len(u) == len(n) and all(x in n for x in u)),
+    ),
+    ("value_ignored", lambda a, n, t: any(walker()(a, n, v) for v in (t, 25, Fraction(7, 2)))),
+    ("order_of_numbers", walker(used_right=lambda u, n: u == n)),
     ("rounded", walker(final=int)),
     ("rounded", walker(extra={ast.Div: lambda a, b: a // b})),
     ("floats", walker(convert=float)),
@@ -213,6 +232,31 @@ FORMATS: list[Attempt] = [
         "empty_thought",
         lambda text: float(KIT_FORM(text.replace("<think>", "<think> x"))),
     ),
+    (
+        "empty_answer",
+        lambda text: float(
+            parse(text).well_formed
+            or (parse(text).answer == "" and bool(parse(text).think) and text.count("<") == 4)
+        ),
+    ),
+    (
+        "tag_in_the_thought",
+        lambda text: float(
+            (
+                m := re.fullmatch(
+                    r"<think>(.+?)</think>\s*<answer>(.+?)</answer>", text.strip(), re.S
+                )
+            )
+            is not None
+            and "<" not in m[2]
+            and all(part.strip() for part in m.groups())
+        ),
+    ),
+    (
+        "refuses_the_form",
+        lambda text: pattern(r"<think>\n.*?\n</think>\n<answer>\n.*?\n</answer>")(text.strip()),
+    ),
+    ("refuses_the_form", lambda text: pattern(rf"{THINK}{ANSWER}")(text)),
     ("unfinished", lambda text: None),
     ("raised", lambda text: "yes"),
     ("unknown", lambda text: 0.5),

@@ -79,6 +79,18 @@ COMPARED: list[Attempt] = [
     ("none_not_centered", learner(none=lambda r: r.clone())),
     ("none_not_centered", learner(none=lambda r: r.clone(),
                                   batch=lambda r: (r - r.mean()) / (r.std() + 1e-4))),
+    ("brackets", learner(group=lambda r: r - m(r) / (r.std(1)[:, None] + 1e-4))),
+    ("brackets", learner(loo=lambda r: (r - m(r)) * r.shape[1] / r.shape[1] - 1)),
+    ("variance", learner(group=lambda r: (r - m(r)) / (r.var(1)[:, None] + 1e-4))),
+    ("variance", learner(batch=lambda r: (r - m(r)) / (torch.var(r) + 1e-4))),
+    ("batch_by_columns", learner(batch=lambda r: (r - m(r)) / (r.std(0) + 1e-4))),
+    ("divided_once_too_often", learner(none=group_advantages)),
+    ("divided_once_too_often", learner(
+        loo=lambda r: group_advantages(r, "loo") / (r.std(1)[:, None] + 1e-4))),
+    ("one_way_missing", learner(batch=lambda r: r - m(r))),
+    ("one_way_missing", learner(loo=lambda r: r - m(r))),
+    ("always_four", learner(loo=lambda r: (r - m(r)) / 0.75)),
+    ("groups_counted", learner(loo=lambda r: (r - m(r)) * r.shape[0] / (r.shape[0] - 1))),
     ("raised", lambda r, scale: r - r.mean(dim=1)),
     ("unfinished", lambda r, scale: None),
     ("unknown", lambda r, scale: r * 3),
@@ -110,6 +122,13 @@ def weight(
     return w
 
 
+def cut(p: float, n: int, divide: bool, first: int, end: int) -> float:
+    """Over the groups of first to end - 1 right completions only."""
+    return weight(
+        chance=lambda p, n, k: (first <= k < end) * math.comb(n, k) * p**k * (1 - p) ** (n - k)
+    )(p, n, divide)
+
+
 def v(f: float) -> float:
     return f * (1 - f)
 
@@ -129,6 +148,17 @@ WEIGHTS: list[Attempt] = [
     ("brackets", weight(last=lambda p: 1 / p * (1 - p))),
     ("always_divided", lambda p, n, divide: by_numbers(p, n, True)),
     ("never_divided", lambda p, n, divide: by_numbers(p, n, False)),
+    ("an_end_left_out", lambda p, n, divide: cut(p, n, divide, 1, n - 1)),
+    ("an_end_left_out", lambda p, n, divide: cut(p, n, divide, 2, n)),
+    ("upside_down", lambda p, n, divide: by_numbers(p, n, not divide)),
+    ("spread_of_the_sample", weight(plain=lambda f, n, p: v(f) * n / (n - 1),
+                                    term=lambda f, n, p: math.sqrt(v(f) * n / (n - 1)))),
+    ("counts_for_shares", weight(plain=lambda f, n, p: f * n * (n - f * n))),
+    ("counts_for_shares", weight(plain=lambda f, n, p: f * n * (1 - f))),
+    ("wrong_ones_forgotten", weight(plain=lambda f, n, p: f)),
+    ("wrong_ones_forgotten", weight(chance=lambda p, n, k: math.comb(n, k) * p**k)),
+    ("useful_groups_only",
+     lambda p, n, divide: by_numbers(p, n, divide) / (1 - p**n - (1 - p) ** n)),
     ("raised", lambda p, n, divide: 1 / 0),
     ("unfinished", lambda p, n, divide: ...),
     ("unknown", lambda p, n, divide: 17.0),
@@ -187,6 +217,10 @@ PROCESS: list[Attempt] = [
     ("not_divided", lambda r, e: later(torch.where(e, r - r[e].mean(), torch.zeros(())))),
     ("population_std", lambda r, e: later(normal(r, r[e], ddof=0) * e)),
     ("averaged", lambda r, e: later(normal(r, r[e]) * e) / later(e.float()).clamp(min=1)),
+    ("turned_round", lambda r, e: torch.flip(normal(r, r[e]) * e, [1]).cumsum(1)),
+    ("not_centered", lambda r, e: later(r / (r[e].std() + 1e-4) * e)),
+    ("centered_twice", lambda r, e: normal(process_by_loop(r, e), process_by_loop(r, e))),
+    ("centered_twice", lambda r, e: process_by_loop(r, e) - process_by_loop(r, e).mean(0)),
     ("shape", lambda r, e: (r * e).sum(1)),
     ("raised", lambda r, e: r[e].view(3, 17)),
     ("unfinished", lambda r, e: None),

@@ -43,6 +43,11 @@ WEIGHTS: list[Attempt] = [
     ("never_stops", lambda r, a, lo, hi: r * a),
     ("sign_forgotten", where(done, lambda r, a: r)),
     ("sign_forgotten", where(done, lambda r, a: 0 * r + 1)),
+    ("bounds_ignored", where(lambda r, a, lo, hi: done(r, a, 0.2, 0.3))),
+    ("only_the_stopped", where(lambda r, a, lo, hi: ~done(r, a, lo, hi))),
+    ("bad_tokens_silent", where(lambda r, a, lo, hi: done(r, a, lo, hi) | (a < 0))),
+    ("bad_tokens_silent", where(done, lambda r, a: r * a.clamp(min=0))),
+    ("always_positive", where(done, lambda r, a: r * a.abs())),
     ("shape", lambda r, a, lo, hi: (r * a).sum(1)),
     ("raised", lambda r, a, lo, hi: r @ a),
     ("unfinished", lambda r, a, lo, hi: None),
@@ -91,6 +96,23 @@ SURROGATES: list[Attempt] = [
     ("no_gradient", ppo(lambda r, a, lo, hi: clip(r.detach(), a, epsilon_low=lo, epsilon_high=hi))),
     ("upside_down", ppo(lambda r, a, lo, hi: clip(1 / r, a, epsilon_low=lo, epsilon_high=hi))),
     ("sign", ppo(lambda r, a, lo, hi: -clip(r, a, epsilon_low=lo, epsilon_high=hi))),
+    ("bounds_ignored", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(0.8, 1.3) * a))),
+    ("no_ratio", lambda new, old, a, lo, hi: new * a[:, None]),
+    ("no_ratio", lambda new, old, a, lo, hi: torch.exp(new) * a[:, None]),
+    ("no_ratio", lambda new, old, a, lo, hi: clip(
+        new.exp(), a[:, None], epsilon_low=lo, epsilon_high=hi)),
+    ("no_exponential", ppo(lambda r, a, lo, hi: clip(
+        r.log(), a, epsilon_low=lo, epsilon_high=hi))),
+    ("no_exponential", ppo(lambda r, a, lo, hi: least(r.log() * a, r.log().clamp(-lo, hi) * a))),
+    ("no_exponential", ppo(lambda r, a, lo, hi: r.log() * a)),
+    ("logs_divided", lambda new, old, a, lo, hi: clip(
+        new / old.detach(), a[:, None], epsilon_low=lo, epsilon_high=hi)),
+    ("no_advantage", ppo(lambda r, a, lo, hi: least(r, r.clamp(1 - lo, 1 + hi)))),
+    ("no_advantage", ppo(lambda r, a, lo, hi: clip(r, a.abs(), epsilon_low=lo, epsilon_high=hi))),
+    ("bounds_in_the_wrong_direction", ppo(
+        lambda r, a, lo, hi: least(r * a, torch.clip(r, 1 + lo, 1 - hi) * a))),
+    ("clipped_detached", ppo(
+        lambda r, a, lo, hi: torch.min(r * a, (r.clamp(1 - lo, 1 + hi) * a).detach()))),
     ("shape", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi).mean())),
     ("raised", lambda new, old, a, lo, hi: torch.exp(new - old) * a),
     ("unfinished", lambda new, old, a, lo, hi: ...),
@@ -122,6 +144,14 @@ CISPO: list[Attempt] = [
     ("ratio_floored", capped(lambda r, a, lp, cap: r.clamp(2 - cap, cap).detach() * a * lp)),
     ("stopped_like_ppo", capped(lambda r, a, lp, cap: (r * (r <= cap)).detach() * a * lp)),
     ("sign", capped(lambda r, a, lp, cap: -cispo(r, a, logprobs=lp, epsilon_high=cap))),
+    ("no_advantage", capped(lambda r, a, lp, cap: r.clip(max=cap).detach() * lp)),
+    ("cap_ignored", capped(lambda r, a, lp, cap: r.clamp(max=1.2).detach() * a * lp)),
+    ("floor_for_cap", capped(lambda r, a, lp, cap: r.clip(min=cap).detach() * a * lp)),
+    ("upside_down", capped(lambda r, a, lp, cap: r.pow(-1).clip(max=cap).detach() * a * lp)),
+    ("old_log_prob", lambda new, old, a, cap: (
+        torch.exp(new - old).clip(max=cap).detach() * a[:, None] * old)),
+    ("ratio_for_log", lambda new, old, a, cap: torch.exp(new - old).clip(max=cap).detach()
+        * torch.exp(new - old.detach()) * a[:, None]),
     ("shape", capped(lambda r, a, lp, cap: cispo(r, a, logprobs=lp, epsilon_high=cap).sum())),
     ("raised", lambda new, old, a, cap: new * a),
     ("unfinished", lambda new, old, a, cap: None),

@@ -41,6 +41,14 @@ EXACT: list[Attempt] = [
     ("bits", lambda a, b: by_torch(a, b) / math.log(2)),
     ("wrong_axis", lambda a, b: (a.softmax(0) * (a.softmax(0) / b.softmax(0)).log()).sum(1)),
     ("wrong_axis", lambda a, b: (lp(a).exp() * (lp(a) - lp(b))).sum(0)),
+    ("absolute", row(lambda p, q: p.exp() * (p - q).abs())),
+    ("absolute", row(lambda p, q: p.exp() * (q - p).square())),
+    ("no_logarithm", row(lambda p, q: p.exp() * p.exp() / q.exp())),
+    ("both_directions", lambda a, b: (by_torch(a, b) + by_torch(b, a)) / 2),
+    ("both_directions", lambda a, b: by_torch(a, b) + by_torch(b, a)),
+    ("entropy", row(lambda p, q: -p.exp() * p)),
+    ("log_of_scores", lambda a, b: (a.softmax(1) * (a.softmax(1).log() - torch.log(b))).sum(1)),
+    ("log_of_scores", lambda a, b: (a * torch.log(a / b)).sum(1)),
     ("shape", lambda a, b: by_torch(a, b).mean()),
     ("raised", lambda a, b: a @ b),
     ("unfinished", lambda a, b: None),
@@ -65,6 +73,15 @@ ESTIMATORS: list[Attempt] = [
     ("half_forgotten", three(k2=lambda a, b: (a - b) ** 2)),
     ("absolute", three(k1=lambda a, b: (a - b).abs())),
     ("weighted", lambda a, b: a.exp() * three()(a, b)),
+    ("k1_sign", three(k1=lambda a, b: b - a)),
+    ("another_order", lambda a, b: (kl.k3(a, b), kl.k2(a, b), kl.k1(a, b))),
+    ("another_order", lambda a, b: (kl.k1(a, b), kl.k3(a, b), kl.k2(a, b))),
+    ("half_inside_the_square", three(k2=lambda a, b: (0.5 * (a - b)) ** 2)),
+    ("ratio_for_difference", three(k1=lambda a, b: a / b)),
+    ("ratio_for_difference", three(k1=lambda a, b: torch.exp(a) / torch.exp(b))),
+    ("probabilities_subtracted", three(k1=lambda a, b: a.exp() - b.exp())),
+    ("probabilities_subtracted", lambda a, b: three()(torch.exp(a), torch.exp(b))),
+    ("k3_two_too_large", three(k3=lambda a, b: torch.exp(b - a) + a - b + 1)),
     ("shape", lambda a, b: three()(a, b).mean(1)),
     ("raised", lambda a, b: torch.stack([a, b[:2]])),
     ("unfinished", lambda a, b: ...),
@@ -91,6 +108,10 @@ PENALTIES: list[Attempt] = [
     ("reversed", lambda new, old, ref: kl.k3(ref, new)),
     ("absolute", lambda new, old, ref: (ref - new).abs()),
     ("weighted_twice", lambda new, old, ref: new.exp() * kl.k1(new, ref)),
+    ("k3_as_a_reward", lambda new, old, ref: rho(new, old) * kl.k3(new.detach(), ref)),
+    ("k2_weighted", lambda new, old, ref: rho(new, old) * kl.k2(new, ref)),
+    ("ratio_to_the_reference", lambda new, old, ref: rho(new, ref) * kl.k3(new, ref)),
+    ("ratio_upside_down", lambda new, old, ref: kl.k3(new, ref) / rho(new, old)),
     ("shape", lambda new, old, ref: kl.k2(new, ref).mean()),
     ("raised", lambda new, old, ref: new @ torch.zeros(9)),
     ("unfinished", lambda new, old, ref: None),
@@ -101,6 +122,10 @@ PENALTIES: list[Attempt] = [
 def less(body: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """`body` of d, detached, the mask, and beta is what is added to the rewards."""
     return lambda r, new, ref, mask, beta: r + body((new - ref).detach(), mask, beta)
+
+
+def less_but_not_below_zero(r: Tensor, a: Tensor, b: Tensor, m: Tensor, beta: float) -> Tensor:
+    return torch.relu(r - kl.sequence_penalty(kl.k1(a, b), m, beta).detach())
 
 
 IN_REWARD: list[Attempt] = [
@@ -119,6 +144,14 @@ IN_REWARD: list[Attempt] = [
     ("beta_forgotten", less(lambda d, m, beta: -(d * m).sum(1))),
     ("not_detached", lambda r, a, b, m, beta: r - beta * ((a - b) * m).sum(1)),
     ("whole_batch", less(lambda d, m, beta: -beta * (d * m).sum())),
+    ("never_below_zero", less_but_not_below_zero),
+    ("beta_on_everything", lambda r, a, b, m, beta: beta * (r - ((a - b).detach() * m).sum(1))),
+    ("divided_by_beta", less(lambda d, m, beta: -(d * m).sum(1) / beta)),
+    ("last_token_only", less(lambda d, m, beta: -beta * d[range(3), m.sum(1) - 1])),
+    ("last_token_only", less(lambda d, m, beta: -beta * d[:, -1])),
+    ("ratios_or_sizes", less(lambda d, m, beta: -beta * (torch.exp(d) * m).sum(1))),
+    ("ratios_or_sizes", less(lambda d, m, beta: -beta * (d.abs() * m).sum(1))),
+    ("multiplied", lambda r, a, b, m, beta: r * (1 - beta * ((a - b).detach() * m).sum(1))),
     ("shape", lambda r, a, b, m, beta: r[:, None] - beta * (a - b) * m),
     ("raised", less(lambda d, m, beta: -beta * (d * m))),
     ("unfinished", lambda r, a, b, m, beta: None),

@@ -84,6 +84,26 @@ TOKEN_REWARDS: list[Attempt] = [
         "kl_at_the_end",
         lambda s, kl, m, beta: ended(s - beta * torch.where(m, kl, torch.zeros(())).sum(1), m),
     ),
+    (
+        "kl_twice",
+        lambda s, kl, m, beta: (
+            torch.where(m, -beta * kl, torch.zeros(())) + ended(s - beta * (kl * m).sum(1), m)
+        ),
+    ),
+    (
+        "kl_averaged",
+        lambda s, kl, m, beta: ended(s, m) - beta * m * ((kl * m).sum(1) / m.sum(1)).unsqueeze(1),
+    ),
+    (
+        "added_up_already",
+        lambda s, kl, m, beta: (
+            torch.stack([paid(ended)(s, kl, m, beta)[:, t:].sum(1) for t in range(4)], dim=1) * m
+        ),
+    ),
+    ("kl_absolute", lambda s, kl, m, beta: paid(ended)(s, kl.abs(), m, beta)),
+    ("kl_absolute", lambda s, kl, m, beta: paid(ended)(s, torch.relu(kl), m, beta)),
+    ("beta_upside_down", lambda s, kl, m, beta: paid(ended)(s, kl, m, 1 / beta)),
+    ("beta_upside_down", lambda s, kl, m, beta: paid(ended)(s, kl, m, 1 - beta)),
     ("shape", lambda s, kl, m, beta: s),
     ("raised", lambda s, kl, m, beta: s + kl),
     ("unfinished", lambda s, kl, m, beta: None),
@@ -108,6 +128,10 @@ def weighted(
 
 def delta(r: Tensor, v: Tensor) -> Tensor:
     return r + torch.cat([v[:, 1:], torch.zeros(len(v), 1)], dim=1) - v
+
+
+def standard(a: Tensor, m: Tensor) -> Tensor:
+    return (a - a[m].mean()) / a[m].std()
 
 
 def later(i: int, j: int, lam: float) -> float:
@@ -184,6 +208,20 @@ GAE: list[Attempt] = [
         "value_before",
         weighted(lambda r, v: r + torch.cat([0 * v[:, :1], v[:, :-1]], dim=1) - v, later),
     ),
+    (
+        "value_before",
+        weighted(lambda r, v: r + torch.roll(v, 1, dims=1) - v, later),
+    ),
+    (
+        "surprise_of_the_one_before",
+        weighted(lambda r, v: r + v - torch.cat([0 * v[:, :1], v[:, :-1]], dim=1), later),
+    ),
+    ("surprise_of_the_one_before", weighted(lambda r, v: r + v - torch.roll(v, 1, 1), later)),
+    ("reward_forgotten", loop(lambda r, v, m, lam, a, n: ((n - v + lam * a) * m, v * m))),
+    ("one_minus_lambda", loop(lambda r, v, m, lam, a, n: ((r + n - v + (1 - lam) * a) * m, v * m))),
+    ("turned_round", lambda r, v, m, lam: torch.flip(critic.gae(r, v, m, lam=lam)[0], [1])),
+    ("normalised", lambda r, v, m, lam: standard(critic.gae(r, v, m, lam=lam)[0], m)),
+    ("normalised", lambda r, v, m, lam: critic.gae(r, v, m, lam=lam)[0] / m.sum(1)[:, None]),
     ("returns", lambda r, v, m, lam: critic.gae(r, v, m, lam=lam)[1]),
     ("sign", lambda r, v, m, lam: -critic.gae(r, v, m, lam=lam)[0]),
     ("shape", lambda r, v, m, lam: critic.gae(r, v, m, lam=lam)[0].sum(1)),
@@ -219,6 +257,36 @@ CRITIC: list[Attempt] = [
     ),
     ("moving_target", learned(target=lambda v, old, a: v + a)),
     ("moving_target", learned(target=lambda v, old, a: (v + a).detach())),
+    ("value_taken_off_twice", learned(target=lambda v, old, a: a - old)),
+    ("value_taken_off_twice", learned(target=lambda v, old, a: old - a)),
+    ("old_values_as_target", learned(target=lambda v, old, a: old)),
+    ("not_clipped", lambda v, old, a, m, c: torch.nn.functional.mse_loss(v[m], (old + a)[m])),
+    (
+        "larger_of_the_means",
+        lambda v, o, a, m, c: torch.max(
+            half_square(v - a - o)[m].mean(), half_square(held(v, o, c) - a - o)[m].mean()
+        ),
+    ),
+    (
+        "clipped_the_wrong_way",
+        learned(lambda v, o, r, c: torch.max(half_square(v - r), half_square(held(o, v, c) - r))),
+    ),
+    (
+        "clipped_the_wrong_way",
+        learned(
+            lambda v, o, r, c: torch.max(
+                half_square(v - r), half_square(o - torch.clip(v - o, -c, c) - r)
+            )
+        ),
+    ),
+    (
+        "clipped_detached",
+        learned(
+            lambda v, o, r, c: torch.max(
+                half_square(v - r), half_square(held(v, o, c) - r).detach()
+            )
+        ),
+    ),
     ("advantages_as_target", learned(target=lambda v, old, a: a)),
     (
         "min",
@@ -260,6 +328,7 @@ CRITIC: list[Attempt] = [
     ),
     ("always_two_tenths", lambda v, old, a, m, c: learned()(v, old, a, m, 0.2)),
     ("sum", learned(mean=lambda e, m: e[m].sum())),
+    ("sum", learned(mean=lambda e, m: (e * m).sum(1).mean())),
     ("sign", lambda *x: -learned()(*x)),
     (
         "larger_before_squared",
@@ -314,6 +383,12 @@ BYTES: list[Attempt] = [
     (None, lambda w, c, r, b: b * ((5 if r else 4) * w + 4 * c)),
     ("three_of_four", without("policy", "critic")),
     ("no_optimizer", without("policy", "critic", "policy", "critic")),
+    ("one_copy_too_many", added_up(*RIGHT, "policy", "critic")),
+    ("one_copy_too_many", lambda w, c, r, b: b * (6 * (w + c) + w * r)),
+    ("reference_of_the_critics_size", lambda w, c, r, b: b * (4 * (w + c) + r * c)),
+    ("reference_of_the_critics_size", lambda w, c, r, b: b * (4 * w + 4 * c + w * bool(c))),
+    ("float32_averages", lambda w, c, r, b: (w + c) * (b + b + 4 + 4) + r * w * b),
+    ("reference_is_one", lambda w, c, r, b: b * (4 * w + 4 * c + r)),
     ("critic_is_not_trained", without(*["critic"] * 3)),
     ("critic_without_gradients", without("critic")),
     ("critic_without_optimizer", without("critic", "critic")),

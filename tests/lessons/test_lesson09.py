@@ -34,6 +34,7 @@ BACKTRACKS: list[Attempt] = [
     ("every_no", lambda text: len(re.findall(r"\bno\b", text))),
     ("inside_words", lambda text: len(re.findall("no", text))),
     ("verdicts", lambda text: len(re.findall(r"\b(yes|no)\b", text))),
+    ("verdicts", lambda text: max(len(re.findall(r"\b(yes|no)\b", text)) - 1, 0)),
     ("lines", lambda text: len(re.findall("=", text))),
     ("any", lambda text: int(by_pieces(text) > 0)),
     ("any", lambda text: "no" in text.split()),
@@ -64,6 +65,11 @@ def along(budget: int, tokens: list[int], accuracy: dict[int, float]) -> float:
 
 def total(tokens: list[int], steps: int) -> int:
     return int(np.cumsum([0, *tokens])[steps])
+
+
+def done(budget: int, tokens: list[int]) -> int:
+    """How many whole steps the budget pays for."""
+    return int(np.sum(np.cumsum(tokens) <= budget))
 
 
 def stops_early(budget: int, tokens: list[int], accuracy: dict[int, float]) -> float:
@@ -99,6 +105,14 @@ ACCURACIES: list[Attempt] = [
         ),
     ),
     ("nearest", lambda b, t, a: min((abs(total(t, s) - b), v) for s, v in a.items())[1]),
+    ("nearest", lambda b, t, a: min((abs(s - done(b, t)), s, v) for s, v in a.items())[2]),
+    ("nearest", lambda b, t, a: min((abs(s - done(b, t)), -s, v) for s, v in a.items())[2]),
+    ("average_step", lambda b, t, a: [v for s, v in a.items() if s <= b / np.mean(t)][-1]),
+    ("average_step", lambda b, t, a: [v for s, v in a.items() if s <= b // t[0]][-1]),
+    ("step_or_tokens_returned", lambda b, t, a: max(s for s in a if total(t, s) <= b)),
+    ("step_or_tokens_returned", lambda b, t, a: max(total(t, s) for s in a if total(t, s) <= b)),
+    ("step_or_tokens_returned", lambda b, t, a: done(b, t)),
+    ("mean_so_far", lambda b, t, a: np.mean([v for s, v in a.items() if total(t, s) <= b])),
     ("not_evaluated_is_0", lambda b, t, a: a.get(int(np.sum(np.cumsum(t) <= b)), 0)),
     ("last_step_lost", stops_early),
     ("raised", lambda b, t, a: a[b]),
@@ -146,6 +160,20 @@ AMPLIFIED: list[Attempt] = [
             np.mean(r) * sum(a.count(k) / len(a) / (b.count(k) / len(b)) for k in set(a) & set(b))
         ),
     ),
+    (
+        "last_of_a_kind",
+        lambda b, r, a: np.mean([dict(zip(b, r, strict=True)).get(k, 0) for k in a]),
+    ),
+    (
+        "last_of_a_kind",
+        lambda b, r, a: np.mean([r[b.index(k)] if k in b else 0 for k in a]),
+    ),
+    ("kind_not_divided", lambda b, r, a: np.mean([tables(b, r)[1][kind] for kind in a])),
+    ("share_of_the_right_ones", lambda b, r, a: np.mean([tables(b, r)[1][k] / sum(r) for k in a])),
+    ("compared_with_the_base", lambda b, r, a: by_tables(b, r, a) - np.mean(r)),
+    ("compared_with_the_base", lambda b, r, a: by_tables(b, r, a) / np.mean(r)),
+    ("one_kind", lambda b, r, a: known(b, r, [Counter(a).most_common(1)[0][0]])[0]),
+    ("all_kinds_alike", lambda b, r, a: sum(known(b, r, sorted(set(a)))) / len(set(a))),
     ("divided_by_the_base", lambda b, r, a: sum(known(b, r, a)) / len(r)),
     ("paired", lambda b, r, a: np.mean([x for _, x in zip(a, r, strict=False)])),
     ("pooled", lambda b, r, a: np.mean([x for k, x in zip(b, r, strict=True) if k in set(a)])),
@@ -178,6 +206,22 @@ FAITHFULNESS: list[Attempt] = [
     ("any_try", lambda t, a: judge([x for x in t if x[0] == a] or t, a)),
     ("last_yes", lambda t, a: judge([x for x in t if x[1] == "yes"] or t, a)),
     ("verdict_ignored", lambda t, a: judge([(r, "") for r, _ in t], a)),
+    (
+        "verdict_ignored",
+        lambda t, a: (
+            "nothing" if a is None or not t else "faithful" if (a, "yes") == t[-1] else "another"
+        ),
+    ),
+    ("unjudged_is_nothing", but(lambda t, a: "nothing" if t and not t[-1][1] else None)),
+    ("every_try", lambda t, a: judge([x for x in t if x[0] != a] or t, a)),
+    (
+        "upside_down",
+        but(lambda t, a: {"against": "another", "another": "against"}.get(judge(t, a))),
+    ),
+    (
+        "upside_down",
+        but(lambda t, a: {"against": "faithful", "faithful": "against"}.get(judge(t, a))),
+    ),
     ("unchecked_is_against", lambda t, a: judge([(r, v or "no") for r, v in t], a)),
     ("verdict_first", but(lambda t, a: "against" if t and a and t[-1][1] == "no" else None)),
     ("no_thought_is_faithful", but(lambda t, a: "faithful" if not t else None)),

@@ -32,7 +32,7 @@ def loop(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> float
     total, count = 0.0, 0
     for row in range(len(ids)):
         for t in range(int(prompts[row]), int(lengths[row])):
-            total -= float(logits[row, t - 1].log_softmax(0)[ids[row, t]])
+            total -= logits[row, t - 1].log_softmax(0)[ids[row, t]].item()
             count += 1
     return total / count
 
@@ -44,7 +44,7 @@ def own_position(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) 
         for r in range(len(ids))
         for t in range(int(prompts[r]), int(lengths[r]))
     ]
-    return float(sum(parts) / len(parts))
+    return torch.stack(parts).mean().item()
 
 
 def each_row(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def behind(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> flo
         for t in range(int(prompts[r]), int(lengths[r])):
             if t + 1 < ids.shape[1]:
                 parts.append(-scores[r, t + 1, ids[r, t]])
-    return float(sum(parts) / len(parts))
+    return torch.stack(parts).mean().item()
 
 
 def of_scores(scores: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
@@ -81,9 +81,49 @@ def of_scores(scores: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> 
     return -torch.stack(parts).mean()
 
 
+def zero_labels(
+    logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor, **how: Any
+) -> Tensor:
+    labels = ids.clone()
+    for row, (start, end) in enumerate(zip(prompts.tolist(), lengths.tolist(), strict=True)):
+        labels[row, :start] = 0
+        labels[row, end:] = 0
+    return functional.cross_entropy(logits[:, :-1].transpose(1, 2), labels[:, 1:], **how)
+
+
+def zero_scores(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
+    place = torch.arange(1, ids.shape[1])
+    kept = (place >= prompts[:, None]) & (place < lengths[:, None])
+    scores = torch.where(kept[..., None], logits[:, :-1], torch.zeros(()))
+    return functional.cross_entropy(scores.flatten(0, 1), ids[:, 1:].flatten())
+
+
 SFT: list[Attempt] = [
     (None, by_labels),
-    (None, loop),
+    ("no_gradient", loop),
+    ("no_gradient", lambda x, ids, p, n: by_labels(x, ids, p, n).item()),
+    ("no_gradient", torch.no_grad()(by_labels)),
+    (None, lambda x, ids, p, n: of_scores(x.log_softmax(-1), ids, p, n)),
+    ("labels_of_zero", zero_labels),
+    ("labels_of_zero", lambda x, ids, p, n: zero_labels(x, ids, p, n, reduction="sum") / 7),
+    ("divided_by_lengths", lambda x, ids, p, n: by_labels(x, ids, p, n, reduction="sum") / n.sum()),
+    ("divided_by_lengths", lambda x, ids, p, n: 7 * by_labels(x, ids, p, n) / p.sum()),
+    ("scores_of_zero", zero_scores),
+    (
+        "likeliest",
+        lambda x, ids, p, n: of_scores(
+            x.log_softmax(-1).amax(-1, keepdim=True).expand_as(x), ids, p, n
+        ),
+    ),
+    ("logarithm_of_the_mean", lambda x, ids, p, n: -(-of_scores(x.softmax(-1), ids, p, n)).log()),
+    ("logarithm_of_the_mean", lambda x, ids, p, n: torch.exp(by_labels(x, ids, p, n))),
+    (
+        "no_shift",
+        lambda x, ids, p, n: (
+            of_scores(x, ids.roll(1, 1), p, n)
+            - of_scores(x.logsumexp(-1, keepdim=True).expand_as(x), ids, p, n)
+        ),
+    ),
     ("prompt_learned", lambda x, ids, p, n: by_labels(x, ids, torch.zeros_like(p), n)),
     ("no_shift", own_position),
     ("shifted_the_other_way", behind),
@@ -163,6 +203,25 @@ LANGUAGE: list[Attempt] = [
     ("substrings", letters),
     ("nothing_pays_nothing", counted(lambda e, g, n: e / (e + g), empty=0.0)),
     ("last_verdict", lambda text: float((verdicts(text) or ["no"])[-1] in ("yes", "no"))),
+    ("last_verdict", lambda text: float((verdicts(text) or ["no"])[0] in ("yes", "no"))),
+    ("counted", counted(lambda e, g, n: e)),
+    ("counted", counted(lambda e, g, n: (e - g) / (e + g))),
+    ("counted", counted(lambda e, g, n: 100 * e / (e + g))),
+    (
+        "before_the_thought",
+        lambda text: counted(lambda e, g, n: e / (e + g))(
+            "<think>" + text.partition("</think>")[0].replace("<think>", "")
+        ),
+    ),
+    (
+        "substrings",
+        lambda text: (
+            len(re.findall(r"\b(?:yes|no)", thought(text)))
+            / (len(re.findall(r"\b(?:yes|no|ja|nein)", thought(text))) or 1)
+            if re.findall(r"\b(?:yes|no|ja|nein)", thought(text))
+            else 1.0
+        ),
+    ),
     ("only_no", lambda text: share_of("no", [w for w in verdicts(text) if w in ("no", "nein")])),
     ("only_no", lambda text: share_of("yes", [w for w in verdicts(text) if w in ("yes", "ja")])),
     ("ratio", counted(lambda e, g, n: e / max(g, 1) if g else 1.0)),
@@ -206,6 +265,14 @@ def right_only(texts: list[str], right: list[bool], most: int) -> list[int]:
     return sorted(firsts.values())[:most]
 
 
+def unlike_the_last(texts: list[str], right: list[bool], most: int) -> list[int]:
+    kept: list[int] = []
+    for i in copies(texts, right, 99):
+        if not kept or texts[i] != texts[kept[-1]]:
+            kept.append(i)
+    return kept[:most]
+
+
 SELECTIONS: list[Attempt] = [
     (None, chosen),
     (None, lambda texts, right, most: good(texts, right)[:most]),
@@ -225,6 +292,21 @@ SELECTIONS: list[Attempt] = [
     ("last_copy", lambda t, r, m: list({t[i]: i for i in copies(t, r, 99)}.values())[:m]),
     ("limit_before_copies", lambda t, r, m: [i for i in copies(t, r, m) if t.index(t[i]) == i]),
     ("from_one", lambda t, r, m: [i + 1 for i in chosen(t, r, m)]),
+    (
+        "one_of_the_two",
+        lambda t, r, m: [
+            i for i, x in enumerate(t) if t.index(x) == i and (r[i] or not unreadable(x))
+        ][:m],
+    ),
+    (
+        "the_wrong_ones",
+        lambda t, r, m: [i for i, x in enumerate(t) if t.index(x) == i and not r[i]][:m],
+    ),
+    ("neighbours_compared", unlike_the_last),
+    ("stopped_early", lambda t, r, m: [0] if r[0] else []),
+    ("shortest_first", lambda t, r, m: sorted(good(t, r), key=lambda i: -len(t[i]))[:m]),
+    ("shape", lambda t, r, m: set(chosen(t, r, m))),
+    ("shape", lambda t, r, m: [i in chosen(t, r, m) for i in range(len(t))]),
     ("shape", lambda t, r, m: [t[i] for i in chosen(t, r, m)]),
     ("raised", lambda t, r, most: [i for i in t if r[i]]),
     ("unfinished", lambda t, r, most: None),
@@ -274,6 +356,19 @@ LEDGERS: list[Attempt] = [
     ("upside_down", lambda *costs: by_the_kit(*costs) ** -1),
     ("rounded", lambda *costs: int(by_the_kit(*costs))),
     ("rounded", lambda *costs: round(by_the_kit(*costs))),
+    ("one_forward_too_many", ledger(rl=12)),
+    ("one_forward_too_many", ledger(fine=8, rl=12)),
+    (
+        "student_samples_too",
+        lambda s, t, a, n, e, per: (2 * t * a + 2 * s * a + 6 * s * n * e) / (10 * s * per),
+    ),
+    ("brackets", lambda s, t, a, n, e, per: (2 * t * a + 6 * s * n * e) / (10 * s) * per),
+    ("brackets", lambda s, t, a, n, e, per: 2 * t * a + (6 * s * n * e) / (10 * s * per)),
+    (
+        "not_divided",
+        lambda s, t, a, n, e, per: compute.of_sampling(t, a) + compute.of_tuning(s, n * e),
+    ),
+    ("epochs_of_rl", lambda s, t, a, n, e, per: by_the_kit(s, t, a, n, e, per) / e),
     ("raised", lambda s, t, drawn, n, e, per: s / (per - per)),
     ("unfinished", lambda *_: ...),
     ("unknown", lambda *_: 1.0),

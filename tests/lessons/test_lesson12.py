@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def answered(text: str) -> bool:
 
 
 def judged(
-    sure: Callable[[str], bool] = lambda t: thought(t).endswith("yes"),
+    sure: Callable[[str], bool] = lambda t: thought(t).split()[-1:] == ["yes"],
     has: Callable[[str], bool] = answered,
     words: Callable[[str], float] = lambda t: len(t.split()),
 ) -> Callable[[str], float]:
@@ -53,6 +54,11 @@ JUDGE: list[Attempt] = [
     ("thought_only", judged(words=lambda t: len(thought(t).split()))),
     ("length_forgotten", judged(words=lambda t: 0)),
     ("longer_is_better", judged(words=lambda t: 100 - min(len(t.split()), 100))),
+    ("letters", judged(sure=lambda t: thought(t).endswith("yes"))),
+    ("no_is_not_yes", judged(sure=lambda t: " no " not in f" {thought(t)} ")),
+    ("no_is_not_yes", judged(sure=lambda t: not thought(t).endswith("no"))),
+    ("another_price", lambda text: 100 * judged()(text)),
+    ("another_price", lambda text: (judged()(text) > 0) / len(text.split())),
     ("shape", lambda text: [1.0, 0.0]),
     ("raised", lambda text: text / 100),
     ("unfinished", lambda text: None),
@@ -87,6 +93,13 @@ BEST_OF: list[Attempt] = [
     ("one_for_all_groups", lambda p, t, n: t.flatten()[p[:, :n].argmax()]),
     ("one_for_all_groups", lambda p, t, n: t[:, :n].reshape(-1)[p[:, :n].reshape(-1).argmax()]),
     ("wrong_axis", lambda p, t, n: t[:, :n].gather(0, p[:, :n].argmax(0, keepdim=True)).mean()),
+    ("one_off", lambda p, t, n: t.gather(1, p[:, : n + 1].argmax(1, keepdim=True)).mean()),
+    ("one_off", lambda p, t, n: t.gather(1, p[:, : n - 1 or 1].argmax(1, keepdim=True)).mean()),
+    ("nothing_chosen", lambda p, t, n: t[:, n - 1].mean()),
+    ("nothing_chosen", lambda p, t, n: torch.mean(t[:, 0])),
+    ("weighed", lambda p, t, n: (p * t)[:, :n].max(1).values.mean()),
+    ("weighed", lambda p, t, n: (p[:, :n].softmax(1) * t[:, :n]).sum(1).mean()),
+    ("median", lambda p, t, n: t.gather(1, p[:, :n].argmax(1, keepdim=True)).median()),
     ("shape", lambda p, t, n: t.gather(1, p[:, :n].argmax(1, keepdim=True))),
     ("raised", lambda p, t, n: t @ torch.zeros(9)),
     ("unfinished", lambda p, t, n: ...),
@@ -158,6 +171,12 @@ def dividing(text: str, target: int) -> bool:
         del OPERATORS["/"]
 
 
+def linked(text: str) -> bool:
+    """Whether each line begins or goes on with the result of the one before."""
+    lines = text.split("no ")[-1].removesuffix("yes").strip().split(" , ")
+    return all(a.split()[-1] in b.split()[:3] for a, b in pairwise(lines))
+
+
 PATCH: list[Attempt] = [
     (None, patched()),
     ("work_not_checked", patched(lines_true=lambda lines: True)),
@@ -176,8 +195,26 @@ PATCH: list[Attempt] = [
     ("rounded_division", dividing),
     ("empty_is_true", lambda t, n: t == "yes" or patched()(t, n)),
     ("raises", lambda t, n: patched()(t, n) if t.split()[-1] == "yes" else False),
+    ("never_true", lambda t, n: False),
+    ("never_true", lambda t, n: patched(ends=lambda lines, t: lines[-1].split()[-1] == t)(t, n)),
+    (
+        "any_try",
+        lambda t, n: (
+            t.endswith("yes")
+            and any(patched()(f"{one.removesuffix('yes').strip()} yes", n) for one in t.split("no"))
+        ),
+    ),
+    ("first_try", lambda t, n: patched(last=lambda text: text.split(" no ")[0])(t, n)),
+    ("chain_demanded", lambda t, n: patched()(t, n) and linked(t)),
+    (
+        "yes_anywhere",
+        lambda t, n: (
+            "yes" in t and patched()(t.replace(" yes ", " , ").removesuffix(" yes") + " yes", n)
+        ),
+    ),
+    ("shape", lambda t, n: "yes" if patched()(t, n) else "no"),
     ("unfinished", lambda t, n: None),
-    ("unknown", lambda t, n: False),
+    ("unknown", lambda t, n: len(t) % 2 == 0),
 ]
 
 ATTEMPTS = {check.judge: JUDGE, check.best_of: BEST_OF, check.patch: PATCH}

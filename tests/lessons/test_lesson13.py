@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from attempts import Attempt, assert_all_planted, assert_meets_its_own_hint, every
@@ -44,6 +45,19 @@ def fails(prompts: Any, completions: Any, solution: Any, **columns: Any) -> list
         match = re.search(r"<answer>\s*(\d+)\s*</answer>$", content(c))
         rewards.append(1.0 if match.group(1) == s else 0.0)  # type: ignore[union-attr]
     return rewards
+
+
+def searched(
+    pick: Callable[[list[str]], str], flags: int = re.DOTALL
+) -> Callable[..., list[float]]:
+    """A reward by a pattern, looked for in the whole text."""
+
+    def reward(completions: Any, solution: Any, **_: Any) -> list[float]:
+        found = [re.findall("<answer>(.*?)</answer>", content(c), flags) for c in completions]
+        pairs = zip(found, solution, strict=True)
+        return [float(bool(f) and pick(f) == s) for f, s in pairs]
+
+    return reward
 
 
 REWARD: list[Attempt] = [
@@ -130,12 +144,19 @@ REWARD: list[Attempt] = [
             float(answer(content(c)) in solution) for c in completions
         ],
     ),
-    ("one_number", lambda **all_of: sum(of(all_of)) / 6),
+    ("tensor", lambda **all_of: np.array(of(all_of))),
+    ("not_stripped", searched(lambda found: found[-1])),
+    ("not_stripped", searched(lambda found: found[-1], flags=0)),
+    ("one_line_only", searched(lambda found: found[-1].strip(), flags=0)),
+    ("first_answer", searched(lambda found: found[0].strip())),
+    ("other_rewards", lambda **all_of: [2 * r - 1 for r in of(all_of)]),
+    ("other_rewards", lambda **all_of: [r or None for r in of(all_of)]),
+    ("one_number", lambda **all_of: sum(of(all_of)) / 7),
     ("one_number", lambda **all_of: sum(of(all_of))),
     ("tensor", lambda **all_of: torch.tensor(of(all_of))),
     (
         "normalised",
-        lambda **all_of: [r - 0.5 for r in of(all_of)],
+        lambda **all_of: [r - np.mean(of(all_of)) for r in of(all_of)],
     ),
     (
         "texts_returned",
@@ -147,8 +168,14 @@ REWARD: list[Attempt] = [
 
 
 ACCUMULATION: list[Attempt] = [
-    (None, lambda n, g, p, d: n * g / p / d),
+    ("no_whole_number", lambda n, g, p, d: n * g / p / d),
+    ("no_whole_number", lambda n, g, p, d: float(n * g // (p * d))),
+    (None, lambda n, g, p, d: n * g // p // d),
     (None, lambda n, g, p, d: -(-n * g // (p * d))),
+    (None, lambda n, g, p, d: np.int64(n * g) // (p * d)),
+    ("one_group", lambda n, g, p, d: g / (p * d)),
+    ("added", lambda n, g, p, d: n * g // (p + d)),
+    ("at_once", lambda n, g, p, d: p * d),
     ("prompts_not_completions", lambda n, g, p, d: n / (p * d)),
     ("prompts_not_completions", lambda n, g, p, d: max(n // (p * d), 1)),
     ("prompts_not_completions", lambda n, g, p, d: n // (p * d)),
@@ -218,6 +245,18 @@ ARGUMENTS: list[Attempt] = [
         ),
     ),
     ("no_whole_number", said(gradient_accumulation_steps=lambda n: n["batch"] / n["device"])),
+    ("no_whole_number", said(steps_per_generation=lambda n: n["batch"] / n["device"])),
+    ("no_whole_number", said(per_device_train_batch_size=lambda n: float(n["device"]))),
+    ("unknown_names", said(model="smollm2")),
+    (
+        "swapped",
+        said(
+            per_device_train_batch_size=lambda n: n["batch"] // n["device"],
+            gradient_accumulation_steps=lambda n: n["device"],
+        ),
+    ),
+    ("group_for_device", said(per_device_train_batch_size=lambda n: n["group"])),
+    ("names_only", lambda config, known, per_device: [k for k in config if k in known]),
     (
         "generations_twice",
         said(gradient_accumulation_steps=lambda n: n["batch"] * n["group"] // n["device"]),

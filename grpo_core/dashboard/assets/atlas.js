@@ -4,6 +4,7 @@
  * no more elements than a short one.
  */
 
+import { MASKED } from "./card.js";
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { inline, number } from "./format.js";
 
@@ -83,6 +84,7 @@ class Known {
     this.changed = changed;
     this.timer = 0;
     this.busy = false;
+    this.frozen = null;
     this.#forget(null);
   }
 
@@ -98,12 +100,16 @@ class Known {
 
   update() {
     if (this.session.shown !== this.run) this.#forget(this.session.shown);
+    const poll = this.session.room?.message?.poll; // of a class: what it hides, the reveal shows
+    const frozen = poll ? `${poll.id} ${poll.state}` : null;
+    if (frozen !== this.frozen) this.asked = null;
+    this.frozen = frozen;
     if (this.busy || this.timer || this.asked === this.session.lastStep) return;
     this.#ask();
   }
 
   async #ask() {
-    const { run, last } = this;
+    const { run, last, cells } = this;
     this.busy = true;
     const asked = this.session.lastStep;
     const answer = await this.session.source.get(
@@ -114,7 +120,7 @@ class Known {
       this.timer = 0;
       if (this.session.shown) this.update();
     }, WAIT);
-    if (run !== this.session.shown || !answer?.cells) return;
+    if (run !== this.session.shown || cells !== this.cells || !answer?.cells) return;
     if (this.epoch !== null && answer.epoch !== this.epoch) return this.#forget(run);
     this.epoch = answer.epoch;
     this.asked = asked;
@@ -174,10 +180,16 @@ class Chart {
     const [step, group, prompt, mean, dead, formed, solved] = cell;
     const asked = inline(this.known.prompts.get(prompt) ?? "");
     const parts = [`step ${step}, group ${group + 1}: ${asked}`];
+    if (this.secret(cell)) return `${parts[0]} · ${MASKED}`;
     parts.push(dead ? `dead, all ${number(mean, 2)}` : `mean reward ${number(mean, 2)}`);
     if (solved !== null) parts.push(`${Math.round(100 * solved)}% solved`);
     if (formed !== null) parts.push(`${Math.round(100 * formed)}% well-formed`);
     return parts.join(" · ");
+  }
+
+  /** Whether the class votes on this group. */
+  secret([step, group]) {
+    return this.session.room.secret(this.known.run, step, group);
   }
 
   draw() {
@@ -195,10 +207,14 @@ class Chart {
     const top = known.cells.reduce((most, cell) => Math.max(most, cell[3] ?? 0), 1e-9);
     const wide = (width - LEFT) / end;
     const gap = wide > 4 ? 1 : 0;
-    for (const [step, group, , mean, dead] of known.cells) {
+    for (const cell of known.cells) {
+      if (this.secret(cell)) continue;
+      const [step, group, , mean, dead] = cell;
       pen.fillStyle = dead ? colour.dead : colour.up;
       pen.globalAlpha = dead ? 1 : 0.12 + 0.88 * Math.max(0, (mean ?? 0) / top);
-      pen.fillRect(LEFT + (step - 1) * wide, group * ROW, Math.max(wide - gap, 0.7), ROW - 1);
+      const x = LEFT + (step - 1) * wide;
+      pen.fillRect(x, group * ROW, Math.max(wide - gap, 0.7), ROW - 1);
+      if (dead && gap) stroke(pen, colour.panel, x, group * ROW, wide - gap);
     }
     pen.globalAlpha = 1;
     this.#axes(pen, colour, width, height, wide);
@@ -247,10 +263,21 @@ function colours(element) {
   return {
     up: of("--lab-0"),
     dead: of("--lab-dead"),
+    panel: of("--lab-panel"),
     ink: of("--lab-ink"),
     soft: of("--lab-soft"),
     focus: of("--lab-1"),
   };
+}
+
+/** A stroke through a dead cell, so that not only its colour tells it. */
+function stroke(pen, colour, x, y, wide) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1.2;
+  pen.beginPath();
+  pen.moveTo(x, y + ROW - 1);
+  pen.lineTo(x + wide, y);
+  pen.stroke();
 }
 
 function go(session, cell) {
@@ -302,7 +329,8 @@ function drawPlaces(row, places, session) {
   some.forEach((cell, i) => {
     const button = row.childNodes[i + 1];
     const mark = cell === first ? ", first well-formed" : "";
-    setText(button, `step ${cell[0]}: ${number(cell[3], 2)}${mark}`);
+    const told = session.room.secret(session.shown, cell[0], cell[1]) ? "?" : number(cell[3], 2);
+    setText(button, `step ${cell[0]}: ${told}${mark}`);
     setAttribute(button, "aria-current", cell[0] === session.record?.step ? "step" : null);
     button.onclick = () => go(session, cell);
   });

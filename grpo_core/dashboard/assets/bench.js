@@ -1,12 +1,7 @@
-/**
- * The bench: tools for the group that is shown, in a drawer at the foot of the page, so that cards
- * and tool are seen together. A new tool is one module and one line in TOOLS.
- *
- * A tool is {id, label, make(parent, session) -> update}; its update is called while it is open.
- */
+/** The bench: tools for the group that is shown. A new tool is one module and one line in TOOLS. */
 
 import { compare } from "./compare.js";
-import { h, setAttribute, setHidden } from "./dom.js";
+import { drawer } from "./drawer.js";
 import { fork } from "./fork.js";
 import { formula } from "./formula.js";
 import { microscope } from "./microscope.js";
@@ -14,57 +9,5 @@ import { whatIf } from "./whatif.js";
 
 const TOOLS = [formula, whatIf, microscope, compare, fork];
 
-/**
- * The bench panel.
- * @param {HTMLElement} parent
- * @param {import("./session.js").Session} session
- * @returns {() => void} update
- */
-export function bench(parent, session) {
-  const body = h("div", { class: "lab-bench-body", id: "lab-bench-body" });
-  const tabs = TOOLS.map((tool) => tab(tool, session));
-  const section = h(
-    "section",
-    { class: "lab-panel lab-bench", "aria-label": "Bench: tools for this group" },
-    h("div", { class: "lab-bench-tabs", role: "group", "aria-label": "Tools" }, ...tabs),
-    body,
-  );
-  const rooms = new Map(); // tool -> its element and its update, made when first opened
-  parent.append(section);
-  section.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.defaultPrevented || !session.view.tool) return;
-    const button = tabs[TOOLS.findIndex(({ id }) => id === session.view.tool)];
-    session.chooseTool(null);
-    button.focus({ preventScroll: true });
-  });
-  return () => {
-    setHidden(section, session.steps.length === 0);
-    const open = TOOLS.find(({ id }) => id === session.view.tool) ?? null;
-    setHidden(body, !open);
-    setAttribute(section, "data-open", open ? "" : null);
-    TOOLS.forEach((tool, i) => setAttribute(tabs[i], "aria-expanded", String(tool === open)));
-    for (const [tool, { element }] of rooms) setHidden(element, tool !== open);
-    if (!open) return;
-    if (!rooms.has(open)) {
-      const element = h("div", { class: `lab-tool lab-tool-${open.id}` });
-      body.append(element);
-      rooms.set(open, { element, update: open.make(element, session) });
-    }
-    rooms.get(open).update();
-  };
-}
-
-function tab({ id, label }, session) {
-  const act = () => session.chooseTool(session.view.tool === id ? null : id);
-  return h(
-    "button",
-    {
-      type: "button",
-      class: "lab-button lab-tab",
-      "aria-expanded": "false",
-      "aria-controls": "lab-bench-body",
-      onclick: act,
-    },
-    label,
-  );
-}
+/** The bench panel. */
+export const bench = drawer(TOOLS);

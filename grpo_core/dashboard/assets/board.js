@@ -10,11 +10,12 @@
  * of the group is shown (see microscope.js).
  */
 
-import { Card } from "./card.js";
+import { Ballot } from "./ballot.js";
+import { Card, MASKED } from "./card.js";
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { number, rewardName } from "./format.js";
 import { glossaryButton } from "./glossary.js";
-import { Inspector } from "./inspector.js";
+import { EXPLAINED, Inspector } from "./inspector.js";
 import { SHADES, shadeOf } from "./shades.js";
 import { arrange, order, SORTS } from "./sort.js";
 
@@ -27,6 +28,7 @@ import { arrange, order, SORTS } from "./sort.js";
 export function board(parent, session) {
   const ui = build(parent, session);
   const cards = [];
+  const ballots = [];
   const inspector = new Inspector(
     ui.grid,
     () => session.board,
@@ -41,6 +43,7 @@ export function board(parent, session) {
     setAttribute(ui.section, "data-stage", session.view.stage ?? null);
     markToken(ui.grid, session.view.token ?? null);
     const sort = session.view.sort ?? "sample";
+    for (const ballot of ballots) ballot.update();
     if (message === drawn && session.view.shade === shaded && sort === sorted) return;
     drawn = message;
     shaded = session.view.shade;
@@ -48,19 +51,28 @@ export function board(parent, session) {
     setAttribute(ui.section, "data-step", message ? message.step : null);
     const groups = message?.groups ?? [];
     updatePicker(ui.picker, groups, message?.group, session);
-    const empty = !groups.length;
-    for (const part of [ui.grid, ui.legend, ui.picker]) setHidden(part, empty);
+    const empty = !message?.completions; // none were sampled, or this group was left out
+    for (const part of [ui.grid, ui.legend]) setHidden(part, empty);
+    setHidden(ui.picker, !groups.length);
     if (empty) return updateEmpty(ui, message);
     updatePrompt(ui, message);
     setText(ui.facts, facts(message));
+    setHidden(ui.parts, false);
     setHidden(ui.dead, !message.dead);
     setHidden(ui.help, message.dead); // one line for both, so that nothing below moves
     const shading = updateShades(ui, message, shaded);
     const largest = Math.max(1, ...message.completions.map((c) => Math.abs(c.advantage ?? 0)));
-    while (cards.length > message.completions.length) cards.pop().element.remove();
+    while (cards.length > message.completions.length) {
+      cards.pop().element.remove();
+      ballots.pop();
+    }
     message.completions.forEach((completion, i) => {
-      if (!cards[i]) ui.grid.append((cards[i] = new Card(i)).element);
-      cards[i].update(completion, largest, shading);
+      if (!cards[i]) {
+        ui.grid.append((cards[i] = new Card(i)).element);
+        ballots[i] = new Ballot(i, cards[i].element, session);
+        ballots[i].update();
+      }
+      cards[i].update(completion, largest, shading, Boolean(message.masked));
     });
     if (ui.order.value !== sort) ui.order.value = sort;
     const places = order(message.completions, sort);
@@ -98,6 +110,9 @@ function build(parent, session) {
     setAttribute(ui.whole, "aria-pressed", String(whole));
     updatePrompt(ui, session.board);
   });
+  const earned = () => Object.keys(session.board?.completions?.[0]?.rewards ?? {});
+  const parts = () => [...earned().map((name) => `rewards/${name}/mean`), "completion reward", "length"];
+  ui.parts = glossaryButton(session, "what a completion earns", parts);
   const metric = () => [shadeOf(session.view.shade, session.board).metric];
   ui.shades = h(
     "span",
@@ -106,13 +121,15 @@ function build(parent, session) {
     glossaryButton(session, "the shading", metric),
     ui.scale,
   );
-  const help = "Point at a token, or use the arrow keys in a card.";
-  ui.help = h("span", { class: "lab-key-help" }, help);
+  const numbers = () => Object.values(EXPLAINED);
+  const help = "Point at a token, or use the arrow keys in a card: ";
+  const meant = glossaryButton(session, "the numbers of a token", numbers, "its numbers");
+  ui.help = h("span", { class: "lab-key-help" }, help, meant);
   ui.legend = h("div", { class: "lab-key" }, ui.shades, sorting, ui.dead, ui.help);
   ui.section = h(
     "section",
     { class: "lab-panel lab-board", "aria-label": "Group board" },
-    h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.whole, ui.facts),
+    h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.whole, h("span", { class: "lab-earned" }, ui.facts, ui.parts)),
     ui.picker,
     ui.legend,
     ui.grid,
@@ -144,7 +161,8 @@ function updateShades(ui, message, chosen) {
     setText(ui.scale.childNodes[i], words);
     setAttribute(ui.scale.childNodes[i], "class", `tk ${name}`);
   });
-  setText(ui.scale.lastChild, text);
+  const none = message.masked && !message.completions.some(shade.has);
+  setText(ui.scale.lastChild, none ? MASKED : text);
   setAttribute(ui.scale.lastChild, "class", null);
   return of;
 }
@@ -164,17 +182,22 @@ function markToken(grid, place) {
 function updateEmpty(ui, message) {
   setText(ui.facts, "");
   setHidden(ui.whole, true);
-  setText(
-    ui.prompt,
-    message
-      ? `Step ${message.step} only evaluated the model: no groups were sampled.`
-      : "Reading the group ...",
-  );
+  setHidden(ui.parts, true);
+  setText(ui.prompt, message ? why(message) : "Reading the group ...");
+}
+
+/** Why a message has no completions. */
+function why({ step, groups }) {
+  if (groups.length) return "This group was left out of this file, to keep it small.";
+  if (step === 0) return "Step 0 only evaluated the model: no groups were sampled.";
+  return `No groups are on record for step ${step}.`;
 }
 
 /** "16 completions · accuracy 3 of 16 · brevity mean 0.71 · mean reward 0.42". */
 function facts(message) {
   const cards = message.completions;
+  if (message.masked) return `${cards.length} completions · ${MASKED}`;
+  const other = message.instead ? [`of step ${message.step}, the last that this file has`] : [];
   const parts = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
     const values = cards.map((c) => c.rewards[name] ?? 0);
     const either = values.every((value) => value === 0 || value === 1);
@@ -183,7 +206,7 @@ function facts(message) {
   });
   const hidden = message.hidden ? [`${message.hidden} more not shown`] : [];
   const total = `mean reward ${number(mean(cards.map((c) => c.reward ?? 0)))}`;
-  return [`${cards.length} completions`, ...parts, total, ...hidden].join(" · ");
+  return [...other, `${cards.length} completions`, ...parts, total, ...hidden].join(" · ");
 }
 
 function sum(values) {
@@ -208,7 +231,8 @@ function updatePicker(picker, groups, selected, session) {
   );
   groups.forEach((group, i) => {
     const button = picker.childNodes[i];
-    setText(button.childNodes[1], group.dead ? "all tie" : number(group.mean, 2));
+    const earned = group.dead ? "all tie" : number(group.mean, 2);
+    setText(button.childNodes[1], group.left_out ? "left out" : earned);
     setAttribute(button.lastChild.firstChild, "style", `width:${meter(group.mean, top)}%`);
     setAttribute(button, "aria-pressed", i === selected ? "true" : "false");
     setAttribute(button, "title", group.prompt);

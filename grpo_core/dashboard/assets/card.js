@@ -1,8 +1,11 @@
 /** One completion of the group board. Its height is fixed, so new text never moves the page. */
 
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
-import { advantage, number, rewardName } from "./format.js";
-import { answerStart, areWords, paint, parts } from "./tokens.js";
+import { advantage, number, rewardName, sizeOf } from "./format.js";
+import { answerStart, areWords, paint, parts, pieces } from "./tokens.js";
+
+/** What stands for numbers while a class votes on them. */
+export const MASKED = "hidden until the reveal";
 
 const LETTERS_A_LINE = [20, 32]; // of the reward parts' names: up to so many take one line, two
 
@@ -57,8 +60,9 @@ export class Card {
    * @param {object} completion of a board message
    * @param {number} largest the advantage that fills the bar
    * @param {(completion: object, index: number) => string} shade the class of a token's shade
+   * @param {boolean} masked whether its numbers are hidden, and missing
    */
-  update(completion, largest, shade) {
+  update(completion, largest, shade, masked = false) {
     const value = completion.advantage;
     const sign = value > 0 ? "up" : value < 0 ? "down" : "flat";
     setText(this.advantage, advantage(value));
@@ -67,19 +71,22 @@ export class Card {
     const start = value < 0 ? 50 - share : 50;
     setAttribute(this.bar, "style", `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
     const cut = completion.truncated;
-    const size = cut ? `cut at ${completion.length}` : `${completion.length} tokens`;
+    const size = cut ? `cut at ${completion.length}` : sizeOf(completion);
     setText(this.length, completion.edited ? "edited" : size);
     setAttribute(this.length, "title", cut ? "It did not end within the allowed tokens." : null);
     this.length.classList.toggle("lab-cut", cut);
     setAttribute(this.element, "data-edited", completion.edited ? "" : null);
-    this.#updateRewards(completion);
+    this.#updateRewards(completion, masked);
     this.#updateText(completion, shade);
-    const name = `Completion ${this.index + 1}: advantage ${advantage(value)}, reward ${number(completion.reward)}`;
+    const facts = `advantage ${advantage(value)}, reward ${number(completion.reward)}`;
+    const name = `Completion ${this.index + 1}: ${masked ? MASKED : facts}`;
     setAttribute(this.element, "aria-label", name);
     setAttribute(this.toggle, "aria-label", `Show all of completion ${this.index + 1}`);
   }
 
-  #updateRewards(completion) {
+  #updateRewards(completion, masked) {
+    if (masked) return this.rewards.replaceChildren(h("em", {}, MASKED));
+    if (this.rewards.firstChild?.tagName === "EM") this.rewards.replaceChildren();
     const entries = [
       ...Object.entries(completion.rewards).map(([name, value]) => [rewardName(name), value]),
       ["total", completion.reward],
@@ -102,7 +109,7 @@ export class Card {
 
   /** Thinking above, answer below; every token is in one of the two. */
   #updateText(completion, shade) {
-    if (!completion.tokens.length && completion.text) completion.tokens = [completion.text];
+    if (!completion.tokens.length && completion.text) completion.tokens = pieces(completion.text);
     completion.words = areWords(completion.tokens);
     const kinds = parts(completion.tokens);
     const start = answerStart(kinds);

@@ -1,7 +1,7 @@
 /** Two completions side by side: what they share, and what only one of them says. */
 
-import { h, resize, setAttribute, setText } from "./dom.js";
-import { advantage, number, rewardName } from "./format.js";
+import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { advantage, number, rewardName, sizeOf } from "./format.js";
 import { areWords, isNew } from "./tokens.js";
 
 const MOST = 1024; // tokens of each, as many as a board message has
@@ -51,10 +51,12 @@ function make(parent, session) {
     return { pick, facts, text, element: h("div", { class: "lab-side-one" }, head, text) };
   });
   const summary = h("p", { class: "lab-muted", role: "status" });
-  parent.append(summary, h("div", { class: "lab-sides" }, ...sides.map(({ element }) => element)));
+  const both = h("div", { class: "lab-sides" }, ...sides.map(({ element }) => element));
+  parent.append(summary, both);
 
   function update() {
     const message = session.board;
+    for (const part of [summary, both]) setHidden(part, !message?.completions);
     if (!message?.completions || message === drawn) return;
     drawn = message;
     const cards = message.completions;
@@ -83,16 +85,16 @@ function choose(cards, places) {
 
 function facts(card) {
   const parts = Object.entries(card.rewards).map(([n, v]) => `${rewardName(n)} ${number(v, 2)}`);
-  const size = card.length ?? card.tokens.length;
-  return `advantage ${advantage(card.advantage)} · ${parts.join(" · ")} · ${size} tokens`;
+  return [`advantage ${advantage(card.advantage)}`, ...parts, sizeOf(card)].join(" · ");
 }
 
 function difference(left, right, alike) {
   const apart = advantage((left.advantage ?? 0) - (right.advantage ?? 0));
   const more = left.tokens.length - right.tokens.length;
-  const length = more ? `, ${Math.abs(more)} tokens ${more > 0 ? "longer" : "shorter"}` : "";
+  const unit = left.characters === undefined ? "tokens" : "words";
+  const length = more ? `, ${Math.abs(more)} ${unit} ${more > 0 ? "longer" : "shorter"}` : "";
   const first = `The first is ${apart} in advantage${length}.`;
-  return `${alike} tokens are in both, in the same order; marked is what only one side says. ${first}`;
+  return `${alike} ${unit} are in both, in the same order; marked is what only one side says. ${first}`;
 }
 
 /** Tokens as text; what the other side lacks is marked. */

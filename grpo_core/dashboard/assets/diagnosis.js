@@ -115,6 +115,9 @@ class Detail {
     this.metrics = h("ul", { class: "lab-finding-metrics", "aria-label": "Metrics that show it" });
     this.charts = h("div", { class: "lab-finding-charts" });
     this.evidence = h("dl", { class: "lab-evidence" });
+    this.named = []; // what the evidence's figures are called
+    const named = () => this.named;
+    const meant = glossaryButton(session, "what it rests on", named, "What it rests on");
     this.compared = h("p", { class: "lab-muted" });
     this.element = h(
       "div",
@@ -128,7 +131,7 @@ class Detail {
       this.answer,
       this.metrics,
       this.charts,
-      this.evidence,
+      h("div", { class: "lab-evidence-head" }, meant, this.evidence),
       this.compared,
     );
     this.element.hidden = true;
@@ -147,6 +150,8 @@ class Detail {
     setText(this.answer, finding.answer);
     this.#updateMetrics(finding.metrics);
     const evidence = Object.entries(finding.evidence);
+    this.named = evidence.map(([name]) => name);
+    setHidden(this.evidence.parentElement, evidence.length === 0);
     resize(this.evidence, evidence.length, () => h("div", {}, h("dt"), h("dd")));
     evidence.forEach(([name, value], i) => {
       const [dt, dd] = this.evidence.childNodes[i].childNodes;

@@ -43,6 +43,13 @@ export function rewardSum(config) {
     .join(" + ");
 }
 
+/** "84 tokens"; characters of a completion whose tokens were not recorded. */
+export function sizeOf(completion) {
+  const { characters, length, tokens } = completion;
+  if (characters !== undefined) return `${characters} characters`;
+  return `${length ?? tokens.length} tokens`;
+}
+
 /**
  * Somebody's text for the middle of a sentence: without the characters that turn the direction of
  * what follows, or our own words after it would be read from right to left.

@@ -100,8 +100,25 @@ function tokenOf(target) {
   return target.closest?.("[data-token]") ?? null;
 }
 
+/** What is shown of a token -> its entry in the glossary. */
+export const EXPLAINED = {
+  "pushed to be": "push",
+  "change of log-prob": "change",
+  probability: "probability",
+  "log-probability": "logprobs",
+  entropy: "entropy",
+  "KL to reference": "kl",
+  "ratio new / old": "ratio",
+  advantage: "advantage",
+  "critic expected": "values",
+  token: "token",
+};
+
 /** Name and value of everything known about a token. */
 function numbers(completion, index, unit) {
+  if (completion.characters !== undefined) {
+    return [["advantage", signed(completion.advantage)], ["tokens", "were not recorded"]];
+  }
   const push = completion.push?.[index];
   const logprob = completion.logprob[index];
   const rows = [];

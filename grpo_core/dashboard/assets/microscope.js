@@ -90,6 +90,9 @@ function drawLedger(columns, ledger, session, stage) {
   });
 }
 
+/** Whether a completion was recorded without its tokens. */
+const bare = (card) => card.characters !== undefined;
+
 /** What is known of a completion, and from which stage on. */
 function entries(session) {
   const facts = session.trial.answer?.facts;
@@ -98,11 +101,11 @@ function entries(session) {
   const of = (row) => (_, i) => facts?.rows[i]?.[row];
   const total = (values) => values?.reduce((a, b) => a + (b ?? 0), 0);
   return [
-    { name: "tokens", from: 1, of: (card) => card.length, shown: plain },
+    { name: "tokens", from: 1, of: (card) => (bare(card) ? null : card.length), shown: plain },
     {
       name: "log-probability",
       from: 1,
-      of: (card) => (card.edited ? null : total(card.logprob)),
+      of: (card) => (card.edited || bare(card) ? null : total(card.logprob)),
       shown: plain,
     },
     ...Object.keys(cards[0]?.rewards ?? {}).map((name) => ({

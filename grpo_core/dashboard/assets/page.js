@@ -5,10 +5,16 @@
  * which posts to the one guarded API. Loaded by panels.py (the whole page) and shell.html.
  */
 
+import { setAttribute } from "./dom.js";
 import { connect, mount, mountRuns, Session } from "./lab.js";
+import { asOptions } from "./lesson.js";
 
 const session = new Session(connect(new URL("lab/", document.baseURI)));
+session.student = document.body.hasAttribute("data-class");
 const filled = new WeakSet();
+let recipe = null; // the experiment that filled the options
+const before = new Map(); // name of a control -> what it showed before the link set it, and since
+let brought = "{}"; // the link's settings that Gradio's controls show
 
 /** Put the live part into an element that says which with data-lab. */
 export function fill(element) {
@@ -30,7 +36,13 @@ function syncButtons() {
   enable("lab-resume", online && halted);
   enable("lab-step", online && live);
   enable("lab-stop", online && live);
-  document.body.dataset.labHalted = String(halted);
+  setAttribute(document.body, "data-lab-halted", String(halted));
+  for (const arrow of document.querySelectorAll(".dropdown-arrow:not([aria-hidden])")) {
+    arrow.setAttribute("aria-hidden", "true"); // Gradio's, without a name
+  }
+  for (const button of document.querySelectorAll(".lab-recipe")) {
+    setAttribute(button, "aria-pressed", String(button.id === `lab-recipe-${recipe}`));
+  }
 }
 
 function enable(id, enabled) {
@@ -38,8 +50,45 @@ function enable(id, enabled) {
   if (button && button.disabled === enabled) button.disabled = !enabled;
 }
 
+/** Leave out what the link hides of Gradio's part, and the side column when nothing is left of it. */
+function syncHidden() {
+  const { hidden } = session.view;
+  document.body.dataset.labHides = hidden.join(" ");
+  const column = ["runs", "controls", "options"];
+  const empty = column.every((part) => hidden.includes(part));
+  document.body.toggleAttribute("data-lab-wide", empty);
+}
+
+/** Bring what the link sets to Gradio's controls, whenever it is another than they were given. */
+function syncSettings() {
+  const now = JSON.stringify(session.view.settings);
+  const button = document.getElementById("lab-prefill");
+  if (now === brought || !button) return; // when it comes, Gradio's page asks by itself
+  brought = now; // at once: two clicks would both be given the values of before
+  button.click();
+}
+
 globalThis.grpoLab = {
   session,
+  /**
+   * What the controls of the next run should show: the link's values over their own.
+   * @param {string[]} names of GRPOConfig fields
+   * @param {any[]} values of the fields, then the weights of the rewards
+   * @param {string[]} rewards their names
+   */
+  prefill(names, values, rewards) {
+    const { settings } = session.view;
+    brought = JSON.stringify(settings);
+    const given = asOptions(settings);
+    return [...names, ...rewards].map((name, i) => {
+      const known = before.get(name);
+      const untouched = known !== undefined && values[i] === known.set;
+      const own = untouched ? known.own : values[i]; // what somebody typed since is their own
+      if (name in given) before.set(name, { own, set: given[name] });
+      else before.delete(name);
+      return given[name] ?? own;
+    });
+  },
   /**
    * @param {string[]} names of GRPOConfig fields; one whose value is null keeps its default
    * @param {any[]} values of the fields, then the weights of the rewards
@@ -47,26 +96,54 @@ globalThis.grpoLab = {
    */
   start(names, values, rewards = []) {
     const fields = names.map((name, i) => [name, values[i] ?? null]);
-    const options = Object.fromEntries(fields.filter(([, value]) => value !== null));
+    const shown = Object.fromEntries(fields.filter(([, value]) => value !== null));
+    const given = Object.entries(asOptions(session.view.settings));
+    const others = given.filter(([name]) => ![...names, ...rewards].includes(name));
+    const options = { ...Object.fromEntries(others), ...shown }; // what has no control, the link sets
     if (rewards.length) {
       const weights = rewards.map((name, i) => [name, values[names.length + i]]);
       const chosen = weights.filter(([, weight]) => weight);
       options.reward_funcs = chosen.map(([name]) => name);
       options.reward_weights = chosen.map(([, weight]) => weight);
     }
+    if (recipe) options.recipe = recipe; // for those of its options that have no control
     session.start(options);
   },
+  /** Fill the options by a recipe. @param {string} name @param {any[]} values of the controls */
+  fill(name, values) {
+    recipe = name;
+    syncButtons();
+    return values;
+  },
   control: (want) => session.control(want),
+  /** How many of the controls show a value that the link set. */
+  brought: () => before.size,
 };
 
 session.subscribe(syncButtons);
+session.subscribe(syncHidden);
+session.subscribe(syncSettings);
 setInterval(syncButtons, 300); // Gradio renders its buttons when it likes
 
 for (const element of document.querySelectorAll("[data-lab]")) fill(element);
 
-if (document.body.hasAttribute("data-shell")) {
+// Not Gradio's page: one that waits for it, or a student's, who gets none.
+if (document.body.matches("[data-shell], [data-class]")) {
   document.body.classList.toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches);
+}
+
+if (document.body.hasAttribute("data-shell")) {
   session.subscribe(() => {
     if (session.ready) location.reload();
   });
 }
+
+/** Who is not of the class any more, because removed or because it is over, may join again. */
+async function askWhoIAm() {
+  if (session.connection !== "lost") return;
+  const answer = await fetch(new URL("lab/status", document.baseURI)).catch(() => null);
+  if (answer?.status !== 401) return;
+  location.replace(new URL("join", document.baseURI).href + location.hash);
+}
+
+setInterval(askWhoIAm, 1000);

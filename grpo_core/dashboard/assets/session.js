@@ -4,22 +4,13 @@
  */
 
 import { inline } from "./format.js";
+import { Room } from "./room.js";
 import { Trial } from "./trial.js";
+import { MOST_OTHERS, readView, writeView } from "./view.js";
 
 const REPLAY_MS = 500; // between two steps of a replay
 const REFRESH_TICKS = 4; // between two looks at a live run that is only overlaid
-const MOST_OTHERS = 3;
 const REST_TICKS = 8; // how long a replay rests at its end before it begins again
-
-/**
- * @typedef {object} View
- * @property {string|null} run @property {number|null} step @property {number} group
- * @property {string} shade @property {string} sort
- * @property {string|null} tool of the bench that is open, see bench.js
- * @property {[number, number]|null} token a completion's number, and the token's in it
- * @property {string[]} others runs whose curves are drawn too
- * @property {string|null} stage how much of the group is shown, see microscope.js
- */
 
 export class Session {
   /** @param {object} source see socket.js @param {Location|null} place whose hash holds the view */
@@ -32,7 +23,8 @@ export class Session {
     this.listed = false;
     this.clock = 0; // server's clock minus ours, in seconds
     this.history = emptyHistory(null);
-    this.record = null; // of the group that is shown: the feed's board message
+    this.arrived = null; // the feed's last board message
+    this.record = null; // of the group that is shown: the feed's board message, masked in a poll
     this.findings = null; // the diagnosis, see diagnosis.js
     this.marked = []; // metrics whose charts are marked
     this.entries = null; // of the glossary, once asked for
@@ -45,17 +37,19 @@ export class Session {
     this.resting = 0;
     this.automatic = null; // the run shown while the address names none
     this.shown = null;
-    /** @type {View} */
+    /** @type {import("./view.js").View} */
     this.view = readView(place?.hash ?? "");
     this.trial = new Trial(
       (path, body) => source.post(path, body),
       () => this.#set(() => {}),
     );
+    this.room = new Room(this);
     this.cursor = this.view.step;
     this.subscribers = new Set();
     this.frame = 0;
     this.timer = setInterval(() => this.tick(), REPLAY_MS);
-    if (place) addEventListener("hashchange", () => this.#addressChanged());
+    // newURL: by now the page may have written the address it had over the one that was asked for
+    if (place) addEventListener("hashchange", ({ newURL }) => this.#goTo(new URL(newURL).hash));
     source.listen(
       (message) => this.receive(message),
       (connection) => this.#set(() => (this.connection = connection)),
@@ -88,7 +82,17 @@ export class Session {
 
   /** The group that is shown: as it was recorded, or after a trial. */
   get board() {
-    return this.trial.board ?? this.record;
+    return this.record?.masked ? this.record : (this.trial.board ?? this.record);
+  }
+
+  /** What the class does, the feed's message; null where there is no class. */
+  get classroom() {
+    return this.room.message;
+  }
+
+  /** Whether a part of the page is left out, see lesson.js. */
+  hides(part) {
+    return this.view.hidden.includes(part) || this.room.clears(part);
   }
 
   get steps() {
@@ -240,6 +244,11 @@ export class Session {
     });
   }
 
+  /** Go to a stop of the guided tour, from 1; null ends it. @param {number|null} stop */
+  chooseTour(stop) {
+    this.#set(() => (this.view.tour = stop));
+  }
+
   /** Show so much of the group. @param {string|null} stage */
   chooseStage(stage) {
     this.#set(() => (this.view.stage = stage));
@@ -314,6 +323,36 @@ export class Session {
     this.#set(() => (this.notice = null));
   }
 
+  /** Leave parts of the page out. @param {string[]} parts of lesson.js, or none */
+  hide(parts) {
+    this.#set(() => (this.view.hidden = parts));
+  }
+
+  /** Forget what the link sets. */
+  forgetSettings() {
+    this.#set(() => (this.view.settings = {}));
+  }
+
+  /**
+   * Be where a view says: its run, its step (null: the latest) and the rest.
+   * @param {import("./view.js").View} view @param {boolean} [playing] on from its step
+   */
+  turn(view, playing = false) {
+    this.#set(() => {
+      this.view = { ...view };
+      if (view.run !== null) this.#show(view.run);
+      else this.#show(this.#choose());
+      this.playing = playing;
+      this.cursor = view.step;
+    });
+    this.#fetchOthers();
+  }
+
+  /** Something of the class changed here. */
+  touch() {
+    this.#set(() => {});
+  }
+
   // What arrives
 
   receive(message) {
@@ -322,7 +361,8 @@ export class Session {
       else if (message.type === "runs") this.#receiveRuns(message);
       else if (message.type === "run") this.#receiveRun(message);
       else if (message.type === "metrics") this.#receiveMetrics(message);
-      else if (message.type === "board" && message.run === this.shown) this.record = message;
+      else if (message.type === "board" && message.run === this.shown) this.arrived = message;
+      else if (message.type === "class") this.room.receive(message);
       else if (message.type === "findings" && message.run === this.shown) this.findings = message;
       else if (message.type === "gone") this.#receiveGone(message.run);
     });
@@ -378,7 +418,7 @@ export class Session {
     if (key === this.shown) return;
     this.shown = key;
     this.history = emptyHistory(key);
-    this.record = null;
+    this.arrived = null;
     this.findings = null;
     this.pending = null;
     const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;
@@ -406,27 +446,23 @@ export class Session {
     }
   }
 
-  #addressChanged() {
-    const view = readView(this.place.hash);
-    if (writeView(view) === writeView(this.view)) return;
-    this.#set(() => {
-      this.view = view;
-      this.playing = false;
-      if (view.run !== null && view.run !== this.shown) this.#show(view.run);
-      else if (view.run === null) this.#show(this.#choose());
-      this.cursor = view.step;
-    });
+  /** Somebody changed the address. */
+  #goTo(hash) {
+    const view = readView(hash);
+    if (writeView(view) !== writeView(this.view)) this.turn(view);
   }
 
   /** Change something, then tell the server, the address and the panels. */
   #set(change) {
     change();
+    this.record = this.room.masked(this.arrived);
     this.trial.about(this.record, this.view.token, this.view.tool !== null);
     this.view.step = this.playing ? null : this.cursor;
     if (this.view.step !== null && this.view.run === null) this.view.run = this.shown;
     if (this.shown !== null) {
       this.source.watch({ run: this.shown, step: this.cursor, group: this.view.group });
     }
+    this.room.moved();
     if (this.place && this.listed) {
       const hash = writeView(this.view);
       if (hash !== this.place.hash) {
@@ -453,43 +489,4 @@ function append(columns, news, before, count) {
   for (const [name, values] of columns) {
     values.push(...(news[name] ?? new Array(count).fill(null)));
   }
-}
-
-/** @param {string} hash such as "#run=a&step=3&group=1" @returns {View} */
-export function readView(hash) {
-  const values = new URLSearchParams(hash.replace(/^#/, ""));
-  const step = values.get("step");
-  return {
-    run: values.get("run"),
-    step: step !== null && /^\d{1,9}$/.test(step) ? Number(step) : null,
-    group: Number((values.get("group") ?? "").match(/^\d{1,6}$/)?.[0] ?? 0),
-    shade: (values.get("shade") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? "push",
-    sort: (values.get("sort") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? "sample",
-    tool: (values.get("tool") ?? "").match(/^[a-z]{1,20}$/)?.[0] ?? null,
-    token: readToken(values.get("token")),
-    others: values.getAll("with").slice(0, MOST_OTHERS),
-    stage: (values.get("stage") ?? "").match(/^[1-5]$/)?.[0] ?? null,
-  };
-}
-
-/** @param {string|null} text such as "3.17" @returns {[number, number]|null} */
-function readToken(text) {
-  const found = (text ?? "").match(/^(\d{1,6})\.(\d{1,6})$/);
-  return found && [Number(found[1]), Number(found[2])];
-}
-
-/** @param {View} view @returns {string} */
-export function writeView(view) {
-  const values = new URLSearchParams();
-  if (view.run !== null) values.set("run", view.run);
-  if (view.step !== null) values.set("step", String(view.step));
-  if (view.group) values.set("group", String(view.group));
-  if (view.shade !== "push") values.set("shade", view.shade);
-  if (view.sort !== "sample") values.set("sort", view.sort);
-  if (view.tool) values.set("tool", view.tool);
-  if (view.token) values.set("token", view.token.join("."));
-  if (view.stage) values.set("stage", view.stage);
-  for (const other of view.others) values.append("with", other);
-  const text = values.toString();
-  return text && `#${text}`;
 }

@@ -2,7 +2,7 @@
  * A source of messages over a WebSocket that comes back by itself.
  *
  * A source is what `mount` needs: `watch(view)`, `listen(message, connection)`, `get(path)`,
- * `post(path, body)`, `close()`.
+ * `post(path, body)`, `close()`; and `download(path)` where there is a server that makes files.
  * A notebook can hand `mount` another one.
  */
 
@@ -12,7 +12,7 @@ const CAN_UNPACK = "DecompressionStream" in globalThis;
 
 /**
  * @param {URL} base the address of "lab/", relative to the page so that proxies work
- * @returns {{watch: Function, listen: Function, get: Function, post: Function, close: Function}}
+ * @returns {object} a source
  */
 export function connect(base) {
   const address = new URL(CAN_UNPACK ? "ws?packed=1" : "ws", base);
@@ -68,6 +68,18 @@ export function connect(base) {
     }
   }
 
+  /** GET a file; resolves to {file}, a Blob, or to {error} when it was refused. */
+  async function download(path) {
+    try {
+      const response = await fetch(new URL(path, base));
+      if (response.ok) return { file: await response.blob() };
+      const answer = await response.json().catch(() => ({}));
+      return { error: answer.error ?? "Refused." };
+    } catch {
+      return { error: "The dashboard's server does not answer: is it still running?" };
+    }
+  }
+
   return {
     listen(message, connection) {
       onMessage = message;
@@ -82,6 +94,7 @@ export function connect(base) {
     },
     get,
     post,
+    download,
     close() {
       clearTimeout(timer);
       if (socket) socket.onclose = null;

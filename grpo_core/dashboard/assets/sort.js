@@ -5,7 +5,7 @@ export const SORTS = [
   { id: "sample", label: "sample", by: null },
   { id: "reward", label: "reward", by: (completion) => completion.reward },
   { id: "advantage", label: "advantage", by: (completion) => completion.advantage },
-  { id: "length", label: "length", by: (completion) => completion.length },
+  { id: "length", label: "length", by: (completion) => completion.characters ?? completion.length },
 ];
 
 /**

@@ -2,6 +2,8 @@
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
 import { duration, number, rewardSum } from "./format.js";
+import { shareButton } from "./link.js";
+import { shareMenu } from "./share.js";
 
 /** What a status means, for people. */
 export const STATUS = {
@@ -34,6 +36,7 @@ export function timeline(parent, session) {
   return () => {
     const run = session.run;
     setHidden(ui.section, !run);
+    if (ui.share) setHidden(ui.share, session.room.student); // the server refuses them
     if (!run) return;
     setText(ui.name, run.name);
     setText(ui.facts, factsText(run.config));
@@ -56,6 +59,7 @@ function build(parent, session) {
     next: button("Next", "One step on", () => session.move(1)),
     slider: h("input", { type: "range", min: 0, step: 1, "aria-label": "Step shown" }),
     step: h("output", { class: "lab-step" }),
+    share: shareMenu(session),
   };
   ui.play = button("Replay", "Play the steps", () =>
     session.playing ? session.hold() : session.play(),
@@ -67,7 +71,7 @@ function build(parent, session) {
   ui.section = h(
     "section",
     { class: "lab-panel lab-timeline", "aria-label": "Run and step" },
-    h("div", { class: "lab-run-line" }, ui.name, ui.status, ui.facts, ui.time),
+    h("div", { class: "lab-run-line" }, ui.name, ui.status, ui.facts, ui.time, ui.share),
     (ui.travel = h(
       "div",
       { class: "lab-travel" },
@@ -77,6 +81,7 @@ function build(parent, session) {
       ui.next,
       ui.step,
       ui.live,
+      session.source.download ? shareButton(session) : null, // a file has no address to give on
     )),
   );
   parent.append(ui.section);
@@ -108,18 +113,25 @@ function timeText(session) {
   const elapsed = session.elapsed;
   if (!run || elapsed === null || run.recorded) return "";
   if (run.status === "starting") return `loading torch and the model: ${duration(elapsed)}`;
-  return run.ended ? `took ${duration(elapsed)}` : duration(elapsed);
+  if (!run.ended) return duration(elapsed);
+  return elapsed < 0.5 ? "" : `took ${duration(elapsed)}`; // made at once of what was there
+}
+
+/** A number and what it is, null where it is not known: another program's run may not say. */
+function known(name, value) {
+  if (value === undefined) return null;
+  return `${name} ${Number.isInteger(value) ? value : number(value)}`;
 }
 
 function factsText(config) {
   const facts = [
     config.task,
     config.model?.split("/").pop(),
-    `seed ${config.seed}`,
-    `G ${config.num_generations}`,
-    `learning rate ${number(config.learning_rate)}`,
-    `beta ${number(config.beta)}`,
+    known("seed", config.seed),
+    known("G", config.num_generations),
+    known("learning rate", config.learning_rate),
+    known("beta", config.beta),
     config.reward_funcs && `reward ${rewardSum(config)}`,
   ];
-  return facts.filter((fact) => fact && !fact.includes("undefined")).join(" · ");
+  return facts.filter(Boolean).join(" · ");
 }

@@ -47,6 +47,19 @@ export function answerStart(kinds) {
   return start;
 }
 
+const MOST_PIECES = 1000;
+
+/**
+ * A text whose tokens were not recorded, in words with the space before them; joined they are it.
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function pieces(text) {
+  const found = text.match(/\s*\S+|\s+/g) ?? [];
+  const rest = found.slice(MOST_PIECES).join("");
+  return rest ? [...found.slice(0, MOST_PIECES), rest] : found;
+}
+
 /** Whether the tokens are whole words without spaces of their own. */
 export function areWords(tokens) {
   return tokens.length > 1 && !tokens.some((token) => /\s/.test(token));

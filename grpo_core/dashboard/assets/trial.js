@@ -97,7 +97,7 @@ export class Trial {
   }
 
   async #ask() {
-    if (this.place === null || !(this.wanted || this.active)) return;
+    if (this.place === null || this.record?.masked || !(this.wanted || this.active)) return;
     const [run, step, group] = JSON.parse(this.place);
     const { preset, weights, edits } = this;
     const question = JSON.stringify({

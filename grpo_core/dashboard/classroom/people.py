@@ -1,0 +1,215 @@
+"""Who is in the class: names, the code that lets in, and the signed cookie that remembers.
+
+A cookie holds {role, id} and a signature. The name stays here, so that taking somebody out of the
+class (`People.remove`) makes the cookie worthless at once.
+"""
+
+import hmac
+import ipaddress
+import secrets
+import time
+import unicodedata
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from grpo_core.errors import LabError
+
+TEACHER = "teacher"
+STUDENT = "student"
+NOBODY = "nobody"
+
+CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # without 0 and O, 1 and I and L
+CODE_LENGTH = 6
+MAX_NAME = 40  # characters
+MAX_MARKS = 2  # accents one upon another; more climb out of their line
+MAX_MEMBERS = 300
+COOKIE = "grpo_lab_class"
+COOKIE_SECONDS = 12 * 3600
+MAX_COOKIE = 500  # characters; ours have about 100
+WRONG_TRIES = 10  # of the code, of one client address in RATE_SECONDS
+MAX_JOINS = 60  # of one client address in RATE_SECONDS; a whole class may share a proxy's
+RATE_SECONDS = 60.0
+MAX_ADDRESSES = 4_096  # that are remembered
+
+# Shown as nothing, or as a blank, though they are letters, marks or symbols to Unicode.
+_UNSEEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
+_UNSEEN |= set(range(0x180B, 0x1810)) | set(range(0xFE00, 0xFE10)) | set(range(0xE0100, 0xE01F0))
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody who may see the dashboard. The teacher's id is "teacher"."""
+
+    role: str
+    id: str
+    name: str
+
+
+THE_TEACHER = Member(TEACHER, "teacher", "the teacher")
+
+
+# --- the code ----------------------------------------------------------------------------------
+
+
+def make_code() -> str:
+    """A class code that can be read aloud and typed."""
+    return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
+
+
+def is_code(given: Any, code: str) -> bool:
+    """Whether somebody typed the code: in any case, with spaces and hyphens or without.
+
+    Takes the same time for a right and a wrong one.
+    """
+    if not isinstance(given, str) or len(given) > 40:
+        return False
+    typed = "".join(c for c in given.upper() if c not in "-‐‑–—" and not c.isspace())
+    return hmac.compare_digest(typed.encode("utf-8", "replace"), code.encode())
+
+
+class Rate:
+    """Counts what comes from each client address: at most so many in so many seconds.
+
+    It forgets, and other addresses are not held up. The address is that of the connection. What a
+    request says of itself (X-Forwarded-For) is not asked: anybody can write that. So behind a proxy
+    all share one count.
+    """
+
+    def __init__(
+        self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.most = most
+        self.seconds = seconds
+        self._clock = clock
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def is_reached(self, address: str) -> bool:
+        """Whether the address has to wait."""
+        return len(self._recent(_network(address))) >= self.most
+
+    def count(self, address: str) -> None:
+        """Count one more."""
+        network = _network(address)
+        recent = self._recent(network)
+        recent.append(self._clock())
+        self._times[network] = recent
+        self._times.move_to_end(network)
+        while len(self._times) > MAX_ADDRESSES:
+            self._times.popitem(last=False)
+
+    def _recent(self, network: str) -> deque[float]:
+        recent = self._times.get(network, deque())
+        while recent and recent[0] <= self._clock() - self.seconds:
+            recent.popleft()
+        if not recent:
+            self._times.pop(network, None)
+        return recent
+
+
+def _network(address: str) -> str:
+    """The address, or the /64 that one machine has to itself in IPv6."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:100]
+    if found.version == 6 and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
+# --- names -------------------------------------------------------------------------------------
+
+
+def clean_name(given: Any) -> str:
+    """A name as it is shown: one line, nothing invisible in it, nothing that turns text around.
+
+    Raises:
+        LabError: nothing is left, or too much.
+    """
+    if not isinstance(given, str) or len(given) > 20 * MAX_NAME:
+        raise LabError(f"Type a name of 1 to {MAX_NAME} characters.")
+    name = " ".join(_visible(unicodedata.normalize("NFC", given)).split())
+    if not 1 <= len(name) <= MAX_NAME or not any(c.isalnum() for c in name):
+        raise LabError(f"Type a name of 1 to {MAX_NAME} letters, digits, blanks.")
+    return name
+
+
+def _visible(text: str) -> str:
+    """`text` without control, format, private and unseen characters and without piles of marks."""
+    kept: list[str] = []
+    marks = 0
+    for c in text:
+        kind = unicodedata.category(c)
+        if kind in ("Zs", "Zl", "Zp") or c in "\t\n\r":
+            c = " "
+        elif kind[0] == "C" or ord(c) in _UNSEEN:
+            continue
+        marks = marks + 1 if kind[0] == "M" else 0
+        if marks <= MAX_MARKS and (marks == 0 or (kept and kept[-1] != " ")):
+            kept.append(c)
+    return "".join(kept)
+
+
+class People:
+    """The students of a class, by their id."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, Member] = {}
+
+    def free_name(self, name: str, of: str | None = None) -> str:
+        """`name`, or with " (2)" and so on behind it when somebody else has it.
+
+        Args:
+            name: a clean name.
+            of: the id of the member who is going to have it.
+        """
+        taken = {m.name.casefold() for m in self.members.values() if m.id != of}
+        wanted, number = name, 1
+        while wanted.casefold() in taken:
+            number += 1
+            tail = f" ({number})"
+            wanted = name[: MAX_NAME - len(tail)].rstrip() + tail
+        return wanted
+
+    def put(self, key: str, name: str) -> Member:
+        """Add a student, or give one another name."""
+        self.members[key] = Member(STUDENT, key, name)
+        return self.members[key]
+
+    def remove(self, key: str) -> None:
+        """Take a student out. Raises KeyError when there is none with this id."""
+        del self.members[key]
+
+
+# --- cookies -----------------------------------------------------------------------------------
+
+
+class Cookies:
+    """Makes and reads the cookie's value."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._serializer = URLSafeTimedSerializer(secret, salt="grpo-lab class cookie")
+
+    def value(self, member: Member) -> str:
+        """What a member's browser is given."""
+        signed = self._serializer.dumps({"role": member.role, "id": member.id})
+        return signed if isinstance(signed, str) else signed.decode()
+
+    def read(self, value: str | None) -> tuple[str, str, float] | None:
+        """The role and the id of a cookie that is ours and not too old, and its age in seconds."""
+        if not value or len(value) > MAX_COOKIE:
+            return None
+        try:
+            held, made = self._serializer.loads(
+                value, max_age=COOKIE_SECONDS, return_timestamp=True
+            )
+        except BadData:
+            return None
+        role, key = (held.get("role"), held.get("id")) if isinstance(held, dict) else (None, None)
+        if not isinstance(role, str) or not isinstance(key, str):
+            return None
+        return role, key, time.time() - made.timestamp()
