@@ -82,7 +82,9 @@ def dashboard(home: Path, seconds: float) -> Iterator[str]:
         process.wait()
 
 
-def watch(page: Any, looks: int, every: float = EVERY) -> list[dict[str, float]]:
+def watch(
+    page: Any, looks: int, every: float = EVERY, tries: int = TRIES
+) -> list[dict[str, float]]:
     """What the page is like, so many times; it shows a live run already."""
     client = page.context.new_cdp_session(page)
     client.send("Performance.enable")
@@ -92,7 +94,7 @@ def watch(page: Any, looks: int, every: float = EVERY) -> list[dict[str, float]]
     while len(found) < looks:
         page.wait_for_timeout(1000 * every)
         seen: list[dict[str, float]] = []
-        while len(seen) < TRIES:
+        while len(seen) < tries:
             now = look(page, client)
             seen += [now] if now else []
         now = min(seen, key=lambda one: one["nodes"])

@@ -10,9 +10,9 @@ lasts a quarter of the time, at most a minute; what is left of it goes to the la
 
 The viewers are WebSockets of one more process, on the same cores. Of ten, seven go with the run,
 each at one of its groups; one turns to another group every few seconds; two drag the time slider
-back and forth. They take what a page takes, compressed, and draw nothing. A real class is on
-machines of its own, so what the viewers' process takes of these cores is part of the slowdown as
-measured here and of no other: its CPU is reported beside it.
+back and forth; each asks for the atlas as well. They take what a page takes, compressed, and draw
+nothing. A real class is on machines of its own, so what the viewers' process takes of these cores
+is part of the slowdown as measured here and of no other: its CPU is reported beside it.
 
 *Staleness* is how long after a step was recorded a viewer that goes with the run had it: from the
 time that run.db keeps of a step, taken as its transaction begins, to the arrival of the first
@@ -38,6 +38,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import psutil
 
@@ -51,6 +52,7 @@ from grpo_core.store import Run  # noqa: E402
 
 MIB = 2**20
 LONGEST = 60.0  # seconds of a run, but for the last
+ATLAS = 2.5  # seconds between two questions of a page for the atlas, while a run goes on
 SETTLING = 5.0  # seconds after the viewers came in which steps are not counted
 BOARD = re.compile(r'\{"type":"board","run":"[^"]*","step":(\d+)')
 HABITS = ("live",) * 7 + ("wanders", "scrubs", "scrubs")
@@ -79,16 +81,38 @@ class Crowd:
         while True:
             try:
                 async with connect(url, max_size=None) as socket:
-                    habit = asyncio.create_task(move(socket, run, number, kind))
+                    habits = [
+                        asyncio.create_task(move(socket, run, number, kind)),
+                        asyncio.create_task(self.ask(url, run, number)),
+                    ]
                     try:
                         async for message in socket:
                             self.note(number, message)
                     finally:
-                        habit.cancel()
+                        for habit in habits:
+                            habit.cancel()
             except OSError as error:
                 print(f"viewer {number}: {error}", flush=True)
             self.lost += 1
             await asyncio.sleep(1)
+
+    async def ask(self, url: str, run: str, number: int) -> None:
+        """Ask for the atlas whenever a page would: see WAIT in assets/atlas.js."""
+        place = urlsplit(url)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        after = -1
+        await asyncio.sleep(number % 10 / 10 * ATLAS)
+        while True:
+            writer.write(
+                f"GET /lab/atlas?run={quote(run)}&after={after} HTTP/1.1\r\n"
+                f"Host: {place.netloc}\r\n\r\n".encode()
+            )
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = int(re.search(rb"content-length: *(\d+)", head.lower())[1])
+            cells = json.loads(await reader.readexactly(size))["cells"]
+            self.bytes += len(head) + size
+            after = cells[-1][0] if cells else after
+            await asyncio.sleep(ATLAS)
 
     def note(self, number: int, message: str | bytes) -> None:
         """Take in a message, reading no more of it than what it is."""

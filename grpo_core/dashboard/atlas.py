@@ -9,7 +9,9 @@ null where the run has no such reward; `spread` is the standard deviation of the
 `firsts` are the first completions that did something.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from operator import itemgetter
 from statistics import stdev
 from typing import Any
 
@@ -43,7 +45,7 @@ class Atlas:
 
     def since(self, after: int) -> dict[str, Any]:
         """What the page has not got, whose last step is `after`."""
-        cells = [cell for cell in self.cells if cell[0] > after]
+        cells = self.cells[bisect_right(self.cells, after, key=itemgetter(0)) :]
         if len(cells) > MAX_CELLS:  # whole steps only
             cells = [cell for cell in cells[:MAX_CELLS] if cell[0] < cells[MAX_CELLS][0]]
         numbers = sorted({cell[2] for cell in cells})

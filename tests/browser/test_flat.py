@@ -32,7 +32,7 @@ def test_nothing_piles_up(visit: Callable) -> None:
     )
     page.evaluate("grpoLab.session.chooseTool('compare')")  # the tool with the most text
     page.wait_for_function(f"() => ({STEP})() >= {SETTLED}", timeout=120_000)
-    looks = watch(page, looks=9, every=1.0)
+    looks = watch(page, looks=7, every=1.5, tries=2)
     page.evaluate("grpoLab.control('stop')")
     page.wait_for_function(
         "() => document.querySelector('.lab-status')?.textContent === 'stopped'", timeout=60_000

@@ -46,7 +46,7 @@ TURNING = dict.fromkeys(
 QUIET = """() => ({
   ran: window.hacked !== undefined,
   made: document.querySelectorAll(
-    '.lab :is(img, script, style, iframe, object, embed), .lab [onerror], .lab [onload]'
+    '.lab :is(img:not(.lab-class-qr), script, style, iframe, object, embed), .lab [onerror]'
   ).length,
   wide: document.documentElement.scrollWidth > innerWidth,
   tall: [...document.querySelectorAll('.lab-card:not(.lab-card-open)')]

@@ -11,7 +11,7 @@ import { inline, number } from "./format.js";
 const ROW = 11; // pixels of a group
 const LEFT = 58;
 const AXIS = 15;
-const WAIT = 1000; // milliseconds between two questions to the server
+const WAIT = 2500; // milliseconds between two questions: a hundred pages ask, and it is no clock
 const MOST_PLACES = 12; // of one prompt, as buttons
 
 /**
