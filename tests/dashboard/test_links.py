@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from needs import require
 
@@ -73,6 +73,9 @@ views = st.fixed_dictionaries(
         "settings": st.dictionaries(st.sampled_from([*FIELDS, *REWARDS]), setting, max_size=12),
     }
 )
+some_examples = settings(  # each starts node: making a failure small would take minutes
+    max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)
 NAMES = ["run", "step", "group", "shade", "sort", "tool", "token", "with", "stage"]
 NAMES += ["tour", "hide", "seed", "set"]
 hashes = st.lists(
@@ -85,13 +88,13 @@ hashes = st.lists(
 ).map(lambda pairs: "#" + "&".join(f"{name}={quote(value)}" for name, value in pairs))
 
 
-@settings(max_examples=12, deadline=None)
+@some_examples
 @given(st.lists(views, min_size=20, max_size=40))
 def test_what_a_view_says_its_address_says(some: list[dict[str, Any]]) -> None:
     assert page("read", page("write", some)) == some
 
 
-@settings(max_examples=12, deadline=None)
+@some_examples
 @given(st.lists(hashes | st.text(max_size=80), min_size=20, max_size=40))
 def test_an_address_that_was_read_is_written_once_and_for_all(some: list[str]) -> None:
     once = page("rewrite", some)

@@ -165,6 +165,7 @@ def test_assets_never_parse_html_and_name_no_host() -> None:
         text = path.read_text(encoding="utf-8")
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert word not in text, f"{word} in {path.name}"
+        assert "<<<<<<<" not in text and ">>>>>>>" not in text, f"a merge's mark in {path.name}"
         outside = text.replace("http://www.w3.org/2000/svg", "")  # names, never fetched
         outside = outside.replace("http://www.w3.org/1998/Math/MathML", "")
         assert "http://" not in outside and "https://" not in outside, path.name

@@ -13,7 +13,7 @@ export const PARTS = [
   ["tour", "guided tour"],
   ["runs", "list of runs"],
   ["controls", "Start, Pause, Resume, Step, Stop"],
-  ["options", "options of the next run"],
+  ["options", "options of the next run, and experiments"],
   ["timeline", "run and step"],
   ["diagnosis", "diagnosis"],
   ["charts", "charts"],

@@ -125,6 +125,7 @@ export class Room {
     if (ended && this.leading) this.lead(false, false); // by another tab
     if (message.poll && message.poll.id !== this.asked) {
       this.asked = message.poll.id;
+      this.problem = null; // of the question before
       if (this.student && message.poll.state === "open") this.visit();
     }
     if (over) this.#return(over);

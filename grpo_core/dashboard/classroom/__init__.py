@@ -67,7 +67,8 @@ class Classroom:
         self.proxies = {name.lower() for name in proxies}
         self.code = ""
         self.people = people.People()
-        self.tries = people.Tries()
+        self.wrong = people.Rate(people.WRONG_TRIES, people.RATE_SECONDS)
+        self.joins = people.Rate(people.MAX_JOINS, people.RATE_SECONDS)
         self.polls = Polls()
         self.hunts: list[Hunt] = []
         self.hunt: Hunt | None = None

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from pathlib import Path
 
 import fake_run
@@ -15,6 +16,7 @@ from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.classroom import people
 from grpo_core.dashboard.classroom.hunt import Place
 from grpo_core.dashboard.classroom.people import COOKIE, WRONG_TRIES
+from grpo_core.dashboard.feed import TICK
 from grpo_core.records import Step
 from grpo_core.store import Run, RunWriter, create_run
 
@@ -82,6 +84,18 @@ def test_guessing_is_slow_and_shuts_nobody_else_out(served: Served) -> None:
     body = {"code": served.room.code, "name": "Ada"}
     lie = {"x-forwarded-for": "10.0.0.66"}
     assert other.post("/lab/class/join", json=body, headers=lie).status_code == 200
+
+
+def test_joining_again_and_again_fills_nothing(served: Served) -> None:
+    eve = served.visitor("10.0.0.66")
+    body = {"code": served.room.code, "name": "Eve"}
+    asked = [eve.ask("/lab/class/join", **body).status_code for _ in range(people.MAX_JOINS + 5)]
+    assert asked == [200] * people.MAX_JOINS + [429] * 5
+    eve.cookies.clear()
+    answer = eve.ask("/lab/class/join", **body)
+    assert answer.status_code == 429 and "wait a minute" in answer.json()["error"]
+    assert len(served.room.people.members) == 1 and served.room._journal.written < 100
+    assert served.visitor("10.0.0.67").ask("/lab/class/join", **body).status_code == 200
 
 
 def test_the_teachers_link(served: Served) -> None:
@@ -164,6 +178,24 @@ def test_a_poll_from_its_beginning_to_its_end(served: Served) -> None:
         assert teacher.ask(f"/lab/class/poll/{poll}", want="end").status_code == 200
         assert until(socket, lambda m: m["type"] == "class")["poll"] is None
     assert teacher.ask(f"/lab/class/poll/{poll}", want="reveal").status_code == 409
+
+
+def test_many_votes_are_few_messages(served: Served) -> None:
+    teacher, watcher = served.teacher(), served.student("Watcher")
+    voters = [served.student(f"name {i}") for i in range(40)]
+    poll = teacher.ask("/lab/class/poll", kind="advantage", **PLACE).json()["poll"]
+    with watcher.connect() as socket:
+        until(socket, lambda m: m["type"] == "class" and m["here"] == 1)
+        began = time.monotonic()
+        for i, voter in enumerate(voters):
+            assert voter.ask("/lab/class/vote", poll=poll, choice=i % 4).status_code == 200
+        told: list[dict] = []
+        until(
+            socket, lambda m: told.append(m) or (m["type"] == "class" and m["poll"]["voted"] == 40)
+        )
+        most = 2 + (time.monotonic() - began) / TICK
+    assert told[-1]["poll"]["tallies"] == [10] * 4
+    assert sum(message["type"] == "class" for message in told) <= most
 
 
 @pytest.mark.parametrize(
