@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 STAMP := $(VENV)/.installed-$(TORCH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install app test coverage lint format types bench pretrain notebooks lessons site doctor pins clean
+.PHONY: help install app test coverage lint format types bench pretrain notebooks lessons site screenshots doctor pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ lessons: $(STAMP) ## make both editions of every notebook from its source (ARGS:
 
 site: $(STAMP) ## build the static site of docs and solved notebooks into site/
 	$(BIN)/python scripts/build_site.py $(ARGS)
+
+screenshots: $(STAMP) ## take the pictures of the README and the docs again (ARGS="--only phone")
+	$(BIN)/python scripts/screenshots.py $(ARGS)
 
 doctor: $(STAMP) ## say what is present, missing or too small on this machine
 	$(BIN)/grpo-lab doctor $(ARGS)

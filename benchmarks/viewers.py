@@ -10,9 +10,9 @@ lasts a quarter of the time, at most a minute; what is left of it goes to the la
 
 The viewers are WebSockets of one more process, on the same cores. Of ten, seven go with the run,
 each at one of its groups; one turns to another group every few seconds; two drag the time slider
-back and forth. They do what a page's socket does and draw nothing. A real class draws on machines
-of its own, so what the viewers' process takes of these cores is part of the slowdown as measured
-here and of no other: its CPU is reported beside it.
+back and forth. They take what a page takes, compressed, and draw nothing. A real class is on
+machines of its own, so what the viewers' process takes of these cores is part of the slowdown as
+measured here and of no other: its CPU is reported beside it.
 
 *Staleness* is how long after a step was recorded a viewer that goes with the run had it: from the
 time that run.db keeps of a step, taken as its transaction begins, to the arrival of the first
@@ -34,6 +34,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,9 @@ from grpo_core.store import Run  # noqa: E402
 MIB = 2**20
 LONGEST = 60.0  # seconds of a run, but for the last
 SETTLING = 5.0  # seconds after the viewers came in which steps are not counted
-STEP = re.compile(r'"type":"(board|metrics)".*?"steps?":\[?(\d+)(?:[\d,]*,(\d+)\])?', re.DOTALL)
-FIELDS = ("viewer", "step", "time")
+BOARD = re.compile(r'\{"type":"board","run":"[^"]*","step":(\d+)')
+HABITS = ("live",) * 7 + ("wanders", "scrubs", "scrubs")
+HEAD = 300  # characters of a message that tell what it is
 
 
 # --- the viewers: a process of their own ---------------------------------------------------------
@@ -71,8 +73,7 @@ class Crowd:
         """One viewer, until it is cancelled."""
         from websockets.asyncio.client import connect
 
-        kind = ("live",) * 7 + ("wanders", "scrubs", "scrubs")
-        kind = kind[number % 10]
+        kind = HABITS[number % len(HABITS)]
         if kind != "scrubs":
             self.live.add(number)
         while True:
@@ -90,20 +91,14 @@ class Crowd:
             await asyncio.sleep(1)
 
     def note(self, number: int, message: str | bytes) -> None:
-        """Take in a message, reading no more of it than the step."""
+        """Take in a message, reading no more of it than what it is."""
         now = time.time()
         self.bytes += len(message)
         if isinstance(message, bytes):
-            message = unpack(message)
-        if message.startswith('{"type":"board"'):
-            self.boards.append((number, int(STEP.search(message[:400]).group(2)), now))
-
-
-def unpack(message: bytes) -> str:
-    """A message that was compressed once for all."""
-    import zlib
-
-    return zlib.decompress(message).decode()
+            message = zlib.decompressobj().decompress(message, HEAD).decode()
+        board = BOARD.match(message)
+        if board:
+            self.boards.append((number, int(board[1]), now))
 
 
 async def move(socket: Any, run: str, number: int, kind: str) -> None:
@@ -184,7 +179,7 @@ class Meter:
             held = self.process.memory_info().rss / MIB
             self.memory.append((time.monotonic() - self._began, held))
 
-    def stop(self) -> dict[str, float]:
+    def stop(self) -> float:
         """End; its share of a core meanwhile."""
         self._done.set()
         self._thread.join()
@@ -232,6 +227,8 @@ def watched(
     process = context.Process(target=crowd, args=(url, run.name, viewers, theirs))
     process.start()
     while request(base + "lab/status")["viewers"] < viewers:
+        if not process.is_alive():
+            raise SystemExit("The viewers' process is gone.")
         time.sleep(0.2)
     time.sleep(SETTLING)
     since, meter, client = time.time(), Meter(server), Meter(psutil.Process(process.pid))

@@ -5,6 +5,8 @@
                                      data/models/tiny-grpo/
     python data/make.py noverify     the same from tiny-noverify, the base that cannot check, and
                                      write data/results/noverify-seed<k>.csv and data/lessons/
+    python data/make.py format       train by data/recipes/format-too-large.toml, and write
+                                     data/results/format-too-large-seed<k>.csv
     python data/make.py compare      train eight methods for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
     python data/make.py lessons      train the short runs that notebooks replay, and write them to
@@ -99,6 +101,15 @@ def noverify(runs: Path, jobs: int) -> None:
     recorded = DATA / "lessons" / folders[SEEDS.index(RECORDED_SEED)].name
     shutil.rmtree(recorded, ignore_errors=True)
     thin_copy(folders[SEEDS.index(RECORDED_SEED)], recorded)
+
+
+def too_large_a_format(runs: Path, jobs: int) -> None:
+    """Train every seed with a format reward that drowns the other, and keep its metrics."""
+    recipe = DATA / "recipes" / "format-too-large.toml"
+    configs = {
+        f"{recipe.stem}-seed{seed}": GRPOConfig.from_toml(recipe, seed=seed) for seed in SEEDS
+    }
+    _keep_metrics(_train_all(runs, jobs, configs))
 
 
 def _keep_metrics(folders: list[Path]) -> None:
@@ -279,6 +290,7 @@ def _train_one(runs: Path, name: str, config: GRPOConfig) -> Path:
 WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "train": lambda options: train(options.runs, options.jobs),
     "noverify": lambda options: noverify(options.runs, options.jobs),
+    "format": lambda options: too_large_a_format(options.runs, options.jobs),
     "compare": lambda options: compare(options.runs, options.jobs),
     "lessons": lambda options: lessons(options.runs, options.jobs),
     "loops": lambda _: loops(),

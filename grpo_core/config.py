@@ -249,6 +249,8 @@ class GRPOConfig:
     def from_toml(cls, path: str | Path, **overrides: Any) -> "GRPOConfig":
         """Read a TOML file whose keys are the field names; `overrides` win over the file.
 
+        A table [about], as recipes have it, is for people and left out.
+
         Raises:
             LabError: the file is missing, is not TOML, or holds a refused option.
         """
@@ -258,6 +260,7 @@ class GRPOConfig:
             raise LabError(f"Cannot read the config file {path}: {error.strerror}.") from error
         except (ValueError, RecursionError) as error:  # TOML's and Unicode's are ValueErrors
             raise LabError(f"The config file {path} is not valid TOML: {error}.") from error
+        values.pop("about", None)
         return cls.from_dict({**values, **overrides})
 
 

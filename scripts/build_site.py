@@ -35,7 +35,7 @@ SECTIONS = {
         "docs/smollm2.md",
         "benchmarks/README.md",
     ],
-    "Dashboard": ["docs/dashboard.md"],
+    "Dashboard": ["docs/dashboard.md", "docs/sharing.md"],
     "Reference": ["docs/glossary.md", "docs/architecture.md", "docs/adding.md"],
 }
 LAST = ["CONTRIBUTING.md", "CHANGELOG.md"]

@@ -16,7 +16,9 @@ TORCH_FREE = (
     "grpo_core.worker", "grpo_core.ledger.predict", "grpo_core.ledger.rounds",
     "grpo_core.ledger.report", "grpo_core.pipeline.config", "grpo_core.pipeline.select",
     "grpo_core.pipeline.traces", "grpo_core.pipeline.report", "grpo_core.glossary",
-    "grpo_core.phases", "grpo_core.lens", "grpo_core.figures", "grpo_core.dashboard.server",
+    "grpo_core.phases", "grpo_core.recipes", "grpo_core.lens", "grpo_core.figures",
+    "grpo_core.dashboard.server",
+    "grpo_core.dashboard.classroom", "grpo_core.dashboard.classroom.routes",
     "grpo_core.share.html", "grpo_core.share.tables", "grpo_core.share.trl",
     "grpo_core.lessons.board", "grpo_core.cli", "app",
 )  # fmt: skip
@@ -38,10 +40,10 @@ def test_nothing_imports_to_the_right() -> None:
     """The flow has one direction: see docs/architecture.md."""
     order = [
         "errors", "registry", "paths", "machine", "config", "records", "glossary", "phases",
-        "timing", "threads", "tasks", "rewards", "algorithm", "models", "decoding", "sampling",
-        "evaluation", "rollout", "credit", "forward", "update", "training", "store", "diagnosis",
-        "lens", "worker", "pipeline", "ledger", "speed", "figures", "dashboard", "share", "lessons",
-        "doctor", "cli",
+        "recipes", "timing", "threads", "tasks", "rewards", "algorithm", "models", "decoding",
+        "sampling", "evaluation", "rollout", "credit", "forward", "update", "training", "store",
+        "diagnosis", "lens", "worker", "pipeline", "ledger", "speed", "figures", "dashboard",
+        "share", "lessons", "doctor", "cli",
     ]  # fmt: skip
     exceptions = {("models", "evaluation")}  # a model card is a measurement
     root = Path(grpo_core.__file__).parent

@@ -11,9 +11,7 @@ import typer
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
-from grpo_core.paths import data_dir
-
-RECIPES = {path.stem: path for path in sorted((data_dir() / "recipes").glob("*.toml"))}
+from grpo_core.recipes import RECIPES
 
 TaskOption = Annotated[
     str | None, typer.Option("--task", help="What to solve; 'countdown' unless told.")
@@ -61,7 +59,7 @@ def build_config(
         LabError: any of it is refused.
     """
     if file is not None and not file.exists():  # a file wins over a recipe of its name
-        file = RECIPES.get(str(file), file)
+        file = RECIPES[str(file)].file if str(file) in RECIPES else file
     values = (GRPOConfig.from_toml(file) if file else GRPOConfig()).to_dict()
     values |= find_preset(preset) if preset is not None else {}
     values |= {name: value for name, value in options.items() if value is not None}

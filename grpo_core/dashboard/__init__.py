@@ -5,6 +5,6 @@
     trial -> POST lab/api/lens -> trials.answer -> grpo_core.lens -> the board after the trial
 
 `server` puts the rooms together, `panels` is the Gradio shell around the script, `guard` decides
-which requests are answered. What is left out: roles (a class), comparison of runs; a panel is one
-module in assets/ and one line in `PANELS` of assets/lab.js.
+which requests are answered, and `classroom`, where there is a class, who may ask for what. A panel
+is one module in assets/ and one line in `PANELS` of assets/lab.js.
 """

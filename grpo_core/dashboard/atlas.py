@@ -72,7 +72,7 @@ class Atlas:
     ) -> Iterable[tuple[str, int]]:
         """What some completion of the group did, and the first that did."""
         seen = {"well-formed": formed, "solved": solved}
-        for name in self._traits.keys() - self.firsts.keys():
+        for name in [name for name in self._traits if name not in self.firsts]:
             seen[name] = [self._does(name, text, group.columns) for text in group.texts]
         if AFTER in self._traits:
             seen[AFTER] = [a * b for a, b in zip(seen.get(AFTER, []), solved, strict=False)]
@@ -90,6 +90,7 @@ class Atlas:
 def masked(found: dict[str, Any], hidden: tuple[int, int]) -> dict[str, Any]:
     """What `Atlas.since` told, without what one group's rewards were.
 
+    A first that was seen later is left out, too: that it was not seen here would be telling.
     The epoch is another one than that of the whole, so that a page asks anew when it may know.
     """
     firsts = found["firsts"].items()
@@ -100,7 +101,7 @@ def masked(found: dict[str, Any], hidden: tuple[int, int]) -> dict[str, Any]:
             [*cell[:3], None, False, None, None] if (cell[0], cell[1]) == hidden else cell
             for cell in found["cells"]
         ],
-        "firsts": {n: p for n, p in firsts if (p["step"], p["group"]) != hidden},
+        "firsts": {n: p for n, p in firsts if (p["step"], p["group"]) < hidden},
     }
 
 

@@ -40,7 +40,7 @@ from grpo_core.dashboard.runs import RunBook, describe, options_of, stamp
 from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
 from grpo_core.errors import LabError
 from grpo_core.records import Group, Step
-from grpo_core.store import Run
+from grpo_core.store import Run, is_run
 
 if TYPE_CHECKING:
     from grpo_core.dashboard.classroom import Classroom
@@ -273,7 +273,7 @@ class Viewer:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     hello: bool | None = None
     listed: int = 0  # version of the run list
-    run: tuple[str, int] | None = None  # key and epoch
+    run: tuple[RunFeed, int] | None = None  # and its epoch
     rows: int = 0
     board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
     findings: str | None = None
@@ -291,6 +291,8 @@ class Feed:
         self.viewers: set[Viewer] = set()
         self.packer = Packer()
         self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
+        self._telling: asyncio.TimerHandle | None = None
+        self._told_at = 0.0  # of the loop's clock
         self._feeds: dict[str, RunFeed] = {}
         self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
         self._runs = ""
@@ -449,7 +451,7 @@ class Feed:
     async def _run_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[str]:
         """What a viewer lacks of the run it looks at."""
         texts: list[str] = []
-        identity = (feed.key, feed.epoch)
+        identity = (feed, feed.epoch)
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
         if viewer.run != identity:
             viewer.run, viewer.board, viewer.findings = identity, None, None
@@ -524,6 +526,10 @@ class Feed:
             del self._feeds[key]
         changed = set()
         for key, feed in list(self._feeds.items()):
+            if not is_run(feed.run.path):  # somebody deleted it: those who look are told
+                del self._feeds[key]
+                changed.add(key)
+                continue
             with contextlib.suppress(LabError):
                 if feed.refresh():
                     changed.add(key)
@@ -568,6 +574,18 @@ class Feed:
             one = payloads.encode({"type": "run", "now": now, "run": new[0]}) if new else ""
             self._change = one if same and len(new) == 1 else self._runs
             self._version += 1
+
+    def class_changed(self) -> None:
+        """Send every viewer what is new in the class, once a TICK: a hundred may vote at once."""
+        if self._telling is None:
+            loop = asyncio.get_running_loop()
+            wait = max(0.0, self._told_at + TICK - loop.time())
+            self._telling = loop.call_later(wait, self._tell_class)
+
+    def _tell_class(self) -> None:
+        self._telling = None
+        self._told_at = asyncio.get_running_loop().time()
+        self.announce()
 
     def announce(self) -> None:
         """Send every viewer what changed just now, without waiting for the next tick."""

@@ -8,8 +8,8 @@ one wrapper checks them all:
 - Origin, when there is one, must be the page's own. Browsers send it with every POST and every
   WebSocket, and do not stop a WebSocket to another origin by themselves.
 
-Left out: who the user is. On 127.0.0.1 that is whoever sits at the machine; roles come with a
-class.
+Left out: who the user is. On 127.0.0.1 that is whoever sits at the machine; other machines are
+served to a class only, whose roles are asked inside this wrapper (see classroom.access).
 """
 
 import ipaddress

@@ -14,6 +14,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from grpo_core.config import GRPOConfig
+from grpo_core.recipes import RECIPES, Recipe
 from grpo_core.rewards import REWARDS
 from grpo_core.tasks import TASKS
 
@@ -90,7 +91,15 @@ def _controls(demo: gr.Blocks) -> None:
             "step": _button("Step", "lab-step"),
             "stop": _button("Stop", "lab-stop"),
         }
+    recipes = _recipes()
     options, weights = _options()
+    for name, button in recipes.items():
+        values = json.dumps([name, _values(RECIPES[name], list(options), list(weights))])
+        button.click(
+            fn=None,
+            js=f"() => window.grpoLab.fill(...{values})",
+            outputs=[*options.values(), *weights.values()],
+        )
     names, rewards = json.dumps(list(options)), json.dumps(list(weights))
     controls = [*options.values(), *weights.values()]
     start.click(
@@ -114,6 +123,34 @@ def _controls(demo: gr.Blocks) -> None:
 def _button(text: str, name: str, variant: Any = "secondary") -> gr.Button:
     """A button that is disabled until the page's script knows what it can do."""
     return gr.Button(text, elem_id=name, variant=variant, min_width=60, interactive=False)
+
+
+def _recipes() -> dict[str, gr.Button]:
+    """A button for each recipe, which fills the options; greyed where it cannot be run."""
+    with gr.Accordion("Experiments to try", open=False, elem_id="lab-recipes"):
+        return {
+            name: gr.Button(
+                f"{recipe.title}\n{_told(recipe)}",
+                elem_id=f"lab-recipe-{name}",
+                elem_classes="lab-recipe",
+                interactive=not recipe.missing,
+            )
+            for name, recipe in RECIPES.items()
+        }
+
+
+def _told(recipe: Recipe) -> str:
+    """What to look for, or what is missing."""
+    if recipe.missing:
+        return f"Needs {' and '.join(recipe.missing)}: `make install` brings what it needs."
+    return recipe.look
+
+
+def _values(recipe: Recipe, options: list[str], rewards: list[str]) -> list[Any]:
+    """What a recipe puts into the controls of some options, and of the rewards' weights."""
+    config = GRPOConfig.from_dict(recipe.options)
+    weights = dict(zip(config.reward_funcs, config.reward_weights, strict=True))
+    return [getattr(config, name) for name in options] + [weights.get(name, 0) for name in rewards]
 
 
 def _options() -> tuple[dict[str, Any], dict[str, Any]]:

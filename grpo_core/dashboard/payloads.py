@@ -27,8 +27,9 @@ MAX_TOKENS = 1_024  # tokens of one completion
 MAX_TOKEN = 48  # characters of one token
 MAX_COMPLETIONS = 64  # cards of one group
 PUSH_LEVELS = 1_000  # a push travels as a whole number, this many to the group's largest
-AFTERMATH = ("ratio", "held", "advantages", "values", "change", "push")
-"""What a card tells of its tokens that follows from the rewards."""
+AFTERMATH = ("ratio", "held", "kl", "advantages", "values", "change", "push")
+"""What a card tells of its tokens that follows from the rewards (with several updates a batch, how
+far the policy went, too)."""
 
 
 def encode(message: Mapping[str, Any]) -> str:
@@ -184,7 +185,7 @@ def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> 
 def mask(board: dict[str, Any], hidden: int) -> None:
     """Take out of a board message what one group of the step earned and what follows from that.
 
-    What stays is what the policy did by itself: words, log-probs, entropy, KL.
+    What stays is what the policy did by itself: words, log-probs, entropy.
     """
     summary = board["groups"][hidden : hidden + 1]
     for group in summary:

@@ -17,6 +17,7 @@ from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.payloads import clip
 from grpo_core.errors import LabError
 from grpo_core.lens import method
+from grpo_core.recipes import get_recipe
 from grpo_core.rewards import REWARDS
 from grpo_core.store import LIVE, Run, create_run, list_runs
 from grpo_core.tasks import TASKS, get_task
@@ -39,6 +40,7 @@ SHOWN_OPTIONS = (
     "scale_rewards",
     "temperature",
     "num_iterations",
+    "eval_steps",
     "reward_funcs",
     "reward_weights",
 )
@@ -87,10 +89,14 @@ class RunBook:
     def start(self, options: dict[str, Any]) -> str:
         """Make a run with these options, start its worker, return its key.
 
+        Beside GRPOConfig's, an option "recipe" names one, whose options hold where none is given.
+
         Raises:
             LabError: an option is refused, or a run of this folder is still live.
         """
-        config = GRPOConfig.from_dict(options)
+        if "recipe" in options:
+            options = get_recipe(str(options["recipe"])).options | options
+        config = GRPOConfig.from_dict({k: v for k, v in options.items() if k != "recipe"})
         # Only the names, where that will do: the worker, a fresh process, loads what they stand for
         # as it is then, while a file that was mended since it was loaded here would stay as it was.
         registry.check(TASKS, config.task, "task")

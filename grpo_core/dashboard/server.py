@@ -89,7 +89,7 @@ def _open_to_class(app: FastAPI, feed: Feed, classroom: "Classroom") -> None:
     from grpo_core.dashboard.classroom.routes import add_routes
 
     add_routes(app, feed, classroom)
-    classroom.on_change = feed.announce
+    classroom.on_change = feed.class_changed
     app.add_middleware(Access, classroom=classroom)
 
 
@@ -318,8 +318,7 @@ def serve(
     names = [*(allowed_hosts or []), *([] if loopback else [host])]
     config = uvicorn.Config(
         guarded(create_app(book, classroom=classroom), names),
-        proxy_headers=classroom
-        is None,  # an address that a request gives itself counts for nothing
+        proxy_headers=classroom is None,  # with a class nobody may say what their address is
         log_level="warning",
         ws_max_size=4_096,
         ws_per_message_deflate=False,  # see packing

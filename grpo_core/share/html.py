@@ -106,6 +106,7 @@ class Boards:
         chosen: the steps whose groups are wanted, in order; the last one always stays.
         data: step -> its first groups.
         summaries: step -> what the picker says of all its groups.
+        weights: step -> bytes of its summary.
         size: bytes so far.
         groups: so many of each step are kept; None while all are.
         every: of the chosen steps, every so many are kept.
@@ -115,6 +116,7 @@ class Boards:
     chosen: list[int]
     data: dict[int, list[str]] = field(default_factory=dict)
     summaries: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    weights: dict[int, int] = field(default_factory=dict)
     size: int = 0
     groups: int | None = None
     every: int = 1
@@ -130,6 +132,7 @@ class Boards:
             LabError: there is no room for a single group.
         """
         self.summaries[step] = summary
+        self.weights[step] = len(_pack(payloads.encode({"groups": summary})))
         self.data[step] = [_pack(text) for text in texts]
         self.size += self._size(step)
         while self.size > self.most:
@@ -155,14 +158,14 @@ class Boards:
     def _thin(self) -> None:
         """Keep half as many steps."""
         self.every *= 2
-        gone = [s for s in self.data if not self.wants(self.chosen.index(s))]
+        places = {step: place for place, step in enumerate(self.chosen)}
+        gone = [step for step in self.data if not self.wants(places[step])]
         for step in gone or list(self.data)[:-1]:  # the last alone is left
             self.size -= self._size(step)
             del self.data[step], self.summaries[step]
 
     def _size(self, step: int) -> int:
-        summary = len(_pack(payloads.encode({"groups": self.summaries[step]})))
-        return summary + sum(len(block) + len(BLOCK) for block in self.data[step])
+        return self.weights[step] + sum(len(block) + len(BLOCK) for block in self.data[step])
 
 
 def share_html(
@@ -206,11 +209,11 @@ def share_html(
     if room <= 0:
         least = math.ceil(10 * size / MEGABYTE) / 10 + 0.1
         raise LabError(f"The page alone takes {least:.1f} MB: --max-mb must be more than that.")
-    sampled = [step for step, _ in feed.rows if run.group_count(step)]
+    sampled = [step for step in feed.rows.steps if run.group_count(step)]
     boards = _boards(feed, choice, sampled, room, told)
     about["left_out"] = _left_out(boards, sampled)
     head |= {"about": about, "groups": boards.summaries}
-    head["bare"] = sorted({step for step, _ in feed.rows} - set(sampled))
+    head["bare"] = sorted(set(feed.rows.steps) - set(sampled))
     told("Writing the page ...")
     with made_whole(target) as path, path.open("w", encoding="utf-8", newline="\n") as out:
         out.write(start)
@@ -263,33 +266,33 @@ def _about(run: Run, feed: RunFeed, title: str, description: str) -> dict[str, A
     """What assets/about.js shows."""
     options = {name: _public(name, value) for name, value in options_of(run).items()}
     state = run.state
+    imported = str(state.get("imported") or "")
     ends = [state.get(name) for name in ("started", "heartbeat")]
     timed = all(isinstance(end, int | float) for end in ends) and ends[1] > ends[0]  # type: ignore[operator]
     return {
         "title": payloads.clip(title, MAX_TITLE),
         "description": payloads.clip(description, MAX_DESCRIPTION),
         "kit": f"GRPO Lab {__version__}",
+        "imported": payloads.clip(imported, 40),
         "made": datetime.date.today().isoformat(),
         "command": f"grpo-lab share {shlex.quote(run.name)}",
-        "trained": trained_with(options),
+        "trained": None if imported else trained_with(options),
         "seed": options.get("seed"),
         "seconds": ends[1] - ends[0] if timed else None,  # type: ignore[operator]
-        "steps": feed.rows[-1][0],
+        "steps": feed.rows.steps[-1],
         "options": options,
     }
 
 
-def trained_with(options: dict[str, Any]) -> str | None:
-    """The command that trains with these options; None where they are not all known."""
+def trained_with(options: dict[str, Any]) -> str:
+    """The command that trains with these options; one that is missing has its default."""
     default = GRPOConfig().to_dict()
-    if options.keys() < default.keys():
-        return None
-    others = {k: v for k, v in options.items() if k in default and v != default[k] and k != "seed"}
-    words = ["grpo-lab", "train", "--seed", str(options["seed"])]
-    for name, value in others.items():
-        if value is not None and not isinstance(value, dict):
+    words = ["grpo-lab", "train", "--seed", str(options.get("seed", default["seed"]))]
+    for name, value in options.items():
+        other = name in default and name not in ("seed", "task_options") and value != default[name]
+        if other and value is not None:
             words += ["--set", f"{name}={json.dumps(value)}"]
-    for name, value in options["task_options"].items():
+    for name, value in (options.get("task_options") or {}).items():
         words += ["--set", f"task_options.{name}={json.dumps(value)}"]
     return shlex.join(words)
 

@@ -327,6 +327,11 @@ that reads Parquet (DuckDB, Polars, R's arrow). A number that is missing is null
 }
 
 
+def _cell(text: str) -> str:
+    """A text as a cell of a Markdown table; a reward's name may be anything."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def dictionary(
     run: Run, form: str, tables: dict[str, list[Column]], spreadsheet: bool = False
 ) -> str:
@@ -346,7 +351,7 @@ def dictionary(
             "|---|---|---|---|",
         ]
         lines += [
-            f"| `{column}` | {kind} | {unit or '-'} | {meaning.replace('|', chr(92) + '|')} |"
+            f"| `{_cell(column)}` | {kind} | {unit or '-'} | {_cell(meaning)} |"
             for column, kind, unit, meaning in columns
         ]
         lines.append("")

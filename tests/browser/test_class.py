@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -96,6 +97,11 @@ def at(page: Page, step: int) -> None:
 
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
+
+
+def unpacked(frame: str | bytes) -> str:
+    """The text of a frame of the feed; long ones come compressed."""
+    return frame if isinstance(frame, str) else zlib.decompress(frame).decode()
 
 
 def card(page: Page, number: int):
@@ -216,7 +222,9 @@ def test_predict_then_reveal(teacher: Any, join: Callable, shipped) -> None:
     wrong = next(i for i in range(1, 17) if i not in best)
     ada, bob = join("Ada", PLACE), join("Bob", "#run=hacked&step=2")
     frames: list[str] = []
-    bob.page.on("websocket", lambda ws: ws.on("framereceived", lambda text: frames.append(text)))
+    bob.page.on(
+        "websocket", lambda ws: ws.on("framereceived", lambda f: frames.append(unpacked(f)))
+    )
     bob.page.reload()
     at(bob.page, 2)
     press(teacher.page, "Ask: which completion gets the highest advantage?")
@@ -262,7 +270,7 @@ def test_predict_then_reveal(teacher: Any, join: Callable, shipped) -> None:
         expect(page.locator(".lab-board .lab-facts")).to_contain_text("mean reward")
         expect(page.locator(".lab-card[data-right]")).to_have_count(len(best))
         expect(card(page, best[0]).locator(".lab-adv")).to_contain_text("+")
-        expect(card(page, best[0]).locator(".lab-right")).to_contain_text("highest advantage")
+        expect(card(page, best[0]).locator(".lab-right")).to_contain_text("highest")
     press(teacher.page, "End")
     for page in (ada.page, bob.page, teacher.page):
         expect(page.locator(".lab-class-poll")).to_be_hidden()
@@ -280,6 +288,32 @@ def test_whether_a_group_teaches(teacher: Any, join: Callable) -> None:
     expect(teacher.page.locator(".lab-tally b").first).to_have_text("1")
     press(teacher.page, "Reveal")
     expect(state(page)).to_have_text("Right! It teaches: its rewards differ.")
+
+
+def test_a_question_holds_pages_that_go_with_a_run_and_lets_them_go_on(
+    teacher: Any, join: Callable
+) -> None:
+    lead = teacher.page
+    lead.wait_for_selector("#lab-start:not([disabled])")
+    lead.click("#lab-start")
+    shown = "() => Number(document.querySelector('.lab-board')?.dataset.step ?? -1)"
+    run = "() => grpoLab.session.run?.live && grpoLab.session.following"
+    lead.wait_for_function(f"() => ({run})() && ({shown})() >= 2")
+    page = join("Quinn").page
+    page.wait_for_function(f"() => ({run})() && ({shown})() >= 2")
+    press(lead, "Ask: does this group teach anything?")
+    expect(page.locator(".lab-class-poll")).to_be_visible()
+    held = lead.evaluate("grpoLab.session.classroom.poll.step")
+    for one in (lead, page):
+        at(one, held)
+        one.wait_for_function(f"() => grpoLab.session.lastStep >= {held + 3}")  # it trains on
+        assert one.evaluate(shown) == held
+        expect(one.locator(".lab-board .lab-facts")).to_contain_text("hidden until the reveal")
+    press(lead, "End")
+    for one in (lead, page):
+        one.wait_for_function(f"() => ({run})() && ({shown})() >= {held + 3}")
+    lead.click("#lab-stop")
+    lead.wait_for_function("() => grpoLab.session.run?.status === 'stopped'")
 
 
 def test_a_vote_by_keyboard_alone(teacher: Any, join: Callable) -> None:
@@ -546,6 +580,24 @@ def test_everything_has_a_name_and_fits(
         assert card(student, 1).bounding_box()["y"] < 844
         choose = student.get_by_role("button", name="Choose completion 2").bounding_box()
         assert choose["height"] >= 36
+
+
+def test_little_moves_when_a_student_comes_in(join: Callable) -> None:
+    page = join("Pia").page
+    page.add_init_script(
+        """window.shift = 0;
+        new PerformanceObserver((list) => {
+          for (const { value } of list.getEntries()) window.shift += value;
+        }).observe({ type: "layout-shift", buffered: true });"""
+    )
+    page.reload()
+    page.wait_for_selector(".lab-class[data-role=student]")
+    page.wait_for_selector(".lab-card [data-token]")
+    page.wait_for_function(
+        "() => document.querySelectorAll('.lab-finding').length === 5"
+        " && !/…/.test(document.querySelector('.lab-findings')?.innerText ?? '…')"
+    )
+    assert page.evaluate("window.shift") < 0.1
 
 
 def test_it_is_read_from_the_last_row(teacher: Any, join: Callable) -> None:

@@ -39,10 +39,14 @@ def test_a_link_leaves_parts_out_for_eye_and_keyboard(visit: Callable) -> None:
         expect(part(page, name)).to_be_hidden()
     assert {"diagnosis", "board", "bench"} <= focusable(page)
     assert not {"charts", "atlas"} & focusable(page)
-    expect(page.locator("#lab-options")).to_be_hidden()
+    expect(page.locator("#lab-options, #lab-recipes").first).to_be_hidden()
+    expect(page.locator("#lab-options, #lab-recipes").last).to_be_hidden()
     expect(page.get_by_role("button", name="Fork", exact=True)).to_have_count(0)
     line = page.locator(".lab-lesson")
-    assert "It leaves out: options of the next run; charts; map of every group" in line.inner_text()
+    assert (
+        "It leaves out: options of the next run, and experiments; charts; map of every group"
+        in line.inner_text()
+    )
     page.get_by_role("button", name="Show everything").click()
     for name in ("charts", "atlas"):
         expect(part(page, name).locator("section").first).to_be_visible()
@@ -90,7 +94,17 @@ def test_the_controls_show_what_a_link_sets_and_what_was_there(visit: Callable) 
     expect(field["Beta"]).to_have_value("0.04")
     expect(field["Steps"]).to_have_value("125")
     expect(size).to_have_value("8")
-    page.evaluate("location.hash = '#seed=5&set=beta:0.2'")  # another link, in the same page
+    page.evaluate(  # another link, in the same page, while that changes for other reasons too
+        """() => {
+          location.hash = "#seed=5&set=beta:0.2";
+          let frames = 0;
+          const again = () => {
+            grpoLab.session.touch();
+            if (++frames < 30) requestAnimationFrame(again);
+          };
+          again();
+        }"""
+    )
     expect(field["Seed"]).to_have_value("5")
     expect(field["Beta"]).to_have_value("0.2")
     expect(size).to_have_value("16")
@@ -111,8 +125,8 @@ def test_what_a_link_may_not_set_goes_nowhere(visit: Callable) -> None:
 def test_the_dialog_makes_a_link_that_opens_as_it_was_ticked(visit: Callable) -> None:
     page = visit(f"#{RECORDED}&shade=entropy&tool=compare").page
     page.wait_for_selector(".lab-card")
-    page.get_by_role("button", name="Share this view").click()
-    dialog = page.get_by_role("dialog", name="Share this view")
+    page.get_by_role("button", name="Link to this view").click()
+    dialog = page.get_by_role("dialog", name="Link to this view")
     expect(dialog).to_be_visible()
     for label in ("charts", "diagnosis", "list of runs"):
         dialog.get_by_label(label, exact=True).check()
@@ -151,8 +165,8 @@ def test_the_link_can_be_copied_without_any_permission(visit: Callable, allowed:
             "Object.defineProperty(navigator, 'clipboard', { value: undefined });"
             "document.execCommand = () => false;"
         )
-    page.get_by_role("button", name="Share this view").click()
-    dialog = page.get_by_role("dialog", name="Share this view")
+    page.get_by_role("button", name="Link to this view").click()
+    dialog = page.get_by_role("dialog", name="Link to this view")
     dialog.get_by_role("button", name="Copy the link").click()
     said = "Copied." if allowed else "Selected: copy it with Ctrl-C."
     expect(dialog.get_by_role("status")).to_have_text(said)
@@ -162,19 +176,19 @@ def test_the_link_can_be_copied_without_any_permission(visit: Callable, allowed:
 def test_the_dialog_is_left_by_escape_and_gives_the_focus_back(visit: Callable) -> None:
     page = visit(f"#{RECORDED}", color_scheme="dark").page
     page.wait_for_selector(".lab-card")
-    page.get_by_role("button", name="Share this view").focus()
+    page.get_by_role("button", name="Link to this view").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert page.evaluate("document.activeElement.textContent") == "Share this view"
+    assert page.evaluate("document.activeElement.textContent") == "Link to this view"
 
 
 def test_the_dialog_fits_a_phone(visit: Callable) -> None:
     page = visit(f"#{RECORDED}&hide=charts&seed=3").page
     page.set_viewport_size({"width": 390, "height": 800})
     page.wait_for_selector(".lab-card")
-    page.get_by_role("button", name="Share this view").click()
+    page.get_by_role("button", name="Link to this view").click()
     box = page.get_by_role("dialog").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -92,7 +92,8 @@ def text(page: Any, selector: str) -> str:
 def test_it_plays_without_a_network(open_file: Callable[..., Any], shared: Path, run: Run) -> None:
     page = open_file(shared)
     expect(page.locator(".lab-card")).to_have_count(16, timeout=PATIENCE)
-    expect(page.locator(".lab-step")).to_have_text("step 3 of 6", timeout=PATIENCE)  # it plays
+    further = re.compile("step [2-6] of 6")  # it plays
+    expect(page.locator(".lab-step")).to_have_text(further, timeout=PATIENCE)
     page.get_by_role("button", name="Hold the replay").click()
     page.get_by_label("Step shown").press("Home")
     page.get_by_label("Step shown").press("ArrowRight")
@@ -184,6 +185,8 @@ def test_completions_without_tokens(open_file: Callable[..., Any], tmp_path: Pat
     sizes = page.locator(".lab-length").all_inner_texts()
     assert sizes == [f"{len(bad)} characters" for bad in fake_run.HOSTILE]
     assert text(page, ".lab-timeline .lab-facts") == "G 8 · reward 1 x accuracy"
+    assert text(page, ".lab-about-facts").startswith("A run of TRL's, shown by GRPO Lab")
+    assert page.locator(".lab-about").get_by_text("Trained with").count() == 0
     page.locator(".lab-card").first.focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".lab-tip")).to_contain_text("were not recorded", timeout=PATIENCE)
@@ -244,10 +247,9 @@ def test_the_share_button_downloads(visit: Callable, open_file: Callable, tmp_pa
     page.get_by_role("button", name="Share this run").click(timeout=PATIENCE)
     with page.expect_download(timeout=6 * PATIENCE) as download:
         page.locator(".lab-share-form").first.click()
-        expect(page.locator(".lab-share-said")).to_contain_text("Making the file")
     assert download.value.suggested_filename == "countdown-recorded.html"
     download.value.save_as(tmp_path / "run.html")
-    expect(page.locator(".lab-share-said")).to_contain_text("is downloaded")
+    expect(page.locator(".lab-share-said")).to_contain_text("is downloaded", timeout=PATIENCE)
     with page.expect_download(timeout=6 * PATIENCE) as download:
         page.locator(".lab-share-form", has_text="CSV").click()
     download.value.save_as(tmp_path / "run.zip")
@@ -266,8 +268,15 @@ def test_a_refused_export_says_why(visit: Callable) -> None:
     watched = visit("#run=recorded:countdown-recorded")
     watched.expected = ["409"]
     page = watched.page
-    answer = {"status": 409, "json": {"error": "Another export is being made."}}
-    page.route("**/lab/export**", lambda route: route.fulfill(**answer))
+    asked: list[Any] = []
+    page.route("**/lab/export**", lambda route: asked.append(route))
     page.get_by_role("button", name="Share this run").click(timeout=PATIENCE)
     page.locator(".lab-share-form").nth(1).click()
-    expect(page.locator(".lab-share-said")).to_have_text("Another export is being made.")
+    said = page.locator(".lab-share-said")
+    expect(said).to_contain_text("Making the file", timeout=PATIENCE)
+    page.locator(".lab-share-form").nth(0).click()  # asks nothing while one is being made
+    while not asked:
+        page.wait_for_timeout(50)
+    asked[0].fulfill(status=409, json={"error": "Another export is being made."})
+    expect(said).to_have_text("Another export is being made.", timeout=PATIENCE)
+    assert len(asked) == 1

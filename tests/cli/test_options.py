@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from clilab import Lab
 
-from grpo_core.cli.options import RECIPES, build_config, parse_setting
+from grpo_core.cli.options import build_config, parse_setting
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
+from grpo_core.recipes import RECIPES
 from grpo_core.tasks import get_task
 
 

@@ -87,9 +87,9 @@ def test_the_commands_own_sentence_is_told(client: TestClient, tmp_path: Path, r
 
 def test_one_at_a_time(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     async def nested(run: Run, form: str) -> Path:
-        answer = await asyncio.to_thread(
-            client.get, "/lab/export", params={"run": KEY, "as": "csv"}
-        )
+        query = {"run": KEY, "as": "csv"}
+        asked = asyncio.to_thread(client.get, "/lab/export", params=query)
+        answer = await asyncio.wait_for(asked, 20)
         raise LabError(json.dumps(answer.json()))
 
     monkeypatch.setattr(exports, "make", nested)

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import math
+import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fake_run
@@ -459,6 +461,27 @@ def test_a_run_that_is_not_there(book: RunBook) -> None:
     asyncio.run(scenario())
 
 
+def test_who_watches_a_run_that_is_deleted_is_told(book: RunBook) -> None:
+    path = create_run(book.root, "a", GRPOConfig(generation_batch_size=16))
+    record_steps(path, 0, 2)
+
+    async def scenario() -> None:
+        feed, page = Feed(book), Page()
+        tasks = watch(feed, page)
+        page.views.put_nowait({"run": "a"})
+        await until(lambda: page.of("board"))
+        shutil.rmtree(path)
+        await until(lambda: page.of("gone"))
+        record_steps(create_run(book.root, "a", GRPOConfig(seed=5)), 0, 1)
+        page.views.put_nowait({"run": "a", "group": 1})  # one of its name: all of it
+        await until(lambda: page.of("metrics")[-1]["steps"] == [0, 1])
+        assert page.of("metrics")[-1]["reset"]
+        page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
 def test_a_damaged_run_is_told_in_the_list(book: RunBook) -> None:
     path = create_run(book.root, "a", GRPOConfig())
     (path / "run.db").write_bytes(b"rubbish" * 999)
@@ -474,8 +497,6 @@ def test_a_damaged_run_is_told_in_the_list(book: RunBook) -> None:
 
 
 def test_a_run_replaced_by_another_of_its_name(book: RunBook) -> None:
-    import shutil
-
     path = create_run(book.root, "a", GRPOConfig())
     record_steps(path, 0, 3)
     feed = RunFeed("a", Run(path))
@@ -499,6 +520,28 @@ def test_describe_says_what_a_run_does(book: RunBook) -> None:
     assert entry["config"]["seed"] == 3 and not entry["recorded"]
     recorded = describe(RECORDED + "recorded", book.get(RECORDED + "recorded"))
     assert recorded["recorded"] and recorded["step"] == 3 and recorded["status"] == "finished"
+
+
+def test_of_many_starts_at_once_one_is_granted(tmp_path: Path) -> None:
+    started: list[Path] = []
+
+    def start_worker(path: Path) -> None:
+        time.sleep(0.05)  # others come meanwhile
+        started.append(path)
+
+    book = RunBook(tmp_path / "runs", start_worker=start_worker)
+
+    def press(_: int) -> str:
+        try:
+            return book.start({})
+        except LabError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(press, range(8)))
+    assert len(started) == 1 and len(book.runs()) == 1
+    assert answers.count(started[0].name) == 1
+    assert sum("stop it first" in answer for answer in answers) == 7
 
 
 def test_refusals_are_sentences(book: RunBook) -> None:

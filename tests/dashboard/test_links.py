@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from needs import require
 
@@ -68,12 +68,16 @@ views = st.fixed_dictionaries(
         "token": st.none() | st.lists(st.integers(0, 999_999), min_size=2, max_size=2),
         "others": st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3),
         "stage": st.none() | st.sampled_from("12345"),
+        "tour": st.none() | st.integers(1, 99),
         "hidden": st.sets(st.sampled_from(PARTS)).map(lambda s: [p for p in PARTS if p in s]),
         "settings": st.dictionaries(st.sampled_from([*FIELDS, *REWARDS]), setting, max_size=12),
     }
 )
+some_examples = settings(  # each starts node: making a failure small would take minutes
+    max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)
 NAMES = ["run", "step", "group", "shade", "sort", "tool", "token", "with", "stage"]
-NAMES += ["hide", "seed", "set"]
+NAMES += ["tour", "hide", "seed", "set"]
 hashes = st.lists(
     st.tuples(
         st.sampled_from(NAMES),
@@ -84,13 +88,13 @@ hashes = st.lists(
 ).map(lambda pairs: "#" + "&".join(f"{name}={quote(value)}" for name, value in pairs))
 
 
-@settings(max_examples=12, deadline=None)
+@some_examples
 @given(st.lists(views, min_size=20, max_size=40))
 def test_what_a_view_says_its_address_says(some: list[dict[str, Any]]) -> None:
     assert page("read", page("write", some)) == some
 
 
-@settings(max_examples=12, deadline=None)
+@some_examples
 @given(st.lists(hashes | st.text(max_size=80), min_size=20, max_size=40))
 def test_an_address_that_was_read_is_written_once_and_for_all(some: list[str]) -> None:
     once = page("rewrite", some)

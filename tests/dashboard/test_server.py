@@ -11,11 +11,13 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.feed import Feed
 from grpo_core.dashboard.guard import hostname
 from grpo_core.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.dashboard.server import ASSETS, create_app, guarded, listen
 from grpo_core.errors import LabError
+from grpo_core.recipes import RECIPES
 from grpo_core.store import Run
 
 LOCAL = {"host": "127.0.0.1:7860"}
@@ -163,6 +165,7 @@ def test_assets_never_parse_html_and_name_no_host() -> None:
         text = path.read_text(encoding="utf-8")
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert word not in text, f"{word} in {path.name}"
+        assert "<<<<<<<" not in text and ">>>>>>>" not in text, f"a merge's mark in {path.name}"
         outside = text.replace("http://www.w3.org/2000/svg", "")  # names, never fetched
         outside = outside.replace("http://www.w3.org/1998/Math/MathML", "")
         assert "http://" not in outside and "https://" not in outside, path.name
@@ -387,3 +390,40 @@ def test_the_metrics_of_another_run(client: TestClient, parent: str) -> None:
     found = client.get("/lab/metrics", params={"run": parent}).json()
     assert found["steps"] == [0, 1, 2] and len(found["metrics"]["reward"]) == 3
     assert client.get("/lab/metrics", params={"run": "nothing"}).status_code == 409
+
+
+def test_a_start_by_a_recipe_takes_its_options_and_those_that_were_changed(
+    client: TestClient, tmp_path: Path
+) -> None:
+    asked = {"recipe": "smollm2", "seed": 5, "num_generations": 4}
+    answer = client.post("/lab/api/runs", json=asked)
+    assert answer.status_code == 200, answer.text
+    config = Run(tmp_path / "runs" / answer.json()["run"]).config
+    recipe = RECIPES["smollm2"].options
+    assert config == GRPOConfig.from_dict(recipe | {"seed": 5, "num_generations": 4})
+    refused = client.post("/lab/api/runs", json={"recipe": "no such"})
+    assert refused.status_code == 409
+    assert "There is no recipe called 'no such'" in refused.json()["error"]
+
+
+def test_an_experiment_that_cannot_be_run_says_what_it_needs() -> None:
+    """In a process of its own: Gradio takes seconds and threads."""
+    code = """
+        import dataclasses, json
+        from grpo_core import recipes
+        lacking = dataclasses.replace(recipes.RECIPES["smollm2"], needs=("not_there",))
+        recipes.RECIPES["smollm2"] = lacking
+        from grpo_core.dashboard import panels
+        components = panels.blocks().config["components"]
+        buttons = {c["props"].get("elem_id"): c["props"] for c in components}
+        shown = {name: buttons[f"lab-recipe-{name}"] for name in recipes.RECIPES}
+        print(json.dumps({n: [p["interactive"], p["value"]] for n, p in shown.items()}))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+    shown = json.loads(done.stdout.splitlines()[-1])
+    assert shown["smollm2"][0] is False
+    assert "Needs not-there: `make install`" in shown["smollm2"][1]
+    for name in ("r1-zero", "no-verification", "format-too-large"):
+        assert shown[name] == [True, f"{RECIPES[name].title}\n{RECIPES[name].look}"]

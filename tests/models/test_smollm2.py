@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import require
 
-from grpo_core.cli.options import RECIPES
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.models import smollm2
 from grpo_core.models.policy import Policy, load_policy
+from grpo_core.recipes import RECIPES
 from grpo_core.training import Trainer
 
 
@@ -178,7 +178,7 @@ def test_text_comes_back_from_its_tokens(policy: Policy, text: str) -> None:
 @pytest.mark.slow
 def test_two_steps_of_the_recipe_change_it_and_are_recorded(policy: Policy) -> None:
     recipe = GRPOConfig.from_toml(
-        RECIPES["smollm2"],
+        RECIPES["smollm2"].file,
         max_steps=2,
         generation_batch_size=16,
         max_completion_length=24,

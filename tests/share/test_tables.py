@@ -73,7 +73,14 @@ def test_everything_reads_back_as_it_was(awkward: Run, tmp_path: Path, form: str
 
 
 @settings(max_examples=30)
-@given(st.lists(st.text(max_size=20), min_size=1, max_size=5), st.booleans())
+@given(
+    st.lists(
+        st.builds(str.__add__, st.sampled_from(["", "'", *FORMULA]), st.text(max_size=20)),
+        min_size=1,
+        max_size=5,
+    ),
+    st.booleans(),
+)
 def test_a_text_is_data_unless_guarded(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], spreadsheet: bool
 ) -> None:

@@ -6,7 +6,7 @@
 
 import { MASKED } from "./card.js";
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
-import { number } from "./format.js";
+import { inline, number } from "./format.js";
 
 const ROW = 11; // pixels of a group
 const LEFT = 58;
@@ -84,6 +84,7 @@ class Known {
     this.changed = changed;
     this.timer = 0;
     this.busy = false;
+    this.frozen = null;
     this.#forget(null);
   }
 
@@ -99,12 +100,16 @@ class Known {
 
   update() {
     if (this.session.shown !== this.run) this.#forget(this.session.shown);
+    const poll = this.session.room?.message?.poll; // of a class: what it hides, the reveal shows
+    const frozen = poll ? `${poll.id} ${poll.state}` : null;
+    if (frozen !== this.frozen) this.asked = null;
+    this.frozen = frozen;
     if (this.busy || this.timer || this.asked === this.session.lastStep) return;
     this.#ask();
   }
 
   async #ask() {
-    const { run, last } = this;
+    const { run, last, cells } = this;
     this.busy = true;
     const asked = this.session.lastStep;
     const answer = await this.session.source.get(
@@ -115,7 +120,7 @@ class Known {
       this.timer = 0;
       if (this.session.shown) this.update();
     }, WAIT);
-    if (run !== this.session.shown || !answer?.cells) return;
+    if (run !== this.session.shown || cells !== this.cells || !answer?.cells) return;
     if (this.epoch !== null && answer.epoch !== this.epoch) return this.#forget(run);
     this.epoch = answer.epoch;
     this.asked = asked;
@@ -173,7 +178,8 @@ class Chart {
   words(cell) {
     if (!cell) return "";
     const [step, group, prompt, mean, dead, formed, solved] = cell;
-    const parts = [`step ${step}, group ${group + 1}: ${this.known.prompts.get(prompt) ?? ""}`];
+    const asked = inline(this.known.prompts.get(prompt) ?? "");
+    const parts = [`step ${step}, group ${group + 1}: ${asked}`];
     if (this.secret(cell)) return `${parts[0]} · ${MASKED}`;
     parts.push(dead ? `dead, all ${number(mean, 2)}` : `mean reward ${number(mean, 2)}`);
     if (solved !== null) parts.push(`${Math.round(100 * solved)}% solved`);
@@ -206,7 +212,9 @@ class Chart {
       const [step, group, , mean, dead] = cell;
       pen.fillStyle = dead ? colour.dead : colour.up;
       pen.globalAlpha = dead ? 1 : 0.12 + 0.88 * Math.max(0, (mean ?? 0) / top);
-      pen.fillRect(LEFT + (step - 1) * wide, group * ROW, Math.max(wide - gap, 0.7), ROW - 1);
+      const x = LEFT + (step - 1) * wide;
+      pen.fillRect(x, group * ROW, Math.max(wide - gap, 0.7), ROW - 1);
+      if (dead && gap) stroke(pen, colour.panel, x, group * ROW, wide - gap);
     }
     pen.globalAlpha = 1;
     this.#axes(pen, colour, width, height, wide);
@@ -255,10 +263,21 @@ function colours(element) {
   return {
     up: of("--lab-0"),
     dead: of("--lab-dead"),
+    panel: of("--lab-panel"),
     ink: of("--lab-ink"),
     soft: of("--lab-soft"),
     focus: of("--lab-1"),
   };
+}
+
+/** A stroke through a dead cell, so that not only its colour tells it. */
+function stroke(pen, colour, x, y, wide) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1.2;
+  pen.beginPath();
+  pen.moveTo(x, y + ROW - 1);
+  pen.lineTo(x + wide, y);
+  pen.stroke();
 }
 
 function go(session, cell) {

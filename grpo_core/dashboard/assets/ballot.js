@@ -66,7 +66,7 @@ export class Ballot {
     setText(this.choose, mine ? "✓ Chosen" : "Choose");
     setAttribute(this.choose, "aria-pressed", String(mine));
     setAttribute(this.choose, "aria-label", mine ? `Chosen: ${name}` : `Choose ${name}`);
-    const words = [right ? "★ highest advantage" : "", mine ? "your vote" : ""];
+    const words = [right ? "★ highest" : "", mine ? "your vote" : ""];
     setHidden(this.mark, this.#votes || !words.some(Boolean));
     setText(this.mark, words.filter(Boolean).join(", "));
   }

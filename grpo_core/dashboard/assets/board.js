@@ -129,7 +129,7 @@ function build(parent, session) {
   ui.section = h(
     "section",
     { class: "lab-panel lab-board", "aria-label": "Group board" },
-    h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.whole, ui.facts, ui.parts),
+    h("div", { class: "lab-board-head" }, h("h2", {}, "Prompt"), ui.prompt, ui.whole, h("span", { class: "lab-earned" }, ui.facts, ui.parts)),
     ui.picker,
     ui.legend,
     ui.grid,

@@ -246,7 +246,7 @@ class Line {
     this.value = h("b");
     const sample = s("svg", { class: "lab-sample", width: 18, height: 8, "aria-hidden": "true" });
     sample.append(s("path", { d: "M0 4H18", class: `lab-line lab-line-${style}` }));
-    legend.append(h("span", {}, sample, `${label} `, this.value));
+    legend.append(h("span", {}, sample, h("bdi", {}, label), " ", this.value));
   }
 
   update(values, frame, shown, place) {

@@ -21,10 +21,10 @@ export function classroom(parent, session) {
   const head = h("div", { class: "lab-class-head" }, title, here);
   const problem = h("p", { class: "lab-class-problem", role: "alert" });
   const section = h("section", { class: "lab-panel lab-class", "aria-label": "Class" }, head);
-  const parts = [join(section, session), follow(section, session)];
   const work = h("div", { class: "lab-class-work" });
+  const parts = [join(section, session)];
   section.append(problem, work);
-  parts.push(question(work, session), hunt(work, session), results(work, room));
+  parts.push(follow(work, session), question(work, session), hunt(work, session), results(work, room));
   parent.append(section);
   return () => {
     const { message } = room;

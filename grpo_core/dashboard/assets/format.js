@@ -50,7 +50,15 @@ export function sizeOf(completion) {
   return `${length ?? tokens.length} tokens`;
 }
 
+/**
+ * Somebody's text for the middle of a sentence: without the characters that turn the direction of
+ * what follows, or our own words after it would be read from right to left.
+ */
+export function inline(text) {
+  return text.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
 /** "accuracy_reward" -> "accuracy". */
 export function rewardName(name) {
-  return name.replace(/_reward$/, "").replaceAll("_", " ");
+  return inline(name).replace(/_reward$/, "").replaceAll("_", " ");
 }

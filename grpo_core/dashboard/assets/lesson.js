@@ -10,9 +10,10 @@
 
 /** What can be left out: name in the address, and words. The last five are tools of the bench. */
 export const PARTS = [
+  ["tour", "guided tour"],
   ["runs", "list of runs"],
   ["controls", "Start, Pause, Resume, Step, Stop"],
-  ["options", "options of the next run"],
+  ["options", "options of the next run, and experiments"],
   ["timeline", "run and step"],
   ["diagnosis", "diagnosis"],
   ["charts", "charts"],

@@ -49,7 +49,7 @@ export function shareButton(session) {
         dialog.open();
       },
     },
-    "Share this view",
+    "Link to this view",
   );
   return button;
 }
@@ -77,8 +77,8 @@ class Share {
       h("button", { type: "button", class: "lab-button", onclick: act }, text);
     this.element = h(
       "dialog",
-      { class: "lab-dialog", "aria-label": "Share this view" },
-      h("h2", {}, "Share this view"),
+      { class: "lab-dialog", "aria-label": "Link to this view" },
+      h("h2", {}, "Link to this view"),
       h("label", { class: "lab-share-tick" }, this.held, this.step),
       h(
         "fieldset",

@@ -5,12 +5,14 @@
  * which posts to the one guarded API. Loaded by panels.py (the whole page) and shell.html.
  */
 
+import { setAttribute } from "./dom.js";
 import { connect, mount, mountRuns, Session } from "./lab.js";
 import { asOptions } from "./lesson.js";
 
 const session = new Session(connect(new URL("lab/", document.baseURI)));
 session.student = document.body.hasAttribute("data-class");
 const filled = new WeakSet();
+let recipe = null; // the experiment that filled the options
 const before = new Map(); // name of a control -> what it showed before the link set it, and since
 let brought = "{}"; // the link's settings that Gradio's controls show
 
@@ -34,7 +36,13 @@ function syncButtons() {
   enable("lab-resume", online && halted);
   enable("lab-step", online && live);
   enable("lab-stop", online && live);
-  document.body.dataset.labHalted = String(halted);
+  setAttribute(document.body, "data-lab-halted", String(halted));
+  for (const arrow of document.querySelectorAll(".dropdown-arrow:not([aria-hidden])")) {
+    arrow.setAttribute("aria-hidden", "true"); // Gradio's, without a name
+  }
+  for (const button of document.querySelectorAll(".lab-recipe")) {
+    setAttribute(button, "aria-pressed", String(button.id === `lab-recipe-${recipe}`));
+  }
 }
 
 function enable(id, enabled) {
@@ -54,8 +62,10 @@ function syncHidden() {
 /** Bring what the link sets to Gradio's controls, whenever it is another than they were given. */
 function syncSettings() {
   const now = JSON.stringify(session.view.settings);
-  if (now === brought) return;
-  document.getElementById("lab-prefill")?.click(); // not there yet: its page asks by itself
+  const button = document.getElementById("lab-prefill");
+  if (now === brought || !button) return; // when it comes, Gradio's page asks by itself
+  brought = now; // at once: two clicks would both be given the values of before
+  button.click();
 }
 
 globalThis.grpoLab = {
@@ -96,7 +106,14 @@ globalThis.grpoLab = {
       options.reward_funcs = chosen.map(([name]) => name);
       options.reward_weights = chosen.map(([, weight]) => weight);
     }
+    if (recipe) options.recipe = recipe; // for those of its options that have no control
     session.start(options);
+  },
+  /** Fill the options by a recipe. @param {string} name @param {any[]} values of the controls */
+  fill(name, values) {
+    recipe = name;
+    syncButtons();
+    return values;
   },
   control: (want) => session.control(want),
   /** How many of the controls show a value that the link set. */

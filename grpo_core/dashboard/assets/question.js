@@ -24,10 +24,6 @@ export function question(parent, session) {
     const place = session.record?.groups?.length ? session.record : null;
     setHidden(ui.ask, !room.teacher || Boolean(poll));
     for (const button of ui.ask.querySelectorAll("button")) button.disabled = !place;
-    ui.askNow = (kind) => {
-      const { run, step, group } = session.record;
-      room.wish("poll", { kind, run, step, group });
-    };
     setHidden(ui.element, !poll);
     const news = poll && poll.id !== shown && room.student;
     shown = poll?.id ?? null;
@@ -59,7 +55,7 @@ function build(room) {
     "div",
     { class: "lab-class-row", role: "group", "aria-label": "Predict, then reveal" },
     ...Object.entries(QUESTIONS).map(([kind, words]) =>
-      button(`Ask: ${words[0].toLowerCase()}${words.slice(1)}`, () => ui.askNow(kind)),
+      button(`Ask: ${words[0].toLowerCase()}${words.slice(1)}`, () => room.ask(kind)),
     ),
   );
   ui.visit = button("Go to the question", () => room.visit());

@@ -26,6 +26,7 @@ export class Room {
     this.online = false;
     this.fresh = true; // no message came since the connection did
     this.asked = null; // the poll that this page was taken to
+    this.before = null; // where it was before
     if (session.place && globalThis.BroadcastChannel) {
       this.tabs = new BroadcastChannel(LEADS);
       this.tabs.onmessage = () => this.lead(false, false);
@@ -87,11 +88,29 @@ export class Room {
     this.session.touch();
   }
 
+  /** Ask the class about the group that is shown, and hold it: a run in training goes on. */
+  ask(kind) {
+    const place = placeOf(this.session.record);
+    this.#hold(place);
+    return this.wish("poll", { kind, ...place });
+  }
+
   /** Go to the group that is asked about. */
   visit() {
-    const { poll, session } = this;
-    if (!poll || this.at(poll)) return;
-    this.#take({ ...session.view, ...placeOf(poll), tool: null, token: null, stage: null });
+    if (this.poll && !this.at(this.poll)) this.#hold(placeOf(this.poll));
+  }
+
+  #hold(place) {
+    const { view, shown, cursor, playing } = this.session;
+    this.before ??= { view: { ...view, run: shown, step: cursor }, playing };
+    this.#take({ ...view, ...place, tool: null, token: null, stage: null, tour: null });
+  }
+
+  /** When a question is over: back to where this page was, if it has not gone elsewhere since. */
+  #return(poll) {
+    const { before } = this;
+    this.before = null;
+    if (before && this.at(poll) && !this.following) this.#take(before.view, before.playing);
   }
 
   // What arrives
@@ -99,14 +118,17 @@ export class Room {
   /** A class message; called while the session changes. */
   receive(message) {
     const ended = this.message?.focus && !message.focus && !this.fresh;
+    const over = message.poll ? null : this.poll;
     this.message = message;
     this.fresh = false;
     if (!message.focus) this.detached = false;
     if (ended && this.leading) this.lead(false, false); // by another tab
     if (message.poll && message.poll.id !== this.asked) {
       this.asked = message.poll.id;
+      this.problem = null; // of the question before
       if (this.student && message.poll.state === "open") this.visit();
     }
+    if (over) this.#return(over);
     this.#follow();
   }
 
@@ -144,10 +166,10 @@ export class Room {
   }
 
   /** Take this page to a place, which is not its own wish. */
-  #take(view) {
+  #take(view, playing = false) {
     const { hidden, settings } = this.session.view;
     this.applied = null;
-    this.session.turn({ ...view, hidden, settings });
+    this.session.turn({ ...view, hidden, settings }, playing);
     this.applied = this.#place();
   }
 

@@ -3,6 +3,7 @@
  * Panels read it and call its methods; it tells them, at most once a frame, that it changed.
  */
 
+import { inline } from "./format.js";
 import { Room } from "./room.js";
 import { Trial } from "./trial.js";
 import { MOST_OTHERS, readView, writeView } from "./view.js";
@@ -185,7 +186,7 @@ export class Session {
       const { steps, metrics } = this.others.get(key);
       const run = this.runs.find((one) => one.key === key);
       const by = this.#shift(run);
-      const name = (run?.name ?? key) + (by ? ` (from step ${Math.abs(by)})` : "");
+      const name = inline(run?.name ?? key) + (by ? ` (from step ${Math.abs(by)})` : "");
       return { name, steps: steps.map((step) => step + by), metrics };
     });
   }
@@ -404,7 +405,7 @@ export class Session {
 
   #receiveGone(key) {
     if (key !== this.shown) return;
-    this.notice = `There is no run called ${key} any more.`;
+    this.notice = `There is no run called ${inline(key)} any more.`;
     this.view = { ...this.view, run: null, step: null, group: 0, token: null };
     this.automatic = null;
     this.#show(this.#choose());

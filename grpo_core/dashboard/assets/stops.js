@@ -156,7 +156,7 @@ export function best(board) {
 }
 
 /** The token with the hardest push; the first where none is recorded. */
-function hardest(completion) {
+export function hardest(completion) {
   const push = completion.push ?? [];
   return push.reduce((most, value, i) => (Math.abs(value) > Math.abs(push[most]) ? i : most), 0);
 }

@@ -67,12 +67,13 @@ class Classroom:
         self.proxies = {name.lower() for name in proxies}
         self.code = ""
         self.people = people.People()
-        self.tries = people.Tries()
+        self.wrong = people.Rate(people.WRONG_TRIES, people.RATE_SECONDS)
+        self.joins = people.Rate(people.MAX_JOINS, people.RATE_SECONDS)
         self.polls = Polls()
         self.hunts: list[Hunt] = []
         self.hunt: Hunt | None = None
         self.focus: dict[str, Any] | None = None
-        self.join_url: str | None = None
+        self.join_urls: list[str] = []
         self.teacher_url = ""
         self.browser_url = ""
         self.on_change: Callable[[], None] = lambda: None
@@ -445,11 +446,16 @@ class Classroom:
         """Say under which address the class is served."""
         anywhere = host in ("0.0.0.0", "::", "")
         found = addresses() if anywhere else [host]
-        self.join_url = f"http://{_bracketed(found[0])}:{port}/join" if found else None
+        self.join_urls = [f"http://{_bracketed(address)}:{port}/join" for address in found]
         here = "127.0.0.1" if anywhere else host
         link = f"http://{_bracketed(here)}:{port}/lab/class/teach?token="
         self.teacher_url, self.browser_url = link + self.token, f"{link}{self._once}"
-        self._changed()
+        self._shared.clear()
+
+    @property
+    def join_url(self) -> str | None:
+        """Where the class joins; None where no other machine can reach this one."""
+        return self.join_urls[0] if self.join_urls else None
 
     @property
     def invitation(self) -> str:
@@ -467,6 +473,9 @@ class Classroom:
             return lines
         code = f"{self.code[:3]} {self.code[3:]}"
         lines.append(f"  for the class:  {self.join_url}   code {code}")
+        lines += [
+            f"  or, in another of this machine's networks:  {url}" for url in self.join_urls[1:]
+        ]
         return [*lines, qr_text(self.invitation)]
 
 
@@ -475,7 +484,7 @@ def clean_title(title: str) -> str:
     visible = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in title)
     found = clip(" ".join(visible.split()), journal.MAX_TITLE)
     if not found:
-        raise LabError("A class needs a title: --class 'Monday, 10 o'clock', or none at all.")
+        raise LabError("A class needs a title with letters: --class Monday, say.")
     return found
 
 

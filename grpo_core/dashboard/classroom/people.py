@@ -30,9 +30,10 @@ MAX_MEMBERS = 300
 COOKIE = "grpo_lab_class"
 COOKIE_SECONDS = 12 * 3600
 MAX_COOKIE = 500  # characters; ours have about 100
-WRONG_TRIES = 10
-TRY_SECONDS = 60.0
-MAX_ADDRESSES = 4_096  # that are remembered for wrong codes
+WRONG_TRIES = 10  # of the code, of one client address in RATE_SECONDS
+MAX_JOINS = 60  # of one client address in RATE_SECONDS; a whole class may share a proxy's
+RATE_SECONDS = 60.0
+MAX_ADDRESSES = 4_096  # that are remembered
 
 # Shown as nothing, or as a blank, though they are letters, marks or symbols to Unicode.
 _UNSEEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
@@ -70,37 +71,42 @@ def is_code(given: Any, code: str) -> bool:
     return hmac.compare_digest(typed.encode("utf-8", "replace"), code.encode())
 
 
-class Tries:
-    """Wrong codes of each client address: at most WRONG_TRIES in TRY_SECONDS, then forgotten.
+class Rate:
+    """Counts what comes from each client address: at most so many in so many seconds.
 
-    The address is that of the connection. What a request says of itself (X-Forwarded-For) is not
-    asked: anybody can write that. So behind a proxy all share one count.
+    It forgets, and other addresses are not held up. The address is that of the connection. What a
+    request says of itself (X-Forwarded-For) is not asked: anybody can write that. So behind a proxy
+    all share one count.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.most = most
+        self.seconds = seconds
         self._clock = clock
-        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def too_many(self, address: str) -> bool:
+    def is_reached(self, address: str) -> bool:
         """Whether the address has to wait."""
-        return len(self._recent(_network(address))) >= WRONG_TRIES
+        return len(self._recent(_network(address))) >= self.most
 
-    def wrong(self, address: str) -> None:
-        """Count a wrong code."""
+    def count(self, address: str) -> None:
+        """Count one more."""
         network = _network(address)
         recent = self._recent(network)
         recent.append(self._clock())
-        self._wrong[network] = recent
-        self._wrong.move_to_end(network)
-        while len(self._wrong) > MAX_ADDRESSES:
-            self._wrong.popitem(last=False)
+        self._times[network] = recent
+        self._times.move_to_end(network)
+        while len(self._times) > MAX_ADDRESSES:
+            self._times.popitem(last=False)
 
     def _recent(self, network: str) -> deque[float]:
-        recent = self._wrong.get(network, deque())
-        while recent and recent[0] <= self._clock() - TRY_SECONDS:
+        recent = self._times.get(network, deque())
+        while recent and recent[0] <= self._clock() - self.seconds:
             recent.popleft()
         if not recent:
-            self._wrong.pop(network, None)
+            self._times.pop(network, None)
         return recent
 
 

@@ -53,15 +53,18 @@ def _entrance(app: FastAPI, classroom: Classroom) -> None:
         if classroom.is_teacher(member):
             return _error(TEACHER_JOINS, 409)
         address = request.client.host if request.client else ""
-        if classroom.tries.too_many(address):
+        if classroom.wrong.is_reached(address):
             return _error("Too many wrong codes: wait a minute, then try again.", 429)
         if not people.is_code(body.get("code"), classroom.code):
-            classroom.tries.wrong(address)
+            classroom.wrong.count(address)
             return _error("That is not the code of this class.", 403)
+        if classroom.joins.is_reached(address):
+            return _error("Too many joined from there: wait a minute, then try again.", 429)
         try:
             member = classroom.join(body.get("name"), member)
         except LabError as error:
             return _error(str(error), 409)
+        classroom.joins.count(address)
         return _remember(JSONResponse({"ok": True}), member, request, classroom)
 
     @app.get("/lab/class/teach")

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import fake_run
 import pytest
-from fastapi.testclient import TestClient
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from visitors import BASE, Served
+from visitors import Served, serving
 
 SMALL = {"num_generations": 4, "generation_batch_size": 8}
 
@@ -27,8 +26,5 @@ def recorded_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def served(tmp_path: Path, recorded_runs: Path) -> Iterator[Served]:
     (tmp_path / "shipped").symlink_to(recorded_runs)
-    served = Served(tmp_path)
-    with TestClient(served.app, base_url=BASE) as owner:
-        served.portal = owner.portal
+    with serving(tmp_path) as served:
         yield served
-    served.room.close()

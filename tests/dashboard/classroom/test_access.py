@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from fastapi import WebSocket
-from fastapi.testclient import TestClient
 from itsdangerous import URLSafeTimedSerializer
 from starlette.websockets import WebSocketDisconnect
-from visitors import BASE, RUN, Served, Visitor
+from visitors import BASE, RUN, Served, Visitor, serving
 
 from grpo_core.dashboard.classroom.access import JOIN_FIRST, TEACHER_ONLY, roles
 from grpo_core.dashboard.classroom.people import COOKIE, COOKIE_SECONDS, THE_TEACHER, Cookies
@@ -46,16 +45,13 @@ def served(tmp_path_factory: pytest.TempPathFactory, recorded_runs: Path) -> Ite
     """A class with the whole page, Gradio's, as the teacher has it."""
     home = tmp_path_factory.mktemp("served")
     (home / "shipped").symlink_to(recorded_runs)
-    served = Served(home, with_gradio=True)
-    with TestClient(served.app, base_url=BASE) as owner:
-        served.portal = owner.portal
+    with serving(home, with_gradio=True) as served:
         teacher = served.teacher()
         end = time.monotonic() + 60
         while not teacher.get("/lab/status").json()["ready"]:
             assert time.monotonic() < end
             time.sleep(0.1)
         yield served
-    served.room.close()
 
 
 def places(routes: Any, prefix: str = "") -> Iterator[str]:
@@ -90,9 +86,9 @@ def test_the_walk_reaches_what_there_is(served: Served) -> None:
 def forgeries(served: Served) -> dict[str, str | None]:
     """Cookies that nobody may get anywhere with."""
     room = served.room
-    ada = room.join("Forged")
+    ada = served.portal.call(room.join, "Forged")
     good = room.cookies.value(ada)
-    removed = room.join("Removed")
+    removed = served.portal.call(room.join, "Removed")
     gone = room.cookies.value(removed)
     served.portal.call(room.remove, removed.id)
     old = URLSafeTimedSerializer(room._journal.secret, salt="grpo-lab class cookie")

@@ -323,7 +323,7 @@ def test_what_is_printed(room: Classroom) -> None:
     assert room._once not in text and len(room.token) >= 22  # 128 bits in base64
     if room.join_url:
         assert f"{room.code[:3]} {room.code[3:]}" in text and "█" in text
-    room.join_url = None
+    room.join_urls = []
     assert "no address in a network" in "\n".join(room.words()) and room.invitation == ""
 
 

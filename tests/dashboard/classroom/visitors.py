@@ -1,7 +1,8 @@
 """A class that is served without a network: whoever asks is a `Visitor` with cookies of its own."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,13 @@ class Served:
         visitor = self.visitor()
         assert visitor.get(self.room.teacher_url).status_code == 303
         return visitor
+
+
+@contextlib.contextmanager
+def serving(home: Path, with_gradio: bool = False) -> Iterator[Served]:
+    """A class that is served, until the end of the block."""
+    served = Served(home, with_gradio)
+    with TestClient(served.app, base_url=BASE) as owner:
+        served.portal = owner.portal
+        yield served
+    served.room.close()
