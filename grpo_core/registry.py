@@ -12,11 +12,11 @@ from typing import Any
 from grpo_core.errors import LabError, told
 
 
-def check(registry: Mapping[str, str], name: str, kind: str) -> None:
+def check(registry: Mapping[str, object], name: str, kind: str) -> None:
     """Refuse a name that is not registered; nothing is imported.
 
     Args:
-        registry: name -> "package.module:attribute".
+        registry: the names, with what they stand for.
         name: what the user typed.
         kind: the singular noun used in the error message, such as "task".
 

@@ -10,6 +10,7 @@ of SHOTS. The figures beside them are drawn by `python data/make.py draw`.
 import argparse
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,7 @@ class Shot:
         act: what is done on the page before the picture; it is given the page and what the
             server printed.
         app: more arguments for app.py, such as "--class"; shots with the same ones share a server.
+        enter: how one gets in before the place is gone to, where that is not open to all.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Shot:
     dark: bool = False
     act: Callable[[Page, str], None] = lambda page, printed: None
     app: tuple[str, ...] = ()
+    enter: Callable[[Page, str], None] = lambda page, printed: None
 
 
 def hardest_token(page: Page, _: str) -> None:
@@ -80,6 +83,53 @@ def to_the_board(page: Page, _: str) -> None:
     page.evaluate("document.querySelector('.lab-board').scrollIntoView()")
 
 
+def as_teacher(page: Page, printed: str) -> None:
+    """By the link that was printed."""
+    page.goto(re.findall(r"http://\S+/lab/class/teach\?token=\S+", printed)[0])
+    page.wait_for_selector("#lab-start", state="attached")
+
+
+def as_student(page: Page, printed: str) -> None:
+    """By the class code that was printed."""
+    page.goto(f"http://127.0.0.1:{PORT}/join")
+    page.get_by_label("Class code").fill(_code(printed))
+    page.get_by_label("Your name").fill("Gil")
+    page.get_by_role("button", name="Join").click()
+    page.wait_for_selector("[data-lab] .lab-card")
+
+
+def _code(printed: str) -> str:
+    return re.findall(r"code (\w+ ?\w+)", printed)[0]
+
+
+def asked(page: Page, printed: str) -> None:
+    """Ask the class which completion has the highest advantage; six students vote."""
+    poll = page.evaluate(
+        """async () => {
+          const { source, record } = grpoLab.session;
+          const { run, step, group } = record;
+          const answer = await source.post("class/poll", { kind: "advantage", run, step, group });
+          return answer.poll;
+        }"""
+    )
+    browser = page.context.browser
+    assert browser is not None
+    for name, choice in zip(
+        ("Ada", "Ben", "Cem", "Dua", "Eva", "Fay"), (0, 0, 5, 6, 0, 3), strict=True
+    ):
+        student = browser.new_context()
+        there = f"http://127.0.0.1:{PORT}/lab/class"
+        student.request.post(f"{there}/join", data={"code": _code(printed), "name": name})
+        student.request.post(f"{there}/vote", data={"poll": poll, "choice": choice})
+        tab = student.new_page()  # which stays: who is connected is here
+        tab.goto(f"http://127.0.0.1:{PORT}/join")
+        tab.evaluate(f"window.live = new WebSocket('ws://127.0.0.1:{PORT}/lab/ws')")
+    page.wait_for_function("grpoLab.session.classroom?.poll?.voted === 6")
+    page.wait_for_function("grpoLab.session.classroom.here === 6")
+
+
+CLASS = ("--class", "Reinforcement learning")
+
 SHOTS = [
     Shot("dashboard", height=1560),
     Shot("dashboard-dark", height=1560, dark=True),
@@ -89,6 +139,8 @@ SHOTS = [
     Shot("formula-dark", f"step={STEP}&tool=formula", dark=True, act=hardest_token),
     Shot("tour", "tour=4"),
     Shot("tour-dark", "tour=4", dark=True),
+    Shot("class", height=1100, app=CLASS, enter=as_teacher, act=asked),
+    Shot("class-student", width=390, height=844, app=CLASS, enter=as_student),
 ]
 
 
@@ -130,6 +182,7 @@ def take(browser: Browser, shot: Shot, printed: str) -> Image.Image:
     # whoever looks at a picture has not come for the first time
     context.add_init_script("localStorage.setItem('grpo-lab-tour-seen', '1')")
     page = context.new_page()
+    shot.enter(page, printed)
     page.goto(f"http://127.0.0.1:{PORT}/#{shot.place}")
     page.locator("[data-lab] .lab-card [data-token]").first.wait_for()
     page.evaluate(SETTLED)

@@ -40,6 +40,7 @@ SHOWN_OPTIONS = (
     "scale_rewards",
     "temperature",
     "num_iterations",
+    "eval_steps",
     "reward_funcs",
     "reward_weights",
 )

@@ -446,7 +446,7 @@ def _after_an_update(f: Callable[..., Any]) -> Tensor:
 
 def _with_a_wide_clip(f: Callable[..., Any]) -> Tensor:
     later = (_OLD + _DRIFT).requires_grad_()
-    loss = f(later, _OLD.clone(), _A.clone(), _MASK.clone(), epsilon=0.4)
+    loss = f(later, _OLD.clone(), _A.clone(), _MASK.clone(), 0.4)
     return _loss_and_gradient(loss, later)
 
 

@@ -266,15 +266,17 @@ def _about(run: Run, feed: RunFeed, title: str, description: str) -> dict[str, A
     """What assets/about.js shows."""
     options = {name: _public(name, value) for name, value in options_of(run).items()}
     state = run.state
+    imported = str(state.get("imported") or "")
     ends = [state.get(name) for name in ("started", "heartbeat")]
     timed = all(isinstance(end, int | float) for end in ends) and ends[1] > ends[0]  # type: ignore[operator]
     return {
         "title": payloads.clip(title, MAX_TITLE),
         "description": payloads.clip(description, MAX_DESCRIPTION),
         "kit": f"GRPO Lab {__version__}",
+        "imported": payloads.clip(imported, 40),
         "made": datetime.date.today().isoformat(),
         "command": f"grpo-lab share {shlex.quote(run.name)}",
-        "trained": trained_with(options),
+        "trained": None if imported else trained_with(options),
         "seed": options.get("seed"),
         "seconds": ends[1] - ends[0] if timed else None,  # type: ignore[operator]
         "steps": feed.rows.steps[-1],
@@ -282,17 +284,15 @@ def _about(run: Run, feed: RunFeed, title: str, description: str) -> dict[str, A
     }
 
 
-def trained_with(options: dict[str, Any]) -> str | None:
-    """The command that trains with these options; None where they are not all known."""
+def trained_with(options: dict[str, Any]) -> str:
+    """The command that trains with these options; one that is missing has its default."""
     default = GRPOConfig().to_dict()
-    if options.keys() < default.keys():
-        return None
-    others = {k: v for k, v in options.items() if k in default and v != default[k] and k != "seed"}
-    words = ["grpo-lab", "train", "--seed", str(options["seed"])]
-    for name, value in others.items():
-        if value is not None and not isinstance(value, dict):
+    words = ["grpo-lab", "train", "--seed", str(options.get("seed", default["seed"]))]
+    for name, value in options.items():
+        other = name in default and name not in ("seed", "task_options") and value != default[name]
+        if other and value is not None:
             words += ["--set", f"{name}={json.dumps(value)}"]
-    for name, value in options["task_options"].items():
+    for name, value in (options.get("task_options") or {}).items():
         words += ["--set", f"task_options.{name}={json.dumps(value)}"]
     return shlex.join(words)
 

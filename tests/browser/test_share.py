@@ -185,6 +185,8 @@ def test_completions_without_tokens(open_file: Callable[..., Any], tmp_path: Pat
     sizes = page.locator(".lab-length").all_inner_texts()
     assert sizes == [f"{len(bad)} characters" for bad in fake_run.HOSTILE]
     assert text(page, ".lab-timeline .lab-facts") == "G 8 · reward 1 x accuracy"
+    assert text(page, ".lab-about-facts").startswith("A run of TRL's, shown by GRPO Lab")
+    assert page.locator(".lab-about").get_by_text("Trained with").count() == 0
     page.locator(".lab-card").first.focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".lab-tip")).to_contain_text("were not recorded", timeout=PATIENCE)

@@ -78,6 +78,13 @@ def test_the_solutions_are_complete(source: Path) -> None:
 
 
 @EVERY_NOTEBOOK
+def test_what_a_cell_prints_is_in_one_piece(source: Path) -> None:
+    for cell in shipped(source, solved=True).cells:
+        streams = [o.name for o in cell.get("outputs", []) if o.output_type == "stream"]
+        assert len(streams) == len(set(streams)), cell.id
+
+
+@EVERY_NOTEBOOK
 def test_it_opens_with_what_for_and_how_long_and_ends_with_references(source: Path) -> None:
     cells = [cell.source for cell in build.edition(source, solved=False).cells]
     for promise in ("you will be able to", "**Time:**", "**You need:**"):

@@ -213,4 +213,4 @@ def test_the_command_that_trained() -> None:
     assert trained_with(options) == (
         "grpo-lab train --seed 3 --set beta=0.04 --set task_options.count=4"
     )
-    assert trained_with({"seed": 3}) is None
+    assert trained_with({"seed": 3, "beta": 0.5}) == "grpo-lab train --seed 3 --set beta=0.5"

@@ -7,6 +7,7 @@ import { duration } from "./format.js";
  * @typedef {object} About
  * @property {string} title @property {string} description "" for none
  * @property {string} kit name and version of the program @property {string} made a date
+ * @property {string} imported the program that trained the run, "" for the kit
  * @property {string} command that made this page @property {string|null} trained command of the run
  * @property {number|null} seed @property {number|null} seconds that the run took
  * @property {number} steps @property {string} left_out "" where all is here
@@ -45,9 +46,10 @@ export function aboutPanel(parent, about) {
   );
 }
 
-/** "GRPO Lab 0.1.0 · 125 steps · seed 0 · took 1 min 20 s · page made on 2026-11-25". */
-function facts({ kit, steps, seed, seconds, made }) {
-  const parts = [`A recording by ${kit}`, `${steps} steps`];
+/** "A recording by GRPO Lab 0.1.0 · 125 steps · seed 0 · took 1 min 20 s · page made on ...". */
+function facts({ kit, imported, steps, seed, seconds, made }) {
+  const what = imported ? `A run of ${imported}'s, shown by ${kit}` : `A recording by ${kit}`;
+  const parts = [what, `${steps} steps`];
   if (seed !== null) parts.push(`seed ${seed}`);
   if (seconds !== null) parts.push(`took ${duration(seconds)}`);
   return [...parts, `page made on ${made}`].join(" · ");

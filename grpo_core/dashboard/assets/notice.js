@@ -5,9 +5,8 @@
 
 import { h, setAttribute, setHidden, setText } from "./dom.js";
 import { duration, inline } from "./format.js";
+import { secondsLeft } from "./pace.js";
 import { tourSeen } from "./tour.js";
-
-const WINDOW = 10; // steps whose seconds tell how long the rest will take
 
 /**
  * The notice panel.
@@ -19,25 +18,54 @@ export function notice(parent, session) {
   const text = h("span");
   const button = h("button", { type: "button", class: "lab-button", onclick: () => act() });
   const done = h("i");
-  const meter = h("span", { class: "lab-meter", "aria-hidden": "true" }, done);
+  const meter = h(
+    "span",
+    { class: "lab-meter", role: "progressbar", "aria-label": "Steps done", "aria-valuemin": 0, "aria-valuemax": 100 },
+    done,
+  );
   const element = h("div", { class: "lab-notice", role: "status" }, text, meter, button);
   let act = () => {};
   parent.append(element);
-  return () => {
-    const now = current(session);
+  const clock = new Clock(session);
+  setInterval(() => session.run?.status === "running" && update(), 1000); // time goes on in a long step
+  return update;
+
+  function update() {
+    const now = current(session, clock.seconds());
     setText(text, now.text);
     setAttribute(element, "data-kind", now.kind);
     setAttribute(element, "aria-live", now.kind === "progress" ? "off" : "polite");
     setHidden(meter, now.done === undefined);
     setAttribute(done, "style", `width:${(100 * (now.done ?? 0)).toFixed(1)}%`);
+    setAttribute(meter, "aria-valuenow", Math.round(100 * (now.done ?? 0)));
     setHidden(button, !now.button);
     setText(button, now.button ?? "");
     act = now.act ?? act;
-  };
+  }
 }
 
-/** @returns {{kind: string, text: string, button?: string, act?: () => void, done?: number}} */
-function current(session) {
+/** Seconds since the last step came, as far as this page has seen. */
+class Clock {
+  constructor(session) {
+    this.session = session;
+    this.step = null; // which step of which run in which state it was
+    this.since = 0;
+  }
+
+  seconds() {
+    const { run, lastStep } = this.session;
+    const step = `${run?.key} ${run?.status} ${lastStep}`;
+    if (step !== this.step) this.since = performance.now();
+    this.step = step;
+    return (performance.now() - this.since) / 1000;
+  }
+}
+
+/**
+ * @param {number} since the last step came, in seconds
+ * @returns {{kind: string, text: string, button?: string, act?: () => void, done?: number}}
+ */
+function current(session, since) {
   const { run, live } = session;
   const may = !session.room.student; // who only watches is not told which button to press
   if (session.notice) {
@@ -55,10 +83,11 @@ function current(session) {
   }
   if (run.problem) return { kind: "error", text: run.problem };
   if (run.status === "starting") {
-    return { kind: "wait", text: "Starting: loading torch and the model takes some seconds ..." };
+    const done = run.step ? run.step / (run.config.max_steps || run.step) : undefined;
+    return { kind: "wait", done, text: "Starting: loading torch and the model takes some seconds ..." };
   }
   if (run.live && !session.steps.length) {
-    return { kind: "wait", text: "Training has begun: the first step is on its way ..." };
+    return { kind: "wait", text: "First it measures the untrained model on held-out problems ..." };
   }
   if (live && live.key !== run.key) {
     const act = () => session.chooseRun(live.key);
@@ -71,11 +100,11 @@ function current(session) {
     const act = () => session.chooseTour(1);
     return { kind: "note", text, button: "New here? A tour of one minute", act };
   }
-  return progress(session, may);
+  return progress(session, may, since);
 }
 
 /** How far a run of one's own is, and how long the rest will take. */
-function progress(session, may) {
+function progress(session, may, since) {
   const { run } = session;
   const planned = run.config.max_steps ?? run.step ?? 0;
   const at = run.step ?? 0;
@@ -88,8 +117,10 @@ function progress(session, may) {
   if (run.status === "paused") {
     return { kind, done, text: `Paused after step ${at}${may ? ": Step makes one more, Resume goes on" : ""}.` };
   }
-  const recent = (session.series("seconds/step") ?? []).slice(-WINDOW).filter((s) => s !== null);
-  const each = recent.reduce((a, b) => a + b, 0) / recent.length;
-  const left = recent.length ? `, about ${duration(each * (planned - at))} left` : "";
+  if (at >= planned) return { kind, done, text: `Step ${at} of ${planned} is done: saving the model ...` };
+  const [steps, evaluations] = ["step", "eval"].map((name) => session.series(`seconds/${name}`) ?? []);
+  const rest = secondsLeft(at, planned, run.config.eval_steps, steps, evaluations);
+  // never nothing while there is a step to come
+  const left = rest === null ? "" : `, about ${duration(Math.max(rest - since, 1))} left`;
   return { kind, done, text: `Training: step ${at} of ${planned}${left}.` };
 }

@@ -43,7 +43,6 @@ export function timeline(parent, session) {
     setText(ui.status, run.recorded ? "recorded" : (STATUS[run.status] ?? run.status));
     setAttribute(ui.status, "data-status", run.recorded ? "recorded" : run.status);
     setText(ui.time, timeText(session));
-    if (ui.share) setHidden(ui.share, session.classroom?.role === "student"); // it is the teacher's
     updateSlider(ui, session);
   };
 }
