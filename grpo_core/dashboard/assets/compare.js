@@ -2,7 +2,7 @@
 
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { advantage, number, rewardName, sizeOf } from "./format.js";
-import { areWords } from "./tokens.js";
+import { areWords, isNew } from "./tokens.js";
 
 const MOST = 1024; // tokens of each, as many as a board message has
 
@@ -101,9 +101,11 @@ function difference(left, right, alike) {
 function paint(parent, card, shared) {
   const gap = areWords(card.tokens) ? " " : "";
   resize(parent, card.tokens.length, () => h("span"));
+  const anew = isNew(parent, card.tokens);
   card.tokens.forEach((token, i) => {
     const span = parent.childNodes[i];
-    setText(span, (token || "·") + gap);
+    const text = (token || "·") + gap;
+    if (anew || span.textContent !== text) span.replaceChildren(text);
     setAttribute(span, "class", shared[i] ? "tk" : "tk lab-only");
   });
 }

@@ -65,6 +65,18 @@ export function areWords(tokens) {
   return tokens.length > 1 && !tokens.some((token) => /\s/.test(token));
 }
 
+const painted = new WeakMap(); // element -> the tokens it shows
+
+/**
+ * Whether an element showed other tokens until now. Then all its text is to be set anew: a word
+ * that happens to stay would count as one that was moved about, which is no text at rest.
+ */
+export function isNew(parent, tokens) {
+  const before = painted.get(parent);
+  painted.set(parent, tokens);
+  return before?.length !== tokens.length || tokens.some((token, i) => token !== before[i]);
+}
+
 /**
  * Show some tokens of a completion, reusing the spans that are there.
  * @param {HTMLElement} parent
@@ -76,10 +88,11 @@ export function areWords(tokens) {
 export function paint(parent, completion, indices, kinds, shade) {
   const gap = completion.words ? " " : "";
   resize(parent, indices.length, () => h("span"));
+  const anew = isNew(parent, completion.tokens);
   let span = parent.firstChild;
   for (const index of indices) {
     const text = (completion.tokens[index] || "·") + gap;
-    if (span.textContent !== text) span.textContent = text;
+    if (anew || span.textContent !== text) span.replaceChildren(text);
     const special = "TA".includes(kinds[index]) || SPECIAL.test(completion.tokens[index]);
     const tag = special ? " tag" : "";
     const name = `tk ${shade(completion, index)}${tag}`;
