@@ -36,7 +36,9 @@ def test_every_link_leads_somewhere(link: tuple[str, str]) -> None:
     assert target.startswith("http") or (ROOT / target).exists()
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"^    grpo-lab ([\w-]+)", README, re.M))))
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"^    grpo-lab ([\w-]+)", README, re.M)))
+)
 def test_every_command_exists(command: str) -> None:
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 

@@ -92,6 +92,7 @@ _ANSWERS = {
     "a thought that never ends": "<think> try <answer> 45 </answer> no , try",
     "a completion without any tag": "45",
     "an answer without a thought": "<answer> ( 10 + 5 ) * 3 </answer>",
+    "an answer with a text behind it": "<think> hm </think> <answer> 45 </answer> . I hope so",
 }
 
 
@@ -191,6 +192,15 @@ extract_answer = Exercise(
             "Where there is no answer you give an empty text. Nothing and an empty answer are "
             "two things: give None.",
             (_extract(nothing=""),),
+        ),
+        Mistake(
+            "nothing_may_follow",
+            "Right, except for an answer with some text behind it. It is a complete answer all the "
+            "same; whether something may follow it is a question of form.",
+            (
+                lambda text: my_answer(text) if text.rstrip().endswith("</answer>") else None,
+                lambda text: my_answer(text) if re.search(r"</answer>\s*$", text) else None,
+            ),
         ),
         Mistake(
             "tags_kept",

@@ -21,6 +21,12 @@ def _counted(text: str) -> Case:
     return Case(f"For the completion '{short}'", lambda f: number(f(text)))
 
 
+def _less_a_last_no(text: str) -> int:
+    """Every 'no', less one where the last verdict of the text is a no."""
+    verdicts = [word for word in text.split() if word in ("yes", "no")]
+    return verdicts.count("no") - (verdicts[-1:] == ["no"])
+
+
 backtracks = Exercise(
     "09",
     "backtracks",
@@ -38,6 +44,7 @@ backtracks = Exercise(
         _counted("5 + 3 = 8 no , let me try 10 + 3 = 13 yes"),
         _counted("there is no way ."),
         _counted("5 + 3 = 8 yes 13 - 8 = 5 yes"),
+        _counted("<think> 5 + 3 = 8 no 10 + 3 ="),
     ],
     mistakes=[
         Mistake(
@@ -82,6 +89,12 @@ backtracks = Exercise(
                 lambda text: max(0, text.split().count("no") - 1),
                 lambda text: max(0, my_backtracks(text) - 1),
             ),
+        ),
+        Mistake(
+            "cut_off",
+            "Right, except for a thought that is cut off in the middle of a try. Its last verdict "
+            "is a 'no', and another try follows it all the same: look for the '='.",
+            (_less_a_last_no,),
         ),
         Mistake(
             "before_a_yes",

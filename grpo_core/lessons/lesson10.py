@@ -463,6 +463,15 @@ language = Exercise(
             ),
         ),
         Mistake(
+            "behind_the_thought",
+            "You read what stands behind the thought. The reward is for the thought itself: what "
+            "is between its two tags.",
+            (
+                _speaks(read=lambda text: text.split("</think>")[-1]),
+                _speaks(read=lambda text: text.split("<answer>")[-1]),
+            ),
+        ),
+        Mistake(
             "before_the_thought",
             "Right, except that what stands *before* the thought counts as well: of the text up to "
             "`</think>` the thought is what follows `<think>`.",

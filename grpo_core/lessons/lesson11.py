@@ -148,6 +148,7 @@ weights = Exercise(
             "what Dr. GRPO takes out: one divisor for every token, whatever was sampled.",
             (
                 _weights(constant=lambda m, limit: len(m) * _lengths(m)),
+                _weights(constant=lambda m, limit: limit * _lengths(m)),
                 _weights(constant=lambda m, limit: m.sum()),
             ),
         ),

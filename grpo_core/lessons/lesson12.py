@@ -482,6 +482,7 @@ ATTACKS: dict[str, tuple[str, bool]] = {
     "words between true lines": ("10 + 5 = 15 , clearly , 15 * 3 = 45 yes", False),
     "an equation of three": ("10 + 5 + 30 = 45 yes", False),
     "two results brought together": ("5 * 6 = 30 , 3 * 5 = 15 , 30 + 15 = 45 yes", True),
+    "a result that ends like the target": ("100 + 45 = 145 yes", False),
     "a yes on the way": ("10 + 5 = 15 yes 15 * 3 = 45", False),
     "a division that leaves a rest": ("91 / 2 = 45 yes", False),
     "code": ("print ( 'I run here' ) or 45 = 45 yes", False),
@@ -586,6 +587,15 @@ patch = Exercise(
             "the last one counts.",
             (
                 _checked(part=lambda t: re.split(r"\bno\b", t)[0].removesuffix("yes").strip()),
+            ),
+        ),
+        Mistake(
+            "target_as_text",
+            "145 passed for 45: you look for the target's digits in a text. Results are numbers: "
+            "read the last one, and compare it whole.",
+            (
+                _checked(reaches=lambda results, target: str(results[-1:]).endswith(f"{target}]")),
+                _checked(reaches=lambda results, target: str(target) in str(results[-1:])),
             ),
         ),
         Mistake(

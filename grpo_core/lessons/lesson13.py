@@ -105,7 +105,9 @@ def _called(chat: bool, **extras: Any) -> Callable[[Callable[..., Any]], Any]:
                 return "asks for something that is not passed"
             if "indices must be integers" in str(error):
                 return "looks a name up in a text or a list"
-            return f"raised {type(error).__name__}"
+            # what a missing answer makes of `None`, an empty list or a text without a tag
+            missing = isinstance(error, AttributeError | TypeError | IndexError | ValueError)
+            return "raised an error" if missing else f"raised {type(error).__name__}: {error}"
         if isinstance(value, Tensor | np.ndarray):
             return f"a tensor of shape {tuple(value.shape)}"
         if isinstance(value, Sequence) and not isinstance(value, str):
@@ -216,8 +218,9 @@ trl_reward = Exercise(
         ),
         Mistake(
             "column_as_a_whole",
-            "You compared each answer with the whole column, which is a list. One entry belongs "
-            "to one completion: go through both together.",
+            "You compared each answer with the whole column, which is a list: then none is ever "
+            "paid, or all that occur in it. One entry belongs to one completion: go through both "
+            "together. (None is paid either where a text is compared with a number.)",
             (
                 _reward(pairs=lambda c, s: [(one, s) for one in c]),
                 _reward(

@@ -339,7 +339,7 @@ for name, fell in holes.items():
 # True if every line of the last try is true, if the last line's result is
 # the target, and if it ends with `yes`. False for everything else, whatever
 # a model may write. (Tries of this task have the signs +, - and *.) The
-# check tries twenty thoughts on it.
+# check tries twenty-one thoughts on it.
 
 
 # %% tags=["exercise"]

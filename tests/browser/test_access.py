@@ -22,6 +22,12 @@ STATES = {
     "tour": "#tour=4",
 }
 
+# What has to have a name; a figure's picture has its name.
+USED = frozenset((
+    "button", "link", "textbox", "combobox", "slider", "spinbutton", "checkbox", "radio", "tab",
+    "searchbox", "switch", "menuitem", "listbox", "img", "image", "dialog", "region", "progressbar",
+))  # fmt: skip
+
 # Text of the page with the ratio of its colour to what lies behind it, where that is below what
 # WCAG 2 asks (1.4.3): 4.5, or 3 for large text. Disabled controls are exempt.
 CONTRAST = """() => {
@@ -152,6 +158,18 @@ def at(visit: Callable, state: str, **options: object):
     return page
 
 
+def names_missing(page) -> list[str]:
+    """Roles of the nodes of Chromium's accessibility tree that lack a name."""
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    used = [n for n in tree if n.get("role", {}).get("value") in USED]
+    assert len(used) >= 3
+    return [
+        node["role"]["value"]
+        for node in used
+        if not node["ignored"] and not str(node.get("name", {}).get("value", "")).strip()
+    ]
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_everything_that_can_be_used_has_a_name(visit: Callable, state: str) -> None:
     page = at(visit, state)
@@ -161,21 +179,7 @@ def test_everything_that_can_be_used_has_a_name(visit: Callable, state: str) -> 
         page.wait_for_selector("#lab-options input")
         page.wait_for_selector(".lab-recipe")
         wait(page, "() => !document.querySelector('.dropdown-arrow:not([aria-hidden])')")
-    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
-    used = {
-        "button", "link", "textbox", "combobox", "slider", "spinbutton", "checkbox", "radio",
-        "tab", "searchbox", "switch", "menuitem", "listbox", "img", "image", "dialog", "region",
-        "figure",
-    }  # fmt: skip
-    nodes = [n for n in tree if not n["ignored"] and n.get("role", {}).get("value") in used]
-    assert len(nodes) > 40
-    nameless = [
-        (n["role"]["value"], n.get("backendDOMNodeId"))
-        for n in nodes
-        if not str(n.get("name", {}).get("value", "")).strip()
-        and n["role"]["value"] not in ("figure",)  # a figure's picture has the name
-    ]
-    assert nameless == []
+    assert names_missing(page) == []
 
 
 def test_every_control_is_reached_by_tab_and_shows_it(visit: Callable) -> None:
@@ -288,3 +292,84 @@ def test_the_language_and_the_title_are_told(visit: Callable) -> None:
     assert page.title() == "GRPO Lab"
     levels = page.evaluate("[...document.querySelectorAll('h1')].map((e) => e.innerText)")
     assert levels == ["GRPO Lab"]
+
+
+# --- a class, and what opens over the page -----------------------------------------------------
+
+
+@pytest.fixture
+def teacher(watch: Callable, classroom, request: pytest.FixtureRequest):
+    """A teacher who has asked which completion has the highest advantage."""
+    scheme = getattr(request, "param", "light")
+    page = watch(classroom.url, color_scheme=scheme, reduced_motion="reduce").page
+    page.goto(classroom.teacher_url)
+    page.wait_for_selector("#lab-start", state="attached")
+    page.evaluate("(hash) => { location.hash = hash; }", HELD)
+    wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '9'")
+    wait(page, "() => globalThis.grpoLab?.session?.classroom != null")
+    page.evaluate(
+        """async () => {
+          const { source, record } = grpoLab.session;
+          const { run, step, group } = record;
+          await source.post("class/poll", { kind: "advantage", run, step, group });
+        }"""
+    )
+    wait(page, "() => grpoLab.session.classroom?.poll?.state === 'open'")
+    yield page
+    page.evaluate(
+        """async () => {
+          const { source, classroom } = grpoLab.session;
+          if (classroom.poll) await source.post("class/poll/" + classroom.poll.id, { want: "end" });
+        }"""
+    )
+
+
+@pytest.mark.parametrize("teacher", ["light", "dark"], indirect=True)
+def test_a_teacher_s_page_can_be_read_and_is_named(teacher) -> None:
+    teacher.wait_for_load_state("networkidle")
+    seen, weak = teacher.evaluate(CONTRAST)
+    assert seen > 100 and weak == []
+    assert names_missing(teacher) == []
+    teacher.set_viewport_size({"width": 390, "height": 780})
+    assert teacher.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_student_s_pages_can_be_read_and_are_named(
+    watch: Callable, classroom, teacher, scheme: str
+) -> None:
+    page = watch(classroom.url, color_scheme=scheme, reduced_motion="reduce").page
+    page.set_viewport_size({"width": 390, "height": 780})
+    page.get_by_label("Class code").wait_for()
+    seen, weak = page.evaluate(CONTRAST)
+    assert seen >= 4 and weak == []
+    assert names_missing(page) == []
+    page.get_by_label("Class code").fill(classroom.code)
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_role("button", name="Join").click()
+    page.wait_for_selector(".lab-class[data-role=student]")
+    page.evaluate("(hash) => { location.hash = hash; }", HELD)
+    wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '9'")
+    wait(page, "() => globalThis.grpoLab?.session?.classroom?.poll != null")
+    page.wait_for_load_state("networkidle")
+    seen, weak = page.evaluate(CONTRAST)
+    assert seen > 100 and weak == []
+    assert names_missing(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_shared_and_asked_can_be_read(visit: Callable, scheme: str) -> None:
+    page = at(visit, "plain", color_scheme=scheme)
+    page.locator(".lab-share > button").click()
+    page.locator(".lab-share-menu").wait_for()
+    assert page.evaluate(CONTRAST)[1] == []
+    assert names_missing(page) == []
+    page.keyboard.press("Escape")
+    page.locator(".lab-finding").first.click()
+    wait(page, "() => document.querySelector('.lab-finding-detail')?.hidden === false")
+    page.locator(".lab-chart .lab-gloss-button").first.click()
+    page.locator(".lab-gloss dd").first.wait_for()
+    seen, weak = page.evaluate(CONTRAST)
+    assert seen > 150 and weak == []
+    assert names_missing(page) == []

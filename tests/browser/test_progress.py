@@ -125,7 +125,7 @@ def test_time_goes_on_while_a_long_step_is_on_its_way(visit: Callable) -> None:
         config: { max_steps: 40, eval_steps: 20 } };
       const series = { "seconds/step": [null, 60, 60, 60], "seconds/eval": [75, null, null, null] };
       const session = { run, live: run, lastStep: 3, steps: [0, 1, 2, 3], connection: "open",
-        listed: true, room: {}, view: {}, series: (name) => series[name] };
+        listed: true, room: {}, view: {}, hides: () => false, series: (name) => series[name] };
       const place = document.createElement("div");
       document.body.append(place);
       notice(place, session)();

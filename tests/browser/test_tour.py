@@ -183,15 +183,18 @@ def test_it_moves_only_where_motion_is_welcome(visit: Callable, motion: str, sec
 
 def test_a_run_without_such_a_moment_has_no_such_stop(visit: Callable) -> None:
     page = visit().page
-    code = """async (cells) => {
+    code = """async (given) => {
       const { STOPS, factsOf } = await import(new URL("lab/assets/stops.js", document.baseURI));
-      const session = { shown: "r", lastStep: 9, run: { config: {} }, series: () => null };
+      const [cells, student] = given;
+      const room = { student };
+      const session = { shown: "r", lastStep: 9, run: { config: {} }, series: () => null, room };
       const facts = factsOf(session, cells && { cells, firsts: {} });
       return STOPS.filter((stop) => stop.moment(facts)).map(({ id }) => id);
     }"""
-    assert page.evaluate(code, None) == ["start"]
+    assert page.evaluate(code, [None, False]) == ["start"]
     lively = [[1, 0, 0, 0.5, False, 0.5, 0.2, 0.4]]
     mixed = ["prompt", "group", "rewards", "advantage", "push"]
-    assert page.evaluate(code, lively) == [*mixed, "start"]
+    assert page.evaluate(code, [lively, False]) == [*mixed, "start"]
     dead = [[2, 0, 1, 1.3, True, 1, 1, 0]]
-    assert page.evaluate(code, [*lively, *dead]) == [*mixed, "dead", "start"]
+    assert page.evaluate(code, [[*lively, *dead], False]) == [*mixed, "dead", "start"]
+    assert page.evaluate(code, [lively, True]) == mixed  # a student has no Start

@@ -69,6 +69,7 @@ ANSWERS: list[Attempt] = [
         "tags_kept",
         lambda text: (re.findall("<answer>.*?</answer>", outside(text), re.S) or [""])[-1],
     ),
+    ("nothing_may_follow", lambda text: last(text) if text.strip()[-9:] == "</answer>" else None),
     ("blanks_inside", lambda text: (last(text) or "").replace(" ", "") or None),
     ("a_list", lambda text: re.findall("<answer>(.*?)</answer>", text)),
     ("a_list", lambda text: re.findall("<answer>(.*?)</answer>", outside(text), re.S)),

@@ -35,6 +35,7 @@ BACKTRACKS: list[Attempt] = [
     ("inside_words", lambda text: len(re.findall("no", text))),
     ("verdicts", lambda text: len(re.findall(r"\b(yes|no)\b", text))),
     ("verdicts", lambda text: max(len(re.findall(r"\b(yes|no)\b", text)) - 1, 0)),
+    ("cut_off", lambda text: len(re.findall(r"\bno\b.*?\b(?=yes\b|no\b)", text, re.DOTALL))),
     ("lines", lambda text: len(re.findall("=", text))),
     ("any", lambda text: int(by_pieces(text) > 0)),
     ("any", lambda text: "no" in text.split()),

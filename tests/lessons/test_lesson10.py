@@ -208,6 +208,12 @@ LANGUAGE: list[Attempt] = [
     ("counted", counted(lambda e, g, n: (e - g) / (e + g))),
     ("counted", counted(lambda e, g, n: 100 * e / (e + g))),
     (
+        "behind_the_thought",
+        lambda text: counted(lambda e, g, n: e / (e + g))(
+            f"<think>{text.rpartition('</think>')[2]}</think>"
+        ),
+    ),
+    (
         "before_the_thought",
         lambda text: counted(lambda e, g, n: e / (e + g))(
             "<think>" + text.partition("</think>")[0].replace("<think>", "")

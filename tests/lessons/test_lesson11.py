@@ -61,6 +61,7 @@ WEIGHTS: list[Attempt] = [
     ("longest_for_limit", ways(third=lambda m, n, limit: m / (len(m) * m.shape[1]))),
     ("constant_is_not", ways(third=lambda m, n, limit: m / n / len(m))),
     ("constant_is_not", ways(third=lambda m, n, limit: m / n.sum())),
+    ("constant_is_not", ways(third=lambda m, n, limit: m / n / limit)),
     ("limit_alone", ways(third=lambda m, n, limit: m / limit)),
     (
         "ways_swapped",

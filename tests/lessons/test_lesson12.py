@@ -205,6 +205,7 @@ PATCH: list[Attempt] = [
         ),
     ),
     ("first_try", lambda t, n: patched(last=lambda text: text.split(" no ")[0])(t, n)),
+    ("target_as_text", patched(ends=lambda lines, target: lines[-1].endswith(str(target)))),
     ("chain_demanded", lambda t, n: patched()(t, n) and linked(t)),
     (
         "yes_anywhere",

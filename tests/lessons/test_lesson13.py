@@ -96,6 +96,13 @@ REWARD: list[Attempt] = [
     ),
     ("fails_without_an_answer", fails),
     (
+        "fails_without_an_answer",
+        lambda completions, solution, **_: [
+            float(re.findall(r"<answer>(.*?)</answer>", content(c), re.DOTALL)[-1].strip() == s)
+            for c, s in zip(completions, solution, strict=True)
+        ],
+    ),
+    (
         "conversation",
         lambda completions, solution, **_: [
             float(answer(c if isinstance(c, str) else c["content"]) == s)
@@ -164,6 +171,7 @@ REWARD: list[Attempt] = [
     ),
     ("unfinished", lambda **_: None),
     ("unknown", lambda completions, **_: [2.0 for _ in completions]),
+    ("unknown", lambda **_: 1 / 0),  # an error of its own is told as it is
 ]
 
 

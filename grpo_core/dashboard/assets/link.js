@@ -42,7 +42,7 @@ export function shareButton(session) {
     "button",
     {
       type: "button",
-      class: "lab-button lab-share",
+      class: "lab-button lab-link",
       "aria-haspopup": "dialog",
       onclick: () => {
         dialog ??= new Share(button.closest(".lab"), session);
@@ -66,25 +66,25 @@ class Share {
     this.step = h("span");
     this.link = h("input", {
       type: "text",
-      class: "lab-share-link",
+      class: "lab-link-field",
       readonly: "",
       "aria-label": "Link",
       onfocus: () => this.link.select(),
     });
     this.where = h("p", { class: "lab-muted" });
-    this.said = h("p", { class: "lab-share-said", role: "status" });
+    this.said = h("p", { class: "lab-link-said", role: "status" });
     const button = (text, act) =>
       h("button", { type: "button", class: "lab-button", onclick: act }, text);
     this.element = h(
       "dialog",
       { class: "lab-dialog", "aria-label": "Link to this view" },
       h("h2", {}, "Link to this view"),
-      h("label", { class: "lab-share-tick" }, this.held, this.step),
+      h("label", { class: "lab-link-tick" }, this.held, this.step),
       h(
         "fieldset",
         {},
         h("legend", {}, "Leave out"),
-        ...PARTS.map(([, words], i) => h("label", { class: "lab-share-tick" }, this.ticks[i], words)),
+        ...PARTS.map(([, words], i) => h("label", { class: "lab-link-tick" }, this.ticks[i], words)),
       ),
       h(
         "details",
@@ -93,7 +93,7 @@ class Share {
         h("p", { class: "lab-muted" }, "What is left empty keeps its default."),
         h(
           "div",
-          { class: "lab-share-fields" },
+          { class: "lab-link-fields" },
           ...FIELDS.map(([, words], i) => h("label", {}, h("span", {}, words), this.fields[i])),
         ),
         button("As in the run that is shown", () => this.#copyRun()),
@@ -102,7 +102,7 @@ class Share {
       this.where,
       h(
         "div",
-        { class: "lab-share-buttons" },
+        { class: "lab-link-buttons" },
         button("Copy the link", () => this.#copy()),
         button("Show it here", () => this.#try()),
         button("Close", () => this.element.close()),

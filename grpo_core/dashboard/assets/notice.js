@@ -96,7 +96,7 @@ function current(session, since) {
   if (run.recorded) {
     const seed = run.config.seed ?? "unknown";
     const text = `Recorded run, seed ${seed}${may ? " - press Start to train your own" : ""}.`;
-    if (session.view.tour || tourSeen()) return { kind: "note", text };
+    if (session.view.tour || session.hides("tour") || tourSeen()) return { kind: "note", text };
     const act = () => session.chooseTour(1);
     return { kind: "note", text, button: "New here? A tour of one minute", act };
   }

@@ -7,6 +7,7 @@
  * @property {string} run its key
  * @property {number} last its last step
  * @property {Map<string, number>} weights of its rewards
+ * @property {boolean} student whether who looks may start nothing
  * @property {[number, number]|null} mixed step and group with the widest spread of rewards
  * @property {[number, number]|null} dead step and group of the first whose rewards all tie
  * @property {[number, number]|null} search of the first trace that turned back and was right
@@ -104,7 +105,7 @@ export const STOPS = [
   {
     id: "start",
     title: "Now press Start",
-    moment: (facts) => [facts.last, 0],
+    moment: (facts) => (facts.student ? null : [facts.last, 0]),
     target: () => "#lab-start",
     text: () =>
       "Train your own: it learns before your eyes, within minutes, on this machine. Experiments to try are below the buttons, and Guided tour brings this back.",
@@ -130,6 +131,7 @@ export function factsOf(session, atlas) {
   return {
     run: session.shown,
     last: session.lastStep,
+    student: Boolean(session.room?.student),
     weights: new Map(names.map((name, i) => [name, weights[i]])),
     mixed: place(widest(telling) ?? widest(cells)),
     dead: place(cells.find((cell) => cell[4]) ?? null),

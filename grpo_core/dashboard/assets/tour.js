@@ -242,7 +242,9 @@ class Guide {
     const seen = visible(this.target);
     setHidden(this.ring, !seen);
     const room = { width: document.documentElement.clientWidth, height: floor() };
-    const { words, ring } = arrange(seen ? this.target.getBoundingClientRect() : null, size, room);
+    const box = seen ? this.target.getBoundingClientRect() : null;
+    const column = seen && this.target.closest("#lab-side") !== null; // what is below matters too
+    const { words, ring } = arrange(box, size, room, column);
     setAttribute(this.element, "style", `left:${words.left}px;top:${words.top}px`);
     if (!ring) return;
     const { left, top, right, bottom } = ring;
@@ -267,8 +269,9 @@ function floor() {
  * @param {DOMRect|null} target
  * @param {{width: number, height: number}} size of the words
  * @param {{width: number, height: number}} room of the window
+ * @param {boolean} [beside] rather than below
  */
-export function arrange(target, size, room) {
+export function arrange(target, size, room, beside = false) {
   const between = (least, value, most) => Math.round(Math.max(least, Math.min(value, most)));
   const lowest = room.height - size.height - GAP;
   const rightmost = room.width - size.width - GAP;
@@ -282,11 +285,14 @@ export function arrange(target, size, room) {
   };
   const left = between(GAP, (ring.left + ring.right - size.width) / 2, rightmost);
   const top = between(GAP, (ring.top + ring.bottom - size.height) / 2, lowest);
+  const right = { words: { left: ring.right + GAP, top }, ring };
+  const fits = ring.right + GAP <= rightmost;
+  if (beside && fits) return right;
   if (ring.bottom + GAP <= lowest) return { words: { left, top: ring.bottom + GAP }, ring };
   const above = ring.top - GAP - size.height;
   if (above >= GAP) return { words: { left, top: above }, ring };
-  if (ring.right + GAP <= rightmost) return { words: { left: ring.right + GAP, top }, ring };
-  const beside = ring.left - GAP - size.width;
-  if (beside >= GAP) return { words: { left: beside, top }, ring };
+  if (fits) return right;
+  const before = ring.left - GAP - size.width;
+  if (before >= GAP) return { words: { left: before, top }, ring };
   return { words: foot, ring: { ...ring, bottom: Math.max(ring.top, foot.top - GAP) } };
 }
