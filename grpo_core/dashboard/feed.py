@@ -401,7 +401,7 @@ class Feed:
         """
         feed = await self._watched(key)
         await asyncio.to_thread(feed.refresh)
-        return feed.metrics(0, len(feed.rows), reset=True)
+        return await asyncio.to_thread(feed.metrics, 0, len(feed.rows), True)
 
     async def atlas_of(
         self, key: str, after: int, member: "Member | None" = None
