@@ -184,7 +184,12 @@ class RunFeed:
 
     def made(self, step: int, group: int, hidden: int | None = None) -> str | None:
         """What `board` has in its cache; for the event loop, which waits for no lock."""
-        return self._boards.get((step, group, hidden))
+        key = (step, group, hidden)
+        text = self._boards.get(key)
+        if text is not None:
+            with contextlib.suppress(KeyError):  # a thread dropped it just now
+                self._boards.move_to_end(key)
+        return text
 
     def _make_board(self, step: int, group: int, hidden: int | None) -> str:
         groups = self._step(step).groups
