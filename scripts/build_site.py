@@ -31,6 +31,7 @@ SECTIONS = {
     "Algorithm": [
         "docs/algorithms.md",
         "docs/grpo-vs-ppo.md",
+        "docs/family.md",
         "docs/pipeline.md",
         "docs/smollm2.md",
         "benchmarks/README.md",
@@ -52,7 +53,7 @@ CODE = [
     "grpo_core/rollout.py",
     "grpo_core/update.py",
     "grpo_core/training.py",
-    "grpo_core/pipeline.py",
+    "grpo_core/pipeline/*.py",
 ]
 
 _LINK = re.compile(r"(?P<before>!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()(?P<to>[^)\s]+)(?P<after>\))")

@@ -34,6 +34,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SECONDS_A_STEP = 0.25
+PATIENCE = 150  # seconds for a start: importing gradio took 55 on a machine at load 15
 
 
 class Dashboard:
@@ -64,12 +65,16 @@ class Dashboard:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=environment, cwd=ROOT
             )
-        self.wait(ready)
+        try:
+            self.wait(ready)
+        except AssertionError:
+            self.kill()  # the fixture that started it never gets to its end
+            raise
 
     def wait(self, ready: bool = True) -> None:
         """Wait until it answers, and until its controls are there if `ready`."""
         wanted = '"ready":true' if ready else '"ready"'
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             with contextlib.suppress(OSError), urllib.request.urlopen(self.url + "lab/status") as r:
                 if wanted in r.read().decode():
@@ -104,7 +109,7 @@ class ClassDashboard(Dashboard):
     def wait(self, ready: bool = True) -> None:
         """Wait until the teacher's link works, and until the controls are there if `ready`."""
         wanted = '"ready":true' if ready else '"ready"'
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             teacher = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
             with contextlib.suppress(OSError, IndexError):

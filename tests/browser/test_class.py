@@ -340,7 +340,7 @@ def test_a_vote_by_keyboard_alone(teacher: Any, join: Callable) -> None:
 def test_a_teacher_may_keep_the_tallies_back(teacher: Any, join: Callable) -> None:
     page = join("Eve", PLACE).page
     press(teacher.page, "Ask: which completion gets the highest advantage?")
-    teacher.page.get_by_label("Keep the tallies back").check()
+    teacher.page.get_by_label("Hide the tallies on this page").check()
     press(page, "Choose completion 2")
     expect(state(teacher.page)).to_contain_text("1 of ")
     assert (

@@ -66,7 +66,7 @@ function build(room) {
     room.discreet = ui.discreet.checked;
     room.session.touch();
   });
-  ui.quiet = h("label", { class: "lab-class-tick" }, ui.discreet, "Keep the tallies back");
+  ui.quiet = h("label", { class: "lab-class-tick" }, ui.discreet, "Hide the tallies on this page");
   ui.buttons = h("div", { class: "lab-class-row" }, ui.visit, ui.close, ui.reveal, ui.end, ui.quiet);
   ui.element = h(
     "div",
