@@ -31,8 +31,9 @@ $(STAMP): pyproject.toml constraints.txt scripts/install.py
 app: $(STAMP) ## open the dashboard (ARGS: see python app.py --help)
 	$(BIN)/python app.py $(ARGS)
 
-test: $(STAMP) ## run the tests (ARGS: pytest's, as in ARGS="-k countdown")
-	$(BIN)/python -m pytest $(ARGS)
+# A file's tests stay together: they share servers, browsers and trained models.
+test: $(STAMP) ## run the tests on all cores, four at most (ARGS: pytest's, as in ARGS="-k countdown")
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 coverage: $(STAMP) ## run the tests of algorithm/ and see that no branch of it is left out
 	$(BIN)/python -m coverage run -m pytest tests/algorithm $(ARGS)
