@@ -373,3 +373,15 @@ def test_what_is_shared_and_asked_can_be_read(visit: Callable, scheme: str) -> N
     seen, weak = page.evaluate(CONTRAST)
     assert seen > 150 and weak == []
     assert names_missing(page) == []
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1600])
+def test_the_names_of_a_reward_s_parts_are_whole(visit: Callable, width: int) -> None:
+    page = visit(HELD).page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_selector(".lab-card [data-token]")
+    cut = page.evaluate(
+        """[...document.querySelectorAll('.lab-rewards > span > :first-child')]
+             .filter((name) => name.scrollWidth > name.clientWidth).map((e) => e.innerText)"""
+    )
+    assert cut == []
