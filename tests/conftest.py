@@ -1,6 +1,7 @@
 """What every test shares: a quiet, offline, single-threaded process."""
 
 import os
+import sys
 
 # Before anything imports torch, transformers, gradio or matplotlib. What is set already stays.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads on busy cores are many times slower
@@ -24,3 +25,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("missing here: an NVIDIA GPU")
+
+
+def pytest_runtest_teardown() -> None:
+    """A trainer that chose two threads leaves them to no other test."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))

@@ -183,6 +183,7 @@ def test_two_steps_of_the_recipe_change_it_and_are_recorded(policy: Policy) -> N
         generation_batch_size=16,
         max_completion_length=24,
         eval_size=4,
+        threads=1,  # two, beside other tests, wait for each other for minutes
     )
     before = policy.model.model.norm.weight.detach().clone()
     trained = Policy(copy.deepcopy(policy.model), policy.tokenizer)
