@@ -1,6 +1,6 @@
 """Whether an open page stays as it is while a run goes on: DOM, memory, layout, charts.
 
-    python benchmarks/page.py [--minutes 2] [--seconds 0.25] [--json FILE.json]
+    python benchmarks/page.py [--minutes 2] [--seconds 0.25] [--out FILE.json]
 
 A dashboard process whose worker makes steps up (tests/dashboard/fake_run.py), one every so many
 seconds, and the real page on it in headless Chromium. Every five seconds, after a forced garbage
@@ -133,7 +133,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seconds", type=float, default=0.25, help="between two steps")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures here")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -160,9 +160,9 @@ def main() -> int:
         values = [look[name] for look in looks]
         row = (values[0], max(values), values[-1], slope(looks, name))
         print(f"{name:12}" + "".join(f"{value:>10.2f}" for value in row))
-    if options.json:
+    if options.out:
         written = {"machine": machine.describe(), "looks": looks}
-        options.json.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+        options.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -1,6 +1,6 @@
 """A class looks on: what 100 viewers cost the training, how late they are, what the server holds.
 
-    python benchmarks/viewers.py [--viewers 100] [--minutes 3] [--json FILE.json]
+    python benchmarks/viewers.py [--viewers 100] [--minutes 3] [--out FILE.json]
 
 The default run, trained by the real worker from a real dashboard process with Gradio mounted:
 alone, watched, alone, watched. All four have one seed, so step n is the same work in each, and
@@ -399,7 +399,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--viewers", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=3.0, help="of training, all four runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
     whole = 60 * arguments.minutes
     window = min(LONGEST, whole / 4)
@@ -417,9 +417,9 @@ def main() -> int:
                 )
     figures = summary(runs)
     report(figures, arguments.viewers)
-    if arguments.json:
+    if arguments.out:
         written = {"machine": machine.describe(), "viewers": arguments.viewers, **figures}
-        arguments.json.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+        arguments.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

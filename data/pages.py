@@ -145,6 +145,53 @@ def footprint(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"{machine.in_words(result['machine'])}.", ""])
 
 
+def viewers(result: dict[str, Any]) -> str:
+    """What it costs that many look on, as a Markdown table."""
+    late, memory = result["staleness_ms"], result["memory_mib"]
+    pairs = " and ".join(f"{100 * ratio:+.1f}%" for ratio in result["slowdown_of_each_pair"])
+    rows = [
+        ["", f"{result['viewers']} viewers"],
+        ["seconds a step, alone", f"{result['seconds_alone']:.3f}"],
+        ["seconds a step, watched", f"{result['seconds_watched']:.3f}"],
+        ["training slowed by", f"{100 * result['slowdown']:.1f}% (by turns: {pairs})"],
+        ["staleness, half of all boards", f"{late['p50']:.0f} ms"],
+        ["staleness, 95 of 100", f"{late['p95']:.0f} ms"],
+        ["staleness, 99 of 100; the most", f"{late['p99']:.0f}; {late['max']:.0f} ms"],
+        ["the server, of a core", f"{100 * result['server_cpu']:.0f}%"],
+        ["the viewers' own process, of a core", f"{100 * result['viewers_cpu']:.0f}%"],
+        ["sent", f"{result['kb_per_second']:,.0f} KB/s"],
+        ["the server's memory, most", f"{memory['most']:.0f} MiB"],
+        [
+            f"over the last {memory['minutes']:.1f} minutes",
+            f"{memory['begin']:.0f} to {memory['end']:.0f} MiB; in their second half "
+            f"{memory['mib_a_minute']:+.2f} MiB a minute",
+        ],
+    ]
+    work = f"{result['common_steps']} steps that all four runs made are compared."
+    return report.markdown(rows) + f"\n{work} {machine.in_words(result['machine'])}.\n"
+
+
+def open_page(result: dict[str, Any]) -> str:
+    """What an open page grows by, as a Markdown table."""
+    looks = result["looks"]
+    names = {
+        "nodes": "DOM nodes, without the tokens'",
+        "listeners": "event listeners",
+        "heap": "JavaScript's memory, MiB",
+        "shift": "layout shift so far",
+        "remounted": "charts, cards and panels made anew",
+    }
+    rows = [["", "first", "most", "last"]]
+    for name, label in names.items():
+        values = [look[name] for look in looks]
+        digits = {"heap": 1, "shift": 4}.get(name, 0)
+        cells = (values[0], max(values), values[-1])
+        rows.append([label, *(f"{value:,.{digits}f}" for value in cells)])
+    steps = looks[-1]["step"] - looks[0]["step"]
+    work = f"{looks[-1]['seconds'] / 60:.1f} minutes, {steps:,.0f} steps"
+    return report.markdown(rows) + f"\n{work}. {machine.in_words(result['machine'])}.\n"
+
+
 def decoded(result: dict[str, Any]) -> str:
     """Tokens a second of the kit's sampler and of `generate`, as a Markdown table."""
     found = result["tokens_a_second"]
@@ -256,6 +303,8 @@ TABLES: dict[str, Callable[..., str]] = {
     "tuned": lambda: table("smollm2"),
     "decoded": lambda: decoded(_result("decode")),
     "footprint": lambda: footprint(_result("footprint")),
+    "viewers": _of_file("viewers", viewers),
+    "flat": lambda: open_page(_result("page")),
     "reached": lambda: reached(_result("time-to-accuracy")),
     "pipeline": _of_pipeline,
     "memory": _of_file("memory", _rows_of(report.memory_table)),
