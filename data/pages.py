@@ -161,12 +161,11 @@ def viewers(result: dict[str, Any]) -> str:
         ["the viewers' own process, of a core", f"{100 * result['viewers_cpu']:.0f}%"],
         ["sent", f"{result['kb_per_second']:,.0f} KB/s"],
         ["the server's memory, most", f"{memory['most']:.0f} MiB"],
-        [
-            f"over the last {memory['minutes']:.1f} minutes",
-            f"{memory['begin']:.0f} to {memory['end']:.0f} MiB; in their second half "
-            f"{memory['mib_a_minute']:+.2f} MiB a minute",
-        ],
     ]
+    if memory["minutes"] > 10:  # before, it is caches that fill
+        told = f"{memory['begin']:.0f} to {memory['end']:.0f} MiB; in their second half "
+        rate = f"{memory['mib_a_minute']:+.2f} MiB a minute"
+        rows.append([f"over the last {memory['minutes']:.0f} minutes", told + rate])
     work = f"{result['common_steps']} steps that all four runs made are compared."
     return report.markdown(rows) + f"\n{work} {machine.in_words(result['machine'])}.\n"
 
