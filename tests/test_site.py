@@ -201,8 +201,7 @@ def test_it_opens_from_a_folder_and_finds_words(built: Path, chromium: Callable)
             page.goto((built / name).as_uri())
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     page.goto((built / "search.html").as_uri() + "?q=advantage")
-    page.locator("#search-results li a").first.wait_for()
-    assert page.locator("#search-results li a").count() > 5
+    page.locator("#search-results li a").nth(5).wait_for()  # they are listed one after the other
     assert not [url for url in asked if not url.startswith(("file:", "data:"))]
 
 
