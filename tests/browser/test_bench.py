@@ -16,6 +16,11 @@ pytestmark = pytest.mark.browser
 
 RECORDED = "#run=recorded%3Acountdown-recorded&step=9"
 ADVANTAGES = "() => [...document.querySelectorAll('.lab-adv')].map(e => e.textContent)"
+VALUES = f"({ADVANTAGES})().map(text => Number(text.replace('−', '-')))"
+DESCENDING = f"""() => {{
+  const values = {VALUES};
+  return new Set(values).size > 1 && values.every((value, i) => !i || values[i - 1] >= value);
+}}"""
 SHIFT = """new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
 }).observe({ type: 'layout-shift', buffered: false }); window.shift = 0;"""
@@ -59,9 +64,7 @@ def test_cards_are_sorted_and_keep_what_was_opened(visit: Callable) -> None:
     choice = page.get_by_label("Sorted by")
     choice.select_option("advantage")
     wait(page, "() => location.hash.includes('sort=advantage')")
-    page.wait_for_timeout(100)
-    shown = numbers(page.evaluate(ADVANTAGES))
-    assert shown == sorted(shown, reverse=True) and len(set(shown)) > 1
+    wait(page, DESCENDING)
     assert page.locator(".lab-card-open").get_attribute("data-card") == "5"
     assert page.evaluate("[...document.querySelectorAll('.lab-card')].every(e => e.mine)")
     page.locator(".lab-card").nth(3).focus()
@@ -75,9 +78,8 @@ def test_cards_are_sorted_and_keep_what_was_opened(visit: Callable) -> None:
     page.wait_for_selector(".lab-card [data-token]")
     assert page.get_by_label("Sorted by").input_value() == "advantage"
     page.get_by_label("Sorted by").select_option("sample")
-    page.wait_for_timeout(100)
-    places = page.evaluate("[...document.querySelectorAll('.lab-card')].map(e => e.dataset.card)")
-    assert places == [str(i) for i in range(16)]
+    places = "[...document.querySelectorAll('.lab-card')].map(e => e.dataset.card).join()"
+    wait(page, f"wanted => {places} === wanted", ",".join(map(str, range(16))))
 
 
 def test_a_token_and_its_formula(visit: Callable, dashboard, shipped) -> None:
@@ -169,9 +171,8 @@ def test_weights_move_the_advantages_at_once(visit: Callable) -> None:
         """[...document.querySelectorAll('.lab-rewards')]
            .map(e => Number(e.children[1].lastChild.textContent))"""
     )
-    page.wait_for_timeout(300)
-    for value, has in zip(numbers(page.evaluate(ADVANTAGES)), formed, strict=True):
-        assert (value < 0) == (has == 1)
+    signs = f"formed => {VALUES}.every((value, i) => (value < 0) === (formed[i] === 1))"
+    wait(page, signs, formed)
     page.locator(".lab-weights input").nth(1).fill("0")
     said(page, ".lab-whatif-said", "std = 0: nothing to learn here")
     wait(
@@ -220,8 +221,7 @@ def test_an_edited_completion_is_scored_by_the_verifier(visit: Callable, shipped
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_role("button", name="As it was sampled").click()
     wait(page, "i => !document.querySelector(`.lab-card[data-card='${i}'][data-edited]`)", wrong)
-    page.wait_for_timeout(200)
-    assert numbers(page.evaluate(ADVANTAGES)) == before
+    wait(page, f"before => {VALUES}.join() === before.join()", before)
 
 
 def test_a_step_a_stage_at_a_time(visit: Callable) -> None:
@@ -380,7 +380,7 @@ def test_the_atlas_of_a_run(visit: Callable, shipped) -> None:
     page.get_by_role("button", name=re.compile("^solved, step")).click()
     wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '1'")
     wait(page, "() => location.hash.includes('token=')")
-    page.wait_for_timeout(200)
+    page.wait_for_selector("[data-chosen]")
     chosen = page.locator("[data-chosen]").locator("xpath=ancestor::article")
     group = int(re.search(r"group=(\d+)", page.url).group(1)) if "group=" in page.url else 0
     place = int(chosen.get_attribute("data-card"))
