@@ -176,7 +176,6 @@ def describe(key: str, run: Run) -> dict[str, Any]:
         "started": state.get("started") or run.created,
         "ended": None if status in LIVE else state.get("heartbeat"),
         "problem": clip(problem, 500) if problem else None,
-        "pid": state.get("pid"),
         "models": [step for step, _ in run.models()],
         "forked": _forked(run, options),
         "config": {name: options[name] for name in SHOWN_OPTIONS if name in options},

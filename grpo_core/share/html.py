@@ -251,7 +251,7 @@ def _entry(run: Run) -> dict[str, Any]:
     """The run's line of the run list, as of a recorded run: nothing of this machine is in it."""
     entry = describe(run.name, run)
     entry |= {"recorded": True, "live": False, "status": "finished"}
-    entry |= {"problem": None, "pid": None, "models": [], "forked": None}
+    entry |= {"problem": None, "models": [], "forked": None}
     entry["config"] = {name: _public(name, value) for name, value in entry["config"].items()}
     return entry
 
