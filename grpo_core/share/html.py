@@ -29,7 +29,7 @@ from typing import Any
 from grpo_core import __version__
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import bundle, payloads
-from grpo_core.dashboard.feed import RunFeed
+from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.dashboard.runs import describe, options_of
 from grpo_core.errors import LabError
 from grpo_core.share.whole import made_whole, new_place

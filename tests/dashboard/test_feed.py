@@ -14,8 +14,9 @@ import pytest
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.feed import TICK, Feed, RunFeed, View, Viewer
+from grpo_core.dashboard.feed import TICK, Feed, View, Viewer
 from grpo_core.dashboard.history import History
+from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.diagnosis import diagnose
 from grpo_core.errors import LabError
@@ -159,7 +160,7 @@ def test_history_once_then_increments(tmp_path: Path) -> None:
 def test_a_long_history_is_made_in_pieces_that_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grpo_core.dashboard.feed.CHUNK", 4)
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CHUNK", 4)
     path = create_run(tmp_path, "a", GRPOConfig())
     feed = RunFeed("a", Run(path))
     assert [json.loads(text)["steps"] for text in feed.history(0)] == [[]]
@@ -185,13 +186,13 @@ def test_the_boards_that_are_kept_have_a_bound(
     feed = RunFeed("a", Run(path))
     feed.refresh()
     bound = 3 * len(feed.board(1, 0))
-    monkeypatch.setattr("grpo_core.dashboard.feed.CACHED_CHARACTERS", bound)
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_CHARACTERS", bound)
     for step in range(1, 7):
         for group in range(8):
             assert feed.board(step, group) is feed.made(step, group)
             assert sum(map(len, feed._boards.values())) <= bound
     assert feed.made(1, 0) is None and feed.board(1, 0)
-    monkeypatch.setattr("grpo_core.dashboard.feed.CACHED_CHARACTERS", 1)
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_CHARACTERS", 1)
     assert feed.board(2, 0) is feed.made(2, 0)  # the one in use, however large
 
 
@@ -203,7 +204,7 @@ def test_a_board_that_is_asked_for_again_and_again_is_kept(
     feed = RunFeed("a", Run(path))
     feed.refresh()
     often = feed.board(1, 0)
-    monkeypatch.setattr("grpo_core.dashboard.feed.CACHED_CHARACTERS", 6 * len(often))
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_CHARACTERS", 6 * len(often))
     for step in range(2, 7):
         for group in range(8):
             feed.board(step, group)
@@ -230,10 +231,10 @@ def test_views_are_clamped_and_junk_is_ignored(tmp_path: Path) -> None:
     record_steps(path, 0, 2)
     feed = RunFeed("a", Run(path))
     feed.refresh()
-    assert feed.resolve(View("a", 99, 0)) == (2, 0)
-    assert feed.resolve(View("a", -5, 0)) == (0, 0)
+    assert feed.resolve(99) == 2
+    assert feed.resolve(-5) == 0
     feed.rows = History([(0, {}), (5, {}), (10, {})])
-    assert [feed.resolve(View("a", s))[0] for s in (0, 4, 5, 9, 10)] == [0, 0, 5, 5, 10]
+    assert [feed.resolve(s) for s in (0, 4, 5, 9, 10)] == [0, 0, 5, 5, 10]
     assert json.loads(feed.board(1, 10**6))["group"] == 7
     assert json.loads(feed.board(0, 0))["groups"] == []
     for junk in (None, [], {"run": 5, "step": "x", "group": -1}, {"step": True}, {"step": 1e9}):

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import viewers
 
-from grpo_core.dashboard.feed import RunFeed
+from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.store import Run
 
 

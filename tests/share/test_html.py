@@ -15,7 +15,7 @@ from makesteps import step
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.feed import RunFeed
+from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.errors import LabError
 from grpo_core.records import Step
 from grpo_core.share import html
