@@ -9,12 +9,12 @@ null where the run has no such reward; `spread` is the standard deviation of the
 `firsts` are the first completions that did something.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable
-from operator import itemgetter
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
 from statistics import stdev
 from typing import Any
 
+from grpo_core.dashboard.history import History
 from grpo_core.dashboard.payloads import clip, number, question
 from grpo_core.errors import LabError
 from grpo_core.store import GroupOutline, Run
@@ -22,6 +22,7 @@ from grpo_core.tasks import Trait, get_task
 
 MAX_CELLS = 40_000  # sent at once; a longer run's later steps follow when asked again
 MAX_GROUPS = 64  # of a step
+MAX_ASKED = 200  # characters of a prompt
 AFTER = "solved after turning back"
 
 
@@ -29,11 +30,11 @@ class Atlas:
     """What is known of one run so far; not safe from several threads at once."""
 
     def __init__(self, task: str | None, options: dict[str, Any] | None = None) -> None:
-        self.cells: list[list[Any]] = []
+        self.cells = History()  # a row a cell: a list of them would take four times the memory
         self.prompts: list[str] = []
         self.firsts: dict[str, dict[str, int]] = {}
         self.last = -1
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[int, int] = {}  # hash of a prompt, which may be long -> its number
         self._traits = _traits(task, options or {})
 
     def read(self, run: Run) -> None:
@@ -45,26 +46,28 @@ class Atlas:
 
     def since(self, after: int) -> dict[str, Any]:
         """What the page has not got, whose last step is `after`."""
-        cells = self.cells[bisect_right(self.cells, after, key=itemgetter(0)) :]
-        if len(cells) > MAX_CELLS:  # whole steps only
-            cells = [cell for cell in cells[:MAX_CELLS] if cell[0] < cells[MAX_CELLS][0]]
+        steps = self.cells.steps
+        begin, end = bisect_right(steps, after), len(self.cells)
+        if end - begin > MAX_CELLS:  # whole steps only
+            end = bisect_left(steps, steps[begin + MAX_CELLS])
+        cells = [_cell(step, row) for step, row in self.cells[begin:end]]
         numbers = sorted({cell[2] for cell in cells})
         return {
             "cells": cells,
-            "prompts": {str(n): clip(self.prompts[n], 200) for n in numbers},
+            "prompts": {str(n): self.prompts[n] for n in numbers},
             "firsts": self.firsts,
         }
 
     def _add(self, step: int, index: int, group: GroupOutline) -> None:
-        asked = question(group.prompt)
-        known = self._numbers.setdefault(group.prompt, len(self.prompts))
+        known = self._numbers.setdefault(hash(group.prompt), len(self.prompts))
         if known == len(self.prompts):
-            self.prompts.append(asked)
+            self.prompts.append(clip(question(group.prompt), MAX_ASKED))
         formed, solved = (_part(group, name) for name in ("format", "accuracy"))
-        mean = sum(group.rewards) / len(group.rewards) if group.rewards else None
-        spread = stdev(group.rewards) if len(group.rewards) > 1 else None
-        shares = _share(formed), _share(solved)
-        self.cells.append([step, index, known, number(mean), group.dead, *shares, number(spread)])
+        row: dict[str, float | None] = {"group": index, "prompt": known, "dead": group.dead}
+        row["mean"] = sum(group.rewards) / len(group.rewards) if group.rewards else None
+        row |= {"formed": _share(formed), "solved": _share(solved)}
+        row["spread"] = stdev(group.rewards) if len(group.rewards) > 1 else None
+        self.cells.add([(step, {name: v for name, v in row.items() if v is not None})])
         for name, found in self._seen(group, formed, solved):
             place = {"step": step, "group": index, "completion": found}
             self.firsts.setdefault(name, place)
@@ -87,6 +90,15 @@ class Atlas:
             return float(self._traits[name](text, **columns))
         except (TypeError, ValueError):
             return 0.0  # recorded by another version of the task, with other columns
+
+
+def _cell(step: int, row: Mapping[str, float]) -> list[Any]:
+    """A cell as the page gets it, from its row of the history."""
+    mean, formed, solved, spread = (
+        number(row.get(name)) for name in ("mean", "formed", "solved", "spread")
+    )
+    dead = bool(row["dead"])
+    return [step, int(row["group"]), int(row["prompt"]), mean, dead, formed, solved, spread]
 
 
 def masked(found: dict[str, Any], hidden: tuple[int, int]) -> dict[str, Any]:
@@ -114,7 +126,7 @@ def _part(group: GroupOutline, word: str) -> list[float]:
 
 
 def _share(values: list[float]) -> float | None:
-    return number(sum(values) / len(values)) if values else None
+    return sum(values) / len(values) if values else None
 
 
 def _traits(task: str | None, options: dict[str, Any]) -> dict[str, Trait]:
