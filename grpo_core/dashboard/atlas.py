@@ -1,6 +1,6 @@
 """The atlas of a run: every group of every step at a glance, and what was first seen where.
 
-Read from run.db without the tokens, new steps only, and only while somebody asks. A cell is
+Read from run.db without the tokens, new steps only, once somebody wants it. A cell is
 
     [step, group, prompt, mean reward, dead, well-formed, solved, spread]
 
@@ -37,25 +37,29 @@ class Atlas:
         self._numbers: dict[int, int] = {}  # hash of a prompt, which may be long -> its number
         self._traits = _traits(task, options or {})
 
-    def read(self, run: Run) -> None:
-        """Take in the steps that are new. Raises LabError when the run cannot be read."""
+    def read(self, run: Run) -> bool:
+        """Take in what is new; True when there was any. Raises LabError when it is unreadable."""
+        before = self.last
         for step, groups in run.outlines(after=self.last):
             for index, group in enumerate(groups[:MAX_GROUPS]):
                 self._add(step, index, group)
             self.last = step
+        return self.last != before
 
     def since(self, after: int) -> dict[str, Any]:
-        """What the page has not got, whose last step is `after`."""
+        """What the page has not got, whose last step is `after`; `last` is then its last."""
         steps = self.cells.steps
-        begin, end = bisect_right(steps, after), len(self.cells)
+        begin, end, last = bisect_right(steps, after), len(self.cells), self.last
         if end - begin > MAX_CELLS:  # whole steps only
             end = bisect_left(steps, steps[begin + MAX_CELLS])
+            last = steps[end - 1]
         cells = [_cell(step, row) for step, row in self.cells[begin:end]]
         numbers = sorted({cell[2] for cell in cells})
         return {
             "cells": cells,
             "prompts": {str(n): self.prompts[n] for n in numbers},
             "firsts": self.firsts,
+            "last": last,
         }
 
     def _add(self, step: int, index: int, group: GroupOutline) -> None:
@@ -105,14 +109,12 @@ def masked(found: dict[str, Any], hidden: tuple[int, int]) -> dict[str, Any]:
     """What `Atlas.since` told, without what one group's rewards were.
 
     A first that was seen later is left out, too: that it was not seen here would be telling.
-    The epoch is another one than that of the whole, so that a page asks anew when it may know.
     """
     firsts = found["firsts"].items()
     return {
         **found,
-        "epoch": f"{found['epoch']} without {hidden[0]}.{hidden[1]}",
         "cells": [
-            [*cell[:3], None, False, None, None] if (cell[0], cell[1]) == hidden else cell
+            [*cell[:3], None, False, None, None, None] if (cell[0], cell[1]) == hidden else cell
             for cell in found["cells"]
         ],
         "firsts": {n: p for n, p in firsts if (p["step"], p["group"]) < hidden},

@@ -14,11 +14,14 @@ Messages to the page, each a JSON object with a `type`, long ones compressed (se
     metrics  {run, reset, steps, metrics: {name: [...]}, phases: {name: [...]}}
                                         steps the page has not got; seconds see phases.breakdown
     board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
+    atlas    {run, reset, cells: [...], prompts, firsts, last}
+                                        groups of steps the page has not got, see atlas
     findings {run, findings: [...]}     the diagnosis so far, see payloads.findings_payload
     gone     {run}                      the run that was asked for is not there
     class    {role, you, people, poll, hunt, focus, ...}     in a class, see classroom.message
 
-From the page: {"run": key or null, "step": number or null (the latest), "group": number}.
+From the page: {"run": key or null, "step": number or null (the latest), "group": number,
+"atlas": whether it is wanted}.
 """
 
 import asyncio
@@ -26,15 +29,14 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.atlas import masked
 from grpo_core.dashboard.packing import Packer
 from grpo_core.dashboard.runfeed import RunFeed
-from grpo_core.dashboard.runs import RunBook, describe, options_of, stamp
+from grpo_core.dashboard.runs import RunBook, describe, options_of, public, stamp
 from grpo_core.errors import LabError
 from grpo_core.records import Step
 from grpo_core.store import is_run
@@ -53,7 +55,7 @@ MAX_VIEWERS = 256
 STALLED_SECONDS = 30.0  # a page that takes nothing for so long is let go: it may come again
 TRIALS_AT_ONCE = 2
 
-Send = Callable[[str], Awaitable[None]]
+Send = Callable[[Sequence[str]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class View:
     run: str | None = None
     step: int | None = None
     group: int = 0
+    atlas: bool = False
+    turn: int = 0  # how often the page turned to another run: it then begins with nothing
 
     @classmethod
     def parse(cls, message: Any) -> "View":
@@ -74,6 +78,7 @@ class View:
             run=run if isinstance(run, str) and len(run) <= 200 else None,
             step=step if type(step) is int and abs(step) < 2**53 else None,
             group=group if type(group) is int and 0 <= group < 2**31 else 0,
+            atlas=message.get("atlas") is True,
         )
 
 
@@ -88,11 +93,30 @@ class Viewer:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     hello: bool | None = None
     listed: int = 0  # version of the run list
-    run: tuple[RunFeed, int] | None = None  # and its epoch
+    run: tuple[RunFeed, int, int] | None = None  # its epoch, and the page's turn
     rows: int = 0
     board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
+    atlas: tuple[Any, int] | None = None  # of which run and mask, and its last step
     findings: str | None = None
     told: str | None = None  # of the class
+
+
+@dataclass(frozen=True)
+class RunList:
+    """The run list as messages."""
+
+    whole: str
+    change: str  # brings the version before up to date
+
+    @classmethod
+    def of(cls, before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> "RunList":
+        """The messages of these entries, for pages that know the ones before."""
+        now, known = time.time(), {run["key"]: run for run in before}
+        whole = payloads.encode({"type": "runs", "now": now, "runs": entries})
+        new = [entry for entry in entries if entry != known.get(entry["key"])]
+        if len(new) != 1 or list(known) != [entry["key"] for entry in entries]:
+            return cls(whole, whole)
+        return cls(whole, payloads.encode({"type": "run", "now": now, "run": new[0]}))
 
 
 class Feed:
@@ -110,9 +134,8 @@ class Feed:
         self._told_at = 0.0  # of the loop's clock
         self._feeds: dict[str, RunFeed] = {}
         self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
-        self._runs = ""
-        self._change = ""  # what brings the version before up to date
-        self._version = 0  # of the run list
+        self._lists: dict[bool, RunList] = {}  # whether it is for other machines -> the run list
+        self._version = 0  # of it
         self._entries: list[dict[str, Any]] = []
         self._listing = threading.Lock()
         self._poller: asyncio.Task[None] | None = None
@@ -124,7 +147,7 @@ class Feed:
         """Serve one viewer until its connection closes.
 
         Args:
-            send: sends one text frame, and returns when there is room for the next.
+            send: sends some messages, and returns when there is room for more.
             views: asynchronous iterator over the viewer's messages, parsed from JSON.
             member: who it is, in a class.
         """
@@ -162,9 +185,9 @@ class Feed:
             except Exception as error:  # a folder somebody is deleting, a damaged file
                 print(f"Reading the run {viewer.view.run} failed: {error}", flush=True)
                 texts = []
-            async with asyncio.timeout(STALLED_SECONDS):
-                for text in texts:
-                    await viewer.send(text)
+            if texts:
+                async with asyncio.timeout(STALLED_SECONDS):
+                    await viewer.send(texts)
             await asyncio.sleep(SCRUB_TICK)
             left = began + TICK - time.monotonic()
             if viewer.board != shown and left > 0:
@@ -178,10 +201,11 @@ class Feed:
         if viewer.hello != self.ready:
             viewer.hello = self.ready
             texts.append(payloads.encode({"type": "hello", "boot": self.boot, "ready": self.ready}))
-        if not self._runs:
+        if not self._lists:
             await asyncio.to_thread(self.list_runs)
         if viewer.listed != self._version:
-            texts.append(self._change if viewer.listed == self._version - 1 else self._runs)
+            runs = self._lists[self._is_student(viewer.member)]
+            texts.append(runs.change if viewer.listed == self._version - 1 else runs.whole)
             viewer.listed = self._version
         if self.classroom is not None and viewer.member is not None:
             told = self.classroom.message(viewer.member)
@@ -218,19 +242,6 @@ class Feed:
         await asyncio.to_thread(feed.refresh)
         return await asyncio.to_thread(feed.metrics, 0, len(feed.rows), True)
 
-    async def atlas_of(
-        self, key: str, after: int, member: "Member | None" = None
-    ) -> dict[str, Any]:
-        """The groups of a run's steps above `after`, see atlas.Atlas.
-
-        Raises:
-            LabError: there is no such run, or it cannot be read.
-        """
-        feed = await self._watched(key)
-        found = await asyncio.to_thread(feed.atlas, after)
-        hidden = self._hidden(member, key)
-        return found if hidden is None else masked(found, hidden)
-
     @contextlib.asynccontextmanager
     async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
         """While somebody's trial is worked on; few at once, so that the boards get their threads.
@@ -251,6 +262,17 @@ class Feed:
         """The step and group of a run whose answer a viewer must not get; mostly None."""
         return self.classroom.hidden(member, key) if self.classroom is not None else None
 
+    def words(self, error: LabError, member: "Member | None") -> str:
+        """The error's sentence; for a student without where the runs lie."""
+        text = str(error)
+        if self._is_student(member):
+            for folder in filter(None, (self.book.root, self.book.shipped)):
+                text = text.replace(str(folder), folder.name)
+        return text
+
+    def _is_student(self, member: "Member | None") -> bool:
+        return self.classroom is not None and not self.classroom.is_teacher(member)
+
     async def step_of(self, key: str, index: int) -> tuple[Step, dict[str, Any]]:
         """A recorded step of a run, and the run's options.
 
@@ -266,7 +288,7 @@ class Feed:
     async def _run_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[str]:
         """What a viewer lacks of the run it looks at."""
         texts: list[str] = []
-        identity = (feed, feed.epoch)
+        identity = (feed, feed.epoch, view.turn)
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
         if viewer.run != identity:
             viewer.run, viewer.board, viewer.findings = identity, None, None
@@ -282,6 +304,8 @@ class Feed:
                 viewer.board = wanted
             except Exception as error:  # one damaged step: the rest must still arrive
                 print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
+        if view.atlas:
+            texts += await self._atlas_messages(viewer, view, feed)
         findings = feed.findings
         if findings is not None and findings != viewer.findings:
             viewer.findings = findings
@@ -297,6 +321,31 @@ class Feed:
             return None
         hidden = self._hidden(member, feed.key)
         return step, view.group, hidden[1] if hidden and hidden[0] == step else None
+
+    def _atlas_wanted(
+        self, viewer: Viewer, view: View, feed: RunFeed
+    ) -> tuple[Any, int, tuple[int, int] | None]:
+        """Which atlas a viewer gets, the last step that it has of it, and what is hidden there."""
+        hidden = self._hidden(viewer.member, feed.key)
+        which = (feed, feed.epoch, view.turn, hidden)
+        known = viewer.atlas
+        return which, known[1] if known is not None and known[0] == which else -1, hidden
+
+    async def _atlas_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[str]:
+        """What a viewer lacks of the atlas: one message or none."""
+        which, after, hidden = self._atlas_wanted(viewer, view, feed)
+        if viewer.atlas == (which, feed.atlas_end):
+            return []
+        try:
+            made = feed.made_atlas(after, hidden)
+            part = await asyncio.to_thread(feed.atlas, after, hidden) if made is None else made
+        except Exception as error:  # a damaged step
+            print(f"Reading the groups of {feed.key} failed: {error}", flush=True)
+            return []
+        viewer.atlas = which, part.last
+        if part.last != feed.atlas_end:
+            viewer.wake.set()  # there is more
+        return [part.text]
 
     # Looking at the folders
 
@@ -348,19 +397,23 @@ class Feed:
             with contextlib.suppress(LabError):
                 if feed.refresh():
                     changed.add(key)
-                    self._make_boards(feed)
+                    self._make_messages(feed)
         if also_list or changed:
             self.list_runs()
         return changed
 
-    def _make_boards(self, feed: RunFeed) -> None:
-        """Make each board that those who go with the run will want, before they are woken."""
-        views = {viewer.view for viewer in list(self.viewers)}
-        for view in views:
-            step = feed.resolve(None)
-            if view.run == feed.key and view.step is None and step is not None:
-                with contextlib.suppress(Exception):  # whoever wants it is told
+    def _make_messages(self, feed: RunFeed) -> None:
+        """Make what those who go with the run will want, once for all, before they are woken."""
+        for viewer in list(self.viewers):
+            view = viewer.view
+            if view.run != feed.key:
+                continue
+            step = feed.resolve(None) if view.step is None else None
+            with contextlib.suppress(Exception):  # whoever wants it is told
+                if step is not None:
                     feed.board(step, view.group)
+                if view.atlas:
+                    feed.atlas(*self._atlas_wanted(viewer, view, feed)[1:])
 
     def list_runs(self) -> list[dict[str, Any]]:
         """Read the run list, describing again only runs whose files changed. From any thread."""
@@ -380,14 +433,12 @@ class Feed:
             described[key] = known
             entries.append(known[2])
         self._described = described
-        if entries != self._entries or not self._runs:
-            now, before = time.time(), {run["key"]: run for run in self._entries}
-            self._entries = entries
-            self._runs = payloads.encode({"type": "runs", "now": now, "runs": entries})
-            new = [entry for entry in entries if entry != before.get(entry["key"])]
-            same = list(before) == [entry["key"] for entry in entries]
-            one = payloads.encode({"type": "run", "now": now, "run": new[0]}) if new else ""
-            self._change = one if same and len(new) == 1 else self._runs
+        if entries != self._entries or not self._lists:
+            before, self._entries = self._entries, entries
+            lists = {False: RunList.of(before, entries)}
+            if self.classroom is not None:
+                lists[True] = RunList.of([*map(public, before)], [*map(public, entries)])
+            self._lists = lists
             self._version += 1
 
     def class_changed(self) -> None:
@@ -411,7 +462,8 @@ class Feed:
 async def _read_all(viewer: Viewer, views: Any) -> None:
     """Follow where a viewer looks, until it leaves."""
     async for message in views:
-        viewer.view = View.parse(message)
+        view, before = View.parse(message), viewer.view
+        viewer.view = replace(view, turn=before.turn + (view.run != before.run))
         viewer.moved.set()
         viewer.wake.set()
 

@@ -8,10 +8,10 @@ import contextlib
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.atlas import Atlas
+from grpo_core.dashboard.atlas import Atlas, masked
 from grpo_core.dashboard.history import History
 from grpo_core.dashboard.runs import options_of, stamp
 from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
@@ -21,6 +21,13 @@ from grpo_core.store import Run
 CACHED_CHARACTERS = 24 * 2**20  # of a run's boards; a group of long completions takes megabytes
 CHUNK = 500  # steps of one message with metrics
 CACHED_STEPS = 3
+
+
+class AtlasPart(NamedTuple):
+    """A message with a part of the atlas, and the last step that a page then has of it."""
+
+    text: str
+    last: int
 
 
 class RunFeed:
@@ -38,6 +45,7 @@ class RunFeed:
         self._stamp: tuple[Any, ...] | None = None
         self._lock = threading.Lock()
         self._atlas: tuple[int, Atlas] | None = None  # and the epoch it is of
+        self._atlas_parts: dict[tuple[int, tuple[int, int] | None], AtlasPart] = {}
         self._atlas_lock = threading.Lock()
         self._steps: OrderedDict[int, Step] = OrderedDict()
         self._boards: OrderedDict[tuple[int, int, int | None], str] = OrderedDict()
@@ -183,15 +191,45 @@ class RunFeed:
                 self._recent.popleft()
             return [group for _, groups in reversed(self._recent) for group in groups]
 
-    def atlas(self, after: int) -> dict[str, Any]:
-        """What a page lacks of the run's groups, see atlas.Atlas. Runs in a thread."""
+    @property
+    def atlas_end(self) -> int | None:
+        """The last step of the atlas so far; None while nobody has asked for it."""
+        atlas = self._atlas
+        return atlas[1].last if atlas is not None and atlas[0] == self.epoch else None
+
+    def made_atlas(self, after: int, hidden: tuple[int, int] | None) -> "AtlasPart | None":
+        """What `atlas` has ready; for the event loop, which waits for no lock."""
+        return self._atlas_parts.get((after, hidden))
+
+    def atlas(self, after: int, hidden: tuple[int, int] | None = None) -> "AtlasPart":
+        """The message with the groups of the steps above `after`, of all of them when it is -1.
+
+        A very long run's come in several parts. Runs in a thread.
+
+        Args:
+            hidden: step and group of which the rewards are left out.
+
+        Raises:
+            LabError: the run cannot be read.
+        """
         with self._atlas_lock:
             epoch = self.epoch
             if self._atlas is None or self._atlas[0] != epoch:
                 options = options_of(self.run)
                 self._atlas = epoch, Atlas(options.get("task"), options.get("task_options"))
-            self._atlas[1].read(self.run)
-            return {"run": self.key, "epoch": epoch, **self._atlas[1].since(after)}
+                self._atlas_parts.clear()
+            atlas = self._atlas[1]
+            if atlas.read(self.run):
+                self._atlas_parts.clear()
+            part = self._atlas_parts.get((after, hidden))
+            if part is None:
+                found = atlas.since(after)
+                if hidden is not None:
+                    found = masked(found, hidden)
+                message = {"type": "atlas", "run": self.key, "reset": after < 0, **found}
+                part = AtlasPart(payloads.encode(message), found["last"])
+                self._atlas_parts[after, hidden] = part
+            return part
 
     def step(self, index: int) -> Step:
         """A whole step. Raises LabError when it was not recorded. Runs in a thread."""

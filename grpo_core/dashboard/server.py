@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,20 +141,12 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         return payloads.glossary_payload()
 
     @app.get("/lab/metrics")
-    async def metrics(run: str) -> Response:
+    async def metrics(request: Request, run: str) -> Response:
         try:
             text = await feed.metrics_of(run)
         except LabError as error:
-            return _refused(error)
+            return _refused(feed.words(error, _member(request)))
         return Response(text, media_type="application/json")
-
-    @app.get("/lab/atlas")
-    async def atlas(request: Request, run: str, after: int = -1) -> Response:
-        try:
-            found = await feed.atlas_of(run, after, _member(request))
-        except LabError as error:
-            return _refused(error)
-        return Response(payloads.encode(found), media_type="application/json")
 
     @app.get("/lab/source")
     async def source(of: str) -> Response:
@@ -172,7 +164,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
                 step, options = await feed.step_of(asked.run, asked.step)
                 found = await asyncio.to_thread(trials.answer, asked, step, options)
         except LabError as error:
-            return _refused(error)
+            return _refused(feed.words(error, _member(request)))
         return Response(payloads.encode(found), media_type="application/json")
 
     @app.post("/lab/api/runs")
@@ -195,9 +187,9 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         return await _answer(lambda: {"sequence": book.control(key, want)}, feed)
 
 
-def _refused(error: LabError) -> Response:
-    """The error's sentence. In ASCII: it may quote half of a character that somebody sent."""
-    text = payloads.encode({"error": str(error)})
+def _refused(sentence: str) -> Response:
+    """An error's sentence. In ASCII: it may quote half of a character that somebody sent."""
+    text = payloads.encode({"error": sentence})
     return Response(text, status_code=409, media_type="application/json")
 
 
@@ -212,7 +204,7 @@ async def _answer(action: Any, feed: Feed) -> Response:
     try:
         result = await asyncio.to_thread(action)
     except LabError as error:
-        return _refused(error)
+        return _refused(str(error))
     await asyncio.to_thread(feed.list_runs)
     feed.announce()
     return JSONResponse(result)
@@ -240,9 +232,12 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
 
     packer = feed.packer if websocket.query_params.get("packed") == "1" else None
 
-    async def send(text: str) -> None:
-        packed = packer.pack(text) if packer else None
-        await (websocket.send_text(text) if packed is None else websocket.send_bytes(packed))
+    async def send(texts: Sequence[str]) -> None:
+        if packer is not None:
+            await websocket.send_bytes(packer.frame(texts))
+            return
+        for text in texts:
+            await websocket.send_text(text)
 
     if classroom is None or member is None:
         await feed.serve(send, views())

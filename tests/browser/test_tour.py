@@ -75,8 +75,7 @@ def test_the_figures_are_those_of_the_moment_it_shows(visit: Callable) -> None:
         """async () => {
           const { session } = grpoLab;
           const { factsOf } = await import(new URL("lab/assets/stops.js", document.baseURI));
-          const atlas = await session.source.get(`atlas?run=${session.shown}&after=-1`);
-          return [atlas.cells, factsOf(session, atlas).mixed];
+          return [session.atlas.cells, factsOf(session, session.atlas).mixed];
         }"""
     )
     cells, mixed = facts

@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -278,9 +279,9 @@ class Page:
         self.messages: list[dict] = []
         self.views: asyncio.Queue = asyncio.Queue()
 
-    async def send(self, text: str) -> None:
+    async def send(self, texts: Sequence[str]) -> None:
         await asyncio.sleep(self.delay)
-        self.messages.append(json.loads(text))
+        self.messages += map(json.loads, texts)
 
     async def stream(self):
         while (view := await self.views.get()) is not None:
@@ -463,6 +464,84 @@ def test_scrubbing_ends_at_the_last_place(book: RunBook) -> None:
             page.views.put_nowait({"run": key, "step": step, "group": 0})
         await until(lambda: page.of("board") and page.of("board")[-1]["step"] == 2)
         assert len(page.of("board")) < 10
+        page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_who_turns_away_and_back_at_once_gets_all_of_it_again(book: RunBook) -> None:
+    """The page forgets a run as it turns to another, whether the server noticed that or not."""
+    record_steps(create_run(book.root, "a", GRPOConfig(generation_batch_size=16)), 0, 2)
+
+    async def scenario() -> None:
+        feed, page = Feed(book), Page()
+        tasks = watch(feed, page)
+        page.views.put_nowait({"run": "a", "atlas": True})
+        await until(lambda: page.of("findings"))
+        before = [len(page.of(kind)) for kind in ("metrics", "board", "atlas", "findings")]
+        for key in (RECORDED + "recorded", "a"):
+            page.views.put_nowait({"run": key, "atlas": True})
+        await until(lambda: len(page.of("findings")) > before[-1])
+        for kind in ("metrics", "atlas"):
+            assert page.of(kind)[-1]["run"] == "a" and page.of(kind)[-1]["reset"]
+        assert [len(page.of(kind)) for kind in ("metrics", "board", "atlas", "findings")] == [
+            count + 1 for count in before
+        ]
+        page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_the_atlas_comes_in_pieces_to_whom_it_is_wanted_by(book: RunBook) -> None:
+    path = create_run(book.root, "a", GRPOConfig(generation_batch_size=32))
+    record_steps(path, 0, 2)
+
+    async def scenario() -> None:
+        feed, wants, not_now = Feed(book), Page(), Page()
+        tasks = watch(feed, wants, not_now)
+        wants.views.put_nowait({"run": "a", "atlas": True})
+        not_now.views.put_nowait({"run": "a", "atlas": "yes"})
+        await until(lambda: wants.of("atlas") and not_now.of("board"))
+        await asyncio.to_thread(record_steps, path, 3, 3)
+        await until(lambda: all(page.of("board")[-1]["step"] == 3 for page in (wants, not_now)))
+        await until(lambda: wants.of("atlas")[-1]["last"] == 3)
+        first, then = wants.of("atlas")
+        assert {cell[0] for cell in first["cells"]} == {1, 2} and first["reset"]
+        assert {cell[0] for cell in then["cells"]} == {3} and not then["reset"]
+        assert not_now.of("atlas") == []
+        not_now.views.put_nowait({"run": "a", "atlas": True})
+        await until(lambda: not_now.of("atlas"))
+        (whole,) = not_now.of("atlas")
+        assert whole["cells"] == first["cells"] + then["cells"] and whole["reset"]
+        assert len(wants.of("atlas")) == 2
+        for page in (wants, not_now):
+            page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("steps", [0, 5])
+def test_a_long_atlas_is_sent_to_its_end(
+    book: RunBook, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grpo_core.dashboard.atlas.MAX_CELLS", 4)
+    record_steps(create_run(book.root, "a", GRPOConfig(generation_batch_size=32)), 0, steps)
+
+    async def scenario() -> None:
+        feed, page = Feed(book), Page()
+        tasks = watch(feed, page)
+        page.views.put_nowait({"run": "a", "atlas": True})
+        await until(lambda: page.of("atlas") and page.of("atlas")[-1]["last"] == (steps or -1))
+        page.views.put_nowait({"run": "a", "atlas": True, "group": 1})
+        await until(lambda: page.of("board")[-1].get("group", 1) == 1)
+        parts = page.of("atlas")
+        cells = [cell[:2] for part in parts for cell in part["cells"]]
+        assert cells == [[step, g] for step in range(1, steps + 1) for g in (0, 1)]
+        assert [part["reset"] for part in parts] == [True] + [False] * (len(parts) - 1)
+        assert len(parts) == (3 if steps else 1)
         page.views.put_nowait(None)
         await asyncio.gather(*tasks)
 
