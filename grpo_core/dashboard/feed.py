@@ -33,8 +33,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from grpo_core.dashboard import payloads
-from grpo_core.dashboard.packing import Packer
+from grpo_core.dashboard.packing import Message
 from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.dashboard.runs import RunBook, describe, options_of, public, stamp
 from grpo_core.errors import LabError
@@ -55,7 +54,7 @@ MAX_VIEWERS = 256
 STALLED_SECONDS = 30.0  # a page that takes nothing for so long is let go: it may come again
 TRIALS_AT_ONCE = 2
 
-Send = Callable[[Sequence[str]], Awaitable[None]]
+Send = Callable[[Sequence[Message]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Viewer:
     rows: int = 0
     board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
     atlas: tuple[Any, int] | None = None  # of which run and mask, and its last step
-    findings: str | None = None
+    findings: Message | None = None
     told: str | None = None  # of the class
 
 
@@ -105,18 +104,18 @@ class Viewer:
 class RunList:
     """The run list as messages."""
 
-    whole: str
-    change: str  # brings the version before up to date
+    whole: Message
+    change: Message  # brings the version before up to date
 
     @classmethod
     def of(cls, before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> "RunList":
         """The messages of these entries, for pages that know the ones before."""
         now, known = time.time(), {run["key"]: run for run in before}
-        whole = payloads.encode({"type": "runs", "now": now, "runs": entries})
+        whole = Message.of({"type": "runs", "now": now, "runs": entries})
         new = [entry for entry in entries if entry != known.get(entry["key"])]
         if len(new) != 1 or list(known) != [entry["key"] for entry in entries]:
             return cls(whole, whole)
-        return cls(whole, payloads.encode({"type": "run", "now": now, "run": new[0]}))
+        return cls(whole, Message.of({"type": "run", "now": now, "run": new[0]}))
 
 
 class Feed:
@@ -128,7 +127,6 @@ class Feed:
         self.boot = uuid.uuid4().hex[:12]
         self.ready = False
         self.viewers: set[Viewer] = set()
-        self.packer = Packer()
         self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
         self._telling: asyncio.TimerHandle | None = None
         self._told_at = 0.0  # of the loop's clock
@@ -181,13 +179,13 @@ class Feed:
             viewer.moved.clear()
             began, shown = time.monotonic(), viewer.board
             try:
-                texts = await self.messages(viewer)
+                messages = await self.messages(viewer)
             except Exception as error:  # a folder somebody is deleting, a damaged file
                 print(f"Reading the run {viewer.view.run} failed: {error}", flush=True)
-                texts = []
-            if texts:
+                messages = []
+            if messages:
                 async with asyncio.timeout(STALLED_SECONDS):
-                    await viewer.send(texts)
+                    await viewer.send(messages)
             await asyncio.sleep(SCRUB_TICK)
             left = began + TICK - time.monotonic()
             if viewer.board != shown and left > 0:
@@ -195,32 +193,32 @@ class Feed:
                     async with asyncio.timeout(left):
                         await viewer.moved.wait()
 
-    async def messages(self, viewer: Viewer) -> list[str]:
+    async def messages(self, viewer: Viewer) -> list[Message]:
         """What a viewer lacks now, in the order in which it should arrive."""
-        texts: list[str] = []
+        found: list[Message] = []
         if viewer.hello != self.ready:
             viewer.hello = self.ready
-            texts.append(payloads.encode({"type": "hello", "boot": self.boot, "ready": self.ready}))
+            found.append(Message.of({"type": "hello", "boot": self.boot, "ready": self.ready}))
         if not self._lists:
             await asyncio.to_thread(self.list_runs)
         if viewer.listed != self._version:
             runs = self._lists[self._is_student(viewer.member)]
-            texts.append(runs.change if viewer.listed == self._version - 1 else runs.whole)
+            found.append(runs.change if viewer.listed == self._version - 1 else runs.whole)
             viewer.listed = self._version
         if self.classroom is not None and viewer.member is not None:
             told = self.classroom.message(viewer.member)
             if told != viewer.told:
                 viewer.told = told
-                texts.append(told)
+                found.append(Message(told))
         view = viewer.view
         if view.run is None:
-            return texts
+            return found
         try:
             feed = await self._watched(view.run)
         except LabError:
             viewer.run = None
-            return [*texts, payloads.encode({"type": "gone", "run": view.run})]
-        return texts + await self._run_messages(viewer, view, feed)
+            return [*found, Message.of({"type": "gone", "run": view.run})]
+        return found + await self._run_messages(viewer, view, feed)
 
     async def _watched(self, key: str) -> RunFeed:
         """The feed of a run. Raises LabError when there is no such run."""
@@ -232,7 +230,7 @@ class Feed:
             feed = self._feeds.setdefault(key, feed)
         return feed
 
-    async def metrics_of(self, key: str) -> str:
+    async def metrics_of(self, key: str) -> Message:
         """The message with all of a run's metrics, for a page that shows another run.
 
         Raises:
@@ -285,32 +283,32 @@ class Feed:
         step = await asyncio.to_thread(feed.step, index)
         return step, options_of(feed.run)
 
-    async def _run_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[str]:
+    async def _run_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[Message]:
         """What a viewer lacks of the run it looks at."""
-        texts: list[str] = []
+        found: list[Message] = []
         identity = (feed, feed.epoch, view.turn)
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
         if viewer.run != identity:
             viewer.run, viewer.board, viewer.findings = identity, None, None
-            texts += await asyncio.to_thread(feed.history, count)
+            found += await asyncio.to_thread(feed.history, count)
         elif viewer.rows < count:
-            texts.append(feed.metrics(viewer.rows, count, reset=False))
+            found.append(feed.metrics(viewer.rows, count, reset=False))
         viewer.rows = count
         wanted = self._wanted(viewer.member, view, feed)
         if wanted is not None and wanted != viewer.board:
             try:
-                text = feed.made(*wanted)
-                texts.append(await asyncio.to_thread(feed.board, *wanted) if text is None else text)
+                made = feed.made(*wanted)
+                found.append(await asyncio.to_thread(feed.board, *wanted) if made is None else made)
                 viewer.board = wanted
             except Exception as error:  # one damaged step: the rest must still arrive
                 print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
         if view.atlas:
-            texts += await self._atlas_messages(viewer, view, feed)
+            found += await self._atlas_messages(viewer, view, feed)
         findings = feed.findings
-        if findings is not None and findings != viewer.findings:
+        if findings is not None and findings is not viewer.findings:
             viewer.findings = findings
-            texts.append(findings)
-        return texts
+            found.append(findings)
+        return found
 
     def _wanted(
         self, member: "Member | None", view: View, feed: RunFeed
@@ -331,7 +329,7 @@ class Feed:
         known = viewer.atlas
         return which, known[1] if known is not None and known[0] == which else -1, hidden
 
-    async def _atlas_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[str]:
+    async def _atlas_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[Message]:
         """What a viewer lacks of the atlas: one message or none."""
         which, after, hidden = self._atlas_wanted(viewer, view, feed)
         if viewer.atlas == (which, feed.atlas_end):
@@ -345,7 +343,7 @@ class Feed:
         viewer.atlas = which, part.last
         if part.last != feed.atlas_end:
             viewer.wake.set()  # there is more
-        return [part.text]
+        return [part.message]
 
     # Looking at the folders
 

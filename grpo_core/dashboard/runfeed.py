@@ -1,6 +1,6 @@
 """One watched run: its metrics so far, and the messages about it that somebody needed.
 
-Each message is made once, as text, for every viewer who gets it; see feed for which there are.
+Each message is made once, for every viewer who gets it; see feed for which there are.
 """
 
 import bisect
@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from grpo_core.dashboard import payloads
 from grpo_core.dashboard.atlas import Atlas, masked
 from grpo_core.dashboard.history import History
+from grpo_core.dashboard.packing import Message
 from grpo_core.dashboard.runs import options_of, stamp
 from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
 from grpo_core.records import Group, Step
 from grpo_core.store import Run
 
-CACHED_CHARACTERS = 24 * 2**20  # of a run's boards; a group of long completions takes megabytes
+CACHED_BYTES = 12 * 2**20  # of a run's boards: about a thousand
 CHUNK = 500  # steps of one message with metrics
 CACHED_STEPS = 3
 
@@ -26,7 +27,7 @@ CACHED_STEPS = 3
 class AtlasPart(NamedTuple):
     """A message with a part of the atlas, and the last step that a page then has of it."""
 
-    text: str
+    message: Message
     last: int
 
 
@@ -38,7 +39,7 @@ class RunFeed:
         self.run = run
         self.epoch = 0  # counts how often the run was found to be another one of the same name
         self.rows = History()
-        self.findings: str | None = None  # the message, once somebody asked
+        self.findings: Message | None = None  # once somebody asked
         self._asked = (0, 0)  # epoch and number of rows that the findings are of
         self._recent: deque[tuple[int, list[Group]]] = deque()
         self._created = run.created
@@ -48,10 +49,10 @@ class RunFeed:
         self._atlas_parts: dict[tuple[int, tuple[int, int] | None], AtlasPart] = {}
         self._atlas_lock = threading.Lock()
         self._steps: OrderedDict[int, Step] = OrderedDict()
-        self._boards: OrderedDict[tuple[int, int, int | None], str] = OrderedDict()
-        self._board_characters = 0
-        self._metrics: dict[tuple[int, int, bool], str] = {}
-        self._chunks: dict[int, str] = {}  # messages of CHUNK steps each, which never change
+        self._boards: OrderedDict[tuple[int, int, int | None], Message] = OrderedDict()
+        self._board_bytes = 0
+        self._metrics: dict[tuple[int, int, bool], Message] = {}
+        self._chunks: dict[int, Message] = {}  # of CHUNK steps each, which never change
 
     def refresh(self) -> bool:
         """Read what is new; True when there was something. Runs in a thread."""
@@ -75,22 +76,22 @@ class RunFeed:
         self._created = self.run.created
         self.rows = History()
         self.findings = None
-        self._board_characters = 0
+        self._board_bytes = 0
         for cache in (self._recent, self._steps, self._boards, self._metrics, self._chunks):
             cache.clear()
 
-    def metrics(self, start: int, stop: int, reset: bool) -> str:
+    def metrics(self, start: int, stop: int, reset: bool) -> Message:
         """The message with the rows from number `start` to before `stop`."""
         key = (start, stop, reset)
-        text = self._metrics.get(key)
-        if text is None:
+        made = self._metrics.get(key)
+        if made is None:
             rows = self.rows[start:stop]
             message = {"type": "metrics", "run": self.key, "reset": reset}
             message |= payloads.metric_columns(rows) | {"phases": payloads.phase_columns(rows)}
-            text = self._metrics[key] = payloads.encode(message)
-        return text
+            made = self._metrics[key] = Message.of(message)
+        return made
 
-    def history(self, stop: int) -> list[str]:
+    def history(self, stop: int) -> list[Message]:
         """Messages with all rows before `stop`. Of a long run only the end is made anew.
 
         Runs in a thread.
@@ -101,10 +102,10 @@ class RunFeed:
             for start in range(0, whole, CHUNK):
                 if start not in self._chunks:
                     self._chunks[start] = self.metrics(start, start + CHUNK, reset=not start)
-            texts = [self._chunks[start] for start in range(0, whole, CHUNK)]
+            messages = [self._chunks[start] for start in range(0, whole, CHUNK)]
             if whole < stop or not whole:
-                texts.append(self.metrics(whole, stop, reset=not whole))
-            return texts
+                messages.append(self.metrics(whole, stop, reset=not whole))
+            return messages
 
     def resolve(self, step: int | None) -> int | None:
         """The last step recorded until this one, or of all; None while there is none."""
@@ -114,7 +115,7 @@ class RunFeed:
         place = len(steps) if step is None else bisect.bisect_right(steps, step)
         return steps[max(place - 1, 0)]
 
-    def board(self, step: int, group: int, hidden: int | None = None) -> str:
+    def board(self, step: int, group: int, hidden: int | None = None) -> Message:
         """The message with one group, from the cache or read and kept. Runs in a thread.
 
         Args:
@@ -123,23 +124,23 @@ class RunFeed:
         with self._lock:
             key = (step, group, hidden)
             if key not in self._boards:
-                self._boards[key] = text = self._make_board(step, group, hidden)
-                self._board_characters += len(text)
-                while self._board_characters > CACHED_CHARACTERS and len(self._boards) > 1:
-                    self._board_characters -= len(self._boards.popitem(last=False)[1])
+                self._boards[key] = made = self._make_board(step, group, hidden)
+                self._board_bytes += len(made)
+                while self._board_bytes > CACHED_BYTES and len(self._boards) > 1:
+                    self._board_bytes -= len(self._boards.popitem(last=False)[1])
             self._boards.move_to_end(key)
             return self._boards[key]
 
-    def made(self, step: int, group: int, hidden: int | None = None) -> str | None:
+    def made(self, step: int, group: int, hidden: int | None = None) -> Message | None:
         """What `board` has in its cache; for the event loop, which waits for no lock."""
         key = (step, group, hidden)
-        text = self._boards.get(key)
-        if text is not None:
+        board = self._boards.get(key)
+        if board is not None:
             with contextlib.suppress(KeyError):  # a thread dropped it just now
                 self._boards.move_to_end(key)
-        return text
+        return board
 
-    def _make_board(self, step: int, group: int, hidden: int | None) -> str:
+    def _make_board(self, step: int, group: int, hidden: int | None) -> Message:
         groups = self._step(step).groups
         board: dict[str, Any] = {"type": "board", "run": self.key, "step": step, "groups": []}
         if groups:
@@ -148,7 +149,7 @@ class RunFeed:
             board |= {"group": group, **payloads.group_payload(groups[group], options_of(self.run))}
         if hidden is not None:
             payloads.mask(board, hidden)
-        return payloads.encode(board)
+        return Message.of(board)
 
     def diagnose(self) -> bool:
         """Ask every question again if there are new steps; True when there were.
@@ -172,7 +173,7 @@ class RunFeed:
         }
         with self._lock:
             if mark[0] == self.epoch:
-                self.findings = payloads.encode(message)
+                self.findings = Message.of(message)
             else:  # another run took this one's place meanwhile, and these may be its groups
                 self._recent.clear()
         return True
@@ -227,7 +228,7 @@ class RunFeed:
                 if hidden is not None:
                     found = masked(found, hidden)
                 message = {"type": "atlas", "run": self.key, "reset": after < 0, **found}
-                part = AtlasPart(payloads.encode(message), found["last"])
+                part = AtlasPart(Message.of(message), found["last"])
                 self._atlas_parts[after, hidden] = part
             return part
 

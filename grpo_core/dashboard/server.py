@@ -29,6 +29,7 @@ from grpo_core.dashboard.bodies import json_body
 from grpo_core.dashboard.exports import add_exports
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
+from grpo_core.dashboard.packing import Message, frame
 from grpo_core.dashboard.runs import RunBook
 from grpo_core.errors import LabError
 from grpo_core.lens import OWN
@@ -143,10 +144,10 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     @app.get("/lab/metrics")
     async def metrics(request: Request, run: str) -> Response:
         try:
-            text = await feed.metrics_of(run)
+            found = await feed.metrics_of(run)
         except LabError as error:
             return _refused(feed.words(error, _member(request)))
-        return Response(text, media_type="application/json")
+        return Response(found.text, media_type="application/json")
 
     @app.get("/lab/source")
     async def source(of: str) -> Response:
@@ -230,14 +231,14 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
                 with contextlib.suppress(ValueError, RecursionError):
                     yield json.loads(text)
 
-    packer = feed.packer if websocket.query_params.get("packed") == "1" else None
+    packed = websocket.query_params.get("packed") == "1"
 
-    async def send(texts: Sequence[str]) -> None:
-        if packer is not None:
-            await websocket.send_bytes(packer.frame(texts))
+    async def send(messages: Sequence[Message]) -> None:
+        if packed:
+            await websocket.send_bytes(frame(messages))
             return
-        for text in texts:
-            await websocket.send_text(text)
+        for message in messages:
+            await websocket.send_text(message.text)
 
     if classroom is None or member is None:
         await feed.serve(send, views())

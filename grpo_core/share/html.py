@@ -232,16 +232,16 @@ def _head(feed: RunFeed) -> dict[str, Any]:
     """Everything but the groups: the run, its metrics, findings and atlas, the glossary."""
     feed.diagnose()
     part = feed.atlas(-1)
-    atlas = json.loads(part.text)
+    atlas = part.message.read()
     while part.last != feed.atlas_end:  # a long run's come in parts
         part = feed.atlas(part.last)
-        more = json.loads(part.text)
+        more = part.message.read()
         atlas["cells"] += more["cells"]
         atlas["prompts"] |= more["prompts"]
     return {
         "run": _entry(feed.run),
-        "metrics": json.loads(feed.metrics(0, len(feed.rows), reset=True)),
-        "findings": json.loads(feed.findings) if feed.findings else None,
+        "metrics": feed.metrics(0, len(feed.rows), reset=True).read(),
+        "findings": feed.findings.read() if feed.findings else None,
         "atlas": atlas,
         "glossary": payloads.glossary_payload(),
     }

@@ -17,6 +17,7 @@ from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
 from grpo_core.dashboard.feed import TICK, Feed, View, Viewer
 from grpo_core.dashboard.history import History
+from grpo_core.dashboard.packing import Message
 from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.diagnosis import diagnose
@@ -150,11 +151,11 @@ def test_history_once_then_increments(tmp_path: Path) -> None:
     record_steps(path, 0, 2)
     feed = RunFeed("a", Run(path))
     assert feed.refresh() and not feed.refresh()
-    first = json.loads(feed.metrics(0, 3, reset=True))
+    first = feed.metrics(0, 3, reset=True).read()
     assert first["steps"] == [0, 1, 2] and first["reset"]
     record_steps(path, 3, 4)
     assert feed.refresh()
-    more = json.loads(feed.metrics(3, 5, reset=False))
+    more = feed.metrics(3, 5, reset=False).read()
     assert more["steps"] == [3, 4] and not more["reset"]
 
 
@@ -164,19 +165,19 @@ def test_a_long_history_is_made_in_pieces_that_are_kept(
     monkeypatch.setattr("grpo_core.dashboard.runfeed.CHUNK", 4)
     path = create_run(tmp_path, "a", GRPOConfig())
     feed = RunFeed("a", Run(path))
-    assert [json.loads(text)["steps"] for text in feed.history(0)] == [[]]
-    before: list[str] = []
+    assert [message.read()["steps"] for message in feed.history(0)] == [[]]
+    before: list[Message] = []
     for last in range(11):
         record_steps(path, last, last)
         feed.refresh()
-        texts = feed.history(last + 1)
-        messages = [json.loads(text) for text in texts]
+        parts = feed.history(last + 1)
+        messages = [part.read() for part in parts]
         assert [step for message in messages for step in message["steps"]] == [*range(last + 1)]
-        assert [message["reset"] for message in messages] == [True] + [False] * (len(texts) - 1)
+        assert [message["reset"] for message in messages] == [True] + [False] * (len(parts) - 1)
         whole = (last + 1) // 4
         kept = min(whole, len(before))
-        assert all(old is new for old, new in zip(before[:kept], texts[:kept], strict=True))
-        before = texts[:whole]
+        assert all(old is new for old, new in zip(before[:kept], parts[:kept], strict=True))
+        before = parts[:whole]
 
 
 def test_the_boards_that_are_kept_have_a_bound(
@@ -187,13 +188,13 @@ def test_the_boards_that_are_kept_have_a_bound(
     feed = RunFeed("a", Run(path))
     feed.refresh()
     bound = 3 * len(feed.board(1, 0))
-    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_CHARACTERS", bound)
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_BYTES", bound)
     for step in range(1, 7):
         for group in range(8):
             assert feed.board(step, group) is feed.made(step, group)
             assert sum(map(len, feed._boards.values())) <= bound
     assert feed.made(1, 0) is None and feed.board(1, 0)
-    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_CHARACTERS", 1)
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_BYTES", 1)
     assert feed.board(2, 0) is feed.made(2, 0)  # the one in use, however large
 
 
@@ -205,7 +206,7 @@ def test_a_board_that_is_asked_for_again_and_again_is_kept(
     feed = RunFeed("a", Run(path))
     feed.refresh()
     often = feed.board(1, 0)
-    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_CHARACTERS", 6 * len(often))
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_BYTES", 6 * len(often))
     for step in range(2, 7):
         for group in range(8):
             feed.board(step, group)
@@ -221,9 +222,9 @@ def test_a_board_is_serialised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     made = []
     real = payloads.group_payload
     monkeypatch.setattr(payloads, "group_payload", lambda *given: made.append(1) or real(*given))
-    texts = {feed.board(2, 3) for _ in range(5)}
-    assert len(texts) == 1 and len(made) == 1
-    message = json.loads(texts.pop())
+    messages = {feed.board(2, 3) for _ in range(5)}
+    assert len(messages) == 1 and len(made) == 1
+    message = messages.pop().read()
     assert message["step"] == 2 and message["group"] == 3 and len(message["groups"]) == 8
 
 
@@ -236,8 +237,8 @@ def test_views_are_clamped_and_junk_is_ignored(tmp_path: Path) -> None:
     assert feed.resolve(-5) == 0
     feed.rows = History([(0, {}), (5, {}), (10, {})])
     assert [feed.resolve(s) for s in (0, 4, 5, 9, 10)] == [0, 0, 5, 5, 10]
-    assert json.loads(feed.board(1, 10**6))["group"] == 7
-    assert json.loads(feed.board(0, 0))["groups"] == []
+    assert feed.board(1, 10**6).read()["group"] == 7
+    assert feed.board(0, 0).read()["groups"] == []
     for junk in (None, [], {"run": 5, "step": "x", "group": -1}, {"step": True}, {"step": 1e9}):
         assert View.parse(junk) == View()
 
@@ -249,7 +250,7 @@ def test_the_diagnosis_is_made_once_for_each_new_step(tmp_path: Path) -> None:
     record_steps(path, 0, 12)
     feed.refresh()
     assert feed.diagnose() and not feed.diagnose()
-    message = json.loads(feed.findings)
+    message = feed.findings.read()
     assert (message["type"], message["run"], message["step"]) == ("findings", "a", 12)
     assert [f["name"] for f in message["findings"]] == ["loss", "reward", "length", "format", "kl"]
     direct = diagnose(Run(path))
@@ -258,7 +259,7 @@ def test_the_diagnosis_is_made_once_for_each_new_step(tmp_path: Path) -> None:
         assert shown["sign"] and shown["headline"] == finding.headline
     record_steps(path, 13, 13)
     feed.refresh()
-    assert feed.diagnose() and json.loads(feed.findings)["step"] == 13
+    assert feed.diagnose() and feed.findings.read()["step"] == 13
     assert len(feed._recent) <= 5  # the groups that answers rest on, and no more
 
 
@@ -279,9 +280,9 @@ class Page:
         self.messages: list[dict] = []
         self.views: asyncio.Queue = asyncio.Queue()
 
-    async def send(self, texts: Sequence[str]) -> None:
+    async def send(self, messages: Sequence[Message]) -> None:
         await asyncio.sleep(self.delay)
-        self.messages += map(json.loads, texts)
+        self.messages += [message.read() for message in messages]
 
     async def stream(self):
         while (view := await self.views.get()) is not None:
@@ -423,9 +424,9 @@ def test_of_the_run_list_only_what_changed_is_sent(book: RunBook) -> None:
         feed, viewer, late = Feed(book), Viewer(send=None), Viewer(send=None)  # type: ignore
         known: dict[str, dict] = {}
 
-        def take(texts: list[str]) -> list[str]:
+        def take(sent: list[Message]) -> list[str]:
             nonlocal known
-            messages = [m for m in map(json.loads, texts) if m["type"] in ("run", "runs")]
+            messages = [m for m in (one.read() for one in sent) if m["type"] in ("run", "runs")]
             for message in messages:
                 if message["type"] == "runs":
                     known = {run["key"]: run for run in message["runs"]}
@@ -553,7 +554,7 @@ def test_a_run_that_is_not_there(book: RunBook) -> None:
         feed = Feed(book)
         for key in ("nothing", "../shipped/recorded", "/etc", "recorded:../x", "recorded:"):
             messages = await feed.messages(Viewer(send=None, view=View(run=key)))  # type: ignore
-            assert json.loads(messages[-1]) == {"type": "gone", "run": key}
+            assert messages[-1].read() == {"type": "gone", "run": key}
 
     asyncio.run(scenario())
 
@@ -585,7 +586,7 @@ def test_a_damaged_run_is_told_in_the_list(book: RunBook) -> None:
 
     async def scenario() -> None:
         messages = await Feed(book).messages(Viewer(send=None, view=View("a")))  # type: ignore
-        kinds = [json.loads(text) for text in messages]
+        kinds = [message.read() for message in messages]
         assert [message["type"] for message in kinds] == ["hello", "runs", "metrics"]
         entry = next(run for run in kinds[1]["runs"] if run["key"] == "a")
         assert "damaged" in entry["problem"]
@@ -604,7 +605,7 @@ def test_a_run_replaced_by_another_of_its_name(book: RunBook) -> None:
     feed.refresh()
     assert len(feed.rows) == 2 and feed.epoch == 1
     assert feed.findings is None and feed.diagnose()
-    assert json.loads(feed.findings)["step"] == 1
+    assert feed.findings.read()["step"] == 1
 
 
 # --- the run list and the controls ---------------------------------------------------------------
