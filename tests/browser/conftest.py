@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from needs import require
+from waits import PATIENCE, free_port
 
 ROOT = Path(__file__).parents[2]
 FAKES = ROOT / "tests" / "dashboard"
@@ -34,7 +34,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SECONDS_A_STEP = 0.25
-PATIENCE = 150  # seconds for a start: importing gradio took 55 on a machine at load 15
+START = 150  # seconds for a start: importing gradio took 55 on a machine at load 15
 
 
 class Dashboard:
@@ -43,9 +43,7 @@ class Dashboard:
     def __init__(self, home: Path, shipped: Path, command: list[str] | None = None) -> None:
         self.runs = home / "runs"
         self.log = home / "server.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.command = command or [
             str(FAKES / "serve_fake.py"),
@@ -73,10 +71,10 @@ class Dashboard:
 
     def wait(self, ready: bool = True) -> None:
         """Wait until it answers, and until its controls are there if `ready`."""
-        wanted = '"ready":true' if ready else '"ready"'
-        end = time.monotonic() + PATIENCE
+        wanted, status = '"ready":true' if ready else '"ready"', self.url + "lab/status"
+        end = time.monotonic() + START
         while time.monotonic() < end:
-            with contextlib.suppress(OSError), urllib.request.urlopen(self.url + "lab/status") as r:
+            with contextlib.suppress(OSError), urllib.request.urlopen(status, timeout=10) as r:
                 if wanted in r.read().decode():
                     return
             time.sleep(0.1)
@@ -109,12 +107,12 @@ class ClassDashboard(Dashboard):
     def wait(self, ready: bool = True) -> None:
         """Wait until the teacher's link works, and until the controls are there if `ready`."""
         wanted = '"ready":true' if ready else '"ready"'
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + START
         while time.monotonic() < end:
             teacher = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
             with contextlib.suppress(OSError, IndexError):
-                teacher.open(self.teacher_url).read()
-                with teacher.open(self.url + "lab/status") as answer:
+                teacher.open(self.teacher_url, timeout=10).read()
+                with teacher.open(self.url + "lab/status", timeout=10) as answer:
                     if wanted in answer.read().decode():
                         return
             time.sleep(0.1)
@@ -130,7 +128,10 @@ def browser() -> Iterator[object]:
     from playwright import sync_api
 
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        sync_api.expect.set_options(timeout=PATIENCE)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=ARGUMENTS, timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -205,7 +206,9 @@ class Watched:
     """A page, and everything on it that should not have happened."""
 
     def __init__(self, browser: object, url: str, **options: object) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        options = {"viewport": {"width": 1280, "height": 900}} | options
+        self.context = browser.new_context(**options)
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.outside: list[str] = []

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import fake_run
 import pytest
+from waits import address, wait
 
 from grpo_core.store import Run
 
@@ -15,10 +16,6 @@ LEFT = """async (cases) => {
     new URL("lab/assets/pace.js", document.baseURI));
   return cases.map((given) => (given.length === 3 ? evaluationsLeft : secondsLeft)(...given));
 }"""
-
-
-def wait(page, condition: str, timeout: float = 30_000) -> None:
-    page.wait_for_function(condition, timeout=timeout)
 
 
 def said(page, words: str) -> str:
@@ -74,8 +71,16 @@ def test_how_long_it_takes(visit: Callable) -> None:
 def test_from_the_first_step_to_the_last(visit: Callable, dashboard) -> None:
     page = visit().page
     page.wait_for_selector("#lab-start:not([disabled])")
+    page.evaluate(  # what it says for a moment only is kept
+        """() => {
+          globalThis.told = [];
+          const notice = document.querySelector(".lab-notice");
+          const keep = () => told.push(notice.innerText);
+          new MutationObserver(keep).observe(notice, { subtree: true, childList: true });
+        }"""
+    )
     page.evaluate("grpoLab.start(['max_steps', 'eval_steps'], [300, 0])")
-    said(page, "Starting: loading torch and the model")
+    wait(page, "() => told.some((text) => text.includes('Starting: loading torch and the model'))")
     first = said(page, "left.")
     step = int(re.search(r"Training: step (\d+) of 300, about", first).group(1))
     expected = fake_run.SECONDS["step"] * (300 - step)
@@ -96,7 +101,7 @@ def test_from_the_first_step_to_the_last(visit: Callable, dashboard) -> None:
     said(page, "left.")
     page.click("#lab-stop")
     stopped = said(page, "Stopped after step")
-    run = Run(dashboard.runs / re.search(r"run=([^&]+)", page.url).group(1))
+    run = Run(dashboard.runs / re.search(r"run=([^&]+)", address(page)).group(1))
     assert f"Stopped after step {run.last_step()}" in stopped and "press Resume" in stopped
     page.wait_for_selector("#lab-resume:not([disabled])")
     page.click("#lab-resume")
