@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from needs import require
 from waits import PATIENCE, free_port
+from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[2]
 FAKES = ROOT / "tests" / "dashboard"
@@ -79,6 +81,19 @@ class Dashboard:
                     return
             time.sleep(0.1)
         raise AssertionError(f"not ready: {self.log.read_text()}")
+
+    def empty(self) -> None:
+        """Start it unless it is there, delete every run, and wait until it has seen that."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        for path in self.runs.glob("*"):
+            while path.exists():  # a worker that was killed may have written just then
+                shutil.rmtree(path, ignore_errors=True)
+        with connect(self.url.replace("http", "ws") + "lab/ws") as socket:
+            while True:
+                message = json.loads(socket.recv(timeout=PATIENCE / 1000))
+                if message["type"] == "runs" and all(run["recorded"] for run in message["runs"]):
+                    return
 
     def kill(self) -> None:
         """As a crash would."""
@@ -172,13 +187,20 @@ def visit_other(browser: object, tmp_path: Path) -> Iterator[object]:
         watched.close()
 
 
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory, shipped: Path) -> Iterator[Dashboard]:
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, shipped: Path) -> Iterator[Dashboard]:
+    """One process for all files: to import gradio takes as long as some files' tests."""
     board = Dashboard(tmp_path_factory.mktemp("dashboard"), shipped)
-    board.start()
     yield board
     board.kill()
-    kill_workers(board.runs)
+
+
+@pytest.fixture(scope="module")
+def dashboard(served: Dashboard) -> Iterator[Dashboard]:
+    """A dashboard with no run but the recorded one, at the beginning of each file."""
+    served.empty()
+    yield served
+    kill_workers(served.runs)
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,10 @@ def test_first_paint_is_a_recorded_run_that_plays(visit: Callable) -> None:
     assert page.locator("#lab-pause").is_disabled() and page.locator("#lab-stop").is_disabled()
 
 
-def test_the_shell_plays_before_gradio_is_there(browser, second_dashboard) -> None:
+def test_the_shell_plays_before_gradio_is_there(
+    browser, second_dashboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRPO_FAKE_HOLD", str(tmp_path / "go"))
     context = browser.new_context()
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
@@ -111,6 +114,8 @@ def test_the_shell_plays_before_gradio_is_there(browser, second_dashboard) -> No
     first = page.goto(second_dashboard.url)
     assert first is not None and "<body data-shell" in first.text()
     page.wait_for_selector(".lab-card")
+    assert page.locator("#lab-start").count() == 0
+    (tmp_path / "go").touch()
     page.wait_for_selector("#lab-start")  # by itself, when Gradio is there
     page.wait_for_selector(".lab-card")
     page.context.close()

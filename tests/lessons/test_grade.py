@@ -105,14 +105,14 @@ def test_no_process_is_left_behind(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     cell = (
         "import subprocess, sys\n"
-        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])\n"
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
         f"open({str(note)!r}, 'w').write(str(p.pid))"
     )
     write(tmp_path / "class" / "x.ipynb", cell)
     started = time.monotonic()
     assert one(tmp_path / "class").problem == ""
-    assert time.monotonic() - started < 60
-    pid, until = int(note.read_text()), time.monotonic() + 10
+    assert time.monotonic() - started < 250
+    pid, until = int(note.read_text()), time.monotonic() + 60
     while is_running(pid) and time.monotonic() < until:
         time.sleep(0.05)
     assert not is_running(pid)
