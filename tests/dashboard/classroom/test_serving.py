@@ -48,10 +48,7 @@ class Process:
             )
         end, door = time.monotonic() + 150, self.url + "join"
         while time.monotonic() < end:
-            with (
-                contextlib.suppress(OSError),
-                urllib.request.urlopen(self.url + "join", timeout=10),
-            ):
+            with contextlib.suppress(OSError), urllib.request.urlopen(door, timeout=10):
                 return
             time.sleep(0.1)
         raise AssertionError(self.log.read_text())
