@@ -32,26 +32,23 @@ def seconds(text: str) -> int:
     return 3600 * hours + 60 * minutes + rest
 
 
-@pytest.mark.parametrize(
-    ("at", "planned", "every", "count"),
-    [
-        (0, 125, 25, 5),  # at 25, 50, 75, 100, 125
-        (24, 125, 25, 5),
-        (25, 125, 25, 4),
-        (124, 125, 25, 1),
-        (125, 125, 25, 0),
-        (0, 40, 0, 1),  # only after the last
-        (0, 60, 25, 3),  # at 25, 50 and 60
-        (50, 60, 25, 1),
-        (3, 10, None, 1),
-    ],
-)
-def test_how_many_evaluations_are_to_come(
-    visit: Callable, at: int, planned: int, every: int | None, count: int
-) -> None:
-    assert visit().page.evaluate(LEFT, [[at, planned, every]]) == [count]
-    done = [s for s in range(at + 1, planned + 1) if (every and s % every == 0) or s == planned]
-    assert len(done) == count  # as training.py does it
+def test_how_many_evaluations_are_to_come(visit: Callable) -> None:
+    cases = {
+        (0, 125, 25): 5,  # at 25, 50, 75, 100, 125
+        (24, 125, 25): 5,
+        (25, 125, 25): 4,
+        (124, 125, 25): 1,
+        (125, 125, 25): 0,
+        (0, 40, 0): 1,  # only after the last
+        (0, 60, 25): 3,  # at 25, 50 and 60
+        (50, 60, 25): 1,
+        (3, 10, None): 1,
+    }
+    found = visit().page.evaluate(LEFT, [list(case) for case in cases])
+    assert dict(zip(cases, found, strict=True)) == cases
+    for (at, planned, every), count in cases.items():  # as training.py does it
+        steps = range(at + 1, planned + 1)
+        assert sum(bool(every and s % every == 0) or s == planned for s in steps) == count
 
 
 def test_how_long_it_takes(visit: Callable) -> None:
