@@ -25,7 +25,12 @@ AT_REST = """() => document.getAnimations().every((one) => one.playState !== "ru
 
 
 def wait(page: Any, condition: str, argument: object = None) -> None:
-    """Wait until a function in the page says true; it must bear what is not there yet (`?.`)."""
+    """Wait until a function in the page says true; it must bear what is not there yet (`?.`).
+
+    Only the page's script may be missing: Gradio's buttons can be there before it.
+    """
+    if "grpoLab" in condition:
+        page.wait_for_function("() => globalThis.grpoLab", timeout=PATIENCE)
     page.wait_for_function(condition, arg=argument, timeout=PATIENCE)
 
 

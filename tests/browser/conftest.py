@@ -36,7 +36,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SECONDS_A_STEP = 0.25
-START = 150  # seconds for a start: importing gradio took 55 on a machine at load 15
+START = 300  # seconds for a start: importing gradio took 70 on a machine at load 24
 
 
 class Dashboard:
