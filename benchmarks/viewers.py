@@ -10,7 +10,7 @@ lasts a quarter of the time, at most a minute; what is left of it goes to the la
 
 The viewers are WebSockets of one more process, on the same cores. Of ten, seven go with the run,
 each at one of its groups; one turns to another group every few seconds; two drag the time slider
-back and forth; each asks for the atlas as well. They take what a page takes, compressed, and draw
+back and forth. They take what a page takes, the map of every group with it, compressed, and draw
 nothing. A real class is on machines of its own, so what the viewers' process takes of these cores
 is part of the slowdown as measured here and of no other: its CPU is reported beside it.
 
@@ -29,6 +29,7 @@ import random
 import re
 import sqlite3
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,6 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import psutil
 
@@ -52,11 +52,10 @@ from grpo_core.store import Run  # noqa: E402
 
 MIB = 2**20
 LONGEST = 60.0  # seconds of a run, but for the last
-ATLAS = 2.5  # seconds between two questions of a page for the atlas, while a run goes on
 SETTLING = 5.0  # seconds after the viewers came in which steps are not counted
-BOARD = re.compile(r'\{"type":"board","run":"[^"]*","step":(\d+)')
+BOARD = re.compile(rb'\{"type":"board","run":"[^"]*","step":(\d+)')
 HABITS = ("live",) * 7 + ("wanders", "scrubs", "scrubs")
-HEAD = 300  # characters of a message that tell what it is
+HEAD = 300  # bytes of a message that tell what it is
 
 
 # --- the viewers: a process of their own ---------------------------------------------------------
@@ -81,48 +80,30 @@ class Crowd:
         while True:
             try:
                 async with connect(url, max_size=None) as socket:
-                    habits = [
-                        asyncio.create_task(move(socket, run, number, kind)),
-                        asyncio.create_task(self.ask(url, run, number)),
-                    ]
+                    habit = asyncio.create_task(move(socket, run, number, kind))
                     try:
-                        async for message in socket:
-                            self.note(number, message)
+                        async for frame in socket:
+                            self.note(number, frame)
                     finally:
-                        for habit in habits:
-                            habit.cancel()
+                        habit.cancel()
             except OSError as error:
                 print(f"viewer {number}: {error}", flush=True)
             self.lost += 1
             await asyncio.sleep(1)
 
-    async def ask(self, url: str, run: str, number: int) -> None:
-        """Ask for the atlas whenever a page would: see WAIT in assets/atlas.js."""
-        place = urlsplit(url)
-        reader, writer = await asyncio.open_connection(place.hostname, place.port)
-        after = -1
-        await asyncio.sleep(number % 10 / 10 * ATLAS)
-        while True:
-            writer.write(
-                f"GET /lab/atlas?run={quote(run)}&after={after} HTTP/1.1\r\n"
-                f"Host: {place.netloc}\r\n\r\n".encode()
-            )
-            head = await reader.readuntil(b"\r\n\r\n")
-            size = int(re.search(rb"content-length: *(\d+)", head.lower())[1])
-            cells = json.loads(await reader.readexactly(size))["cells"]
-            self.bytes += len(head) + size
-            after = cells[-1][0] if cells else after
-            await asyncio.sleep(ATLAS)
-
-    def note(self, number: int, message: str | bytes) -> None:
-        """Take in a message, reading no more of it than what it is."""
+    def note(self, number: int, frame: bytes) -> None:
+        """Take in a frame (see dashboard/packing.py), reading no more of it than what it is."""
         now = time.time()
-        self.bytes += len(message)
-        if isinstance(message, bytes):
-            message = zlib.decompressobj().decompress(message, HEAD).decode()
-        board = BOARD.match(message)
-        if board:
-            self.boards.append((number, int(board[1]), now))
+        self.bytes += len(frame)
+        at = 0
+        while at < len(frame):
+            packed, size = struct.unpack_from(">BI", frame, at)
+            part = frame[at + 5 : at + 5 + size]
+            head = zlib.decompressobj().decompress(part, HEAD) if packed else part[:HEAD]
+            board = BOARD.match(head)
+            if board:
+                self.boards.append((number, int(board[1]), now))
+            at += 5 + size
 
 
 async def move(socket: Any, run: str, number: int, kind: str) -> None:
@@ -131,7 +112,7 @@ async def move(socket: Any, run: str, number: int, kind: str) -> None:
     group = number % 8
 
     async def look(step: int | None) -> None:
-        await socket.send(json.dumps({"run": run, "step": step, "group": group}))
+        await socket.send(json.dumps({"run": run, "step": step, "group": group, "atlas": True}))
 
     await look(None)
     while kind == "wanders":

@@ -1,6 +1,6 @@
 """The atlas of a run: every group of every step at a glance, and what was first seen where.
 
-Read from run.db without the tokens, new steps only, and only while somebody asks. A cell is
+Read from run.db without the tokens, new steps only, once somebody wants it. A cell is
 
     [step, group, prompt, mean reward, dead, well-formed, solved, spread]
 
@@ -9,12 +9,12 @@ null where the run has no such reward; `spread` is the standard deviation of the
 `firsts` are the first completions that did something.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable
-from operator import itemgetter
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
 from statistics import stdev
 from typing import Any
 
+from grpo_core.dashboard.history import History
 from grpo_core.dashboard.payloads import clip, number, question
 from grpo_core.errors import LabError
 from grpo_core.store import GroupOutline, Run
@@ -22,6 +22,7 @@ from grpo_core.tasks import Trait, get_task
 
 MAX_CELLS = 40_000  # sent at once; a longer run's later steps follow when asked again
 MAX_GROUPS = 64  # of a step
+MAX_ASKED = 200  # characters of a prompt
 AFTER = "solved after turning back"
 
 
@@ -29,42 +30,48 @@ class Atlas:
     """What is known of one run so far; not safe from several threads at once."""
 
     def __init__(self, task: str | None, options: dict[str, Any] | None = None) -> None:
-        self.cells: list[list[Any]] = []
+        self.cells = History()  # a row a cell: a list of them would take four times the memory
         self.prompts: list[str] = []
         self.firsts: dict[str, dict[str, int]] = {}
         self.last = -1
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[int, int] = {}  # hash of a prompt, which may be long -> its number
         self._traits = _traits(task, options or {})
 
-    def read(self, run: Run) -> None:
-        """Take in the steps that are new. Raises LabError when the run cannot be read."""
+    def read(self, run: Run) -> bool:
+        """Take in what is new; True when there was any. Raises LabError when it is unreadable."""
+        before = self.last
         for step, groups in run.outlines(after=self.last):
             for index, group in enumerate(groups[:MAX_GROUPS]):
                 self._add(step, index, group)
             self.last = step
+        return self.last != before
 
     def since(self, after: int) -> dict[str, Any]:
-        """What the page has not got, whose last step is `after`."""
-        cells = self.cells[bisect_right(self.cells, after, key=itemgetter(0)) :]
-        if len(cells) > MAX_CELLS:  # whole steps only
-            cells = [cell for cell in cells[:MAX_CELLS] if cell[0] < cells[MAX_CELLS][0]]
+        """What the page has not got, whose last step is `after`; `last` is then its last."""
+        steps = self.cells.steps
+        begin, end, last = bisect_right(steps, after), len(self.cells), self.last
+        if end - begin > MAX_CELLS:  # whole steps only
+            end = bisect_left(steps, steps[begin + MAX_CELLS])
+            last = steps[end - 1]
+        cells = [_cell(step, row) for step, row in self.cells[begin:end]]
         numbers = sorted({cell[2] for cell in cells})
         return {
             "cells": cells,
-            "prompts": {str(n): clip(self.prompts[n], 200) for n in numbers},
+            "prompts": {str(n): self.prompts[n] for n in numbers},
             "firsts": self.firsts,
+            "last": last,
         }
 
     def _add(self, step: int, index: int, group: GroupOutline) -> None:
-        asked = question(group.prompt)
-        known = self._numbers.setdefault(group.prompt, len(self.prompts))
+        known = self._numbers.setdefault(hash(group.prompt), len(self.prompts))
         if known == len(self.prompts):
-            self.prompts.append(asked)
+            self.prompts.append(clip(question(group.prompt), MAX_ASKED))
         formed, solved = (_part(group, name) for name in ("format", "accuracy"))
-        mean = sum(group.rewards) / len(group.rewards) if group.rewards else None
-        spread = stdev(group.rewards) if len(group.rewards) > 1 else None
-        shares = _share(formed), _share(solved)
-        self.cells.append([step, index, known, number(mean), group.dead, *shares, number(spread)])
+        row: dict[str, float | None] = {"group": index, "prompt": known, "dead": group.dead}
+        row["mean"] = sum(group.rewards) / len(group.rewards) if group.rewards else None
+        row |= {"formed": _share(formed), "solved": _share(solved)}
+        row["spread"] = stdev(group.rewards) if len(group.rewards) > 1 else None
+        self.cells.add([(step, {name: v for name, v in row.items() if v is not None})])
         for name, found in self._seen(group, formed, solved):
             place = {"step": step, "group": index, "completion": found}
             self.firsts.setdefault(name, place)
@@ -89,18 +96,25 @@ class Atlas:
             return 0.0  # recorded by another version of the task, with other columns
 
 
+def _cell(step: int, row: Mapping[str, float]) -> list[Any]:
+    """A cell as the page gets it, from its row of the history."""
+    mean, formed, solved, spread = (
+        number(row.get(name)) for name in ("mean", "formed", "solved", "spread")
+    )
+    dead = bool(row["dead"])
+    return [step, int(row["group"]), int(row["prompt"]), mean, dead, formed, solved, spread]
+
+
 def masked(found: dict[str, Any], hidden: tuple[int, int]) -> dict[str, Any]:
     """What `Atlas.since` told, without what one group's rewards were.
 
     A first that was seen later is left out, too: that it was not seen here would be telling.
-    The epoch is another one than that of the whole, so that a page asks anew when it may know.
     """
     firsts = found["firsts"].items()
     return {
         **found,
-        "epoch": f"{found['epoch']} without {hidden[0]}.{hidden[1]}",
         "cells": [
-            [*cell[:3], None, False, None, None] if (cell[0], cell[1]) == hidden else cell
+            [*cell[:3], None, False, None, None, None] if (cell[0], cell[1]) == hidden else cell
             for cell in found["cells"]
         ],
         "firsts": {n: p for n, p in firsts if (p["step"], p["group"]) < hidden},
@@ -114,7 +128,7 @@ def _part(group: GroupOutline, word: str) -> list[float]:
 
 
 def _share(values: list[float]) -> float | None:
-    return number(sum(values) / len(values)) if values else None
+    return sum(values) / len(values) if values else None
 
 
 def _traits(task: str | None, options: dict[str, Any]) -> dict[str, Trait]:

@@ -14,33 +14,31 @@ Messages to the page, each a JSON object with a `type`, long ones compressed (se
     metrics  {run, reset, steps, metrics: {name: [...]}, phases: {name: [...]}}
                                         steps the page has not got; seconds see phases.breakdown
     board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
+    atlas    {run, reset, cells: [...], prompts, firsts, last}
+                                        groups of steps the page has not got, see atlas
     findings {run, findings: [...]}     the diagnosis so far, see payloads.findings_payload
     gone     {run}                      the run that was asked for is not there
     class    {role, you, people, poll, hunt, focus, ...}     in a class, see classroom.message
 
-From the page: {"run": key or null, "step": number or null (the latest), "group": number}.
+From the page: {"run": key or null, "step": number or null (the latest), "group": number,
+"atlas": whether it is wanted}.
 """
 
 import asyncio
-import bisect
 import contextlib
 import threading
 import time
 import uuid
-from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from grpo_core.dashboard import payloads
-from grpo_core.dashboard.atlas import Atlas, masked
-from grpo_core.dashboard.history import History
-from grpo_core.dashboard.packing import Packer
-from grpo_core.dashboard.runs import RunBook, describe, options_of, stamp
-from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
+from grpo_core.dashboard.packing import Message
+from grpo_core.dashboard.runfeed import RunFeed
+from grpo_core.dashboard.runs import RunBook, describe, options_of, public, stamp
 from grpo_core.errors import LabError
-from grpo_core.records import Group, Step
-from grpo_core.store import Run, is_run
+from grpo_core.records import Step
+from grpo_core.store import is_run
 
 if TYPE_CHECKING:
     from grpo_core.dashboard.classroom import Classroom
@@ -51,15 +49,12 @@ TICK = 0.2  # seconds between two boards to a viewer
 LOOK = 0.05  # seconds between two looks at a live run
 SCRUB_TICK = 0.04  # seconds between two answers to a viewer who moves about by hand
 LIST_LOOKS = 20  # the run list is read every so many looks
-CACHED_CHARACTERS = 24 * 2**20  # of a run's boards; a group of long completions takes megabytes
-CHUNK = 500  # steps of one message with metrics
-CACHED_STEPS = 3
 DIAGNOSIS_SECONDS = 1.0  # between two diagnoses of a live run
 MAX_VIEWERS = 256
 STALLED_SECONDS = 30.0  # a page that takes nothing for so long is let go: it may come again
 TRIALS_AT_ONCE = 2
 
-Send = Callable[[str], Awaitable[None]]
+Send = Callable[[Sequence[Message]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -69,6 +64,8 @@ class View:
     run: str | None = None
     step: int | None = None
     group: int = 0
+    atlas: bool = False
+    turn: int = 0  # how often the page turned to another run: it then begins with nothing
 
     @classmethod
     def parse(cls, message: Any) -> "View":
@@ -80,191 +77,8 @@ class View:
             run=run if isinstance(run, str) and len(run) <= 200 else None,
             step=step if type(step) is int and abs(step) < 2**53 else None,
             group=group if type(group) is int and 0 <= group < 2**31 else 0,
+            atlas=message.get("atlas") is True,
         )
-
-
-class RunFeed:
-    """One watched run: its metrics so far, and the boards somebody looked at."""
-
-    def __init__(self, key: str, run: Run) -> None:
-        self.key = key
-        self.run = run
-        self.epoch = 0  # counts how often the run was found to be another one of the same name
-        self.rows = History()
-        self.findings: str | None = None  # the message, once somebody asked
-        self._asked = (0, 0)  # epoch and number of rows that the findings are of
-        self._recent: deque[tuple[int, list[Group]]] = deque()
-        self._created = run.created
-        self._stamp: tuple[Any, ...] | None = None
-        self._lock = threading.Lock()
-        self._atlas: tuple[int, Atlas] | None = None  # and the epoch it is of
-        self._atlas_lock = threading.Lock()
-        self._steps: OrderedDict[int, Step] = OrderedDict()
-        self._boards: OrderedDict[tuple[int, int, int | None], str] = OrderedDict()
-        self._board_characters = 0
-        self._metrics: dict[tuple[int, int, bool], str] = {}
-        self._chunks: dict[int, str] = {}  # messages of CHUNK steps each, which never change
-
-    def refresh(self) -> bool:
-        """Read what is new; True when there was something. Runs in a thread."""
-        current = stamp(self.run)
-        if current == self._stamp:
-            return False
-        with self._lock:
-            if self.run.created != self._created:
-                self._forget()
-            last = self.rows.steps[-1] if self.rows else -1
-            new = self.run.metrics(after=last)
-            self._stamp = current
-            if new:
-                self.rows.add(new)
-                self._metrics.clear()
-            return bool(new)
-
-    def _forget(self) -> None:
-        """Another run took this one's place."""
-        self.epoch += 1
-        self._created = self.run.created
-        self.rows = History()
-        self.findings = None
-        self._board_characters = 0
-        for cache in (self._recent, self._steps, self._boards, self._metrics, self._chunks):
-            cache.clear()
-
-    def metrics(self, start: int, stop: int, reset: bool) -> str:
-        """The message with the rows from number `start` to before `stop`."""
-        key = (start, stop, reset)
-        text = self._metrics.get(key)
-        if text is None:
-            rows = self.rows[start:stop]
-            message = {"type": "metrics", "run": self.key, "reset": reset}
-            message |= payloads.metric_columns(rows) | {"phases": payloads.phase_columns(rows)}
-            text = self._metrics[key] = payloads.encode(message)
-        return text
-
-    def history(self, stop: int) -> list[str]:
-        """Messages with all rows before `stop`. Of a long run only the end is made anew.
-
-        Runs in a thread.
-        """
-        with self._lock:
-            stop = min(stop, len(self.rows))  # fewer, if another run took this one's place
-            whole = stop // CHUNK * CHUNK
-            for start in range(0, whole, CHUNK):
-                if start not in self._chunks:
-                    self._chunks[start] = self.metrics(start, start + CHUNK, reset=not start)
-            texts = [self._chunks[start] for start in range(0, whole, CHUNK)]
-            if whole < stop or not whole:
-                texts.append(self.metrics(whole, stop, reset=not whole))
-            return texts
-
-    def resolve(self, view: View) -> tuple[int, int] | None:
-        """The last step recorded until the view's, and its group; None while there is none."""
-        if not self.rows:
-            return None
-        steps = self.rows.steps
-        place = len(steps) if view.step is None else bisect.bisect_right(steps, view.step)
-        return steps[max(place - 1, 0)], view.group
-
-    def board(self, step: int, group: int, hidden: int | None = None) -> str:
-        """The message with one group, from the cache or read and kept. Runs in a thread.
-
-        Args:
-            hidden: the group of this step whose answer is left out, see payloads.masked.
-        """
-        with self._lock:
-            key = (step, group, hidden)
-            if key not in self._boards:
-                self._boards[key] = text = self._make_board(step, group, hidden)
-                self._board_characters += len(text)
-                while self._board_characters > CACHED_CHARACTERS and len(self._boards) > 1:
-                    self._board_characters -= len(self._boards.popitem(last=False)[1])
-            self._boards.move_to_end(key)
-            return self._boards[key]
-
-    def made(self, step: int, group: int, hidden: int | None = None) -> str | None:
-        """What `board` has in its cache; for the event loop, which waits for no lock."""
-        key = (step, group, hidden)
-        text = self._boards.get(key)
-        if text is not None:
-            with contextlib.suppress(KeyError):  # a thread dropped it just now
-                self._boards.move_to_end(key)
-        return text
-
-    def _make_board(self, step: int, group: int, hidden: int | None) -> str:
-        groups = self._step(step).groups
-        board: dict[str, Any] = {"type": "board", "run": self.key, "step": step, "groups": []}
-        if groups:
-            group = min(group, len(groups) - 1)
-            board["groups"] = payloads.step_summary(groups)
-            board |= {"group": group, **payloads.group_payload(groups[group], options_of(self.run))}
-        if hidden is not None:
-            payloads.mask(board, hidden)
-        return payloads.encode(board)
-
-    def diagnose(self) -> bool:
-        """Ask every question again if there are new steps; True when there were.
-
-        Once for all viewers. Runs in a thread, and without the lock while it thinks.
-        """
-        rows, count = self.rows, len(self.rows)  # a thread adds to it meanwhile
-        mark = (self.epoch, count)
-        if not count or mark == self._asked:
-            return False
-        self._asked = mark
-        findings = answer_all(
-            rows.frame(count), options_of(self.run), self._recent_groups(rows.steps[:count])
-        )
-        shown = payloads.findings_payload(dict(zip(QUESTIONS, findings, strict=True)))
-        message = {
-            "type": "findings",
-            "run": self.key,
-            "step": rows.steps[count - 1],
-            "findings": shown,
-        }
-        with self._lock:
-            if mark[0] == self.epoch:
-                self.findings = payloads.encode(message)
-            else:  # another run took this one's place meanwhile, and these may be its groups
-                self._recent.clear()
-        return True
-
-    def _recent_groups(self, steps: Sequence[int]) -> list[Group]:
-        """Some groups of the last steps, the latest first; each step is read once."""
-        with self._lock:
-            known = self._recent[-1][0] if self._recent else -1
-            fresh: list[tuple[int, list[Group]]] = []
-            for step in reversed(steps):
-                if step <= known or sum(len(groups) for _, groups in fresh) >= MOST_GROUPS:
-                    break
-                fresh.append((step, self._step(step).groups))
-            self._recent.extend(reversed(fresh))
-            while sum(len(groups) for _, groups in list(self._recent)[1:]) >= MOST_GROUPS:
-                self._recent.popleft()
-            return [group for _, groups in reversed(self._recent) for group in groups]
-
-    def atlas(self, after: int) -> dict[str, Any]:
-        """What a page lacks of the run's groups, see atlas.Atlas. Runs in a thread."""
-        with self._atlas_lock:
-            epoch = self.epoch
-            if self._atlas is None or self._atlas[0] != epoch:
-                options = options_of(self.run)
-                self._atlas = epoch, Atlas(options.get("task"), options.get("task_options"))
-            self._atlas[1].read(self.run)
-            return {"run": self.key, "epoch": epoch, **self._atlas[1].since(after)}
-
-    def step(self, index: int) -> Step:
-        """A whole step. Raises LabError when it was not recorded. Runs in a thread."""
-        with self._lock:
-            return self._step(index)
-
-    def _step(self, index: int) -> Step:
-        if index not in self._steps:
-            self._steps[index] = self.run.step(index)
-            while len(self._steps) > CACHED_STEPS:
-                self._steps.popitem(last=False)
-        self._steps.move_to_end(index)
-        return self._steps[index]
 
 
 @dataclass(eq=False)
@@ -278,11 +92,30 @@ class Viewer:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     hello: bool | None = None
     listed: int = 0  # version of the run list
-    run: tuple[RunFeed, int] | None = None  # and its epoch
+    run: tuple[RunFeed, int, int] | None = None  # its epoch, and the page's turn
     rows: int = 0
     board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
-    findings: str | None = None
+    atlas: tuple[Any, int] | None = None  # of which run and mask, and its last step
+    findings: Message | None = None
     told: str | None = None  # of the class
+
+
+@dataclass(frozen=True)
+class RunList:
+    """The run list as messages."""
+
+    whole: Message
+    change: Message  # brings the version before up to date
+
+    @classmethod
+    def of(cls, before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> "RunList":
+        """The messages of these entries, for pages that know the ones before."""
+        now, known = time.time(), {run["key"]: run for run in before}
+        whole = Message.of({"type": "runs", "now": now, "runs": entries})
+        new = [entry for entry in entries if entry != known.get(entry["key"])]
+        if len(new) != 1 or list(known) != [entry["key"] for entry in entries]:
+            return cls(whole, whole)
+        return cls(whole, Message.of({"type": "run", "now": now, "run": new[0]}))
 
 
 class Feed:
@@ -294,15 +127,13 @@ class Feed:
         self.boot = uuid.uuid4().hex[:12]
         self.ready = False
         self.viewers: set[Viewer] = set()
-        self.packer = Packer()
         self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
         self._telling: asyncio.TimerHandle | None = None
         self._told_at = 0.0  # of the loop's clock
         self._feeds: dict[str, RunFeed] = {}
         self._described: dict[str, tuple[Any, float, dict[str, Any]]] = {}
-        self._runs = ""
-        self._change = ""  # what brings the version before up to date
-        self._version = 0  # of the run list
+        self._lists: dict[bool, RunList] = {}  # whether it is for other machines -> the run list
+        self._version = 0  # of it
         self._entries: list[dict[str, Any]] = []
         self._listing = threading.Lock()
         self._poller: asyncio.Task[None] | None = None
@@ -314,7 +145,7 @@ class Feed:
         """Serve one viewer until its connection closes.
 
         Args:
-            send: sends one text frame, and returns when there is room for the next.
+            send: sends some messages, and returns when there is room for more.
             views: asynchronous iterator over the viewer's messages, parsed from JSON.
             member: who it is, in a class.
         """
@@ -348,13 +179,13 @@ class Feed:
             viewer.moved.clear()
             began, shown = time.monotonic(), viewer.board
             try:
-                texts = await self.messages(viewer)
+                messages = await self.messages(viewer)
             except Exception as error:  # a folder somebody is deleting, a damaged file
                 print(f"Reading the run {viewer.view.run} failed: {error}", flush=True)
-                texts = []
-            async with asyncio.timeout(STALLED_SECONDS):
-                for text in texts:
-                    await viewer.send(text)
+                messages = []
+            if messages:
+                async with asyncio.timeout(STALLED_SECONDS):
+                    await viewer.send(messages)
             await asyncio.sleep(SCRUB_TICK)
             left = began + TICK - time.monotonic()
             if viewer.board != shown and left > 0:
@@ -362,31 +193,32 @@ class Feed:
                     async with asyncio.timeout(left):
                         await viewer.moved.wait()
 
-    async def messages(self, viewer: Viewer) -> list[str]:
+    async def messages(self, viewer: Viewer) -> list[Message]:
         """What a viewer lacks now, in the order in which it should arrive."""
-        texts: list[str] = []
+        found: list[Message] = []
         if viewer.hello != self.ready:
             viewer.hello = self.ready
-            texts.append(payloads.encode({"type": "hello", "boot": self.boot, "ready": self.ready}))
-        if not self._runs:
+            found.append(Message.of({"type": "hello", "boot": self.boot, "ready": self.ready}))
+        if not self._lists:
             await asyncio.to_thread(self.list_runs)
         if viewer.listed != self._version:
-            texts.append(self._change if viewer.listed == self._version - 1 else self._runs)
+            runs = self._lists[self._is_student(viewer.member)]
+            found.append(runs.change if viewer.listed == self._version - 1 else runs.whole)
             viewer.listed = self._version
         if self.classroom is not None and viewer.member is not None:
             told = self.classroom.message(viewer.member)
             if told != viewer.told:
                 viewer.told = told
-                texts.append(told)
+                found.append(Message(told))
         view = viewer.view
         if view.run is None:
-            return texts
+            return found
         try:
             feed = await self._watched(view.run)
         except LabError:
             viewer.run = None
-            return [*texts, payloads.encode({"type": "gone", "run": view.run})]
-        return texts + await self._run_messages(viewer, view, feed)
+            return [*found, Message.of({"type": "gone", "run": view.run})]
+        return found + await self._run_messages(viewer, view, feed)
 
     async def _watched(self, key: str) -> RunFeed:
         """The feed of a run. Raises LabError when there is no such run."""
@@ -398,7 +230,7 @@ class Feed:
             feed = self._feeds.setdefault(key, feed)
         return feed
 
-    async def metrics_of(self, key: str) -> str:
+    async def metrics_of(self, key: str) -> Message:
         """The message with all of a run's metrics, for a page that shows another run.
 
         Raises:
@@ -407,19 +239,6 @@ class Feed:
         feed = await self._watched(key)
         await asyncio.to_thread(feed.refresh)
         return await asyncio.to_thread(feed.metrics, 0, len(feed.rows), True)
-
-    async def atlas_of(
-        self, key: str, after: int, member: "Member | None" = None
-    ) -> dict[str, Any]:
-        """The groups of a run's steps above `after`, see atlas.Atlas.
-
-        Raises:
-            LabError: there is no such run, or it cannot be read.
-        """
-        feed = await self._watched(key)
-        found = await asyncio.to_thread(feed.atlas, after)
-        hidden = self._hidden(member, key)
-        return found if hidden is None else masked(found, hidden)
 
     @contextlib.asynccontextmanager
     async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
@@ -441,6 +260,17 @@ class Feed:
         """The step and group of a run whose answer a viewer must not get; mostly None."""
         return self.classroom.hidden(member, key) if self.classroom is not None else None
 
+    def words(self, error: LabError, member: "Member | None") -> str:
+        """The error's sentence; for a student without where the runs lie."""
+        text = str(error)
+        if self._is_student(member):
+            for folder in filter(None, (self.book.root, self.book.shipped)):
+                text = text.replace(str(folder), folder.name)
+        return text
+
+    def _is_student(self, member: "Member | None") -> bool:
+        return self.classroom is not None and not self.classroom.is_teacher(member)
+
     async def step_of(self, key: str, index: int) -> tuple[Step, dict[str, Any]]:
         """A recorded step of a run, and the run's options.
 
@@ -453,40 +283,67 @@ class Feed:
         step = await asyncio.to_thread(feed.step, index)
         return step, options_of(feed.run)
 
-    async def _run_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[str]:
+    async def _run_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[Message]:
         """What a viewer lacks of the run it looks at."""
-        texts: list[str] = []
-        identity = (feed, feed.epoch)
+        found: list[Message] = []
+        identity = (feed, feed.epoch, view.turn)
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
         if viewer.run != identity:
             viewer.run, viewer.board, viewer.findings = identity, None, None
-            texts += await asyncio.to_thread(feed.history, count)
+            found += await asyncio.to_thread(feed.history, count)
         elif viewer.rows < count:
-            texts.append(feed.metrics(viewer.rows, count, reset=False))
+            found.append(feed.metrics(viewer.rows, count, reset=False))
         viewer.rows = count
         wanted = self._wanted(viewer.member, view, feed)
         if wanted is not None and wanted != viewer.board:
             try:
-                text = feed.made(*wanted)
-                texts.append(await asyncio.to_thread(feed.board, *wanted) if text is None else text)
+                made = feed.made(*wanted)
+                found.append(await asyncio.to_thread(feed.board, *wanted) if made is None else made)
                 viewer.board = wanted
             except Exception as error:  # one damaged step: the rest must still arrive
                 print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
+        if view.atlas:
+            found += await self._atlas_messages(viewer, view, feed)
         findings = feed.findings
-        if findings is not None and findings != viewer.findings:
+        if findings is not None and findings is not viewer.findings:
             viewer.findings = findings
-            texts.append(findings)
-        return texts
+            found.append(findings)
+        return found
 
     def _wanted(
         self, member: "Member | None", view: View, feed: RunFeed
     ) -> tuple[int, int, int | None] | None:
         """The step and group that a view shows, and the group of it whose answer is hidden."""
-        place = feed.resolve(view)
-        if place is None:
+        step = feed.resolve(view.step)
+        if step is None:
             return None
         hidden = self._hidden(member, feed.key)
-        return (*place, hidden[1] if hidden and hidden[0] == place[0] else None)
+        return step, view.group, hidden[1] if hidden and hidden[0] == step else None
+
+    def _atlas_wanted(
+        self, viewer: Viewer, view: View, feed: RunFeed
+    ) -> tuple[Any, int, tuple[int, int] | None]:
+        """Which atlas a viewer gets, the last step that it has of it, and what is hidden there."""
+        hidden = self._hidden(viewer.member, feed.key)
+        which = (feed, feed.epoch, view.turn, hidden)
+        known = viewer.atlas
+        return which, known[1] if known is not None and known[0] == which else -1, hidden
+
+    async def _atlas_messages(self, viewer: Viewer, view: View, feed: RunFeed) -> list[Message]:
+        """What a viewer lacks of the atlas: one message or none."""
+        which, after, hidden = self._atlas_wanted(viewer, view, feed)
+        if viewer.atlas == (which, feed.atlas_end):
+            return []
+        try:
+            made = feed.made_atlas(after, hidden)
+            part = await asyncio.to_thread(feed.atlas, after, hidden) if made is None else made
+        except Exception as error:  # a damaged step
+            print(f"Reading the groups of {feed.key} failed: {error}", flush=True)
+            return []
+        viewer.atlas = which, part.last
+        if part.last != feed.atlas_end:
+            viewer.wake.set()  # there is more
+        return [part.message]
 
     # Looking at the folders
 
@@ -538,19 +395,23 @@ class Feed:
             with contextlib.suppress(LabError):
                 if feed.refresh():
                     changed.add(key)
-                    self._make_boards(feed)
+                    self._make_messages(feed)
         if also_list or changed:
             self.list_runs()
         return changed
 
-    def _make_boards(self, feed: RunFeed) -> None:
-        """Make each board that those who go with the run will want, before they are woken."""
-        views = {viewer.view for viewer in list(self.viewers)}
-        for view in views:
-            place = feed.resolve(view)
-            if view.run == feed.key and view.step is None and place is not None:
-                with contextlib.suppress(Exception):  # whoever wants it is told
-                    feed.board(*place)
+    def _make_messages(self, feed: RunFeed) -> None:
+        """Make what those who go with the run will want, once for all, before they are woken."""
+        for viewer in list(self.viewers):
+            view = viewer.view
+            if view.run != feed.key:
+                continue
+            step = feed.resolve(None) if view.step is None else None
+            with contextlib.suppress(Exception):  # whoever wants it is told
+                if step is not None:
+                    feed.board(step, view.group)
+                if view.atlas:
+                    feed.atlas(*self._atlas_wanted(viewer, view, feed)[1:])
 
     def list_runs(self) -> list[dict[str, Any]]:
         """Read the run list, describing again only runs whose files changed. From any thread."""
@@ -570,14 +431,12 @@ class Feed:
             described[key] = known
             entries.append(known[2])
         self._described = described
-        if entries != self._entries or not self._runs:
-            now, before = time.time(), {run["key"]: run for run in self._entries}
-            self._entries = entries
-            self._runs = payloads.encode({"type": "runs", "now": now, "runs": entries})
-            new = [entry for entry in entries if entry != before.get(entry["key"])]
-            same = list(before) == [entry["key"] for entry in entries]
-            one = payloads.encode({"type": "run", "now": now, "run": new[0]}) if new else ""
-            self._change = one if same and len(new) == 1 else self._runs
+        if entries != self._entries or not self._lists:
+            before, self._entries = self._entries, entries
+            lists = {False: RunList.of(before, entries)}
+            if self.classroom is not None:
+                lists[True] = RunList.of([*map(public, before)], [*map(public, entries)])
+            self._lists = lists
             self._version += 1
 
     def class_changed(self) -> None:
@@ -601,7 +460,8 @@ class Feed:
 async def _read_all(viewer: Viewer, views: Any) -> None:
     """Follow where a viewer looks, until it leaves."""
     async for message in views:
-        viewer.view = View.parse(message)
+        view, before = View.parse(message), viewer.view
+        viewer.view = replace(view, turn=before.turn + (view.run != before.run))
         viewer.moved.set()
         viewer.wake.set()
 

@@ -25,6 +25,8 @@ from grpo_core.tasks import TASKS, get_task
 RECORDED = "recorded:"
 START_SECONDS = 60.0
 """A worker that has not written its state for so long after the run was made never will."""
+FAILED = "This run has failed: the machine that it is on says why."
+LOCAL = re.compile(r"[/\\.~]|[A-Za-z]:")  # begins the path of a folder, and no name of the hub
 WANTS = ("run", "pause", "step", "stop")
 SHOWN_OPTIONS = (
     "task",
@@ -180,6 +182,21 @@ def describe(key: str, run: Run) -> dict[str, Any]:
         "forked": _forked(run, options),
         "config": {name: options[name] for name in SHOWN_OPTIONS if name in options},
     }
+
+
+def public(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the run list for other machines: nothing in it says where files lie on this one.
+
+    What failed may quote a path; why is left out.
+    """
+    options = {name: public_option(name, value) for name, value in entry["config"].items()}
+    return {**entry, "problem": entry["problem"] and FAILED, "config": options}
+
+
+def public_option(name: str, value: Any) -> Any:
+    """An option as others may see it: of a model in a folder its name, and not where it lies."""
+    folder = name == "model" and isinstance(value, str) and LOCAL.match(value)
+    return re.split(r"[/\\]+", value.rstrip("/\\"))[-1] if folder else value
 
 
 def _forked(run: Run, options: dict[str, Any]) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from grpo_core.dashboard.bodies import json_body
 from grpo_core.dashboard.exports import add_exports
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
+from grpo_core.dashboard.packing import Message, frame
 from grpo_core.dashboard.runs import RunBook
 from grpo_core.errors import LabError
 from grpo_core.lens import OWN
@@ -141,20 +142,12 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         return payloads.glossary_payload()
 
     @app.get("/lab/metrics")
-    async def metrics(run: str) -> Response:
+    async def metrics(request: Request, run: str) -> Response:
         try:
-            text = await feed.metrics_of(run)
+            found = await feed.metrics_of(run)
         except LabError as error:
-            return _refused(error)
-        return Response(text, media_type="application/json")
-
-    @app.get("/lab/atlas")
-    async def atlas(request: Request, run: str, after: int = -1) -> Response:
-        try:
-            found = await feed.atlas_of(run, after, _member(request))
-        except LabError as error:
-            return _refused(error)
-        return Response(payloads.encode(found), media_type="application/json")
+            return _refused(feed.words(error, _member(request)))
+        return Response(found.text, media_type="application/json")
 
     @app.get("/lab/source")
     async def source(of: str) -> Response:
@@ -172,7 +165,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
                 step, options = await feed.step_of(asked.run, asked.step)
                 found = await asyncio.to_thread(trials.answer, asked, step, options)
         except LabError as error:
-            return _refused(error)
+            return _refused(feed.words(error, _member(request)))
         return Response(payloads.encode(found), media_type="application/json")
 
     @app.post("/lab/api/runs")
@@ -195,9 +188,9 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         return await _answer(lambda: {"sequence": book.control(key, want)}, feed)
 
 
-def _refused(error: LabError) -> Response:
-    """The error's sentence. In ASCII: it may quote half of a character that somebody sent."""
-    text = payloads.encode({"error": str(error)})
+def _refused(sentence: str) -> Response:
+    """An error's sentence. In ASCII: it may quote half of a character that somebody sent."""
+    text = payloads.encode({"error": sentence})
     return Response(text, status_code=409, media_type="application/json")
 
 
@@ -212,7 +205,7 @@ async def _answer(action: Any, feed: Feed) -> Response:
     try:
         result = await asyncio.to_thread(action)
     except LabError as error:
-        return _refused(error)
+        return _refused(str(error))
     await asyncio.to_thread(feed.list_runs)
     feed.announce()
     return JSONResponse(result)
@@ -238,11 +231,14 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
                 with contextlib.suppress(ValueError, RecursionError):
                     yield json.loads(text)
 
-    packer = feed.packer if websocket.query_params.get("packed") == "1" else None
+    packed = websocket.query_params.get("packed") == "1"
 
-    async def send(text: str) -> None:
-        packed = packer.pack(text) if packer else None
-        await (websocket.send_text(text) if packed is None else websocket.send_bytes(packed))
+    async def send(messages: Sequence[Message]) -> None:
+        if packed:
+            await websocket.send_bytes(frame(messages))
+            return
+        for message in messages:
+            await websocket.send_text(message.text)
 
     if classroom is None or member is None:
         await feed.serve(send, views())

@@ -29,8 +29,8 @@ from typing import Any
 from grpo_core import __version__
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import bundle, payloads
-from grpo_core.dashboard.feed import RunFeed
-from grpo_core.dashboard.runs import describe, options_of
+from grpo_core.dashboard.runfeed import RunFeed
+from grpo_core.dashboard.runs import describe, options_of, public, public_option
 from grpo_core.errors import LabError
 from grpo_core.share.whole import made_whole, new_place
 from grpo_core.store import Run
@@ -231,17 +231,17 @@ def share_html(
 def _head(feed: RunFeed) -> dict[str, Any]:
     """Everything but the groups: the run, its metrics, findings and atlas, the glossary."""
     feed.diagnose()
-    atlas = feed.atlas(-1)
-    while atlas["cells"]:  # a long run's come in parts
-        more = feed.atlas(atlas["cells"][-1][0])
-        if not more["cells"]:
-            break
+    part = feed.atlas(-1)
+    atlas = part.message.read()
+    while part.last != feed.atlas_end:  # a long run's come in parts
+        part = feed.atlas(part.last)
+        more = part.message.read()
         atlas["cells"] += more["cells"]
         atlas["prompts"] |= more["prompts"]
     return {
         "run": _entry(feed.run),
-        "metrics": json.loads(feed.metrics(0, len(feed.rows), reset=True)),
-        "findings": json.loads(feed.findings) if feed.findings else None,
+        "metrics": feed.metrics(0, len(feed.rows), reset=True).read(),
+        "findings": feed.findings.read() if feed.findings else None,
         "atlas": atlas,
         "glossary": payloads.glossary_payload(),
     }
@@ -249,22 +249,15 @@ def _head(feed: RunFeed) -> dict[str, Any]:
 
 def _entry(run: Run) -> dict[str, Any]:
     """The run's line of the run list, as of a recorded run: nothing of this machine is in it."""
-    entry = describe(run.name, run)
+    entry = public(describe(run.name, run))
     entry |= {"recorded": True, "live": False, "status": "finished"}
     entry |= {"problem": None, "models": [], "forked": None}
-    entry["config"] = {name: _public(name, value) for name, value in entry["config"].items()}
     return entry
-
-
-def _public(name: str, value: Any) -> Any:
-    """An option as others may see it: of a model in a folder its name, and not where it lies."""
-    local = name == "model" and isinstance(value, str) and Path(value).is_absolute()
-    return Path(value).name if local else value
 
 
 def _about(run: Run, feed: RunFeed, title: str, description: str) -> dict[str, Any]:
     """What assets/about.js shows."""
-    options = {name: _public(name, value) for name, value in options_of(run).items()}
+    options = {name: public_option(name, value) for name, value in options_of(run).items()}
     state = run.state
     imported = str(state.get("imported") or "")
     ends = [state.get(name) for name in ("started", "heartbeat")]

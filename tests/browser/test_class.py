@@ -8,11 +8,11 @@ import csv
 import io
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import fake_run
+import frames
 import pytest
 from playwright.sync_api import Page, expect
 from waits import address, at_rest, drawn, wait
@@ -97,11 +97,6 @@ def at(page: Page, step: int) -> None:
 
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
-
-
-def unpacked(frame: str | bytes) -> str:
-    """The text of a frame of the feed; long ones come compressed."""
-    return frame if isinstance(frame, str) else zlib.decompress(frame).decode()
 
 
 def card(page: Page, number: int):
@@ -221,9 +216,9 @@ def test_predict_then_reveal(teacher: Any, join: Callable, shipped) -> None:
     best = right(shipped)
     wrong = next(i for i in range(1, 17) if i not in best)
     ada, bob = join("Ada", PLACE), join("Bob", "#run=hacked&step=2")
-    frames: list[str] = []
+    arrived: list[str] = []
     bob.page.on(
-        "websocket", lambda ws: ws.on("framereceived", lambda f: frames.append(unpacked(f)))
+        "websocket", lambda ws: ws.on("framereceived", lambda f: arrived.extend(frames.texts(f)))
     )
     bob.page.reload()
     at(bob.page, 2)
@@ -239,7 +234,7 @@ def test_predict_then_reveal(teacher: Any, join: Callable, shipped) -> None:
         assert not re.search(r"[+−]\d|total|accuracy", shown)
         assert not re.search("advantage [+−0-9]", page.content())
         expect(page.locator("[data-part=charts]")).to_be_hidden()
-    asked = [json.loads(text) for text in frames if '"type":"board"' in text]
+    asked = [json.loads(text) for text in arrived if '"type":"board"' in text]
     asked = [b for b in asked if (b["run"], b["step"], b["group"]) == (KEY, STEP, GROUP)]
     assert asked
     for board in asked:

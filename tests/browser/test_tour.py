@@ -73,8 +73,7 @@ def test_the_figures_are_those_of_the_moment_it_shows(visit: Callable) -> None:
         """async () => {
           const { session } = grpoLab;
           const { factsOf } = await import(new URL("lab/assets/stops.js", document.baseURI));
-          const atlas = await session.source.get(`atlas?run=${session.shown}&after=-1`);
-          return [atlas.cells, factsOf(session, atlas).mixed];
+          return [session.atlas.cells, factsOf(session, session.atlas).mixed];
         }"""
     )
     cells, mixed = facts
@@ -187,10 +186,10 @@ def test_a_run_without_such_a_moment_has_no_such_stop(visit: Callable) -> None:
       const [cells, student] = given;
       const room = { student };
       const session = { shown: "r", lastStep: 9, run: { config: {} }, series: () => null, room };
-      const facts = factsOf(session, cells && { cells, firsts: {} });
+      const facts = factsOf(session, { cells, firsts: {} });
       return STOPS.filter((stop) => stop.moment(facts)).map(({ id }) => id);
     }"""
-    assert page.evaluate(code, [None, False]) == ["start"]
+    assert page.evaluate(code, [[], False]) == ["start"]
     lively = [[1, 0, 0, 0.5, False, 0.5, 0.2, 0.4]]
     mixed = ["prompt", "group", "rewards", "advantage", "push"]
     assert page.evaluate(code, [lively, False]) == [*mixed, "start"]

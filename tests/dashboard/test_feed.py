@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import pytest
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.feed import TICK, Feed, RunFeed, View, Viewer
+from grpo_core.dashboard.feed import TICK, Feed, View, Viewer
 from grpo_core.dashboard.history import History
+from grpo_core.dashboard.packing import Message
+from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.diagnosis import diagnose
 from grpo_core.errors import LabError
@@ -148,33 +151,33 @@ def test_history_once_then_increments(tmp_path: Path) -> None:
     record_steps(path, 0, 2)
     feed = RunFeed("a", Run(path))
     assert feed.refresh() and not feed.refresh()
-    first = json.loads(feed.metrics(0, 3, reset=True))
+    first = feed.metrics(0, 3, reset=True).read()
     assert first["steps"] == [0, 1, 2] and first["reset"]
     record_steps(path, 3, 4)
     assert feed.refresh()
-    more = json.loads(feed.metrics(3, 5, reset=False))
+    more = feed.metrics(3, 5, reset=False).read()
     assert more["steps"] == [3, 4] and not more["reset"]
 
 
 def test_a_long_history_is_made_in_pieces_that_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grpo_core.dashboard.feed.CHUNK", 4)
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CHUNK", 4)
     path = create_run(tmp_path, "a", GRPOConfig())
     feed = RunFeed("a", Run(path))
-    assert [json.loads(text)["steps"] for text in feed.history(0)] == [[]]
-    before: list[str] = []
+    assert [message.read()["steps"] for message in feed.history(0)] == [[]]
+    before: list[Message] = []
     for last in range(11):
         record_steps(path, last, last)
         feed.refresh()
-        texts = feed.history(last + 1)
-        messages = [json.loads(text) for text in texts]
+        parts = feed.history(last + 1)
+        messages = [part.read() for part in parts]
         assert [step for message in messages for step in message["steps"]] == [*range(last + 1)]
-        assert [message["reset"] for message in messages] == [True] + [False] * (len(texts) - 1)
+        assert [message["reset"] for message in messages] == [True] + [False] * (len(parts) - 1)
         whole = (last + 1) // 4
         kept = min(whole, len(before))
-        assert all(old is new for old, new in zip(before[:kept], texts[:kept], strict=True))
-        before = texts[:whole]
+        assert all(old is new for old, new in zip(before[:kept], parts[:kept], strict=True))
+        before = parts[:whole]
 
 
 def test_the_boards_that_are_kept_have_a_bound(
@@ -185,13 +188,13 @@ def test_the_boards_that_are_kept_have_a_bound(
     feed = RunFeed("a", Run(path))
     feed.refresh()
     bound = 3 * len(feed.board(1, 0))
-    monkeypatch.setattr("grpo_core.dashboard.feed.CACHED_CHARACTERS", bound)
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_BYTES", bound)
     for step in range(1, 7):
         for group in range(8):
             assert feed.board(step, group) is feed.made(step, group)
             assert sum(map(len, feed._boards.values())) <= bound
     assert feed.made(1, 0) is None and feed.board(1, 0)
-    monkeypatch.setattr("grpo_core.dashboard.feed.CACHED_CHARACTERS", 1)
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_BYTES", 1)
     assert feed.board(2, 0) is feed.made(2, 0)  # the one in use, however large
 
 
@@ -203,7 +206,7 @@ def test_a_board_that_is_asked_for_again_and_again_is_kept(
     feed = RunFeed("a", Run(path))
     feed.refresh()
     often = feed.board(1, 0)
-    monkeypatch.setattr("grpo_core.dashboard.feed.CACHED_CHARACTERS", 6 * len(often))
+    monkeypatch.setattr("grpo_core.dashboard.runfeed.CACHED_BYTES", 6 * len(often))
     for step in range(2, 7):
         for group in range(8):
             feed.board(step, group)
@@ -219,9 +222,9 @@ def test_a_board_is_serialised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     made = []
     real = payloads.group_payload
     monkeypatch.setattr(payloads, "group_payload", lambda *given: made.append(1) or real(*given))
-    texts = {feed.board(2, 3) for _ in range(5)}
-    assert len(texts) == 1 and len(made) == 1
-    message = json.loads(texts.pop())
+    messages = {feed.board(2, 3) for _ in range(5)}
+    assert len(messages) == 1 and len(made) == 1
+    message = messages.pop().read()
     assert message["step"] == 2 and message["group"] == 3 and len(message["groups"]) == 8
 
 
@@ -230,12 +233,12 @@ def test_views_are_clamped_and_junk_is_ignored(tmp_path: Path) -> None:
     record_steps(path, 0, 2)
     feed = RunFeed("a", Run(path))
     feed.refresh()
-    assert feed.resolve(View("a", 99, 0)) == (2, 0)
-    assert feed.resolve(View("a", -5, 0)) == (0, 0)
+    assert feed.resolve(99) == 2
+    assert feed.resolve(-5) == 0
     feed.rows = History([(0, {}), (5, {}), (10, {})])
-    assert [feed.resolve(View("a", s))[0] for s in (0, 4, 5, 9, 10)] == [0, 0, 5, 5, 10]
-    assert json.loads(feed.board(1, 10**6))["group"] == 7
-    assert json.loads(feed.board(0, 0))["groups"] == []
+    assert [feed.resolve(s) for s in (0, 4, 5, 9, 10)] == [0, 0, 5, 5, 10]
+    assert feed.board(1, 10**6).read()["group"] == 7
+    assert feed.board(0, 0).read()["groups"] == []
     for junk in (None, [], {"run": 5, "step": "x", "group": -1}, {"step": True}, {"step": 1e9}):
         assert View.parse(junk) == View()
 
@@ -247,7 +250,7 @@ def test_the_diagnosis_is_made_once_for_each_new_step(tmp_path: Path) -> None:
     record_steps(path, 0, 12)
     feed.refresh()
     assert feed.diagnose() and not feed.diagnose()
-    message = json.loads(feed.findings)
+    message = feed.findings.read()
     assert (message["type"], message["run"], message["step"]) == ("findings", "a", 12)
     assert [f["name"] for f in message["findings"]] == ["loss", "reward", "length", "format", "kl"]
     direct = diagnose(Run(path))
@@ -256,7 +259,7 @@ def test_the_diagnosis_is_made_once_for_each_new_step(tmp_path: Path) -> None:
         assert shown["sign"] and shown["headline"] == finding.headline
     record_steps(path, 13, 13)
     feed.refresh()
-    assert feed.diagnose() and json.loads(feed.findings)["step"] == 13
+    assert feed.diagnose() and feed.findings.read()["step"] == 13
     assert len(feed._recent) <= 5  # the groups that answers rest on, and no more
 
 
@@ -277,9 +280,9 @@ class Page:
         self.messages: list[dict] = []
         self.views: asyncio.Queue = asyncio.Queue()
 
-    async def send(self, text: str) -> None:
+    async def send(self, messages: Sequence[Message]) -> None:
         await asyncio.sleep(self.delay)
-        self.messages.append(json.loads(text))
+        self.messages += [message.read() for message in messages]
 
     async def stream(self):
         while (view := await self.views.get()) is not None:
@@ -421,9 +424,9 @@ def test_of_the_run_list_only_what_changed_is_sent(book: RunBook) -> None:
         feed, viewer, late = Feed(book), Viewer(send=None), Viewer(send=None)  # type: ignore
         known: dict[str, dict] = {}
 
-        def take(texts: list[str]) -> list[str]:
+        def take(sent: list[Message]) -> list[str]:
             nonlocal known
-            messages = [m for m in map(json.loads, texts) if m["type"] in ("run", "runs")]
+            messages = [m for m in (one.read() for one in sent) if m["type"] in ("run", "runs")]
             for message in messages:
                 if message["type"] == "runs":
                     known = {run["key"]: run for run in message["runs"]}
@@ -468,12 +471,90 @@ def test_scrubbing_ends_at_the_last_place(book: RunBook) -> None:
     asyncio.run(scenario())
 
 
+def test_who_turns_away_and_back_at_once_gets_all_of_it_again(book: RunBook) -> None:
+    """The page forgets a run as it turns to another, whether the server noticed that or not."""
+    record_steps(create_run(book.root, "a", GRPOConfig(generation_batch_size=16)), 0, 2)
+
+    async def scenario() -> None:
+        feed, page = Feed(book), Page()
+        tasks = watch(feed, page)
+        page.views.put_nowait({"run": "a", "atlas": True})
+        await until(lambda: page.of("findings"))
+        before = [len(page.of(kind)) for kind in ("metrics", "board", "atlas", "findings")]
+        for key in (RECORDED + "recorded", "a"):
+            page.views.put_nowait({"run": key, "atlas": True})
+        await until(lambda: len(page.of("findings")) > before[-1])
+        for kind in ("metrics", "atlas"):
+            assert page.of(kind)[-1]["run"] == "a" and page.of(kind)[-1]["reset"]
+        assert [len(page.of(kind)) for kind in ("metrics", "board", "atlas", "findings")] == [
+            count + 1 for count in before
+        ]
+        page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_the_atlas_comes_in_pieces_to_whom_it_is_wanted_by(book: RunBook) -> None:
+    path = create_run(book.root, "a", GRPOConfig(generation_batch_size=32))
+    record_steps(path, 0, 2)
+
+    async def scenario() -> None:
+        feed, wants, not_now = Feed(book), Page(), Page()
+        tasks = watch(feed, wants, not_now)
+        wants.views.put_nowait({"run": "a", "atlas": True})
+        not_now.views.put_nowait({"run": "a", "atlas": "yes"})
+        await until(lambda: wants.of("atlas") and not_now.of("board"))
+        await asyncio.to_thread(record_steps, path, 3, 3)
+        await until(lambda: all(page.of("board")[-1]["step"] == 3 for page in (wants, not_now)))
+        await until(lambda: wants.of("atlas")[-1]["last"] == 3)
+        first, then = wants.of("atlas")
+        assert {cell[0] for cell in first["cells"]} == {1, 2} and first["reset"]
+        assert {cell[0] for cell in then["cells"]} == {3} and not then["reset"]
+        assert not_now.of("atlas") == []
+        not_now.views.put_nowait({"run": "a", "atlas": True})
+        await until(lambda: not_now.of("atlas"))
+        (whole,) = not_now.of("atlas")
+        assert whole["cells"] == first["cells"] + then["cells"] and whole["reset"]
+        assert len(wants.of("atlas")) == 2
+        for page in (wants, not_now):
+            page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("steps", [0, 5])
+def test_a_long_atlas_is_sent_to_its_end(
+    book: RunBook, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grpo_core.dashboard.atlas.MAX_CELLS", 4)
+    record_steps(create_run(book.root, "a", GRPOConfig(generation_batch_size=32)), 0, steps)
+
+    async def scenario() -> None:
+        feed, page = Feed(book), Page()
+        tasks = watch(feed, page)
+        page.views.put_nowait({"run": "a", "atlas": True})
+        await until(lambda: page.of("atlas") and page.of("atlas")[-1]["last"] == (steps or -1))
+        page.views.put_nowait({"run": "a", "atlas": True, "group": 1})
+        await until(lambda: page.of("board")[-1].get("group", 1) == 1)
+        parts = page.of("atlas")
+        cells = [cell[:2] for part in parts for cell in part["cells"]]
+        assert cells == [[step, g] for step in range(1, steps + 1) for g in (0, 1)]
+        assert [part["reset"] for part in parts] == [True] + [False] * (len(parts) - 1)
+        assert len(parts) == (3 if steps else 1)
+        page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
 def test_a_run_that_is_not_there(book: RunBook) -> None:
     async def scenario() -> None:
         feed = Feed(book)
         for key in ("nothing", "../shipped/recorded", "/etc", "recorded:../x", "recorded:"):
             messages = await feed.messages(Viewer(send=None, view=View(run=key)))  # type: ignore
-            assert json.loads(messages[-1]) == {"type": "gone", "run": key}
+            assert messages[-1].read() == {"type": "gone", "run": key}
 
     asyncio.run(scenario())
 
@@ -505,7 +586,7 @@ def test_a_damaged_run_is_told_in_the_list(book: RunBook) -> None:
 
     async def scenario() -> None:
         messages = await Feed(book).messages(Viewer(send=None, view=View("a")))  # type: ignore
-        kinds = [json.loads(text) for text in messages]
+        kinds = [message.read() for message in messages]
         assert [message["type"] for message in kinds] == ["hello", "runs", "metrics"]
         entry = next(run for run in kinds[1]["runs"] if run["key"] == "a")
         assert "damaged" in entry["problem"]
@@ -524,7 +605,7 @@ def test_a_run_replaced_by_another_of_its_name(book: RunBook) -> None:
     feed.refresh()
     assert len(feed.rows) == 2 and feed.epoch == 1
     assert feed.findings is None and feed.diagnose()
-    assert json.loads(feed.findings)["step"] == 1
+    assert feed.findings.read()["step"] == 1
 
 
 # --- the run list and the controls ---------------------------------------------------------------

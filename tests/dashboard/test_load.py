@@ -6,11 +6,11 @@ import json
 import socket
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fake_run
+import frames
 import pytest
 import uvicorn
 from websockets.asyncio.client import connect
@@ -71,9 +71,8 @@ def live(tmp_path: Path) -> Iterator[Live]:
     assert not live.thread.is_alive()
 
 
-def unpacked(message: str | bytes) -> dict:
-    text = message if isinstance(message, str) else zlib.decompress(message).decode()
-    return json.loads(text)
+def unpacked(frame: str | bytes) -> list[dict]:
+    return [json.loads(text) for text in frames.texts(frame)]
 
 
 async def follow(url: str, view: dict, last: int) -> list[dict]:
@@ -81,10 +80,11 @@ async def follow(url: str, view: dict, last: int) -> list[dict]:
     messages = []
     async with asyncio.timeout(90), connect(url, max_size=None, proxy=None) as page:
         await page.send(json.dumps(view))
-        async for message in page:
-            messages.append(unpacked(message))
-            if messages[-1]["type"] == "board" and messages[-1]["step"] == last:
-                return messages
+        async for frame in page:
+            for message in unpacked(frame):
+                messages.append(message)
+                if message["type"] == "board" and message["step"] == last:
+                    return messages
     raise AssertionError("the server closed the connection")
 
 
@@ -196,7 +196,7 @@ def test_one_viewer_too_many_is_told_so(live: Live, monkeypatch: pytest.MonkeyPa
         async with connect(live.url, proxy=None) as one, connect(live.url, proxy=None) as two:
             for page in (one, two):
                 await page.send(view)
-                assert unpacked(await page.recv())["type"] == "hello"
+                assert unpacked(await page.recv())[0]["type"] == "hello"
             with pytest.raises(InvalidStatus):
                 async with connect(live.url, proxy=None) as three:
                     await three.recv()

@@ -321,16 +321,6 @@ def test_a_trial_leaves_the_record_as_it_was(client: TestClient) -> None:
     assert ask(client) == before
 
 
-def test_the_atlas_of_a_run(client: TestClient) -> None:
-    asked = {"run": RECORDED + "recorded"}
-    found = client.get("/lab/atlas", params=asked).json()
-    assert {cell[0] for cell in found["cells"]} == {1, 2} and "solved" in found["firsts"]
-    later = client.get("/lab/atlas", params={**asked, "after": 1}).json()
-    assert {cell[0] for cell in later["cells"]} == {2}
-    assert client.get("/lab/atlas", params={"run": "../../etc"}).status_code == 409
-    assert client.get("/lab/atlas", params={**asked, "after": "x"}).status_code == 422
-
-
 # --- forks -------------------------------------------------------------------------------------
 
 

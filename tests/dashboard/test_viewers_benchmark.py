@@ -1,7 +1,6 @@
 """What benchmarks/viewers.py counts, on made-up arrivals and on the feed's own messages."""
 
 import sys
-import zlib
 from pathlib import Path
 
 import fake_run
@@ -11,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import viewers
 
-from grpo_core.dashboard.feed import RunFeed
+from grpo_core.dashboard.packing import Message, frame
+from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.store import Run
 
 
@@ -39,9 +39,10 @@ def test_a_board_is_known_by_its_head(tmp_path: Path) -> None:
     feed = RunFeed("a", run)
     feed.refresh()
     crowd = viewers.Crowd()
-    crowd.note(7, feed.board(2, 1))
-    crowd.note(8, zlib.compress(feed.board(1, 0).encode()))
-    crowd.note(9, feed.metrics(0, 3, reset=True))
+    metrics = feed.metrics(0, 3, reset=True)
+    crowd.note(7, frame([metrics, feed.board(2, 1)]))
+    crowd.note(8, frame([Message('{"type":"run"}'), feed.board(1, 0), metrics]))
+    crowd.note(9, frame([metrics]))
     assert [(who, step) for who, step, _ in crowd.boards] == [(7, 2), (8, 1)]
 
 

@@ -15,7 +15,7 @@ from makesteps import step
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.feed import RunFeed
+from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.errors import LabError
 from grpo_core.records import Step
 from grpo_core.share import html
@@ -68,13 +68,13 @@ def test_it_has_what_the_feed_sends(made: Callable[..., Run], tmp_path: Path) ->
     feed = RunFeed("whole", run)
     feed.refresh()
     feed.diagnose()
-    assert head["metrics"] == json.loads(feed.metrics(0, 5, reset=True))
-    assert head["findings"] == json.loads(feed.findings or "")
-    assert head["atlas"] == json.loads(payloads.encode(feed.atlas(-1)))
+    assert head["metrics"] == feed.metrics(0, 5, reset=True).read()
+    assert head["findings"] == feed.findings.read()
+    assert head["atlas"] == feed.atlas(-1).message.read()
     assert head["glossary"] == payloads.glossary_payload()
     assert page.boards == [(s, g) for s in (1, 2, 3, 4) for g in range(3)]
     for s, g in page.boards:
-        sent = json.loads(feed.board(s, g))
+        sent = feed.board(s, g).read()
         mine = page.unpack(f"lab-board-{s}-{g}")
         assert head["groups"][str(s)] == sent["groups"]
         assert {**sent, **mine} == sent and set(sent) - set(mine) == {

@@ -11,7 +11,7 @@ import { inline, number } from "./format.js";
 const ROW = 11; // pixels of a group
 const LEFT = 58;
 const AXIS = 15;
-const WAIT = 2500; // milliseconds between two questions: a hundred pages ask, and it is no clock
+const NOTHING = { cells: [], prompts: new Map(), firsts: {} };
 const MOST_PLACES = 12; // of one prompt, as buttons
 
 /**
@@ -22,8 +22,7 @@ const MOST_PLACES = 12; // of one prompt, as buttons
  */
 export function atlas(parent, session) {
   const ui = build(parent, session);
-  const known = new Known(session, draw);
-  const map = new Chart(ui.canvas, session, known);
+  const map = new Chart(ui.canvas, session);
   new ResizeObserver(draw).observe(ui.section);
   const scheme = new MutationObserver(draw);
   scheme.observe(document.body, { attributes: true, attributeFilter: ["class"] });
@@ -33,21 +32,18 @@ export function atlas(parent, session) {
   ui.canvas.addEventListener("keydown", (event) => key(session, event));
 
   function draw() {
-    const empty = known.cells.length === 0;
-    setAttribute(ui.section, "data-empty", empty ? "" : null);
+    setAttribute(ui.section, "data-empty", map.known.cells.length ? null : "");
     map.draw();
     setText(ui.said, map.words(map.shown()));
     setAttribute(ui.canvas, "aria-label", `Groups by step. ${map.words(map.shown())}`);
-    drawFirsts(ui.firsts, known.firsts, session);
+    drawFirsts(ui.firsts, map.known.firsts, session);
     drawPlaces(ui.places, map.places(), session);
   }
 
   return () => {
     const none = session.steps.length === 0;
     setHidden(ui.section, none);
-    if (none) return;
-    known.update();
-    draw();
+    if (!none) draw();
   };
 }
 
@@ -77,68 +73,16 @@ function build(parent, session) {
   return ui;
 }
 
-/** What the server has told of the shown run; asks for more, at most once a second. */
-class Known {
-  constructor(session, changed) {
-    this.session = session;
-    this.changed = changed;
-    this.timer = 0;
-    this.busy = false;
-    this.frozen = null;
-    this.#forget(null);
-  }
-
-  #forget(run) {
-    this.run = run;
-    this.epoch = null;
-    this.cells = [];
-    this.prompts = new Map();
-    this.firsts = {};
-    this.last = -1;
-    this.asked = null; // the last step of the run when it was asked
-  }
-
-  update() {
-    if (this.session.shown !== this.run) this.#forget(this.session.shown);
-    const poll = this.session.room?.message?.poll; // of a class: what it hides, the reveal shows
-    const frozen = poll ? `${poll.id} ${poll.state}` : null;
-    if (frozen !== this.frozen) this.asked = null;
-    this.frozen = frozen;
-    if (this.busy || this.timer || this.asked === this.session.lastStep) return;
-    this.#ask();
-  }
-
-  async #ask() {
-    const { run, last, cells } = this;
-    this.busy = true;
-    const asked = this.session.lastStep;
-    const answer = await this.session.source.get(
-      `atlas?run=${encodeURIComponent(run)}&after=${last}`,
-    );
-    this.busy = false;
-    this.timer = setTimeout(() => {
-      this.timer = 0;
-      if (this.session.shown) this.update();
-    }, WAIT);
-    if (run !== this.session.shown || cells !== this.cells || !answer?.cells) return;
-    if (this.epoch !== null && answer.epoch !== this.epoch) return this.#forget(run);
-    this.epoch = answer.epoch;
-    this.asked = asked;
-    this.cells.push(...answer.cells);
-    for (const [id, text] of Object.entries(answer.prompts)) this.prompts.set(Number(id), text);
-    this.firsts = answer.firsts;
-    if (answer.cells.length) this.last = answer.cells[answer.cells.length - 1][0];
-    if (answer.cells.length && this.last < asked) this.asked = null; // there was more
-    this.changed();
-  }
-}
-
 /** The canvas: steps to the right, groups down. */
 class Chart {
-  constructor(canvas, session, known) {
+  constructor(canvas, session) {
     this.canvas = canvas;
     this.session = session;
-    this.known = known;
+  }
+
+  /** What has come of the run that is shown. */
+  get known() {
+    return this.session.atlas ?? NOTHING;
   }
 
   /** How many groups a step has; the board tells before the cells have come. */
@@ -189,7 +133,7 @@ class Chart {
 
   /** Whether the class votes on this group. */
   secret([step, group]) {
-    return this.session.room.secret(this.known.run, step, group);
+    return this.session.room.secret(this.session.shown, step, group);
   }
 
   draw() {

@@ -70,6 +70,7 @@ function sourceOf(head) {
       connection("open");
       onMessage({ type: "runs", now: Date.now() / 1000, runs: [head.run] });
       onMessage(head.metrics);
+      onMessage(head.atlas);
       if (head.findings) onMessage(head.findings);
     },
     watch(view) {
@@ -78,13 +79,7 @@ function sourceOf(head) {
       if (view.run === key) show((wanted = view)).catch(tell);
       else queueMicrotask(() => onMessage({ type: "gone", run: view.run })); // of another address
     },
-    async get(path) {
-      const [name, query] = path.split("?");
-      if (name === "glossary") return head.glossary;
-      if (name !== "atlas") return null;
-      const after = Number(new URLSearchParams(query).get("after"));
-      return { ...head.atlas, cells: head.atlas.cells.filter(([step]) => step > after) };
-    },
+    get: async (path) => (path === "glossary" ? head.glossary : null),
     post: async () => ({ error: "This page only shows." }),
     close() {},
   };

@@ -26,6 +26,7 @@ export class Session {
     this.arrived = null; // the feed's last board message
     this.record = null; // of the group that is shown: the feed's board message, masked in a poll
     this.findings = null; // the diagnosis, see diagnosis.js
+    this.atlas = null; // {cells, prompts, firsts} as far as they have come, see atlas.js
     this.marked = []; // metrics whose charts are marked
     this.entries = null; // of the glossary, once asked for
     this.others = new Map(); // key of a run that is overlaid -> {steps, metrics}, once they came
@@ -363,6 +364,7 @@ export class Session {
       else if (message.type === "metrics") this.#receiveMetrics(message);
       else if (message.type === "board" && message.run === this.shown) this.arrived = message;
       else if (message.type === "class") this.room.receive(message);
+      else if (message.type === "atlas" && message.run === this.shown) this.#receiveAtlas(message);
       else if (message.type === "findings" && message.run === this.shown) this.findings = message;
       else if (message.type === "gone") this.#receiveGone(message.run);
     });
@@ -403,6 +405,13 @@ export class Session {
     if (this.playing && !steps.includes(this.cursor)) this.cursor = this.#firstStep();
   }
 
+  #receiveAtlas({ reset, cells, prompts, firsts }) {
+    if (reset || !this.atlas) this.atlas = { cells: [], prompts: new Map(), firsts: {} };
+    this.atlas.cells.push(...cells);
+    for (const [id, text] of Object.entries(prompts)) this.atlas.prompts.set(Number(id), text);
+    this.atlas.firsts = firsts;
+  }
+
   #receiveGone(key) {
     if (key !== this.shown) return;
     this.notice = `There is no run called ${inline(key)} any more.`;
@@ -420,6 +429,7 @@ export class Session {
     this.history = emptyHistory(key);
     this.arrived = null;
     this.findings = null;
+    this.atlas = null;
     this.pending = null;
     const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;
     this.playing = Boolean(this.run?.recorded) && this.view.step === null && !still;
@@ -460,7 +470,8 @@ export class Session {
     this.view.step = this.playing ? null : this.cursor;
     if (this.view.step !== null && this.view.run === null) this.view.run = this.shown;
     if (this.shown !== null) {
-      this.source.watch({ run: this.shown, step: this.cursor, group: this.view.group });
+      const atlas = !this.hides("atlas") || this.view.tour !== null;
+      this.source.watch({ run: this.shown, step: this.cursor, group: this.view.group, atlas });
     }
     this.room.moved();
     if (this.place && this.listed) {

@@ -34,13 +34,17 @@ export function connect(base) {
     };
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
-      last = last.then(async () => onMessage(JSON.parse(await unpack(data)))).catch(reportError);
+      last = last.then(() => take(data)).catch(reportError);
     };
     socket.onclose = () => {
       onConnection("lost");
       timer = setTimeout(open, wait * (0.75 + Math.random() / 2));
       wait = Math.min(wait * 2, LONGEST_WAIT);
     };
+  }
+
+  async function take(data) {
+    for (const text of await unpack(data)) onMessage(JSON.parse(text));
   }
 
   /** POST JSON; resolves to the answer, which has `error` when something was refused. */
@@ -103,9 +107,25 @@ export function connect(base) {
   };
 }
 
-/** The text of a frame; long ones come compressed. @param {string|ArrayBuffer} data */
+/**
+ * The messages of a frame as JSON: one in a frame of text, any number in a binary one, which
+ * grpo_core/dashboard/packing.py describes.
+ * @param {string|ArrayBuffer} data
+ */
 function unpack(data) {
-  if (typeof data === "string") return data;
-  const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
+  if (typeof data === "string") return [data];
+  const view = new DataView(data);
+  const texts = [];
+  for (let at = 0; at < data.byteLength; ) {
+    const packed = view.getUint8(at) === 1;
+    const part = new Uint8Array(data, at + 5, view.getUint32(at + 1));
+    texts.push(packed ? inflate(part) : new TextDecoder().decode(part));
+    at += 5 + part.length;
+  }
+  return Promise.all(texts);
+}
+
+function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Response(stream).text();
 }

@@ -115,18 +115,18 @@ export const STOPS = [
 /**
  * What the tour needs to know of a run.
  * @param {import("./session.js").Session} session which shows it
- * @param {{cells: Array, firsts: object}|null} atlas the server's answer, see atlas.py
+ * @param {{cells: Array, firsts: object}} atlas see atlas.py
  * @returns {Facts}
  */
 export function factsOf(session, atlas) {
-  const cells = atlas?.cells ?? [];
+  const cells = atlas.cells;
   const place = (cell) => cell && [cell[0], cell[1]];
   const partial = (share) => share > 0 && share < 1;
   // where some are well-formed and wrong, the two parts of the reward can be told apart
   const telling = cells.filter(([, , , , , formed, solved]) => partial(solved) && formed > solved);
   const widest = (some) =>
     some.reduce((best, cell) => ((cell[7] ?? 0) > (best?.[7] ?? 0) ? cell : best), null);
-  const search = atlas?.firsts?.["solved after turning back"];
+  const search = atlas.firsts["solved after turning back"];
   const { reward_funcs: names = [], reward_weights: weights = [] } = session.run?.config ?? {};
   return {
     run: session.shown,

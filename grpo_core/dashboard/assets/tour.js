@@ -132,16 +132,11 @@ class Guide {
     session.turn({ ...view, run: this.origin.run, step: session.cursor });
   }
 
-  /** Find the moments in the run. */
-  async #learn() {
+  /** Find the moments in the run, once all of it has come. */
+  #learn() {
     const { session } = this;
-    const { run } = this.origin;
-    if (!session.steps.length || this.learning) return;
-    this.learning = true;
-    const atlas = await session.source.get(`atlas?run=${encodeURIComponent(run)}&after=-1`);
-    this.learning = false;
-    if (this.origin?.run !== run) return;
-    this.facts = factsOf(session, atlas);
+    if (!session.steps.length || !session.atlas) return;
+    this.facts = factsOf(session, session.atlas);
     this.stops = STOPS.filter((stop) => stop.moment(this.facts));
     this.update();
   }

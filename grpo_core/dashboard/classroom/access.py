@@ -33,7 +33,6 @@ TABLE = (
     ("GET", r"/lab/status", STUDENTS),
     ("GET", r"/lab/glossary", STUDENTS),
     ("GET", r"/lab/metrics", STUDENTS),
-    ("GET", r"/lab/atlas", STUDENTS),
     ("GET", r"/lab/source", STUDENTS),
     ("POST", r"/lab/api/lens", STUDENTS),
     ("POST", r"/lab/class/vote", STUDENTS),

@@ -130,7 +130,7 @@ def _student(app: FastAPI, feed: Feed, classroom: Classroom) -> None:
             else:
                 classroom.unflag(member, hunt, place)
         except LabError as error:
-            return _error(str(error), 409)
+            return _error(feed.words(error, request.state.member), 409)
         return JSONResponse({"ok": True})
 
 

@@ -32,7 +32,6 @@ FOR_STUDENTS = FOR_ALL | {
     "GET /lab/status",
     "GET /lab/glossary",
     "GET /lab/metrics",
-    "GET /lab/atlas",
     "GET /lab/source",
     "POST /lab/api/lens",
     "POST /lab/class/vote",

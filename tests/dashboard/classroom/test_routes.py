@@ -17,12 +17,52 @@ from grpo_core.dashboard.classroom import people
 from grpo_core.dashboard.classroom.hunt import Place
 from grpo_core.dashboard.classroom.people import COOKIE, WRONG_TRIES
 from grpo_core.dashboard.feed import TICK
+from grpo_core.dashboard.runs import FAILED
 from grpo_core.records import Step
 from grpo_core.store import Run, RunWriter, create_run
 
 HACKED = "recorded:hacked"
 SECRET = {"run": "secret", "step": 2, "group": 1}
 PLACE = {"run": RUN, "step": 2, "group": 1}
+
+
+# --- what other machines are told of this one --------------------------------------------------
+
+
+def test_no_student_is_told_where_the_teachers_files_lie(served: Served) -> None:
+    root = served.home / "runs"
+    model = served.home / "my models" / "mine"
+    fine = create_run(root, "fine", GRPOConfig(generation_batch_size=16, model=str(model)))
+    with RunWriter(fine) as writer:
+        for index in range(3):
+            writer.append(fake_run.make_step(index, writer.run.config))
+    with RunWriter(create_run(root, "failed", GRPOConfig())) as writer:
+        writer.write_state(status="failed", error=f"The model in {model} cannot be read.")
+    damaged = create_run(root, "damaged", GRPOConfig())
+    (damaged / "run.db").write_bytes(b"rubbish" * 999)
+    broken = create_run(root, "broken", GRPOConfig())
+    (broken / "config.json").write_text("{")
+    told: list[str] = []
+    student, teacher = served.student(), served.teacher()
+    keys = ("fine", "failed", "damaged", "broken", "gone")
+    with student.connect() as socket:
+        for key in keys:
+            socket.send_json({"run": key, "atlas": True})
+            last = "gone" if key == "gone" else "metrics"
+            until(socket, lambda m, last=last: told.append(json.dumps(m)) or m["type"] == last)
+    for key in keys:
+        told.append(student.get("/lab/metrics", params={"run": key}).text)
+        told.append(student.ask("/lab/api/lens", run=key, step=1, group=0).text)
+    told += [student.get("/lab/source", params={"of": "clip"}).text, student.get("/").text]
+    entries = next(json.loads(text)["runs"] for text in told if '"type": "runs"' in text)
+    of = {entry["key"]: entry for entry in entries}
+    assert of["fine"]["config"]["model"] == "mine" and of["fine"]["problem"] is None
+    assert {of[key]["problem"] for key in ("failed", "damaged", "broken")} == {FAILED}
+    assert [text for text in told if str(served.home) in text] == []
+    with teacher.connect() as socket:
+        runs = until(socket, lambda m: m["type"] == "runs")["runs"]
+    of = {entry["key"]: entry for entry in runs}
+    assert of["fine"]["config"]["model"] == str(model) and str(model) in of["failed"]["problem"]
 
 
 # --- the doors ---------------------------------------------------------------------------------
@@ -278,15 +318,15 @@ def all_that_a_student_gets(student: Visitor) -> dict[str, str]:
     got: dict[str, str] = {}
     seen: list[dict] = []
     with student.connect() as socket:
-        socket.send_json({"run": "secret"})
+        socket.send_json({"run": "secret", "atlas": True})
         until(socket, lambda m: seen.append(m) or m["type"] == "findings")
         for view in ODD_VIEWS:
-            socket.send_json({"run": "secret", **view})
+            socket.send_json({"run": "secret", "atlas": True, **view})
         for place in PLACES:  # each of these is waited for
             socket.send_json({"run": "secret", "step": place[0], "group": place[1]})
             until(socket, lambda m, at=place: seen.append(m) or where(m) == at, 300)
     for message in seen:
-        if message["type"] in ("board", "findings", "metrics"):
+        if message["type"] in ("board", "findings", "metrics", "atlas"):
             label = f"{message['type']} {where(message)}"
             text = json.dumps(message)
             assert got.setdefault(label, text) == text
@@ -296,9 +336,6 @@ def all_that_a_student_gets(student: Visitor) -> dict[str, str]:
                 body = {"run": "secret", "step": step, "group": group, **more}
                 got[json.dumps(body)] = student.post("/lab/api/lens", json=body).text
     for run in ("secret", "recorded:secret"):
-        for after in (-1, 0, 1, 2, -(10**6)):
-            answer = student.get("/lab/atlas", params={"run": run, "after": after})
-            got[f"atlas {run} {after}"] = answer.text
         got[f"metrics {run}"] = student.get("/lab/metrics", params={"run": run}).text
     return got
 
@@ -318,7 +355,7 @@ def test_no_route_tells_the_answer_of_an_open_poll(tmp_path: Path, kind: str) ->
             answer = served.teacher().ask("/lab/class/poll", kind=kind, **SECRET)
             assert answer.status_code == 200
             told[name] = all_that_a_student_gets(served.student())
-        assert {f"board {place}" for place in PLACES} < told[name].keys()
+        assert {f"board {place}" for place in PLACES} | {"atlas None"} < told[name].keys()
     first, *others = told.values()
     for other in others:
         for asked in first.keys() & other.keys():
@@ -332,18 +369,29 @@ def test_after_the_reveal_it_is_told(served: Served) -> None:
     refused = student.ask("/lab/api/lens", **SECRET)
     assert refused.status_code == 409 and "after the reveal" in refused.json()["error"]
     assert teacher.ask("/lab/api/lens", **SECRET).status_code == 200
-    blank = student.get("/lab/atlas", params={"run": "secret"}).json()
-    whole = teacher.get("/lab/atlas", params={"run": "secret"}).json()
-    assert [cell[3:] for cell in blank["cells"] if cell[:2] == [2, 1]] == [
-        [None, False, None, None]
-    ]
-    assert [cell for cell in blank["cells"] if cell[:2] != [2, 1]] == [
-        cell for cell in whole["cells"] if cell[:2] != [2, 1]
-    ]
-    assert blank["epoch"] != whole["epoch"]
     teacher.ask(f"/lab/class/poll/{poll}", want="reveal")
     assert student.ask("/lab/api/lens", **SECRET).status_code == 200
-    assert student.get("/lab/atlas", params={"run": "secret"}).json() == whole
+
+
+def test_the_atlas_is_masked_while_a_question_is_open(served: Served) -> None:
+    record(served.home / "runs", SECRETS["the first"])
+    teacher, student = served.teacher(), served.student()
+    with student.connect() as socket:
+        socket.send_json({"run": "secret", "atlas": True})
+        is_atlas = lambda message: message["type"] == "atlas"  # noqa: E731
+        whole = until(socket, is_atlas)
+        poll = teacher.ask("/lab/class/poll", kind="advantage", **SECRET).json()["poll"]
+        blank = until(socket, is_atlas)
+        teacher.ask(f"/lab/class/poll/{poll}", want="reveal")
+        assert until(socket, is_atlas) == whole and whole["reset"] and blank["reset"]
+    with teacher.connect() as socket:
+        socket.send_json({"run": "secret", "atlas": True})
+        assert until(socket, is_atlas) == whole
+    hidden, rest = [], []
+    for cell in blank["cells"]:
+        (hidden if cell[:2] == [2, 1] else rest).append(cell)
+    assert [cell[3:] for cell in hidden] == [[None, False, None, None, None]]
+    assert rest == [cell for cell in whole["cells"] if cell[:2] != [2, 1]]
 
 
 def test_a_poll_is_on_again_after_a_new_start(served: Served, tmp_path: Path) -> None:
