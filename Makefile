@@ -31,9 +31,12 @@ $(STAMP): pyproject.toml constraints.txt scripts/install.py
 app: $(STAMP) ## open the dashboard (ARGS: see python app.py --help)
 	$(BIN)/python app.py $(ARGS)
 
-# A file's tests stay together: they share servers, browsers and trained models.
-test: $(STAMP) ## run the tests on all cores, four at most (ARGS: pytest's, as in ARGS="-k countdown")
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+# A file's tests stay together: they share servers, browsers and trained models. One worker more than
+# there are cores, for a page is mostly waited for; four at most, as each takes up to a gigabyte.
+WORKERS = $(shell "$(PYTHON)" -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
+
+test: $(STAMP) ## run the tests on all cores (ARGS: pytest's, as in ARGS="-k countdown")
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 coverage: $(STAMP) ## run the tests of algorithm/ and see that no branch of it is left out
 	$(BIN)/python -m coverage run -m pytest tests/algorithm $(ARGS)

@@ -12,6 +12,7 @@ import io
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,11 +27,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
-PORT = 7993
+with socket.socket() as _probe:
+    _probe.bind(("127.0.0.1", 0))
+    PORT = _probe.getsockname()[1]  # two of these may run at once
 STEP = 40  # in the middle of the climb, where good and bad completions share a group
 MOST = 250_000  # bytes of a picture
 SETTLED = """() => new Promise((done, failed) => {
-    setTimeout(() => failed(new Error("the page does not come to rest")), 20000);
+    setTimeout(() => failed(new Error("the page does not come to rest")), 60000);
     let timer = setTimeout(done, 600);
     new MutationObserver(() => {
         clearTimeout(timer);
@@ -179,6 +182,7 @@ def take(browser: Browser, shot: Shot, printed: str) -> Image.Image:
         color_scheme="dark" if shot.dark else "light",
         reduced_motion="reduce",
     )
+    context.set_default_timeout(120_000)  # a busy machine may take them all
     # whoever looks at a picture has not come for the first time
     context.add_init_script("localStorage.setItem('grpo-lab-tour-seen', '1')")
     page = context.new_page()

@@ -51,6 +51,8 @@ class FakeTrainer:
     def __iter__(self) -> Iterator[Step]:
         while self.step_index < self.config.max_steps:
             time.sleep(self.config.task_options.get("delay", 0))
+            if self.step_index == int(os.environ.get("FAKE_HOLD", -2)):
+                time.sleep(1000)  # until it is killed
             self.step_index += 1
             self.state = self.state * 6364136223846793005 % 2**63
             yield self.make_step()
@@ -244,11 +246,15 @@ def spawn() -> Iterator[Spawn]:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_kill_9_loses_at_most_the_step_in_flight(
-    tmp_path: Path, whole: dict[str, list[tuple[Any, ...]]], spawn: Spawn
+    tmp_path: Path,
+    whole: dict[str, list[tuple[Any, ...]]],
+    spawn: Spawn,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # slow enough that a busy machine sees step 3 and kills before step 8
-    path = create_run(tmp_path, "demo", config(task_options={"delay": 0.25}))
-    run, process = Run(path), spawn(path)
+    path = create_run(tmp_path, "demo", config())
+    with monkeypatch.context() as patch:
+        patch.setenv("FAKE_HOLD", "5")  # so that a busy machine, too, kills it before step 8
+        run, process = Run(path), spawn(path)
     wait_for(lambda: (run.last_step_or_none() or 0) >= 3)
     assert run.status == "running"
     recorded = run.last_step() or 0
@@ -266,7 +272,7 @@ def test_a_signal_stops_after_the_step_in_flight(tmp_path: Path, spawn: Spawn) -
     process = spawn(path)
     wait_for(lambda: Run(path).last_step_or_none())
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     run = Run(path)
     assert run.status == "stopped" and run.state["step"] == run.last_step()
     assert run.models()[-1][0] == run.last_step()
@@ -293,7 +299,7 @@ def in_thread(tmp_path: Path) -> Iterator[Path]:
     wait_for(lambda: Run(path).status == "running")
     yield path
     Run(path).control("stop")
-    thread.join(timeout=20)
+    thread.join(timeout=60)
     assert not thread.is_alive() and Run(path).status == "stopped"
 
 
@@ -324,7 +330,7 @@ def test_pause_step_and_run(in_thread: Path) -> None:
 def test_the_heart_beats_while_paused(in_thread: Path) -> None:
     ask(in_thread, "pause")
     first = Run(in_thread).state["heartbeat"]
-    wait_for(lambda: Run(in_thread).state["heartbeat"] > first + 0.5, 5)
+    wait_for(lambda: Run(in_thread).state["heartbeat"] > first + 0.5)
 
 
 def test_a_damaged_control_file_is_reported_and_training_goes_on(in_thread: Path) -> None:
@@ -445,7 +451,7 @@ def test_as_a_program_it_tells_what_it_was_not_given(
 
 def test_importing_the_worker_loads_no_torch() -> None:
     code = "import sys, grpo_core.worker; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=200).returncode == 0
 
 
 # --- the real trainer --------------------------------------------------------------------------

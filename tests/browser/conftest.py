@@ -2,11 +2,11 @@
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from needs import require
+from waits import PATIENCE, free_port
+from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[2]
 FAKES = ROOT / "tests" / "dashboard"
@@ -34,7 +36,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SECONDS_A_STEP = 0.25
-PATIENCE = 150  # seconds for a start: importing gradio took 55 on a machine at load 15
+START = 300  # seconds for a start: importing gradio took 70 on a machine at load 24
 
 
 class Dashboard:
@@ -43,9 +45,7 @@ class Dashboard:
     def __init__(self, home: Path, shipped: Path, command: list[str] | None = None) -> None:
         self.runs = home / "runs"
         self.log = home / "server.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.command = command or [
             str(FAKES / "serve_fake.py"),
@@ -73,14 +73,27 @@ class Dashboard:
 
     def wait(self, ready: bool = True) -> None:
         """Wait until it answers, and until its controls are there if `ready`."""
-        wanted = '"ready":true' if ready else '"ready"'
-        end = time.monotonic() + PATIENCE
+        wanted, status = '"ready":true' if ready else '"ready"', self.url + "lab/status"
+        end = time.monotonic() + START
         while time.monotonic() < end:
-            with contextlib.suppress(OSError), urllib.request.urlopen(self.url + "lab/status") as r:
+            with contextlib.suppress(OSError), urllib.request.urlopen(status, timeout=10) as r:
                 if wanted in r.read().decode():
                     return
             time.sleep(0.1)
         raise AssertionError(f"not ready: {self.log.read_text()}")
+
+    def empty(self) -> None:
+        """Start it unless it is there, delete every run, and wait until it has seen that."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        for path in self.runs.glob("*"):
+            while path.exists():  # a worker that was killed may have written just then
+                shutil.rmtree(path, ignore_errors=True)
+        with connect(self.url.replace("http", "ws") + "lab/ws") as socket:
+            while True:
+                message = json.loads(socket.recv(timeout=PATIENCE / 1000))
+                if message["type"] == "runs" and all(run["recorded"] for run in message["runs"]):
+                    return
 
     def kill(self) -> None:
         """As a crash would."""
@@ -109,12 +122,12 @@ class ClassDashboard(Dashboard):
     def wait(self, ready: bool = True) -> None:
         """Wait until the teacher's link works, and until the controls are there if `ready`."""
         wanted = '"ready":true' if ready else '"ready"'
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + START
         while time.monotonic() < end:
             teacher = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
             with contextlib.suppress(OSError, IndexError):
-                teacher.open(self.teacher_url).read()
-                with teacher.open(self.url + "lab/status") as answer:
+                teacher.open(self.teacher_url, timeout=10).read()
+                with teacher.open(self.url + "lab/status", timeout=10) as answer:
                     if wanted in answer.read().decode():
                         return
             time.sleep(0.1)
@@ -130,7 +143,10 @@ def browser() -> Iterator[object]:
     from playwright import sync_api
 
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        sync_api.expect.set_options(timeout=PATIENCE)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=ARGUMENTS, timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -171,13 +187,20 @@ def visit_other(browser: object, tmp_path: Path) -> Iterator[object]:
         watched.close()
 
 
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory, shipped: Path) -> Iterator[Dashboard]:
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, shipped: Path) -> Iterator[Dashboard]:
+    """One process for all files: to import gradio takes as long as some files' tests."""
     board = Dashboard(tmp_path_factory.mktemp("dashboard"), shipped)
-    board.start()
     yield board
     board.kill()
-    kill_workers(board.runs)
+
+
+@pytest.fixture(scope="module")
+def dashboard(served: Dashboard) -> Iterator[Dashboard]:
+    """A dashboard with no run but the recorded one, at the beginning of each file."""
+    served.empty()
+    yield served
+    kill_workers(served.runs)
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +228,9 @@ class Watched:
     """A page, and everything on it that should not have happened."""
 
     def __init__(self, browser: object, url: str, **options: object) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        options = {"viewport": {"width": 1280, "height": 900}} | options
+        self.context = browser.new_context(**options)
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.outside: list[str] = []

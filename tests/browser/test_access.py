@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from waits import at_rest, drawn, wait
 
 pytestmark = pytest.mark.browser
 
@@ -137,24 +138,34 @@ LOOK = """(e) => {
 }"""
 
 
-def wait(page, condition: str, timeout: float = 30_000) -> None:
-    page.wait_for_function(condition, timeout=timeout)
+# What is in a tool once the server has answered.
+TOOLS_HAVE = {
+    "formula": ".lab-lens-line math",
+    "what if": ".lab-weights input:not([disabled])",
+    "step": ".lab-ledger tbody tr",
+    "compare": ".lab-side-text span",
+    "fork": ".lab-tool-fork",
+}
 
 
-def at(visit: Callable, state: str, **options: object):
+def at(visit: Callable, state: str, color_scheme: str = "light", **options: object):
     """A page in a state, drawn and at rest."""
-    page = visit(STATES[state], reduced_motion="reduce", **options).page
+    options |= {"reduced_motion": "reduce", "color_scheme": color_scheme}
+    page = visit(STATES[state], **options).page
     page.wait_for_selector("#lab-start")
     page.wait_for_selector(".lab-card [data-token]")
     if state == "tour":
         wait(page, "() => document.querySelector('.lab-tour')?.hidden === false")
     elif "tool=" in STATES[state]:
-        wait(page, "() => document.querySelector('.lab-bench')?.hasAttribute('data-open')")
+        page.wait_for_selector(TOOLS_HAVE[state])
     wait(
         page,
         "() => ![...document.querySelectorAll('.lab-finding')].some((e) => /…/.test(e.innerText))",
     )
+    dark = str(color_scheme == "dark").lower()
+    wait(page, f"() => document.body.classList.contains('dark') === {dark}")
     page.wait_for_load_state("networkidle")
+    at_rest(page)
     return page
 
 
@@ -178,6 +189,7 @@ def test_everything_that_can_be_used_has_a_name(visit: Callable, state: str) -> 
             page.click(f"{accordion} > button")
         page.wait_for_selector("#lab-options input")
         page.wait_for_selector(".lab-recipe")
+        at_rest(page)
         wait(page, "() => !document.querySelector('.dropdown-arrow:not([aria-hidden])')")
     assert names_missing(page) == []
 
@@ -212,9 +224,7 @@ def test_text_stands_out_from_what_lies_behind_it(visit: Callable, state: str, s
         for accordion in ("#lab-options", "#lab-recipes"):
             page.click(f"{accordion} > button")
         page.wait_for_selector(".lab-recipe")
-    wait(
-        page, f"() => document.body.classList.contains('dark') === {str(scheme == 'dark').lower()}"
-    )
+        at_rest(page)
     seen, weak = page.evaluate(CONTRAST)
     assert seen > 150
     assert weak == []
@@ -264,11 +274,13 @@ def test_a_phone_needs_no_scrolling_to_the_side(visit: Callable, state: str) -> 
     page.set_viewport_size({"width": 390, "height": 780})
     page.wait_for_selector(".lab-card [data-token]")
     page.wait_for_selector("#lab-start")
+    drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for accordion in ("#lab-options", "#lab-recipes"):
         page.locator(f"{accordion} > button").evaluate("(button) => button.click()")
     page.wait_for_selector("#lab-options input", state="attached")
     page.wait_for_selector(".lab-recipe", state="attached")
+    drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -327,10 +339,13 @@ def teacher(watch: Callable, classroom, request: pytest.FixtureRequest):
 @pytest.mark.parametrize("teacher", ["light", "dark"], indirect=True)
 def test_a_teacher_s_page_can_be_read_and_is_named(teacher) -> None:
     teacher.wait_for_load_state("networkidle")
+    teacher.wait_for_selector(".lab-class-poll:not([hidden])")
+    at_rest(teacher)
     seen, weak = teacher.evaluate(CONTRAST)
     assert seen > 100 and weak == []
     assert names_missing(teacher) == []
     teacher.set_viewport_size({"width": 390, "height": 780})
+    drawn(teacher)
     assert teacher.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -341,6 +356,7 @@ def test_a_student_s_pages_can_be_read_and_are_named(
     page = watch(classroom.url, color_scheme=scheme, reduced_motion="reduce").page
     page.set_viewport_size({"width": 390, "height": 780})
     page.get_by_label("Class code").wait_for()
+    at_rest(page)
     seen, weak = page.evaluate(CONTRAST)
     assert seen >= 4 and weak == []
     assert names_missing(page) == []
@@ -352,6 +368,8 @@ def test_a_student_s_pages_can_be_read_and_are_named(
     wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '9'")
     wait(page, "() => globalThis.grpoLab?.session?.classroom?.poll != null")
     page.wait_for_load_state("networkidle")
+    page.wait_for_selector(".lab-class-poll:not([hidden])")
+    at_rest(page)
     seen, weak = page.evaluate(CONTRAST)
     assert seen > 100 and weak == []
     assert names_missing(page) == []
@@ -363,13 +381,15 @@ def test_what_is_shared_and_asked_can_be_read(visit: Callable, scheme: str) -> N
     page = at(visit, "plain", color_scheme=scheme)
     page.locator(".lab-share > button").click()
     page.locator(".lab-share-menu").wait_for()
+    at_rest(page)
     assert page.evaluate(CONTRAST)[1] == []
     assert names_missing(page) == []
     page.keyboard.press("Escape")
     page.locator(".lab-finding").first.click()
     wait(page, "() => document.querySelector('.lab-finding-detail')?.hidden === false")
     page.locator(".lab-chart .lab-gloss-button").first.click()
-    page.locator(".lab-gloss dd").first.wait_for()
+    page.locator(".lab-gloss dt").first.wait_for()
+    at_rest(page)
     seen, weak = page.evaluate(CONTRAST)
     assert seen > 150 and weak == []
     assert names_missing(page) == []
@@ -380,6 +400,7 @@ def test_the_names_of_a_reward_s_parts_are_whole(visit: Callable, width: int) ->
     page = visit(HELD).page
     page.set_viewport_size({"width": width, "height": 900})
     page.wait_for_selector(".lab-card [data-token]")
+    drawn(page)
     cut = page.evaluate(
         """[...document.querySelectorAll('.lab-rewards > span > :first-child')]
              .filter((name) => name.scrollWidth > name.clientWidth).map((e) => e.innerText)"""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import fake_run
 import numpy as np
 import pytest
+from playwright.sync_api import expect
+from waits import PATIENCE, address, tried, wait
 
 from grpo_core.config import GRPOConfig
 from grpo_core.glossary import explain
@@ -26,20 +28,16 @@ SHIFT = """new PerformanceObserver((list) => {
 }).observe({ type: 'layout-shift', buffered: false }); window.shift = 0;"""
 
 
-def wait(page, condition: str, argument: object = None) -> None:
-    page.wait_for_function(condition, arg=argument, timeout=30_000)
-
-
 def said(page, selector: str, words: str) -> None:
     """Wait until an element's text has these words in it."""
     has = "([selector, words]) => document.querySelector(selector)?.innerText.includes(words)"
-    page.wait_for_function(has, arg=[selector, words], timeout=30_000)
+    page.wait_for_function(has, arg=[selector, words], timeout=PATIENCE)
 
 
 def moved(page, before: list[str], back: bool = False) -> None:
     """Wait until the cards' advantages are others than these, or are these again."""
     found = f"([value, back]) => (({ADVANTAGES})().join() === value) === back"
-    page.wait_for_function(found, arg=[",".join(before), back], timeout=30_000)
+    page.wait_for_function(found, arg=[",".join(before), back], timeout=PATIENCE)
 
 
 def open_tool(page, name: str) -> None:
@@ -88,7 +86,7 @@ def test_a_token_and_its_formula(visit: Callable, dashboard, shipped) -> None:
     page.locator("[data-card='2'] [data-token='4']").click()
     open_tool(page, "Formula")
     page.wait_for_selector(".lab-lens-line math")
-    assert "token=2.4" in page.url
+    assert "token=2.4" in address(page)
     assert "token 5 of" in page.inner_text(".lab-lens-head")
     c = Run(shipped / "countdown-recorded").group(9, 0).completions[2]
     assert page.inner_text(".lab-lens-token").strip() == c.tokens[4]
@@ -131,7 +129,7 @@ def test_a_token_and_its_formula(visit: Callable, dashboard, shipped) -> None:
     wait(page, "() => location.hash.includes('token=2.5')")
     page.keyboard.press("Escape")
     wait(page, "() => !location.hash.includes('tool=')")
-    assert page.locator(".lab-bench-body").is_hidden()
+    expect(page.locator(".lab-bench-body")).to_be_hidden()
 
 
 def test_every_method_has_its_formula(visit: Callable) -> None:
@@ -148,6 +146,7 @@ def test_every_method_has_its_formula(visit: Callable) -> None:
             name,
         )
         said(page, ".lab-lens-left", "on record" if name == "this run" else f"A trial: {name}.")
+        tried(page)
         row = page.locator(
             ".lab-lens-methods tr", has=page.get_by_role("button", name=name, exact=True)
         )
@@ -250,7 +249,7 @@ def test_a_step_a_stage_at_a_time(visit: Callable) -> None:
     moved, obeyed = int(told[1]), round(100 * int(told[2]) / int(told[1]))
     assert f"{obeyed}% of {moved} that moved obeyed" in page.inner_text(".lab-scale")
     assert 60 < obeyed < 95  # the fake run obeys in four of five
-    assert "stage=5" in page.url
+    assert "stage=5" in address(page)
     open_tool(page, "Side by side")
     wait(page, "() => !document.querySelector('.lab-board').hasAttribute('data-stage')")
 
@@ -285,10 +284,11 @@ def test_hostile_completions_in_the_bench(visit: Callable, dashboard, tool: str)
         fake_run.record(dashboard.runs, "bench-hostile", steps=2, seed=666)
     page = visit(f"#run=bench-hostile&step=2&tool={tool}").page
     page.wait_for_selector(".lab-card [data-token]")
-    page.wait_for_timeout(700)
+    page.wait_for_selector(f".lab-tool-{tool}")
     for card in range(8):
         page.locator(f"[data-card='{card}'] [data-token]").first.evaluate("e => e.click()")
-        page.wait_for_timeout(150)
+        page.wait_for_selector(f"[data-card='{card}'] [data-chosen]", state="attached")
+        tried(page)
     assert page.evaluate("window.hacked") is None
     assert page.locator(".lab-bench img, .lab-bench script, .lab-bench style").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -307,13 +307,14 @@ def test_the_bench_is_flat_while_training_goes_on(visit: Callable, dashboard) ->
     open_tool(page, "What if")
     page.wait_for_selector(".lab-weights input:not([disabled])")
     page.locator(".lab-weights input").nth(1).fill("1")
-    page.wait_for_timeout(500)
+    wait(page, "() => grpoLab.session.trial.active")
+    tried(page)
     nodes = page.evaluate("document.querySelectorAll('.lab-bench *').length")
     page.evaluate(SHIFT)
     for step in range(4, 9):
         append(step, step)
         wait(page, "s => document.querySelector('.lab-board')?.dataset.step === String(s)", step)
-        page.wait_for_timeout(300)
+        tried(page)
     assert page.evaluate("document.querySelectorAll('.lab-bench *').length") == nodes
     assert page.evaluate("window.shift") < 0.02
     rewards = page.evaluate(
@@ -328,13 +329,12 @@ def test_the_bench_is_flat_while_training_goes_on(visit: Callable, dashboard) ->
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (768, "dark"), (1280, "light")])
 @pytest.mark.parametrize("tool", ["formula", "whatif", "step", "compare"])
-def test_no_tool_overflows(browser, dashboard, width: int, scheme: str, tool: str) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(dashboard.url + RECORDED + f"&tool={tool}")
+def test_no_tool_overflows(visit: Callable, width: int, scheme: str, tool: str) -> None:
+    size = {"width": width, "height": 900}
+    page = visit(RECORDED + f"&tool={tool}", viewport=size, color_scheme=scheme).page
     page.wait_for_selector(".lab-card [data-token]")
     page.wait_for_selector(f".lab-tool-{tool}")
-    page.wait_for_timeout(500)
+    tried(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     nameless = page.evaluate(
         """[...document.querySelectorAll('.lab-bench :is(button, input, select, textarea)')]
@@ -342,7 +342,6 @@ def test_no_tool_overflows(browser, dashboard, width: int, scheme: str, tool: st
            .filter(e => !e.getAttribute('aria-label')).length"""
     )
     assert nameless == 0
-    context.close()
 
 
 def test_a_conversations_question_and_all_of_it(visit: Callable, dashboard) -> None:
@@ -374,15 +373,16 @@ def test_the_atlas_of_a_run(visit: Callable, shipped) -> None:
     page = visit(RECORDED).page
     page.wait_for_selector(".lab-card [data-token]")
     said(page, ".lab-atlas-said", "step 9, group 1: Use")
-    first = page.locator(".lab-atlas-row >> nth=0").inner_text()
-    assert "well-formed, step 1" in first and "turned back, step" in first
+    said(page, ".lab-atlas-row", "well-formed, step 1")
+    said(page, ".lab-atlas-row", "turned back, step")
     run = Run(shipped / "countdown-recorded")
     page.get_by_role("button", name=re.compile("^solved, step")).click()
     wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '1'")
     wait(page, "() => location.hash.includes('token=')")
     page.wait_for_selector("[data-chosen]")
     chosen = page.locator("[data-chosen]").locator("xpath=ancestor::article")
-    group = int(re.search(r"group=(\d+)", page.url).group(1)) if "group=" in page.url else 0
+    named = re.search(r"group=(\d+)", address(page))
+    group = int(named.group(1)) if named else 0
     place = int(chosen.get_attribute("data-card"))
     assert run.group(1, group).completions[place].rewards["accuracy_reward"] == 1
     before = [
@@ -408,7 +408,7 @@ def test_the_atlas_of_a_run(visit: Callable, shipped) -> None:
       for (let i = 0; i < data.length; i += 4) seen.add(data.slice(i, i + 4).join());
       return seen.size;
     }"""
-    assert page.evaluate(shades) > 8  # drawn, and groups differ
+    wait(page, f"() => ({shades})() > 8")  # drawn, and groups differ
 
 
 def test_a_prompt_that_comes_again_is_followed(visit: Callable, dashboard) -> None:
@@ -448,8 +448,8 @@ def test_several_runs_overlaid(visit: Callable, dashboard) -> None:
     one.get_by_role("button", name="overlay").click()
     said(page, "[data-chart=reward] .lab-legend", "other")
     assert one.get_by_role("button", name="overlay").get_attribute("aria-pressed") == "true"
-    assert page.locator("[data-chart=reward] .lab-line-other-0[d^=M]").count() >= 1
-    assert "with=other" in page.url
+    page.wait_for_selector("[data-chart=reward] .lab-line-other-0[d^=M]", state="attached")
+    assert "with=other" in address(page)
     page.reload()
     page.wait_for_selector(".lab-card [data-token]")
     said(page, "[data-chart=reward] .lab-legend", "other")
@@ -462,14 +462,14 @@ def test_a_fork_races_its_parent(visit: Callable, dashboard) -> None:
     (path / "checkpoints" / "step-000004").mkdir(parents=True)
     page = visit("#run=parent&step=6&tool=fork").page
     page.wait_for_selector(".lab-card [data-token]")
-    assert page.get_by_label("From the model of step").input_value() == "4"
+    expect(page.get_by_label("From the model of step")).to_have_value("4")
     page.get_by_label("Method").select_option(value="gspo")
     page.locator(".lab-fork").get_by_label("Beta").fill("0.02")
     page.locator(".lab-fork").get_by_label("Steps", exact=True).fill("500")
     page.get_by_role("button", name="Fork and race").click()
     wait(page, "() => !location.hash.includes('run=parent')")
     said(page, "[data-chart=reward] .lab-legend", "parent (from step 4)")
-    name = re.search(r"run=([^&]+)", page.url).group(1)
+    name = re.search(r"run=([^&]+)", address(page)).group(1)
     config = Run(dashboard.runs / name).config
     assert config.beta == 0.02 and config.importance_sampling_level == "sequence"
     assert config.model.endswith("step-000004") and config.max_steps == 500

@@ -15,11 +15,11 @@ import fake_run
 import frames
 import pytest
 from playwright.sync_api import Page, expect
+from waits import address, at_rest, drawn, wait
 
 from grpo_core.store import Run
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=30_000)  # as long as the page's own waits: a loaded machine is slow
 
 KEY = "recorded:countdown-recorded"
 STEP, GROUP = 5, 1
@@ -129,7 +129,7 @@ def test_a_wrong_code_is_told_in_one_sentence_and_the_right_one_lets_in(
     watched = enter()
     watched.expected = ["403"]
     page = watched.page
-    assert page.url == classroom.url + "join"
+    assert address(page) == classroom.url + "join"
     press(page, "Join")
     expect(page.get_by_role("alert")).to_have_text("Type the class code: it is on the wall.")
     fill_in(page, "AAAAAA", "Ada")
@@ -139,7 +139,7 @@ def test_a_wrong_code_is_told_in_one_sentence_and_the_right_one_lets_in(
     code = classroom.code.lower()
     fill_in(page, f" {code[:3]}-{code[3:]} ", "Ada")
     page.wait_for_selector(".lab-class[data-role=student]")
-    assert page.url.split("#")[0] == classroom.url
+    assert address(page).split("#")[0] == classroom.url
     expect(page.locator(".lab-class-here")).to_have_text("You are Ada")
 
 
@@ -152,7 +152,7 @@ def test_the_code_of_the_picture_is_filled_in_and_a_link_survives_the_door(
     page.keyboard.type("Grace")
     page.keyboard.press("Enter")
     at(page, STEP)
-    assert f"group={GROUP}" in page.url
+    assert f"group={GROUP}" in address(page)
     expect(page.locator("[data-part=charts]")).to_be_hidden()
 
 
@@ -162,7 +162,7 @@ def test_who_opens_a_link_without_having_joined_comes_to_it_after_the_door(
     page = enter(PLACE).page
     page.goto("about:blank")
     page.goto(classroom.url + PLACE)
-    assert "/join#run=" in page.url
+    assert "/join#run=" in address(page)
     fill_in(page, classroom.code, "Emmy")
     at(page, STEP)
 
@@ -297,7 +297,8 @@ def test_a_question_holds_pages_that_go_with_a_run_and_lets_them_go_on(
     page = join("Quinn").page
     page.wait_for_function(f"() => ({run})() && ({shown})() >= 2")
     press(lead, "Ask: does this group teach anything?")
-    expect(page.locator(".lab-class-poll")).to_be_visible()
+    for one in (lead, page):
+        expect(one.locator(".lab-class-poll")).to_be_visible()
     held = lead.evaluate("grpoLab.session.classroom.poll.step")
     for one in (lead, page):
         at(one, held)
@@ -359,6 +360,7 @@ def test_hostile_completions_in_a_masked_board(
     card(page, 6).click()
     expect(state(page)).to_contain_text("You chose: completion 6.")
     for watched in (page, teacher.page):
+        drawn(watched)
         assert watched.evaluate("window.hacked") is None
         assert watched.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     press(teacher.page, "Reveal")
@@ -407,7 +409,9 @@ def test_a_student_follows_detaches_and_follows_again(teacher: Any, join: Callab
     at(page, 8)
     press(lead, "One step back")
     at(lead, 6)
-    page.wait_for_timeout(600)
+    wait(page, "() => grpoLab.session.classroom.focus.view.step === 6")  # it was told
+    drawn(page)
+    assert view(page)["step"] == 8
     at(page, 8)
     press(page, "Follow again")
     at(page, 6)
@@ -422,7 +426,7 @@ def test_a_student_follows_detaches_and_follows_again(teacher: Any, join: Callab
 def test_the_teachers_second_tab_takes_the_lead(teacher: Any, join: Callable) -> None:
     page, first = join("Hal").page, teacher.page
     second = teacher.context.new_page()
-    second.goto(first.url)
+    second.goto(address(first))
     at(second, STEP)
     press(first, "Follow me")
     at(page, STEP)
@@ -430,10 +434,18 @@ def test_the_teachers_second_tab_takes_the_lead(teacher: Any, join: Callable) ->
     expect(first.get_by_role("button", name="Lead from this tab")).to_be_visible()
     press(second, "One step on")
     at(page, STEP + 1)
+    page.evaluate(
+        """() => {
+          globalThis.been = new Set();
+          grpoLab.session.subscribe(() => been.add(grpoLab.session.step));
+        }"""
+    )
     press(first, "One step back")
     at(first, STEP - 1)
-    page.wait_for_timeout(600)
-    at(page, STEP + 1)
+    wait(first, "() => !grpoLab.session.room.timer")  # what it had to tell, it has told
+    press(second, "One step on")
+    at(page, STEP + 2)
+    assert page.evaluate("[...been]") == [STEP + 1, STEP + 2]
     second.reload()  # goes on leading
     expect(second.get_by_role("button", name="Follow me")).to_have_attribute("aria-pressed", "true")
     press(second, "Follow me")
@@ -499,13 +511,17 @@ def test_the_results_are_a_file(teacher: Any, join: Callable) -> None:
 
 
 def test_a_removed_student_stands_before_the_door(teacher: Any, join: Callable) -> None:
-    watched, other = join("Kim", PLACE), join("Leo")
+    watched = join("Kim", PLACE)
     watched.expected = LOST
     press(teacher.page, "QR code and names")
     people = teacher.page.get_by_role("list", name="People of the class")
     person = people.get_by_role("listitem").filter(has_text="Kim")
     person.get_by_role("button").click()
     expect(person.get_by_role("button")).to_have_text("Really remove?")
+    other = join("Leo")  # whoever comes meanwhile takes nothing back
+    expect(people.get_by_text("Leo", exact=True)).to_be_visible()
+    expect(person.get_by_role("button")).to_have_text("Really remove?")
+    expect(person.get_by_role("button")).to_be_focused()
     person.get_by_role("button").click()
     expect(person).to_have_count(0)
     watched.page.wait_for_url("**/join#**")
@@ -531,11 +547,11 @@ def test_students_stay_when_the_server_is_started_again(
     expect(state(watched.page)).to_contain_text("You chose: completion 7.")
     found = "() => document.querySelector('.lab-notice')?.innerText.includes('is lost') === false"
     for one in (watched, teacher):
-        one.page.wait_for_function(found, timeout=60_000)
+        wait(one.page, found)
     expect(watched.page.locator(".lab-class-follow")).to_be_visible()  # the tab leads on
     press(watched.page, "Choose completion 8")
-    expect(teacher.page.locator(".lab-tally b").nth(7)).to_have_text("1", timeout=20_000)
-    assert watched.page.url.split("#")[0] == classroom.url
+    expect(teacher.page.locator(".lab-tally b").nth(7)).to_have_text("1")
+    assert address(watched.page).split("#")[0] == classroom.url
     classroom.wait()
 
 
@@ -563,6 +579,7 @@ def test_everything_has_a_name_and_fits(
     press(student, "Choose completion 1")
     expect(student.locator(".lab-tally").first).to_be_visible()
     for page in (student, teacher.page):
+        at_rest(page)
         assert page.evaluate(NAMELESS) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         ids = page.evaluate("[...document.querySelectorAll('.lab [id]')].map((e) => e.id)")

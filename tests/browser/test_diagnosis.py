@@ -7,6 +7,8 @@ from pathlib import Path
 import fake_run
 import numpy as np
 import pytest
+from playwright.sync_api import expect
+from waits import drawn, wait
 
 from grpo_core.config import GRPOConfig
 from grpo_core.glossary import explain
@@ -37,10 +39,6 @@ def new_run(dashboard, name: str, last: int = 12, **metrics: float | None) -> Pa
     return path
 
 
-def wait(page, condition: str, *arguments: object) -> None:
-    page.wait_for_function(condition, arg=arguments[0] if arguments else None, timeout=20_000)
-
-
 def tile(page, question: str):
     return page.locator(".lab-finding", has_text=question)
 
@@ -69,6 +67,7 @@ def test_five_answers_in_words_and_the_figures_behind_them(visit: Callable) -> N
     assert "nats a token over the last" in detail.inner_text()
     assert "Asked after step 12" in detail.inner_text()
     marked = page.locator(".lab-chart-marked")
+    expect(marked).to_have_count(3)
     assert {e.get_attribute("data-chart") for e in marked.all()} == {"reward", "kl", "gradient"}
     detail.get_by_role("button", name="Show Gradient norm").click()
     wait(page, "() => document.activeElement.dataset.chart === 'gradient'")
@@ -92,7 +91,7 @@ def test_a_verdict_changes_while_one_watches_and_nothing_else_does(
     kl.click()
     before = page.locator(".lab-finding").all_inner_texts()
     assert kl.get_attribute("data-verdict") == "fine"
-    page.wait_for_timeout(600)
+    drawn(page)
     page.evaluate(SHIFT)
     page.evaluate("document.querySelectorAll('.lab-finding').forEach(e => e.mine = 1)")
     nodes = page.evaluate("document.querySelectorAll('.lab-diagnosis *, .lab-seconds *').length")
@@ -101,6 +100,7 @@ def test_a_verdict_changes_while_one_watches_and_nothing_else_does(
     assert page.locator(".lab-finding").all_inner_texts() == before
     assert page.inner_text(".lab-diagnosis [aria-live]") == ""
     append(path, 17, 26, kl=3.0)
+    wait(page, "() => document.querySelector('.lab-finding-detail')?.innerText.includes('step 26')")
     wait(page, "() => document.querySelectorAll('.lab-finding')[4].dataset.verdict === 'trouble'")
     assert "!trouble: Yes" in re.sub(r"\s+", " ", kl.inner_text())
     assert "Yes: a median of 3 nats" in page.inner_text(".lab-finding-answer")
@@ -199,6 +199,7 @@ def test_the_open_answer_fits(visit: Callable, width: int) -> None:
     page = visit(RECORDED).page
     page.set_viewport_size({"width": width, "height": 800})
     diagnosed(page)
+    drawn(page)
     for one in page.locator(".lab-finding").all():
         one.click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -238,14 +239,14 @@ def test_tokens_are_shaded_by_a_choice_that_stays(visit: Callable, dashboard) ->
     for name, ways in (expected | {"advantage": "pn"}).items():
         choice.select_option(name)
         wait(page, "name => location.hash.includes(`shade=${name}`)", name)
-        page.wait_for_timeout(60)
+        drawn(page)
         found = shown_shades(page)
         assert ("held" in found) == (name == "ratio")
         assert {shade[0] for shade in found - {"held"}} == set(ways), (name, found)
     choice.select_option("ratio")
     held = page.locator(".lab-card .tk.held").first
     held.scroll_into_view_if_needed()
-    page.wait_for_timeout(150)  # what scrolls away under the pointer is let go of
+    drawn(page)  # what scrolls away under the pointer is let go of
     held.hover()
     page.wait_for_selector(".lab-tip:not([hidden])")
     tip = page.inner_text(".lab-tip")
@@ -260,6 +261,6 @@ def test_tokens_are_shaded_by_a_choice_that_stays(visit: Callable, dashboard) ->
     wait(
         page, "() => document.querySelector('.lab-run-name')?.textContent === 'countdown-recorded'"
     )
-    page.wait_for_selector(".lab-card [data-token]")
+    wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '9'")
     assert page.get_by_label("Tokens shaded by").input_value() == "push"
     assert page.locator("option[value=ratio]").is_disabled()

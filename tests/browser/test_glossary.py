@@ -3,16 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from waits import wait
 
 from grpo_core.glossary import explain
 
 pytestmark = pytest.mark.browser
 
 HELD = "#run=recorded%3Acountdown-recorded&step=9"
-
-
-def wait(page, condition: str, timeout: float = 30_000) -> None:
-    page.wait_for_function(condition, timeout=timeout)
 
 
 def explained(page, button) -> list[str]:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import fake_run
 import numpy as np
 import pytest
+from waits import PATIENCE, drawn, wait
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.payloads import MAX_TEXT, MAX_TOKEN, clip
@@ -104,6 +105,7 @@ def shown(text: str, longest: int = MAX_TOKEN) -> str:
 
 def quiet(page) -> None:
     """Nothing ran, nothing was made of it, and nothing stands out of the page."""
+    drawn(page)
     assert page.evaluate(QUIET) == {"ran": False, "made": 0, "wide": False, "tall": 0}
 
 
@@ -118,7 +120,7 @@ def has(page, selector: str, text: str) -> None:
     code = """([s, text]) => [...document.querySelectorAll(s)]
       .some((e) => (e.value ?? e.textContent) === text)"""
     try:
-        page.wait_for_function(code, arg=[selector, text], timeout=20_000)
+        page.wait_for_function(code, arg=[selector, text], timeout=PATIENCE)
     except Exception as error:
         raise AssertionError(f"{text!r} is not in {texts(page, selector)!r}") from error
 
@@ -171,7 +173,8 @@ def test_in_the_atlas(visit: Callable, nasty: Run, width: int) -> None:
     page = visit(address()).page
     page.set_viewport_size({"width": width, "height": 900})
     page.wait_for_selector(".lab-card [data-token]")
-    page.wait_for_function("() => document.querySelector('.lab-atlas-said')?.textContent")
+    wait(page, "() => document.querySelector('.lab-atlas-said')?.textContent")
+    drawn(page)
     canvas = page.locator(".lab-atlas-map")
     canvas.scroll_into_view_if_needed()
     wide = canvas.bounding_box()["width"]

@@ -5,11 +5,9 @@ import functools
 import http.server
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import fake_run
 import nbformat
 import pytest
+from waits import PATIENCE, drawn, free_port, until
 
 from grpo_core.config import GRPOConfig
 from grpo_core.lessons.board import Board
@@ -71,7 +70,7 @@ def cell(watch: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         def show(what: object) -> None:
             board.show(what)
             page.evaluate("text => put('shown', text)", widget.shown)
-            wait_for_frame(page)
+            drawn(page)
 
         return page, show
 
@@ -83,10 +82,6 @@ def cell(watch: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
-
-
-def wait_for_frame(page) -> None:
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
 
 
 def made(index: int, seed: int = 0):
@@ -111,7 +106,7 @@ def test_a_card_stays_open_and_a_group_stays_chosen(cell: Callable) -> None:
     show(made(1))
     page.locator(".lab-open").nth(2).click()
     page.locator(".lab-group").nth(1).click()
-    wait_for_frame(page)
+    drawn(page)
     assert page.inner_text(".lab-prompt") == made(1).groups[1].prompt
     page.get_by_label("Tokens shaded by").select_option("entropy")
     show(made(2))
@@ -186,7 +181,7 @@ def test_in_jupyterlab(browser, tmp_path: Path) -> None:
         "import sys, time; sys.path.append(FAKES); import fake_run\n"
         "from grpo_core.config import GRPOConfig\n"
         "from grpo_core.lessons.board import Board\nboard = Board()\nboard",
-        "for i in range(1, 40):\n"
+        "for i in range(1, 200):\n"  # it goes on until everything below was looked at
         "    board.show(fake_run.make_step(i, GRPOConfig())); time.sleep(0.2)",
     ]
     cells[0] = cells[0].replace("FAKES", repr(str(Path(fake_run.__file__).parent)))
@@ -194,15 +189,17 @@ def test_in_jupyterlab(browser, tmp_path: Path) -> None:
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, tmp_path / "lesson.ipynb")
     with jupyterlab(tmp_path) as address:
-        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
         outside: list[str] = []
         page.on("request", lambda r: None if here(r.url, address) else outside.append(r.url))
         page.goto(address + "lab/tree/lesson.ipynb")
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
         run_first_cell(page)
-        page.locator(".grpo-cell").wait_for(state="attached", timeout=30_000)
+        page.locator(".grpo-cell").wait_for(state="attached")
         page.keyboard.press("Shift+Enter")
-        page.locator(".lab-card").first.wait_for(timeout=30_000)
+        page.locator(".lab-card").first.wait_for()
         page.locator(".lab-open").nth(1).click()
         before = int(page.get_attribute(".lab-board", "data-step"))
         page.wait_for_function(
@@ -214,10 +211,10 @@ def test_in_jupyterlab(browser, tmp_path: Path) -> None:
         page.locator(".jp-Cell .cm-content").first.click()
         page.keyboard.press("Control+s")
         saved = tmp_path / "lesson.ipynb"
-        wait_until(lambda: "data-grpo-still" in saved.read_text(encoding="utf-8"))
+        until(lambda: "data-grpo-still" in saved.read_text(encoding="utf-8"))
         assert len(saved.read_bytes()) < 60_000
         assert not outside
-        page.context.close()
+        context.close()
 
 
 def here(url: str, address: str) -> bool:
@@ -226,11 +223,14 @@ def here(url: str, address: str) -> bool:
 
 def run_first_cell(page) -> None:
     """Run it; JupyterLab swallows the keys of somebody who is faster than its kernel."""
+    from playwright.sync_api import TimeoutError
+
+    begun = "() => !/^\\[ \\]/.test(document.querySelector('.jp-InputPrompt')?.innerText ?? '[ ]:')"
     for _ in range(10):
         page.locator(".jp-Cell .cm-content").first.click()
         page.keyboard.press("Shift+Enter")
-        page.wait_for_timeout(1500)
-        if page.locator(".jp-InputPrompt").first.inner_text() != "[ ]:":
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_function(begun, timeout=5000)
             return
     raise AssertionError("the cell did not run")
 
@@ -238,9 +238,7 @@ def run_first_cell(page) -> None:
 @contextlib.contextmanager
 def jupyterlab(folder: Path) -> Iterator[str]:
     """A JupyterLab that serves a folder; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     home = folder / "home"
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(home),
@@ -253,23 +251,16 @@ def jupyterlab(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     try:
         address = f"http://127.0.0.1:{port}/"
-        wait_until(lambda: answers(address + "api/status"), 60)
+        until(lambda: answers(address + "api/status"), 150)
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=2):
+        with urllib.request.urlopen(address, timeout=10):
             return True
     except OSError:
         return False
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.2)

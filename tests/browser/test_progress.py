@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import fake_run
 import pytest
+from waits import address, wait
 
 from grpo_core.store import Run
 
@@ -15,10 +16,6 @@ LEFT = """async (cases) => {
     new URL("lab/assets/pace.js", document.baseURI));
   return cases.map((given) => (given.length === 3 ? evaluationsLeft : secondsLeft)(...given));
 }"""
-
-
-def wait(page, condition: str, timeout: float = 30_000) -> None:
-    page.wait_for_function(condition, timeout=timeout)
 
 
 def said(page, words: str) -> str:
@@ -35,26 +32,23 @@ def seconds(text: str) -> int:
     return 3600 * hours + 60 * minutes + rest
 
 
-@pytest.mark.parametrize(
-    ("at", "planned", "every", "count"),
-    [
-        (0, 125, 25, 5),  # at 25, 50, 75, 100, 125
-        (24, 125, 25, 5),
-        (25, 125, 25, 4),
-        (124, 125, 25, 1),
-        (125, 125, 25, 0),
-        (0, 40, 0, 1),  # only after the last
-        (0, 60, 25, 3),  # at 25, 50 and 60
-        (50, 60, 25, 1),
-        (3, 10, None, 1),
-    ],
-)
-def test_how_many_evaluations_are_to_come(
-    visit: Callable, at: int, planned: int, every: int | None, count: int
-) -> None:
-    assert visit().page.evaluate(LEFT, [[at, planned, every]]) == [count]
-    done = [s for s in range(at + 1, planned + 1) if (every and s % every == 0) or s == planned]
-    assert len(done) == count  # as training.py does it
+def test_how_many_evaluations_are_to_come(visit: Callable) -> None:
+    cases = {
+        (0, 125, 25): 5,  # at 25, 50, 75, 100, 125
+        (24, 125, 25): 5,
+        (25, 125, 25): 4,
+        (124, 125, 25): 1,
+        (125, 125, 25): 0,
+        (0, 40, 0): 1,  # only after the last
+        (0, 60, 25): 3,  # at 25, 50 and 60
+        (50, 60, 25): 1,
+        (3, 10, None): 1,
+    }
+    found = visit().page.evaluate(LEFT, [list(case) for case in cases])
+    assert dict(zip(cases, found, strict=True)) == cases
+    for (at, planned, every), count in cases.items():  # as training.py does it
+        steps = range(at + 1, planned + 1)
+        assert sum(bool(every and s % every == 0) or s == planned for s in steps) == count
 
 
 def test_how_long_it_takes(visit: Callable) -> None:
@@ -74,8 +68,16 @@ def test_how_long_it_takes(visit: Callable) -> None:
 def test_from_the_first_step_to_the_last(visit: Callable, dashboard) -> None:
     page = visit().page
     page.wait_for_selector("#lab-start:not([disabled])")
+    page.evaluate(  # what it says for a moment only is kept
+        """() => {
+          globalThis.told = [];
+          const notice = document.querySelector(".lab-notice");
+          const keep = () => told.push(notice.innerText);
+          new MutationObserver(keep).observe(notice, { subtree: true, childList: true });
+        }"""
+    )
     page.evaluate("grpoLab.start(['max_steps', 'eval_steps'], [300, 0])")
-    said(page, "Starting: loading torch and the model")
+    wait(page, "() => told.some((text) => text.includes('Starting: loading torch and the model'))")
     first = said(page, "left.")
     step = int(re.search(r"Training: step (\d+) of 300, about", first).group(1))
     expected = fake_run.SECONDS["step"] * (300 - step)
@@ -96,7 +98,7 @@ def test_from_the_first_step_to_the_last(visit: Callable, dashboard) -> None:
     said(page, "left.")
     page.click("#lab-stop")
     stopped = said(page, "Stopped after step")
-    run = Run(dashboard.runs / re.search(r"run=([^&]+)", page.url).group(1))
+    run = Run(dashboard.runs / re.search(r"run=([^&]+)", address(page)).group(1))
     assert f"Stopped after step {run.last_step()}" in stopped and "press Resume" in stopped
     page.wait_for_selector("#lab-resume:not([disabled])")
     page.click("#lab-resume")

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
+from waits import address, drawn, wait
 
 from grpo_core.config import GRPOConfig
 from grpo_core.recipes import RECIPES
@@ -20,10 +22,6 @@ FIELDS = {
     "Learning rate": "learning_rate",
     "Beta": "beta",
 }
-
-
-def wait(page, condition: str, timeout: float = 30_000) -> None:
-    page.wait_for_function(condition, timeout=timeout)
 
 
 def opened(visit: Callable):
@@ -73,12 +71,15 @@ def test_start_trains_by_the_recipe_and_by_what_was_changed_after(
     page.click("#lab-recipe-smollm2")
     page.click("#lab-options > button")
     wait(page, f"() => {value('Steps')} === '40'")
+    wait(page, f"() => {value('Seed')} === '0'")
+    drawn(page)
     page.get_by_label("Seed", exact=True).fill("7")
     page.keyboard.press("Tab")
-    before = page.url
+    expect(page.get_by_label("Seed", exact=True)).to_have_value("7")
+    before = address(page)
     page.click("#lab-start")
     wait(page, f"() => location.href !== {before!r} && location.hash.includes('run=')")
-    name = re.search(r"run=([^&]+)", page.url).group(1)
+    name = re.search(r"run=([^&]+)", address(page)).group(1)
     wait(page, f"() => document.querySelector('.lab-run-name')?.textContent === {name!r}")
     expected = GRPOConfig.from_dict(RECIPES["smollm2"].options | {"seed": 7})
     assert Run(dashboard.runs / name).config == expected

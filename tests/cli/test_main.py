@@ -22,7 +22,7 @@ def test_help_is_quick_and_loads_no_torch() -> None:
         "print(heavy or 'light', time.process_time())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=200
     )
     word, seconds = done.stdout.split()[-2:]
     assert word == "light" and float(seconds) < 3  # 0.4 s where this was written

@@ -3,16 +3,19 @@
     python tests/dashboard/serve_fake.py RUNS SHIPPED PORT SECONDS_A_STEP [CLASS_TITLE]
 
 With a title it serves a class of that name, on 127.0.0.1, and prints the teacher's link and the
-code as app.py does. `fake_run.hacked` records runs for a hunt.
+code as app.py does. `fake_run.hacked` records runs for a hunt. Where GRPO_FAKE_HOLD names a file,
+the controls are not loaded before that file is there.
 """
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from grpo_core.dashboard import server
 from grpo_core.dashboard.classroom import Classroom
 from grpo_core.dashboard.runs import RunBook
-from grpo_core.dashboard.server import serve
 
 FAKE = Path(__file__).with_name("fake_run.py")
 
@@ -31,8 +34,16 @@ def main() -> None:
                 stderr=log,
             )
 
+    hold, load = os.environ.get("GRPO_FAKE_HOLD"), server._import_page
+
+    def load_late() -> object:
+        while hold and not Path(hold).exists():
+            time.sleep(0.02)
+        return load()
+
+    server._import_page = load_late
     book = RunBook(Path(runs), Path(shipped), start)
-    serve(book, port=int(port), open_browser=False, classroom=classroom)
+    server.serve(book, port=int(port), open_browser=False, classroom=classroom)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def test_one_at_a_time(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> N
     async def nested(run: Run, form: str) -> Path:
         query = {"run": KEY, "as": "csv"}
         asked = asyncio.to_thread(client.get, "/lab/export", params=query)
-        answer = await asyncio.wait_for(asked, 20)
+        answer = await asyncio.wait_for(asked, 60)
         raise LabError(json.dumps(answer.json()))
 
     monkeypatch.setattr(exports, "make", nested)

@@ -67,7 +67,7 @@ def live(tmp_path: Path) -> Iterator[Live]:
     live.record(0, 2)
     yield live
     live.server.should_exit = live.server.force_exit = True
-    live.thread.join(20)
+    live.thread.join(60)
     assert not live.thread.is_alive()
 
 

@@ -75,16 +75,25 @@ def test_the_editions_that_are_shipped(tmp_path: Path) -> None:
         (["1 / 0", PASS, "def f(:"], "stopped: code cells that raised: 1, 3"),
         ([PASS, "import os; os._exit(3)"], "stopped: no word of why"),
         ([PASS, "raise SystemExit('enough')"], "stopped: code cells that raised: 2"),
-        ([PASS, "while True: pass"], "not finished after 10 seconds"),
     ],
 )
 def test_a_broken_notebook_gives_what_it_did_before(
     cells: list[str], problem: str, tmp_path: Path
 ) -> None:
     write(tmp_path / "class" / "x.ipynb", *cells)
-    row = one(tmp_path / "class", seconds=10)
+    row = one(tmp_path / "class", seconds=200)
     assert row.problem == problem
     assert "passed" in progress.find(row.known, "00", "advantages")
+
+
+def test_a_notebook_without_an_end_gives_what_it_did_before(tmp_path: Path) -> None:
+    write(tmp_path / "class" / "x.ipynb", PASS, "while True: pass")
+    for seconds in (6, 20, 60, 150):  # a busy machine may need more for its beginning
+        row = one(tmp_path / "class", seconds)
+        assert row.problem == f"not finished after {seconds} seconds"
+        if "passed" in progress.find(row.known, "00", "advantages"):
+            return
+    raise AssertionError("the first cell was not recorded")
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", '{"cells": [{}]}', "[" * 100_000])
@@ -105,14 +114,14 @@ def test_no_process_is_left_behind(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     cell = (
         "import subprocess, sys\n"
-        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])\n"
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
         f"open({str(note)!r}, 'w').write(str(p.pid))"
     )
     write(tmp_path / "class" / "x.ipynb", cell)
     started = time.monotonic()
     assert one(tmp_path / "class").problem == ""
-    assert time.monotonic() - started < 60
-    pid, until = int(note.read_text()), time.monotonic() + 10
+    assert time.monotonic() - started < 250
+    pid, until = int(note.read_text()), time.monotonic() + 60
     while is_running(pid) and time.monotonic() < until:
         time.sleep(0.05)
     assert not is_running(pid)

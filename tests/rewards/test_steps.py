@@ -88,9 +88,9 @@ def test_a_conversation_does_as_well_and_each_completion_has_its_list() -> None:
 
 @pytest.mark.parametrize("piece", ["1", "1 ", "1 + ", "1 + 1 = ", "1 + 1 = 2", "= ", "-"])
 def test_hostile_text_is_read_in_linear_time(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # others' work is not counted
     equations_true(["p"], [piece * 20_000])
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_the_registry() -> None:

@@ -203,10 +203,10 @@ def test_what_is_accepted_as_a_number_is_one(text: str) -> None:
 
 
 def test_the_verifier_is_quick_on_long_texts() -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # others' work is not counted
     for text in ("1" * 10**6, " " * 10**6, "1/" * 10**6, "-" * 10**6 + "1", "1." * 10**6):
         assert not TASK.verify(text, expression="3 + 4")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_second_thoughts_are_counted() -> None:

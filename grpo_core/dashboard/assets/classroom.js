@@ -7,6 +7,7 @@
 import { h, setAttribute, setHidden, setText } from "./dom.js";
 import { hunt } from "./hunt.js";
 import { question } from "./question.js";
+import { arrange } from "./sort.js";
 
 /**
  * The class panel; hidden where there is no class.
@@ -76,7 +77,8 @@ function join(section, session) {
     const kept = new Map([...list.children].map((item) => [item.dataset.id, item]));
     const items = people.map((person) => kept.get(person.id) ?? member(person, room));
     people.forEach((person, i) => setAttribute(items[i], "data-here", String(Boolean(person.here))));
-    list.replaceChildren(...items);
+    for (const item of kept.values()) if (!items.includes(item)) item.remove();
+    arrange(list, items); // the others stay where they are: one may be about to be removed
   }
 
   return () => {

@@ -46,7 +46,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, recorded_runs: Path) -> Ite
     (home / "shipped").symlink_to(recorded_runs)
     with serving(home, with_gradio=True) as served:
         teacher = served.teacher()
-        end = time.monotonic() + 60
+        end = time.monotonic() + 150
         while not teacher.get("/lab/status").json()["ready"]:
             assert time.monotonic() < end
             time.sleep(0.1)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import fake_run
 import pytest
+from waits import free_port
 
 import app
 from grpo_core.dashboard.classroom.people import WRONG_TRIES
@@ -35,9 +35,7 @@ class Process:
         self.log = home / "server.log"
         self.runs = home / "runs"
         fake_run.hacked(self.runs, "hacked", steps=2, num_generations=4, generation_batch_size=8)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
@@ -48,9 +46,9 @@ class Process:
             self.process = subprocess.Popen(
                 [*command, "Monday"], stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": path}
             )
-        end = time.monotonic() + 60
+        end, door = time.monotonic() + 150, self.url + "join"
         while time.monotonic() < end:
-            with contextlib.suppress(OSError), urllib.request.urlopen(self.url + "join"):
+            with contextlib.suppress(OSError), urllib.request.urlopen(door, timeout=10):
                 return
             time.sleep(0.1)
         raise AssertionError(self.log.read_text())
@@ -85,7 +83,7 @@ class Browser:
         headers = {"Content-Type": "application/json"} | headers
         request = urllib.request.Request(self.url + path, data, headers)
         try:
-            with self.opener.open(request, timeout=30) as answer:
+            with self.opener.open(request, timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
