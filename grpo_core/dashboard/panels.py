@@ -93,15 +93,12 @@ def _controls(demo: gr.Blocks) -> None:
         }
     recipes = _recipes()
     options, weights = _options()
-    for name, button in recipes.items():
-        values = json.dumps([name, _values(RECIPES[name], list(options), list(weights))])
-        button.click(
-            fn=None,
-            js=f"() => window.grpoLab.fill(...{values})",
-            outputs=[*options.values(), *weights.values()],
-        )
-    names, rewards = json.dumps(list(options)), json.dumps(list(weights))
     controls = [*options.values(), *weights.values()]
+    values = {name: _values(RECIPES[name], list(options), list(weights)) for name in recipes}
+    for name, button in recipes.items():
+        given = json.dumps([name, values[name]])
+        button.click(fn=None, js=f"() => window.grpoLab.fill(...{given})", outputs=controls)
+    names, rewards = json.dumps(list(options)), json.dumps(list(weights))
     start.click(
         fn=None,
         inputs=controls,
@@ -112,7 +109,7 @@ def _controls(demo: gr.Blocks) -> None:
         "inputs": controls,
         "outputs": controls,
         "js": f"async (...values) => (await {PAGE}, "
-        f"window.grpoLab.prefill({names}, values, {rewards}))",
+        f"window.grpoLab.prefill({names}, values, {rewards}, {json.dumps(values)}))",
     }
     demo.load(**fill)
     gr.Button("Bring the link's options", elem_id="lab-prefill", visible="hidden").click(**fill)

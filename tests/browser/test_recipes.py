@@ -24,8 +24,8 @@ FIELDS = {
 }
 
 
-def opened(visit: Callable):
-    watched = visit()
+def opened(visit: Callable, link: str = ""):
+    watched = visit(link)
     page = watched.page
     page.wait_for_selector("#lab-start:not([disabled])")
     page.click("#lab-recipes > button")
@@ -86,3 +86,30 @@ def test_start_trains_by_the_recipe_and_by_what_was_changed_after(
     wait(page, "() => document.querySelector('.lab-status')?.textContent === 'training'")
     page.click("#lab-stop")
     wait(page, "() => document.querySelector('.lab-status')?.textContent === 'stopped'")
+
+
+def test_a_link_names_one_and_goes_before_it(visit: Callable, dashboard) -> None:
+    page = visit("#set=recipe:format-too-large,beta:0.25").page
+    wait(
+        page, "() => document.querySelector('#lab-recipe-format-too-large')?.ariaPressed === 'true'"
+    )
+    config = GRPOConfig.from_dict(RECIPES["format-too-large"].options)
+    weights = dict(zip(config.reward_funcs, config.reward_weights, strict=True))
+    said = "This link sets for the next run: experiment format-too-large, beta 0.25."
+    wait(page, "words => document.querySelector('.lab-lesson')?.textContent.includes(words)", said)
+    page.click("#lab-options > button")
+    wait(page, f"() => Number({value('format')}) === {weights['format_reward']}")
+    wait(page, f"() => {value('Beta')} === '0.25'")
+    page.get_by_role("button", name="Forget them", exact=True).click()
+    wait(page, f"() => Number({value('format')}) === 0.3 && Number({value('Beta')}) !== 0.25")
+    wait(page, "() => !document.querySelector('.lab-recipe[aria-pressed=true]')")
+
+
+@pytest.mark.parametrize("name", ["constructor", "nothing"])
+def test_a_link_that_names_none_there_is_says_so_at_the_start(visit: Callable, name: str) -> None:
+    watched = visit(f"#set=recipe:{name}")
+    page = watched.page
+    page.click("#lab-start:not([disabled])")
+    said = f"There is no recipe called '{name}'."
+    wait(page, "words => document.querySelector('.lab-notice')?.textContent.includes(words)", said)
+    watched.errors.clear()  # the refusal, which the browser's console counts as one

@@ -8,12 +8,14 @@ import subprocess
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from needs import require
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.bundle import ASSETS
+from grpo_core.recipes import RECIPES
 from grpo_core.rewards import REWARDS
 
 NODE = shutil.which("node")
@@ -131,13 +133,19 @@ def test_what_no_link_may_carry_is_left_out() -> None:
 def test_links_set_what_there_is() -> None:
     defaults = GRPOConfig()
     fields = {field.name for field in dataclasses.fields(GRPOConfig)}
-    assert set(FIELDS) <= fields
-    carried = {name: str(getattr(defaults, name)) for name in FIELDS}
+    assert set(FIELDS) <= fields | {"recipe"}
+    carried = {name: str(getattr(defaults, name)) for name in FIELDS if name in fields}
     carried = {name: value for name, value in carried.items() if value != "None"}
     read = page("read", ["#set=" + ",".join(f"{n}:{v}" for n, v in carried.items())])[0]
     options = page("options", [read["settings"]])[0]
     assert options == {name: getattr(defaults, name) for name in carried}
     assert GRPOConfig.from_dict(options) == defaults
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_link_can_name_every_experiment(name: str) -> None:
+    read = page("read", [f"#set=recipe:{name}"])[0]
+    assert page("options", [read["settings"]]) == [{"recipe": name}]
 
 
 def test_what_a_link_can_hide_is_there() -> None:

@@ -3,6 +3,7 @@
  * options of the next run.
  *
  *     #run=...&step=40&hide=charts,atlas&seed=3&set=beta:0.04,num_generations:8
+ *     #seed=3&set=recipe:no-verification
  *
  * What is hidden is not forbidden: a link steers attention, the server keeps rights. What is set is
  * what somebody could have typed, and the server checks it as ever.
@@ -28,8 +29,12 @@ export const PARTS = [
   ["fork", "tool: fork"],
 ];
 
-/** What can be set: fields of GRPOConfig, and words; one whose name ends in _reward is a weight. */
+/**
+ * What can be set, and words: an experiment by its file's name in data/recipes/, and fields of
+ * GRPOConfig, which go before what the experiment says. One that ends in _reward is a weight.
+ */
 export const FIELDS = [
+  ["recipe", "experiment"],
   ["seed", "seed"],
   ["task", "task"],
   ["model", "model"],

@@ -71,19 +71,29 @@ function syncSettings() {
 globalThis.grpoLab = {
   session,
   /**
-   * What the controls of the next run should show: the link's values over their own.
+   * What the controls of the next run should show: the link's values over its experiment's, and
+   * both over their own.
    * @param {string[]} names of GRPOConfig fields
    * @param {any[]} values of the fields, then the weights of the rewards
    * @param {string[]} rewards their names
+   * @param {Object<string, any[]>} recipes name of an experiment -> values of all controls
    */
-  prefill(names, values, rewards) {
+  prefill(names, values, rewards, recipes) {
     const { settings } = session.view;
+    const was = JSON.parse(brought).recipe;
     brought = JSON.stringify(settings);
-    const given = asOptions(settings);
-    return [...names, ...rewards].map((name, i) => {
-      const known = before.get(name);
-      const untouched = known !== undefined && values[i] === known.set;
-      const own = untouched ? known.own : values[i]; // what somebody typed since is their own
+    const controls = [...names, ...rewards];
+    const known = Object.hasOwn(recipes, settings.recipe) ? recipes[settings.recipe] : [];
+    const given = {
+      ...Object.fromEntries(known.map((value, i) => [controls[i], value])),
+      ...asOptions(settings),
+    };
+    if (known.length) recipe = settings.recipe;
+    else if (recipe === was) recipe = null; // the link brought it, and has it no more
+    return controls.map((name, i) => {
+      const since = before.get(name);
+      const untouched = since !== undefined && values[i] === since.set;
+      const own = untouched ? since.own : values[i]; // what somebody typed since is their own
       if (name in given) before.set(name, { own, set: given[name] });
       else before.delete(name);
       return given[name] ?? own;
