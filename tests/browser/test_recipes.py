@@ -88,8 +88,8 @@ def test_start_trains_by_the_recipe_and_by_what_was_changed_after(
     wait(page, "() => document.querySelector('.lab-status')?.textContent === 'stopped'")
 
 
-def test_a_link_names_one_and_goes_before_it(visit: Callable, dashboard) -> None:
-    page = visit("#set=recipe:format-too-large,beta:0.25").page
+def test_a_link_names_one_and_goes_before_it(visit: Callable) -> None:
+    page = opened(visit, "#set=recipe:format-too-large,beta:0.25").page
     wait(
         page, "() => document.querySelector('#lab-recipe-format-too-large')?.ariaPressed === 'true'"
     )

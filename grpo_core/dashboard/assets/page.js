@@ -13,6 +13,7 @@ const session = new Session(connect(new URL("lab/", document.baseURI)));
 session.student = document.body.hasAttribute("data-class");
 const filled = new WeakSet();
 let recipe = null; // the experiment that filled the options
+let linked = null; // the one that the link named
 const before = new Map(); // name of a control -> what it showed before the link set it, and since
 let brought = "{}"; // the link's settings that Gradio's controls show
 
@@ -80,7 +81,6 @@ globalThis.grpoLab = {
    */
   prefill(names, values, rewards, recipes) {
     const { settings } = session.view;
-    const was = JSON.parse(brought).recipe;
     brought = JSON.stringify(settings);
     const controls = [...names, ...rewards];
     const known = Object.hasOwn(recipes, settings.recipe) ? recipes[settings.recipe] : [];
@@ -88,8 +88,8 @@ globalThis.grpoLab = {
       ...Object.fromEntries(known.map((value, i) => [controls[i], value])),
       ...asOptions(settings),
     };
-    if (known.length) recipe = settings.recipe;
-    else if (recipe === was) recipe = null; // the link brought it, and has it no more
+    if (known.length) recipe = linked = settings.recipe;
+    else if (recipe === linked) recipe = linked = null;
     return controls.map((name, i) => {
       const since = before.get(name);
       const untouched = since !== undefined && values[i] === since.set;
