@@ -372,7 +372,8 @@ def test_a_conversations_question_and_all_of_it(visit: Callable, dashboard) -> N
 def test_the_atlas_of_a_run(visit: Callable, shipped) -> None:
     page = visit(RECORDED).page
     page.wait_for_selector(".lab-card [data-token]")
-    said(page, ".lab-atlas-said", "step 9, group 1: Use")
+    said(page, ".lab-atlas-said", "step 9, group 1: mean reward")
+    said(page, ".lab-atlas-said", "well-formed · Use")
     said(page, ".lab-atlas-row", "well-formed, step 1")
     said(page, ".lab-atlas-row", "turned back, step")
     run = Run(shipped / "countdown-recorded")

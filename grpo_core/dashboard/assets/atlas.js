@@ -122,13 +122,14 @@ class Chart {
   words(cell) {
     if (!cell) return "";
     const [step, group, prompt, mean, dead, formed, solved] = cell;
-    const asked = inline(this.known.prompts.get(prompt) ?? "");
-    const parts = [`step ${step}, group ${group + 1}: ${asked}`];
-    if (this.secret(cell)) return `${parts[0]} · ${MASKED}`;
-    parts.push(dead ? `dead, all ${number(mean, 2)}` : `mean reward ${number(mean, 2)}`);
-    if (solved !== null) parts.push(`${Math.round(100 * solved)}% solved`);
-    if (formed !== null) parts.push(`${Math.round(100 * formed)}% well-formed`);
-    return parts.join(" · ");
+    const told = this.secret(cell) ? [MASKED] : [];
+    if (!told.length) {
+      told.push(dead ? `dead, all ${number(mean, 2)}` : `mean reward ${number(mean, 2)}`);
+      if (solved !== null) told.push(`${Math.round(100 * solved)}% solved`);
+      if (formed !== null) told.push(`${Math.round(100 * formed)}% well-formed`);
+    }
+    told.push(inline(this.known.prompts.get(prompt) ?? "")); // last: it may be cut off
+    return `step ${step}, group ${group + 1}: ${told.join(" · ")}`;
   }
 
   /** Whether the class votes on this group. */
