@@ -22,6 +22,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1" />
+<meta name="format-detection" content="telephone=no" />
 <link rel="stylesheet" href="lab/assets/lab.css" />
 <script type="module" src="lab/assets/page.js"></script>
 """

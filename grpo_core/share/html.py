@@ -46,6 +46,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="format-detection" content="telephone=no">
 <meta name="generator" content="GRPO Lab {version}">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>

@@ -479,3 +479,12 @@ def test_a_fork_races_its_parent(visit: Callable, dashboard) -> None:
     wait(page, "() => document.querySelector('.lab-status')?.textContent === 'stopped'")
     page.get_by_role("button", name=re.compile("countdown-recorded")).click()
     said(page, ".lab-tool-fork", "This run has no saved model to fork from")
+
+
+def test_escape_closes_a_tool_where_a_clicked_button_gets_no_focus(visit: Callable) -> None:
+    page = visit(RECORDED).page
+    open_tool(page, "What if")
+    page.evaluate("document.activeElement.blur()")  # as Safari has it
+    page.keyboard.press("Escape")
+    wait(page, "() => !document.querySelector('.lab-tab[aria-expanded=true]')")
+    assert page.evaluate("document.activeElement.textContent") == "What if"

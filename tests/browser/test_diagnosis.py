@@ -102,7 +102,7 @@ def test_a_verdict_changes_while_one_watches_and_nothing_else_does(
     append(path, 17, 26, kl=3.0)
     wait(page, "() => document.querySelector('.lab-finding-detail')?.innerText.includes('step 26')")
     wait(page, "() => document.querySelectorAll('.lab-finding')[4].dataset.verdict === 'trouble'")
-    assert "!trouble: Yes" in re.sub(r"\s+", " ", kl.inner_text())
+    assert "! trouble: Yes" in re.sub(r"\s+", " ", kl.inner_text())
     assert "Yes: a median of 3 nats" in page.inner_text(".lab-finding-answer")
     said = page.inner_text(".lab-diagnosis [aria-live]")
     assert said.startswith("Is KL out of hand? trouble: Yes")

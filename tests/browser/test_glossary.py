@@ -102,3 +102,25 @@ def test_every_phase_of_a_step_has_one(visit: Callable) -> None:
     assert phases.count() >= 4
     for phase in phases.all():
         assert explained(page, phase)[0].startswith("seconds/")
+
+
+def test_a_second_click_closes_it_where_a_clicked_button_gets_no_focus(visit: Callable) -> None:
+    page = opened(visit)
+    page.evaluate(  # as Safari does
+        """() => addEventListener("mousedown", (event) => {
+          if (!event.target.closest("button")) return;
+          event.preventDefault();
+          document.activeElement.blur();
+        })"""
+    )
+    shown = "() => document.querySelector('.lab-gloss')?.hidden === false"
+    hidden = "() => document.querySelector('.lab-gloss')?.hidden === true"
+    buttons = page.locator(".lab-chart .lab-gloss-button")
+    buttons.nth(0).click()
+    wait(page, shown)
+    buttons.nth(0).click()
+    wait(page, hidden)
+    buttons.nth(0).click()
+    wait(page, shown)
+    page.locator(".lab-prompt").click()  # and a click anywhere else
+    wait(page, hidden)

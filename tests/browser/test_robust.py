@@ -1,4 +1,5 @@
-"""What goes wrong in a class: many tabs, a server that dies, a folder that goes, two at Start."""
+"""What goes wrong in a class: many tabs, a server that dies, a folder that goes, two at Start, an
+address that the browser does not write."""
 
 import re
 import shutil
@@ -150,3 +151,27 @@ def test_two_at_start_make_one_run(visit: Callable, dashboard) -> None:
     loser.get_by_role("button", name=re.compile(made[0].name)).first.click()
     wait_for_step(loser, 1)  # who was refused looks on
     stop(loser, made[0])
+
+
+def test_a_browser_that_writes_no_more_addresses_for_a_while(visit: Callable) -> None:
+    page = visit("#run=recorded%3Acountdown-recorded&step=2").page
+    wait(page, f"() => ({SHOWN})() === 2")
+    page.evaluate(  # Safari throws at the 101st in ten seconds, Firefox at the 201st
+        """() => {
+          const write = history.replaceState;
+          history.replaceState = () => { throw new DOMException("too many", "SecurityError"); };
+          globalThis.allow = () => { history.replaceState = write; };
+        }"""
+    )
+    slider = page.get_by_label("Step shown")
+    for step in (3, 4, 5):
+        slider.press("ArrowRight")
+        wait(
+            page,
+            "step => document.querySelector('.lab-step')?.textContent.startsWith(`step ${step} `)",
+            step,
+        )
+    wait(page, f"() => ({SHOWN})() === 5")
+    assert "step=2" in page.url
+    page.evaluate("allow()")
+    wait(page, "() => location.hash.includes('step=5')")

@@ -30,11 +30,15 @@ function build(tools, parent, session) {
   );
   const rooms = new Map(); // tool -> its element and its update, made when first opened
   parent.append(section);
-  section.addEventListener("keydown", (event) => {
+  const close = (event) => {
     if (event.key !== "Escape" || event.defaultPrevented || !session.view.tool) return;
     const button = tabs[tools.findIndex(({ id }) => id === session.view.tool)];
     session.chooseTool(null);
     button.focus({ preventScroll: true });
+  };
+  section.addEventListener("keydown", close);
+  document.addEventListener("keydown", (event) => {
+    if (event.target === document.body) close(event); // Safari: a clicked tab gets no focus
   });
   return () => {
     const offered = tools.filter((tool) => offers(session, tool));

@@ -75,8 +75,11 @@ class Popover {
       this.close(true);
     });
     this.element.addEventListener("focusout", (event) => {
-      const to = event.relatedTarget;
-      if (!this.element.contains(to) && to !== this.button) this.close(false);
+      const to = event.relatedTarget; // null in Safari, where a button that is clicked gets no focus
+      if (to && !this.element.contains(to) && to !== this.button) this.close(false);
+    });
+    addEventListener("pointerdown", ({ target }) => {
+      if (!this.element.contains(target) && !this.button?.contains(target)) this.close(false);
     });
     for (const moved of ["scroll", "resize"]) {
       addEventListener(moved, () => this.#place(), { passive: true, capture: true });

@@ -11,6 +11,7 @@ import { MOST_OTHERS, readView, writeView } from "./view.js";
 const REPLAY_MS = 500; // between two steps of a replay
 const REFRESH_TICKS = 4; // between two looks at a live run that is only overlaid
 const REST_TICKS = 8; // how long a replay rests at its end before it begins again
+const LATE_MS = 1000; // until the address is written again that a browser would not write
 
 export class Session {
   /** @param {object} source see socket.js @param {Location|null} place whose hash holds the view */
@@ -48,6 +49,7 @@ export class Session {
     this.cursor = this.view.step;
     this.subscribers = new Set();
     this.frame = 0;
+    this.late = 0;
     this.timer = setInterval(() => this.tick(), REPLAY_MS);
     // newURL: by now the page may have written the address it had over the one that was asked for
     if (place) addEventListener("hashchange", ({ newURL }) => this.#goTo(new URL(newURL).hash));
@@ -65,6 +67,7 @@ export class Session {
 
   close() {
     clearInterval(this.timer);
+    clearTimeout(this.late);
     this.source.close();
     this.subscribers.clear();
   }
@@ -474,17 +477,31 @@ export class Session {
       this.source.watch({ run: this.shown, step: this.cursor, group: this.view.group, atlas });
     }
     this.room.moved();
-    if (this.place && this.listed) {
-      const hash = writeView(this.view);
-      if (hash !== this.place.hash) {
-        history.replaceState(null, "", hash || this.place.pathname + this.place.search);
-      }
-    }
+    if (this.place && this.listed) this.#writeAddress();
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       for (const update of this.subscribers) update();
     });
+  }
+
+  /**
+   * The view into the address. Browsers write so many in some seconds and no more (Safari 100,
+   * Firefox and Chromium 200; the first two throw), which a slider that is drawn about passes.
+   */
+  #writeAddress() {
+    const hash = writeView(this.view);
+    if (hash === this.place.hash) return;
+    try {
+      history.replaceState(null, "", hash || this.place.pathname + this.place.search);
+    } catch {
+      // then later
+    }
+    if (hash === this.place.hash || this.late) return;
+    this.late = setTimeout(() => {
+      this.late = 0;
+      this.#writeAddress();
+    }, LATE_MS);
   }
 }
 
