@@ -119,7 +119,7 @@ class RunFeed:
         """The message with one group, from the cache or read and kept. Runs in a thread.
 
         Args:
-            hidden: the group of this step whose answer is left out, see payloads.masked.
+            hidden: the group of this step whose answer is left out, see payloads.mask.
         """
         with self._lock:
             key = (step, group, hidden)
