@@ -18,6 +18,7 @@ Letters in shapes: B rows, T positions, N tokens in all, H hidden size, F feed-f
 of a head, K heads of keys and values, Q heads of queries for each.
 """
 
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ from transformers import PreTrainedModel
 from transformers.models.llama import modeling_llama as llama
 
 _ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+# oneDNN keeps what it compiled for the last 1,024 shapes of a product, half a MB each, and torch
+# keeps the same again for each thread. Of a batch that shrinks row by row hardly a shape comes
+# twice, but for the layers of one forward pass: those few are worth keeping, and it compiles the
+# others in no measurable time. Both read this at their first product.
+for _name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_name, "32")
 
 
 def quicken(model: PreTrainedModel) -> None:
