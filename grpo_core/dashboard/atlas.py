@@ -9,6 +9,7 @@ null where the run has no such reward; `spread` is the standard deviation of the
 `firsts` are the first completions that did something.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from statistics import stdev
@@ -26,15 +27,47 @@ MAX_ASKED = 200  # characters of a prompt
 AFTER = "solved after turning back"
 
 
+class Prompts:
+    """The different prompts of a run, numbered in the order they came.
+
+    Most steps bring new ones, so these are what grows for as long as a run is watched: 24 bytes
+    and its text each, where a list and a dictionary take 300.
+    """
+
+    def __init__(self) -> None:
+        self._texts = bytearray()
+        self._ends = array("q")  # of each in the texts
+        self._hashes = array("q")  # rising; a prompt may be long
+        self._numbers = array("q")  # in the order of the hashes
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, number: int) -> str:
+        """What was asked, at most MAX_ASKED characters of it."""
+        begin = self._ends[number - 1] if number else 0
+        return self._texts[begin : self._ends[number]].decode()
+
+    def number(self, prompt: str) -> int:
+        """The prompt's number, a new one if it has none."""
+        mark = hash(prompt)
+        place = bisect_left(self._hashes, mark)
+        if place == len(self._hashes) or self._hashes[place] != mark:
+            self._hashes.insert(place, mark)
+            self._numbers.insert(place, len(self._ends))
+            self._texts += clip(question(prompt), MAX_ASKED).encode(errors="replace")
+            self._ends.append(len(self._texts))
+        return self._numbers[place]
+
+
 class Atlas:
     """What is known of one run so far; not safe from several threads at once."""
 
     def __init__(self, task: str | None, options: dict[str, Any] | None = None) -> None:
         self.cells = History()  # a row a cell: a list of them would take four times the memory
-        self.prompts: list[str] = []
+        self.prompts = Prompts()
         self.firsts: dict[str, dict[str, int]] = {}
         self.last = -1
-        self._numbers: dict[int, int] = {}  # hash of a prompt, which may be long -> its number
         self._traits = _traits(task, options or {})
 
     def read(self, run: Run) -> bool:
@@ -63,9 +96,7 @@ class Atlas:
         }
 
     def _add(self, step: int, index: int, group: GroupOutline) -> None:
-        known = self._numbers.setdefault(hash(group.prompt), len(self.prompts))
-        if known == len(self.prompts):
-            self.prompts.append(clip(question(group.prompt), MAX_ASKED))
+        known = self.prompts.number(group.prompt)
         formed, solved = (_part(group, name) for name in ("format", "accuracy"))
         row: dict[str, float | None] = {"group": index, "prompt": known, "dead": group.dead}
         row["mean"] = sum(group.rewards) / len(group.rewards) if group.rewards else None

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import fake_run
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from makesteps import completion
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import atlas
-from grpo_core.dashboard.atlas import Atlas
+from grpo_core.dashboard.atlas import Atlas, Prompts
 from grpo_core.records import Group, Step
 from grpo_core.store import Run, RunWriter, create_run
 
@@ -150,3 +152,10 @@ def test_outlines_are_the_records_without_tokens(path: Path) -> None:
         assert outline.texts == [c.text for c in whole.completions]
         assert outline.rewards == [c.reward for c in whole.completions]
         assert outline.parts == [c.rewards for c in whole.completions]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=3)))
+def test_prompts_are_numbered_as_they_come_and_kept(texts: list[str]) -> None:
+    prompts, different = Prompts(), list(dict.fromkeys(texts))
+    assert [prompts.number(text) for text in texts] == [different.index(text) for text in texts]
+    assert [prompts[number] for number in range(len(prompts))] == different
