@@ -1,12 +1,13 @@
 """A class looks on: what 100 viewers cost the training, how late they are, what the server holds.
 
-    python benchmarks/viewers.py [--viewers 100] [--minutes 3] [--out FILE.json]
+    python benchmarks/viewers.py [--viewers 100] [--minutes 6] [--pairs 4] [--out FILE.json]
 
 The default run, trained by the real worker from a real dashboard process with Gradio mounted:
-alone, watched, alone, watched. All four have one seed, so step n is the same work in each, and
-they take turns, so a machine that slows down slows both. "Alone" the server is suspended. Each
-lasts a quarter of the time, at most a minute; what is left of it goes to the last, watched one:
-`--minutes 30` shows whether memory stays flat.
+alone, watched, alone, watched, as many pairs as are asked for. All have one seed, so step n is the
+same work in each, and they take turns, so a machine that slows down slows both; the slowdown is the
+median over the pairs, each of which is shown. "Alone" the server is suspended. The runs share the
+time, at most a minute each; what is left of it goes to the last, watched one: `--minutes 30` shows
+whether memory stays flat.
 
 The viewers are WebSockets of one more process, on the same cores. Of ten, seven go with the run,
 each at one of its groups; one turns to another group every few seconds; two drag the time slider
@@ -305,14 +306,15 @@ def compare(runs: dict[str, list[dict]]) -> dict[str, Any]:
     slower = [
         sum(w["steps"][i]["seconds/step"] for i in common)
         / sum(a["steps"][i]["seconds/step"] for i in common)
+        - 1
         for w, a in pairs
     ]
     return {
         "common_steps": len(common),
         "seconds_alone": seconds["alone"],
         "seconds_watched": seconds["watched"],
-        "slowdown": seconds["watched"] / seconds["alone"] - 1,
-        "slowdown_of_each_pair": [ratio - 1 for ratio in slower],
+        "slowdown": statistics.median(slower),
+        "slowdown_of_each_pair": slower,
     }
 
 
@@ -379,20 +381,21 @@ def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--viewers", type=int, default=100)
-    parser.add_argument("--minutes", type=float, default=3.0, help="of training, all four runs")
+    parser.add_argument("--minutes", type=float, default=6.0, help="of training, all runs")
+    parser.add_argument("--pairs", type=int, default=4, help="of a run alone and one watched")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
     whole = 60 * arguments.minutes
-    window = min(LONGEST, whole / 4)
+    window = min(LONGEST, whole / (2 * arguments.pairs))
     # Never done before it is stopped: the rate is constant, so this changes no step.
     options = {"max_steps": 100_000}
     runs: dict[str, list[dict]] = {"alone": [], "watched": []}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "runs"
         with dashboard(root) as (base, server):
-            for turn in (0, 1):
+            for left in reversed(range(arguments.pairs)):
                 runs["alone"].append(alone(base, server, root, options, window))
-                seconds = window if turn == 0 else whole - 3 * window
+                seconds = window if left else whole - (2 * arguments.pairs - 1) * window
                 runs["watched"].append(
                     watched(base, server, root, options, seconds, arguments.viewers)
                 )

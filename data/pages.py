@@ -148,12 +148,12 @@ def footprint(result: dict[str, Any]) -> str:
 def viewers(result: dict[str, Any]) -> str:
     """What it costs that many look on, as a Markdown table."""
     late, memory = result["staleness_ms"], result["memory_mib"]
-    pairs = " and ".join(f"{100 * ratio:+.1f}%" for ratio in result["slowdown_of_each_pair"])
+    pairs = ", ".join(f"{100 * ratio:+.1f}%" for ratio in result["slowdown_of_each_pair"])
     rows = [
         ["", f"{result['viewers']} viewers"],
         ["seconds a step, alone", f"{result['seconds_alone']:.3f}"],
         ["seconds a step, watched", f"{result['seconds_watched']:.3f}"],
-        ["training slowed by", f"{100 * result['slowdown']:.1f}% (by turns: {pairs})"],
+        ["training slowed by", f"{100 * result['slowdown']:.1f}% (median of {pairs})"],
         ["staleness, half of all boards", f"{late['p50']:.0f} ms"],
         ["staleness, 95 of 100", f"{late['p95']:.0f} ms"],
         ["staleness, 99 of 100; the most", f"{late['p99']:.0f}; {late['max']:.0f} ms"],
@@ -166,7 +166,7 @@ def viewers(result: dict[str, Any]) -> str:
         told = f"{memory['begin']:.0f} to {memory['end']:.0f} MiB; in their second half "
         rate = f"{memory['mib_a_minute']:+.2f} MiB a minute"
         rows.append([f"over the last {memory['minutes']:.0f} minutes", told + rate])
-    work = f"{result['common_steps']} steps that all four runs made are compared."
+    work = f"{result['common_steps']} steps that all runs made are compared."
     return report.markdown(rows) + f"\n{work} {machine.in_words(result['machine'])}.\n"
 
 
