@@ -134,9 +134,9 @@ function recordText(answer, session) {
   const { recorded_push, symbols } = answer.token;
   if (session.trial.active) return `A trial: ${methodName(session.trial.preset)}.`;
   if (recorded_push === null) return "The run recorded no push.";
-  const exact = answer.facts.batch.exact ? "" : " (batch size as the step's metrics say)";
+  const exact = answer.facts.batch.exact ? "" : ", with the batch size of the metrics";
   const here = number(symbols.push.value, 4);
-  return `Push on record: ${number(recorded_push, 4)}; worked out here: ${here}${exact}.`;
+  return `Push on record: ${number(recorded_push, 4)}; here: ${here}${exact}.`;
 }
 
 /** Each line: name, the formula, the same with numbers, and what comes out. */
