@@ -100,10 +100,10 @@ def _processor() -> Iterator[Finding]:
 def _memory() -> Iterator[Finding]:
     memory = psutil.virtual_memory()
     found = f"{memory.available / GIB:.1f} GiB free of {memory.total / GIB:.1f}"
-    if memory.available >= 3 * GIB:
+    if memory.available >= 1.5 * GIB:
         yield Finding("Memory", "ok", found)
     else:
-        advice = "A run of the tiny model and the dashboard want 3 GiB free: close other programs."
+        advice = "A run of the tiny model and the dashboard want 1.5 GiB: close other programs."
         yield Finding("Memory", "small", found, advice)
 
 
