@@ -333,7 +333,7 @@ def _share_one_heap() -> None:
 
     glibc gives a new thread a heap of its own, and messages are made by whichever thread is free:
     what one thread keeps then lies between what it has given back, in each of them, and half an
-    hour of a class took 20 MiB more. They hardly ever work at once, so sharing costs nothing.
+    hour of a class took some 10 MiB more. They hardly ever work at once, so sharing costs nothing.
     Other C libraries share anyway, or cannot be told.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # TypeError: on Windows
