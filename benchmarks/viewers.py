@@ -385,6 +385,8 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=4, help="of a run alone and one watched")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
+    if min(arguments.pairs, arguments.viewers) < 1 or arguments.minutes <= 0:
+        parser.error("--viewers, --pairs and --minutes must be above 0.")
     whole = 60 * arguments.minutes
     window = min(LONGEST, whole / (2 * arguments.pairs))
     # Never done before it is stopped: the rate is constant, so this changes no step.
