@@ -11,9 +11,7 @@ that, as well as an export: good for seeing who needs help, not for an exam.
 """
 
 import csv
-import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -138,7 +136,7 @@ def _run_notebook(path: Path, row: Row, limits: confined.Limits | None) -> None:
         (folder / "notebook.ipynb").write_bytes(content)
         _copy_list_of_fonts(folder)
         row.problem = confined.run(
-            ["-m", __name__, "notebook.ipynb"],
+            ["-m", "grpo_core.lessons.cells", "notebook.ipynb"],
             folder,
             limits,
             GRPO_LAB_PROGRESS=str(folder / "progress.json"),
@@ -164,25 +162,3 @@ def _copy_list_of_fonts(folder: Path) -> None:
 
     for file in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
         shutil.copy(file, folder)
-
-
-def run_cells(path: Path) -> None:
-    """Run the code cells of a notebook here, one after the other; a cell that raises stops none.
-
-    Magics work. Says on stderr, and with exit code 1, which cells raised.
-    """
-    from IPython.core.interactiveshell import InteractiveShell
-
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        sys.exit("this is no notebook, or it is damaged")
-    shell = InteractiveShell.instance(user_ns={"__name__": "__main__"})
-    raised = [i for i, source in enumerate(code, 1) if not shell.run_cell(source).success]
-    if raised:
-        sys.exit(f"code cells that raised: {', '.join(map(str, raised))}")
-
-
-if __name__ == "__main__":
-    run_cells(Path(sys.argv[1]))

@@ -115,8 +115,8 @@ def _of_exercise(entry: dict[str, Any], exercise: Exercise) -> dict[str, Any]:
     mistakes = entry.get("mistakes", {})
     kept = {name: n for name, n in mistakes.items() if name in names and 0 < n <= _COUNT}
     hints = min(max(entry.get("hints", 0), 0), len(exercise.hints) + 1)
-    passed = {"passed": {}} if "passed" in entry else {}
-    return {"mistakes": kept, "hints": hints, **passed}
+    done: dict[str, Any] = {"mistakes": kept, "hints": hints}
+    return done | {"passed": {}} if "passed" in entry else done
 
 
 def plain(text: str, most: int = 200) -> str:

@@ -212,7 +212,7 @@ def test_forged_results_count_for_nothing(kind: str, tmp_path: Path) -> None:
 
 def test_only_what_the_kit_knows_is_taken_over(tmp_path: Path) -> None:
     entry = {
-        "mistakes": {"sign": 10**4000, "not_divided": -3, "=cmd()": 9, "shape": 1, "unknown": True},
+        "mistakes": {"sign": 10**4000, "not_divided": -3, "=cmd()": 9, "shape": 1},
         "hints": 10**4000,
     }
     forged = {
