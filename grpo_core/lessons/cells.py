@@ -1,6 +1,6 @@
-"""Run the cells of a notebook, without Jupyter around it: what `grade` starts for every notebook.
+"""Run the cells of a notebook, without Jupyter around it.
 
-python -m grpo_core.lessons.cells NOTEBOOK
+`grade` starts this for every notebook: `python -m grpo_core.lessons.cells NOTEBOOK`.
 """
 
 import json

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+import sys
 
 import psutil  # type: ignore[import-untyped]
 
@@ -20,12 +21,14 @@ class Family:
     """
 
     def __init__(self, head: int) -> None:
-        self._head = psutil.Process(head)
         self._seen: set[psutil.Process] = set()
+        self._head: psutil.Process | None = None
+        with contextlib.suppress(psutil.Error):  # it may have ended already
+            self._head = psutil.Process(head)
 
     def members(self) -> list[psutil.Process]:
         """Look for every descendant that runs, zombies left out."""
-        found = _below(self._head)
+        found = _below(self._head) if self._head else set()
         for orphan in self._seen - found:
             found |= {orphan, *_below(orphan)}
         self._seen = {one for one in found if _runs(one)}
@@ -55,8 +58,12 @@ class Family:
         """End every member; returns whether none is left.
 
         All are stopped before any is killed: a process that stands still starts no other, and its
-        place under the limit of processes stays taken.
+        place under the limit of processes stays taken. Where the head is the program itself, it is
+        stopped too, and left to the caller.
         """
+        if self._head and sys.platform != "linux":  # there it is a watcher, which adopts orphans
+            with contextlib.suppress(psutil.Error):
+                self._head.suspend()
         stopped: set[psutil.Process] = set()
         for _ in range(_ROUNDS):
             members = set(self.members())
