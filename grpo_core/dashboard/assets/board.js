@@ -12,7 +12,7 @@
 
 import { Ballot } from "./ballot.js";
 import { Card, MASKED } from "./card.js";
-import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { number, rewardName } from "./format.js";
 import { glossaryButton } from "./glossary.js";
 import { EXPLAINED, Inspector } from "./inspector.js";
@@ -233,7 +233,7 @@ function updatePicker(picker, groups, selected, session) {
     const button = picker.childNodes[i];
     const earned = group.dead ? "all tie" : number(group.mean, 2);
     setText(button.childNodes[1], group.left_out ? "left out" : earned);
-    setAttribute(button.lastChild.firstChild, "style", `width:${meter(group.mean, top)}%`);
+    setStyle(button.lastChild.firstChild, `width:${meter(group.mean, top)}%`);
     setAttribute(button, "aria-pressed", i === selected ? "true" : "false");
     setAttribute(button, "title", group.prompt);
     button.classList.toggle("lab-group-dead", group.dead);

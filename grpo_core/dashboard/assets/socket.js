@@ -2,7 +2,7 @@
  * A source of messages over a WebSocket that comes back by itself.
  *
  * A source is what `mount` needs: `watch(view)`, `listen(message, connection)`, `get(path)`,
- * `post(path, body)`, `close()`; and `download(path)` where there is a server that makes files.
+ * `post(path, body)`, `close()`; and `download(path, body)` where there is a server that makes files.
  * A notebook can hand `mount` another one.
  */
 
@@ -47,14 +47,18 @@ export function connect(base) {
     for (const text of await unpack(data)) onMessage(JSON.parse(text));
   }
 
+  function send(path, body) {
+    return fetch(new URL(path, base), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  }
+
   /** POST JSON; resolves to the answer, which has `error` when something was refused. */
   async function post(path, body) {
     try {
-      const response = await fetch(new URL(path, base), {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-      });
+      const response = await send(path, body);
       const answer = await response.json().catch(() => ({}));
       return response.ok || answer.error ? answer : { error: answer.detail ?? "Refused." };
     } catch {
@@ -72,10 +76,10 @@ export function connect(base) {
     }
   }
 
-  /** GET a file; resolves to {file}, a Blob, or to {error} when it was refused. */
-  async function download(path) {
+  /** POST JSON for a file; resolves to {file}, a Blob, or to {error} when it was refused. */
+  async function download(path, body) {
     try {
-      const response = await fetch(new URL(path, base));
+      const response = await send(path, body);
       if (response.ok) return { file: await response.blob() };
       const answer = await response.json().catch(() => ({}));
       return { error: answer.error ?? "Refused." };
