@@ -186,7 +186,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     @app.post("/lab/api/runs/{key}/control")
     async def control(key: str, request: Request) -> Response:
         want = str((await json_body(request)).get("want"))
-        return await _answer(lambda: {"sequence": book.control(key, want)}, feed)
+        return await _answer(lambda: book.control(key, want), feed)
 
 
 def _refused(sentence: str) -> Response:

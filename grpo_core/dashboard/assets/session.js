@@ -319,8 +319,12 @@ export class Session {
     if (want === "run" || want === "step") this.follow();
     const path = `api/runs/${encodeURIComponent(run.key)}/control`;
     const answer = await this.source.post(path, { want });
-    if (!answer.error) return;
-    this.#set(() => ((this.pending = null), (this.notice = answer.error)));
+    if (!answer.error && !answer.run) return;
+    this.#set(() => {
+      this.pending = null;
+      if (answer.run) this.chooseRun(answer.run); // a stranger's run was copied: on with the copy
+      this.notice = answer.error ?? answer.notice;
+    });
   }
 
   dismiss() {
