@@ -31,7 +31,9 @@ FAKE = ROOT / "tests" / "dashboard" / "serve_fake.py"
 class Process:
     """The server, as `app.py --class` starts it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, files: int | None = None) -> None:
+        """Args: files: how many the process may have open; None leaves the limit as it is."""
+        self.limit = [] if files is None else ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh"]
         self.log = home / "server.log"
         self.runs = home / "runs"
         fake_run.hacked(self.runs, "hacked", steps=2, num_generations=4, generation_batch_size=8)
@@ -44,7 +46,10 @@ class Process:
         command = [sys.executable, str(FAKE), str(self.runs), str(self.runs), str(self.port), "1"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, "Monday"], stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": path}
+                [*self.limit, *command, "Monday"],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": path},
             )
         end, door = time.monotonic() + 150, self.url + "join"
         while time.monotonic() < end:
