@@ -15,6 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from grpo_core.dashboard.doors import BODY_SECONDS, HEAD_SECONDS, Connection, Doors
 from grpo_core.dashboard.limits import Budget
 
+ACCEPTED_AT_ONCE = 32  # connections, each with a descriptor before the doors see it
 SLICE = 1_024  # bytes of a WebSocket that are parsed at once: 170 of the smallest frames
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 40.0, 160.0  # of one WebSocket; a page sends at most 25
 FRAME_BYTES = 400  # that count as one frame
@@ -36,7 +37,7 @@ class Config(uvicorn.Config):
             app,
             http=HttpProtocol,
             ws=SocketProtocol,
-            backlog=128,  # connections that are accepted in one go
+            backlog=ACCEPTED_AT_ONCE,
             log_level="error",  # a warning for each malformed request would flood the terminal
             ws_max_size=4_096,
             ws_per_message_deflate=False,  # see packing

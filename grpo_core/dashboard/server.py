@@ -46,6 +46,7 @@ MAX_TRIAL = (
     250_000  # bytes of a request that tries something, which may hold several edited completions
 )
 PORTS_TRIED = 20
+QUEUE = 1_024  # connections that wait to be accepted; of one too many the peer tries again late
 
 
 def create_app(
@@ -356,6 +357,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for each in sockets or []:
+            each.listen(QUEUE)  # uvicorn made it as short as what is accepted at once
         for line in self.lines:
             with contextlib.suppress(UnicodeEncodeError):  # a terminal without the QR code's blocks
                 print(line, flush=True)

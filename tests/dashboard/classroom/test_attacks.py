@@ -129,7 +129,8 @@ def cookie_of(browser: Browser) -> str:
 @pytest.mark.parametrize("sent", [b"", HALF_HEADER, HALF_BODY], ids=["idle", "header", "body"])
 def test_connections_that_are_held_open_leave_room(lesson: Lesson, sent: bytes) -> None:
     with sockets(lesson, FILES + 100, sent):
-        assert lesson.vote() < PROMPT and lesson.lead() < PROMPT
+        times = [lesson.vote() for _ in range(5)] + [lesson.lead() for _ in range(3)]
+    assert sorted(times)[-2] < PROMPT, times  # one may meet a pause of this machine
 
 
 def test_what_is_never_finished_is_dropped(lesson: Lesson) -> None:
