@@ -128,6 +128,7 @@ class Feed:
         self.ready = False
         self.viewers: set[Viewer] = set()
         self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
+        self._teachers_turn = asyncio.Semaphore(1)  # does not wait behind the students
         self._telling: asyncio.TimerHandle | None = None
         self._told_at = 0.0  # of the loop's clock
         self._feeds: dict[str, RunFeed] = {}
@@ -251,8 +252,9 @@ class Feed:
             async with self._turns:
                 yield
             return
+        turns = self._turns if self._is_student(member) else self._teachers_turn
         with self.classroom.trying(member):
-            async with self._turns:
+            async with turns:
                 self.classroom.check_trial(member, asked)
                 yield
 

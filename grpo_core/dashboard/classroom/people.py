@@ -5,12 +5,9 @@ class (`People.remove`) makes the cookie worthless at once.
 """
 
 import hmac
-import ipaddress
 import secrets
 import time
 import unicodedata
-from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,10 +27,6 @@ MAX_MEMBERS = 300
 COOKIE = "grpo_lab_class"
 COOKIE_SECONDS = 12 * 3600
 MAX_COOKIE = 500  # characters; ours have about 100
-WRONG_TRIES = 10  # of the code, of one client address in RATE_SECONDS
-MAX_JOINS = 60  # of one client address in RATE_SECONDS; a whole class may share a proxy's
-RATE_SECONDS = 60.0
-MAX_ADDRESSES = 4_096  # that are remembered
 
 # Shown as nothing, or as a blank, though they are letters, marks or symbols to Unicode.
 _UNSEEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
@@ -69,56 +62,6 @@ def is_code(given: Any, code: str) -> bool:
         return False
     typed = "".join(c for c in given.upper() if c not in "-‐‑–—" and not c.isspace())
     return hmac.compare_digest(typed.encode("utf-8", "replace"), code.encode())
-
-
-class Rate:
-    """Counts what comes from each client address: at most so many in so many seconds.
-
-    It forgets, and other addresses are not held up. The address is that of the connection. What a
-    request says of itself (X-Forwarded-For) is not asked: anybody can write that. So behind a proxy
-    all share one count.
-    """
-
-    def __init__(
-        self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.most = most
-        self.seconds = seconds
-        self._clock = clock
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def is_reached(self, address: str) -> bool:
-        """Whether the address has to wait."""
-        return len(self._recent(_network(address))) >= self.most
-
-    def count(self, address: str) -> None:
-        """Count one more."""
-        network = _network(address)
-        recent = self._recent(network)
-        recent.append(self._clock())
-        self._times[network] = recent
-        self._times.move_to_end(network)
-        while len(self._times) > MAX_ADDRESSES:
-            self._times.popitem(last=False)
-
-    def _recent(self, network: str) -> deque[float]:
-        recent = self._times.get(network, deque())
-        while recent and recent[0] <= self._clock() - self.seconds:
-            recent.popleft()
-        if not recent:
-            self._times.pop(network, None)
-        return recent
-
-
-def _network(address: str) -> str:
-    """The address, or the /64 that one machine has to itself in IPv6."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:100]
-    if found.version == 6 and found.ipv4_mapped is None:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
 
 
 # --- names -------------------------------------------------------------------------------------
