@@ -27,6 +27,7 @@ from grpo_core.dashboard.classroom.address import addresses, qr_text
 from grpo_core.dashboard.classroom.hunt import Hunt, Hunter
 from grpo_core.dashboard.classroom.people import COOKIE_SECONDS, STUDENT, TEACHER, Member
 from grpo_core.dashboard.classroom.polls import Poll, Polls, ask
+from grpo_core.dashboard.masking import Hidden
 from grpo_core.dashboard.payloads import clip, encode
 from grpo_core.dashboard.trials import Request
 from grpo_core.errors import LabError
@@ -242,13 +243,15 @@ class Classroom:
     def listed(self) -> list[dict[str, Any]]:
         """The students, for the teacher, in the order in which they came."""
         poll, hunters = self.polls.current, self.hunt.hunters if self.hunt else {}
+        hidden = self._hidden_in_hunt()
+        scores = {key: hunter.counts(hidden)["score"] for key, hunter in hunters.items()}
         return [
             {
                 "id": member.id,
                 "name": member.name,
                 "here": member.id in self._sockets,
                 "voted": poll is not None and member.id in poll.votes,
-                "score": hunters[member.id].score if member.id in hunters else None,
+                "score": scores.get(member.id),
             }
             for member in self.people.members.values()
         ]
@@ -277,12 +280,6 @@ class Classroom:
         self.polls.check_move(found, state)
         self._happened("moved", poll=found.id, state=state)
 
-    def hidden(self, member: Member | None, run: str) -> tuple[int, int] | None:
-        """The step and group of a run of which this member must not get the answer."""
-        if member is None or self.is_teacher(member):
-            return None
-        return self.polls.hidden(run)
-
     def check_trial(self, member: Member | None, asked: Request) -> None:
         """Raise LabError where a trial would tell a student what the class is being asked.
 
@@ -292,7 +289,7 @@ class Classroom:
         if member is None or self.is_teacher(member):
             return
         hidden = self.polls.hidden(asked.run)
-        if hidden is not None and hidden[0] == asked.step:
+        if hidden is not None and hidden.step == asked.step:
             raise LabError("The class is being asked about this step: try things after the reveal.")
         if self.hunt and self.hunt.run == asked.run and (asked.trial.edits or asked.trial.weights):
             raise LabError("A hunt is on: try other words and weights on this run after it.")
@@ -333,10 +330,21 @@ class Classroom:
             raise LabError("There is no hunt on that run.")
         return self.hunt
 
+    def check_flag(self, hunt: Hunt, place: tuple[int, int, int]) -> None:
+        """Raise LabError where a flag's truth would tell what the class is being asked."""
+        hidden = self.polls.hidden(hunt.run)
+        if hidden is not None and hidden.covers(*place[:2]):
+            raise LabError("The class is being asked about this group: flag it after the reveal.")
+
+    def _hidden_in_hunt(self) -> Hidden | None:
+        """The group of the hunt's run that the class is being asked about."""
+        return None if self.hunt is None else self.polls.hidden(self.hunt.run)
+
     def flag(self, member: Member, hunt: Hunt, place: tuple[int, int, int], hit: bool) -> None:
         """Set a student's flag, whose truth is known. Raises LabError when the hunt is over."""
         if self.hunt is not hunt:
             raise LabError("That hunt is over.")
+        self.check_flag(hunt, place)  # again: the question may have come meanwhile
         hunt.check(member.id, place, True)
         if place not in hunt.hunters.get(member.id, Hunter()).flags:
             self._happened("flag", id=member.id, place=list(place), hit=hit)
@@ -394,7 +402,7 @@ class Classroom:
         return (
             encode(message)[:-1],
             encode(poll.told())[:-1] if poll else None,
-            encode(self.hunt.told(names))[:-1] if self.hunt else None,
+            encode(self.hunt.told(names, self._hidden_in_hunt()))[:-1] if self.hunt else None,
         )
 
     def _own_vote(self, member: Member) -> dict[str, Any]:
@@ -404,11 +412,11 @@ class Classroom:
     def _own_flags(self, member: Member) -> dict[str, Any]:
         if self.hunt is None:
             return {}
+        hidden = self._hidden_in_hunt()
         if self.is_teacher(member):
-            return {"mine": None, "found": self.hunt.places()}
+            return {"mine": None, "found": self.hunt.places(hidden)}
         hunter = self.hunt.hunters.get(member.id, Hunter())
-        found = [[*place, 1, int(hit)] for place, hit in hunter.flags.items()]
-        return {"mine": hunter.told(), "found": found}
+        return {"mine": hunter.counts(hidden), "found": hunter.places(hidden)}
 
     def results(self) -> str:
         """Everything that was done, as CSV."""
@@ -435,7 +443,8 @@ class Classroom:
                 for (step, group, completion), hit in hunter.flags.items():
                     place = [hunt.run, step, group + 1, completion + 1]
                     yield [self._name(key), "flag", began, *place, None, int(hit), None]
-                yield [self._name(key), "hunt", began, hunt.run, *[None] * 5, hunter.score]
+                score = hunter.counts()["score"]
+                yield [self._name(key), "hunt", began, hunt.run, *[None] * 5, score]
 
     def _name(self, key: str) -> str:
         return self.people.members[key].name
