@@ -12,7 +12,7 @@ adds its name.
     later steps' metrics    those that the glossary explains stay, as each is about its step alone;
                             any other may be a sum over steps (TRL's num_tokens is one)
     the findings            are made without the step
-    the lens                is closed to students on the step
+    the lens                is closed to students on the step, and judges no other words on any
     a hunt                  gives no verdict on the group, and counts none
 
 What later steps sampled stays: the policy learned from the group, but none of their numbers is

@@ -284,13 +284,16 @@ class Classroom:
         """Raise LabError where a trial would tell a student what the class is being asked.
 
         All of the frozen group's step is closed: what a batch is divided by tells of all its
-        groups. And on the run of a hunt no words can be tried, as the verifier would judge them.
+        groups. No words can be tried on any run, as they could be the group's, on a prompt that
+        comes again: the verifier would judge them. Nor can they on the run of a hunt.
         """
         if member is None or self.is_teacher(member):
             return
         hidden = self.polls.hidden(asked.run)
         if hidden is not None and hidden.step == asked.step:
             raise LabError("The class is being asked about this step: try things after the reveal.")
+        if asked.trial.edits and self.polls.unrevealed is not None:
+            raise LabError("The class is being asked a question: try other words after the reveal.")
         if self.hunt and self.hunt.run == asked.run and (asked.trial.edits or asked.trial.weights):
             raise LabError("A hunt is on: try other words and weights on this run after it.")
 

@@ -108,14 +108,20 @@ class Polls:
         last = self.all[-1] if self.all else None
         return last if last is not None and last.state != "ended" else None
 
+    @property
+    def unrevealed(self) -> Poll | None:
+        """The poll whose answer is hidden now."""
+        poll = self.current
+        return poll if poll is not None and poll.state != "revealed" else None
+
     def hidden(self, run: str) -> Hidden | None:
         """The group of a run of which no page must get the answer now.
 
         Runs are compared by their names: where the same folder is served as one's own and as
         recorded, it has two keys.
         """
-        poll = self.current
-        if poll is None or poll.state == "revealed":
+        poll = self.unrevealed
+        if poll is None:
             return None
         same = poll.run.removeprefix(RECORDED) == run.removeprefix(RECORDED)
         return Hidden(poll.step, poll.group) if same else None
