@@ -176,10 +176,10 @@ class Classroom:
         """Let a student in who typed the code; one who is in already gets another name.
 
         Raises:
-            LabError: the name is none, or the class is full.
+            LabError: the name is none or not for students, or the class is full.
         """
         key = member.id if member else secrets.token_hex(8)
-        free = self.people.free_name(people.clean_name(name), of=key)
+        free = self.people.free_name(people.clean_name(name, self.title), of=key)
         if member is None and len(self.people.members) >= people.MAX_MEMBERS:
             self._make_room()
         self._happened("joined", id=key, name=free)
