@@ -297,7 +297,8 @@ class Feed:
             viewer.run, viewer.board, viewer.findings = identity, None, None
             found += await asyncio.to_thread(feed.history, count, hidden)
         elif viewer.hidden != hidden:
-            start = min(feed.masked_from(one) for one in (viewer.hidden, hidden) if one)
+            changed = [feed.masked_from(one) for one in (viewer.hidden, hidden) if one]
+            start = min(viewer.rows, *changed)
             found.append(await asyncio.to_thread(feed.metrics, start, count, False, hidden))
         elif viewer.rows < count:
             found.append(feed.metrics(viewer.rows, count, False, hidden))

@@ -67,7 +67,8 @@ def test_who_looks_like_the_teacher_or_the_class_is_refused(name: str, data: st.
 @pytest.mark.parametrize(
     "name",
     ["ТНЕ ТЕАСНЕR", "The  Teacher", "teacher.", "t e a c h e r", "TEACHER (2)", "LEHRERlN",
-     "lehrerin", "Adrnin", "ADMlN", "ＡＤＭＩＮ", "𝐚𝐝𝐦𝐢𝐧", "GRP0-Lab", "УЧИТЕЛЬ", "老师", "Profesora"],
+     "lehrerin", "Adrnin", "ADMlN", "ＡＤＭＩＮ", "𝐚𝐝𝐦𝐢𝐧", "GRP0-Lab",
+     "УЧИТЕЛЬ", "老师", "Profesora"],
 )  # fmt: skip
 def test_what_nobody_may_be_called(name: str) -> None:
     with pytest.raises(LabError, match="type your own"):
