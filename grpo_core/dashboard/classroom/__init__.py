@@ -31,6 +31,7 @@ from grpo_core.dashboard.classroom.hunt import Hunt, Hunter
 from grpo_core.dashboard.classroom.people import COOKIE_SECONDS, STUDENT, TEACHER, Member
 from grpo_core.dashboard.classroom.polls import Poll, Polls, ask
 from grpo_core.dashboard.doors import Doors
+from grpo_core.dashboard.masking import Hidden
 from grpo_core.dashboard.payloads import clip, encode
 from grpo_core.dashboard.trials import Request
 from grpo_core.errors import LabError
@@ -218,17 +219,19 @@ class Classroom:
             was: the id in the browser's cookie, which may be of somebody who was taken out.
 
         Raises:
-            LabError: the name is none, the door is closed to this person, or there is no place.
+            LabError: the name is none or not for students, the door is closed to this person, or
+                there is no place.
         """
         key = member.id if member else secrets.token_hex(8)
-        free = self.people.free_name(people.clean_name(name), of=key)
+        name = people.clean_name(name, self.title)
+        free = self.people.free_name(name, of=key)
         if member is not None:
             self.budgets.rename(key)
         if member is not None and key not in self.door.pending:
             self._happened("joined", by=key, id=key, name=free)
             return self.people.members[key]
         if member is None:
-            self.door.check(was, people.clean_name(name), address)
+            self.door.check(was, name, address)
             for ghost in self.door.make_room(address, self.people.members):
                 self._forget(ghost)
             self.door.came(key, address)
@@ -320,13 +323,15 @@ class Classroom:
     def listed(self) -> list[dict[str, Any]]:
         """The students, for the teacher, in the order in which they came."""
         poll, hunters = self.polls.current, self.hunt.hunters if self.hunt else {}
+        hidden = self._hidden_in_hunt()
+        scores = {key: hunter.counts(hidden)["score"] for key, hunter in hunters.items()}
         return [
             {
                 "id": member.id,
                 "name": member.name,
                 "here": member.id in self._sockets,
                 "voted": poll is not None and member.id in poll.votes,
-                "score": hunters[member.id].score if member.id in hunters else None,
+                "score": scores.get(member.id),
             }
             for member in self.people.members.values()
         ]
@@ -356,23 +361,20 @@ class Classroom:
         self.polls.check_move(found, state)
         self._happened("moved", poll=found.id, state=state)
 
-    def hidden(self, member: Member | None, run: str) -> tuple[int, int] | None:
-        """The step and group of a run of which this member must not get the answer."""
-        if member is None or self.is_teacher(member):
-            return None
-        return self.polls.hidden(run)
-
     def check_trial(self, member: Member | None, asked: Request) -> None:
         """Raise LabError where a trial would tell a student what the class is being asked.
 
         All of the frozen group's step is closed: what a batch is divided by tells of all its
-        groups. And on the run of a hunt no words can be tried, as the verifier would judge them.
+        groups. No words can be tried on any run, as they could be the group's, on a prompt that
+        comes again: the verifier would judge them. Nor can they on the run of a hunt.
         """
         if member is None or self.is_teacher(member):
             return
         hidden = self.polls.hidden(asked.run)
-        if hidden is not None and hidden[0] == asked.step:
+        if hidden is not None and hidden.step == asked.step:
             raise LabError("The class is being asked about this step: try things after the reveal.")
+        if asked.trial.edits and self.polls.unrevealed is not None:
+            raise LabError("The class is being asked a question: try other words after the reveal.")
         if self.hunt and self.hunt.run == asked.run and (asked.trial.edits or asked.trial.weights):
             raise LabError("A hunt is on: try other words and weights on this run after it.")
 
@@ -412,10 +414,21 @@ class Classroom:
             raise LabError("There is no hunt on that run.")
         return self.hunt
 
+    def check_flag(self, hunt: Hunt, place: tuple[int, int, int]) -> None:
+        """Raise LabError where a flag's truth would tell what the class is being asked."""
+        hidden = self.polls.hidden(hunt.run)
+        if hidden is not None and hidden.covers(*place[:2]):
+            raise LabError("The class is being asked about this group: flag it after the reveal.")
+
+    def _hidden_in_hunt(self) -> Hidden | None:
+        """The group of the hunt's run that the class is being asked about."""
+        return None if self.hunt is None else self.polls.hidden(self.hunt.run)
+
     def flag(self, member: Member, hunt: Hunt, place: tuple[int, int, int], hit: bool) -> None:
         """Set a student's flag, whose truth is known. Raises LabError when the hunt is over."""
         if self.hunt is not hunt:
             raise LabError("That hunt is over.")
+        self.check_flag(hunt, place)  # again: the question may have come meanwhile
         hunt.check(member.id, place, True)
         if place not in hunt.hunters.get(member.id, Hunter()).flags:
             self.confirm(member)
@@ -475,7 +488,7 @@ class Classroom:
         return (
             encode(message)[:-1],
             encode(poll.told())[:-1] if poll else None,
-            encode(self.hunt.told(names))[:-1] if self.hunt else None,
+            encode(self.hunt.told(names, self._hidden_in_hunt()))[:-1] if self.hunt else None,
         )
 
     def _own_vote(self, member: Member) -> dict[str, Any]:
@@ -485,11 +498,11 @@ class Classroom:
     def _own_flags(self, member: Member) -> dict[str, Any]:
         if self.hunt is None:
             return {}
+        hidden = self._hidden_in_hunt()
         if self.is_teacher(member):
-            return {"mine": None, "found": self.hunt.places()}
+            return {"mine": None, "found": self.hunt.places(hidden)}
         hunter = self.hunt.hunters.get(member.id, Hunter())
-        found = [[*place, 1, int(hit)] for place, hit in hunter.flags.items()]
-        return {"mine": hunter.told(), "found": found}
+        return {"mine": hunter.counts(hidden), "found": hunter.places(hidden)}
 
     def results(self) -> str:
         """Everything that was done, as CSV."""
@@ -516,7 +529,8 @@ class Classroom:
                 for (step, group, completion), hit in hunter.flags.items():
                     place = [hunt.run, step, group + 1, completion + 1]
                     yield [self._name(key), "flag", began, *place, None, int(hit), None]
-                yield [self._name(key), "hunt", began, hunt.run, *[None] * 5, hunter.score]
+                score = hunter.counts()["score"]
+                yield [self._name(key), "hunt", began, hunt.run, *[None] * 5, score]
 
     def _name(self, key: str) -> str:
         return self.people.members[key].name

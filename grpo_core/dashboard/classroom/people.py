@@ -13,6 +13,7 @@ from typing import Any
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from grpo_core.dashboard.classroom.lookalikes import is_reserved, shapes
 from grpo_core.errors import LabError
 
 TEACHER = "teacher"
@@ -67,17 +68,23 @@ def is_code(given: Any, code: str) -> bool:
 # --- names -------------------------------------------------------------------------------------
 
 
-def clean_name(given: Any) -> str:
+def clean_name(given: Any, title: str = "") -> str:
     """A name as it is shown: one line, nothing invisible in it, nothing that turns text around.
 
+    Args:
+        given: what was typed.
+        title: the class's, which is no name.
+
     Raises:
-        LabError: nothing is left, or too much.
+        LabError: nothing is left, or too much; or it could be taken for the teacher's.
     """
     if not isinstance(given, str) or len(given) > 20 * MAX_NAME:
         raise LabError(f"Type a name of 1 to {MAX_NAME} characters.")
     name = " ".join(_visible(unicodedata.normalize("NFC", given)).split())
     if not 1 <= len(name) <= MAX_NAME or not any(c.isalnum() for c in name):
         raise LabError(f"Type a name of 1 to {MAX_NAME} letters, digits, blanks.")
+    if is_reserved(name, title):
+        raise LabError("That name could be taken for the teacher or for the class: type your own.")
     return name
 
 
@@ -104,15 +111,16 @@ class People:
         self.members: dict[str, Member] = {}
 
     def free_name(self, name: str, of: str | None = None) -> str:
-        """`name`, or with " (2)" and so on behind it when somebody else has it.
+        """`name`, or with " (2)" and so on after it when somebody else's looks like it.
 
         Args:
             name: a clean name.
             of: the id of the member who is going to have it.
         """
-        taken = {m.name.casefold() for m in self.members.values() if m.id != of}
+        others = (shapes(m.name) for m in self.members.values() if m.id != of)
+        taken = frozenset().union(*others)
         wanted, number = name, 1
-        while wanted.casefold() in taken:
+        while shapes(wanted) & taken:
             number += 1
             tail = f" ({number})"
             wanted = name[: MAX_NAME - len(tail)].rstrip() + tail

@@ -145,6 +145,7 @@ def _student(app: FastAPI, feed: Feed, classroom: Classroom) -> None:
             place = (step, group, completion)
             on = body.get("on")
             hunt.check(member.id, place, on)
+            classroom.check_flag(hunt, place)
             if on:
                 record = await _group(feed, hunt.run, step, group)
                 hit = await asyncio.to_thread(is_hit, record, completion, hunt.task)
