@@ -27,6 +27,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
+from grpo_core import child
 from grpo_core.errors import LabError
 from grpo_core.lessons import lessons, progress
 from grpo_core.lessons.exercise import Exercise
@@ -146,20 +147,13 @@ def _run_notebook(path: Path, row: Row, seconds: float) -> None:
     """Run a notebook in a process of its own; `row` learns what the checks found on the way."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         found = Path(folder) / "progress.json"
-        package = str(Path(__file__).parents[2])
-        python_path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        environment = os.environ | {
-            "GRPO_LAB_PROGRESS": str(found),
-            "PYTHONPATH": python_path,
-            "MPLBACKEND": "Agg",
-            "HF_HUB_OFFLINE": "1",
-        }
+        variables = {"GRPO_LAB_PROGRESS": str(found), "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
         said = Path(folder) / "stderr"
         with said.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "grpo_core.lessons.grade", str(path.absolute())],
+                child.command("-m", "grpo_core.lessons.grade", path.absolute()),
                 cwd=folder,
-                env=environment,
+                env=child.environment(variables),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
