@@ -22,6 +22,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from grpo_core import spreadsheet
 from grpo_core.dashboard.classroom import journal, people
 from grpo_core.dashboard.classroom.address import addresses, qr_text
 from grpo_core.dashboard.classroom.hunt import Hunt, Hunter
@@ -411,12 +412,12 @@ class Classroom:
         return {"mine": hunter.told(), "found": found}
 
     def results(self) -> str:
-        """Everything that was done, as CSV."""
+        """Everything that was done, as CSV for a spreadsheet program."""
         header = (
             "name", "activity", "began", "run", "step", "group", "completion", "choice", "right",
             "score",
         )  # fmt: skip
-        return journal.csv_text(header, self._rows())
+        return spreadsheet.text_of(header, self._rows())
 
     def _rows(self) -> Iterator[list[Any]]:
         """A row for everybody who joined, every vote and every flag; numbers as the page has."""
