@@ -13,7 +13,6 @@ for seeing who needs help, not for an exam.
 """
 
 import contextlib
-import csv
 import json
 import os
 import signal
@@ -27,6 +26,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
+from grpo_core import child, spreadsheet
 from grpo_core.errors import LabError
 from grpo_core.lessons import lessons, progress
 from grpo_core.lessons.exercise import Exercise
@@ -102,22 +102,23 @@ def write_csv(rows: list[Row], path: Path) -> None:
     header = ["student", "file", "exercises_passed", "questions_right", "hints", "problem"]
     header += [f"{n} {name}" for n, name in exercises] + [f"{n} quiz {q}" for n, q in questions]
     try:
-        with path.open("w", encoding="utf-8-sig", newline="") as out:  # -sig: for Excel
-            table = csv.writer(out)
-            table.writerow(header)
-            for row in rows:
-                done = [progress.find(row.known, n, name) for n, name in exercises]
-                answers = [progress.find(row.known, n, q, "quiz") for n, q in questions]
-                marks = [_mark(entry) for entry in done]
-                right = [
-                    ("right" if a["right"] else "wrong") if "right" in a else "" for a in answers
-                ]
-                hints = sum(entry.get("hints", 0) for entry in done)
-                counts = [marks.count("passed"), right.count("right"), hints]
-                cells = [row.student, row.file, *counts, row.problem, *marks, *right]
-                table.writerow([_harmless(cell) for cell in cells])
+        with path.open("w", encoding=spreadsheet.ENCODING, newline="") as out:
+            spreadsheet.write(out, header, (_cells(row, exercises, questions) for row in rows))
     except OSError as error:
         raise LabError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _cells(
+    row: Row, exercises: list[tuple[int, str]], questions: list[tuple[int, str]]
+) -> list[str | int]:
+    """What a line of the table says, in the order of its header."""
+    done = [progress.find(row.known, n, name) for n, name in exercises]
+    answers = [progress.find(row.known, n, q, "quiz") for n, q in questions]
+    marks = [_mark(entry) for entry in done]
+    right = [("right" if a["right"] else "wrong") if "right" in a else "" for a in answers]
+    hints = sum(entry.get("hints", 0) for entry in done)
+    counts = [marks.count("passed"), right.count("right"), hints]
+    return [row.student, row.file, *counts, row.problem, *marks, *right]
 
 
 def _mark(entry: dict[str, Any]) -> str:
@@ -126,11 +127,6 @@ def _mark(entry: dict[str, Any]) -> str:
         return "passed"
     mistakes: dict[str, int] = entry.get("mistakes", {})
     return max(mistakes, key=lambda name: mistakes[name], default="")
-
-
-def _harmless(cell: object) -> object:
-    """A text that no spreadsheet takes for a formula: files and mistakes are named by students."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
 
 
 def _read_export(path: Path, row: Row) -> None:
@@ -146,20 +142,13 @@ def _run_notebook(path: Path, row: Row, seconds: float) -> None:
     """Run a notebook in a process of its own; `row` learns what the checks found on the way."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         found = Path(folder) / "progress.json"
-        package = str(Path(__file__).parents[2])
-        python_path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        environment = os.environ | {
-            "GRPO_LAB_PROGRESS": str(found),
-            "PYTHONPATH": python_path,
-            "MPLBACKEND": "Agg",
-            "HF_HUB_OFFLINE": "1",
-        }
+        variables = {"GRPO_LAB_PROGRESS": str(found), "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
         said = Path(folder) / "stderr"
         with said.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "grpo_core.lessons.grade", str(path.absolute())],
+                child.command("-m", "grpo_core.lessons.grade", path.absolute()),
                 cwd=folder,
-                env=environment,
+                env=child.environment(variables),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,

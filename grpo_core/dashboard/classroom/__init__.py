@@ -23,6 +23,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from grpo_core import spreadsheet
 from grpo_core.dashboard.classroom import journal, people
 from grpo_core.dashboard.classroom.address import addresses, qr_text
 from grpo_core.dashboard.classroom.budgets import Budgets
@@ -505,12 +506,12 @@ class Classroom:
         return {"mine": hunter.counts(hidden), "found": hunter.places(hidden)}
 
     def results(self) -> str:
-        """Everything that was done, as CSV."""
+        """Everything that was done, as CSV for a spreadsheet program."""
         header = (
             "name", "activity", "began", "run", "step", "group", "completion", "choice", "right",
             "score",
         )  # fmt: skip
-        return journal.csv_text(header, self._rows())
+        return spreadsheet.text_of(header, self._rows())
 
     def _rows(self) -> Iterator[list[Any]]:
         """A row for everybody who joined, every vote and every flag; numbers as the page has."""

@@ -8,7 +8,6 @@ anybody. A class that was begun anew leaves its old events behind under their da
 """
 
 import contextlib
-import csv
 import hashlib
 import io
 import json
@@ -16,7 +15,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,6 @@ RESERVED = 10_000  # of them, which only the teacher can use
 MAX_LINE = 4_000  # characters of an event
 MAX_TITLE = 60
 FOLDER = ".class"
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-"""What a spreadsheet takes for the beginning of a formula (the wide ones where they are typed)."""
 
 
 def file_name(title: str) -> str:
@@ -146,23 +143,3 @@ def _private(path: Path, flag: int) -> io.FileIO:
     binary = getattr(os, "O_BINARY", 0)  # on Windows
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | binary | flag, 0o600)
     return io.FileIO(descriptor, "wb")
-
-
-# --- the results -------------------------------------------------------------------------------
-
-
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table for a spreadsheet, in which no cell is taken for a formula."""
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(header)
-    writer.writerows([[cell(value) for value in row] for row in rows])
-    return stream.getvalue()
-
-
-def cell(value: Any) -> Any:
-    """A number as it is, a text so that a spreadsheet does not run it; None is an empty cell."""
-    if value is None or isinstance(value, int | float):
-        return value
-    text = str(value)
-    return "'" + text if text.lstrip(" ").startswith(FORMULA) else text

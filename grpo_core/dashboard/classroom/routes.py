@@ -262,9 +262,8 @@ def _lists(app: FastAPI, classroom: Classroom) -> None:
 
     @app.get("/lab/class/results.csv")
     async def results() -> Response:
-        text = "\ufeff" + classroom.results()  # the mark by which spreadsheets know UTF-8
         headers = UNSEEN | {"Content-Disposition": 'attachment; filename="class-results.csv"'}
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(classroom.results(), media_type="text/csv; charset=utf-8", headers=headers)
 
     @app.get("/lab/class/qr.svg")
     async def qr() -> Response:
