@@ -12,8 +12,12 @@ Implementation Details of RLHF with PPO" (arXiv 2403.17031). All tensors are (B,
 otherwise; positions outside the mask count for nothing, whatever they hold.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
@@ -56,8 +60,8 @@ def gae(
         advantages, 0 outside the mask, and returns = advantages + values, the critic's target.
     """
     rewards, values = rewards.masked_fill(~mask, 0.0), values.masked_fill(~mask, 0.0)
-    advantages = torch.zeros_like(values)
-    later_advantage = later_value = torch.zeros_like(values[:, 0])
+    advantages = values.new_zeros(values.shape)
+    later_advantage = later_value = values.new_zeros(len(values))
     for t in reversed(range(values.shape[1])):
         delta = rewards[:, t] + gamma * later_value - values[:, t]
         later_advantage = (delta + gamma * lam * later_advantage) * mask[:, t]
@@ -74,8 +78,8 @@ def whiten(advantages: Tensor, mask: Tensor, eps: float = 1e-8) -> Tensor:
     """
     inside = advantages[mask]
     if len(inside) < 2:
-        return torch.zeros_like(advantages)
-    whitened = (advantages - inside.mean()) * torch.rsqrt(inside.var(correction=1) + eps)
+        return advantages.new_zeros(advantages.shape)
+    whitened = (advantages - inside.mean()) * (inside.var(correction=1) + eps).rsqrt()
     return whitened.masked_fill(~mask, 0.0)
 
 
@@ -98,4 +102,4 @@ def value_loss(
         (B, T), to be averaged over the tokens of the batch and weighted by vf_coef.
     """
     clipped = old_values + (values - old_values).clamp(-cliprange_value, cliprange_value)
-    return torch.maximum((values - returns).square(), (clipped - returns).square()) / 2
+    return (values - returns).square().maximum((clipped - returns).square()) / 2

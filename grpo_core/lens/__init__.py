@@ -12,7 +12,7 @@ have made of it, not what another run would have written.
 
 from grpo_core.lens.batch import Batch
 from grpo_core.lens.credit import Credit, credit
-from grpo_core.lens.presets import OWN, compare, method, methods
+from grpo_core.lens.presets import OWN, compare, labels, method, methods
 from grpo_core.lens.rescore import rescore
 from grpo_core.lens.terms import Terms, held_back, token_terms
 from grpo_core.lens.trial import Reconsidered, Trial, reconsider
@@ -27,6 +27,7 @@ __all__ = [
     "compare",
     "credit",
     "held_back",
+    "labels",
     "method",
     "methods",
     "reconsider",

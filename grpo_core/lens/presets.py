@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from grpo_core.algorithm.presets import PRESETS
+from grpo_core.algorithm.presets import DESCRIBED, PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.lens.batch import Batch
@@ -22,6 +22,11 @@ OF_SAMPLING = ("dynamic_sampling", "soft_punish_cache")
 def methods() -> list[str]:
     """What `method` takes: the run's own, then every preset."""
     return [OWN, *PRESETS]
+
+
+def labels() -> dict[str, str]:
+    """How the names of `methods` are written."""
+    return {OWN: "this run"} | {name: preset.label for name, preset in DESCRIBED.items()}
 
 
 def method(options: Mapping[str, Any], name: str = OWN) -> GRPOConfig:
