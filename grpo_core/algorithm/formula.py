@@ -8,6 +8,7 @@ both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ class Symbol:
 
     written: Node
     entry: str
-    value: Callable[[Mapping[str, float], Mapping[str, float | None]], float]
+    value: Callable[[Mapping[str, float], Mapping[str, Any]], float]
     meaning: str = ""
 
 
@@ -106,7 +107,7 @@ def given(number: str, formula: Formula, otherwise: Formula) -> Node:
     return ("given", number, formula, otherwise)
 
 
-def settled(formula: Formula, numbers: Mapping[str, float | None]) -> Formula:
+def settled(formula: Formula, numbers: Mapping[str, Any]) -> Formula:
     """The formula with every `given` replaced by what the numbers make of it."""
     out: list[Node] = []
     for node in formula:
@@ -135,7 +136,8 @@ def text(formula: Formula, written: Mapping[str, Node]) -> str:
     Raises:
         LabError: a node is of an unknown kind, or a symbol is not written.
     """
-    return "".join(_text(node, written) for node in formula).strip()
+    line = "".join(_text(node, written) for node in formula)
+    return re.sub(" +", " ", line).strip()
 
 
 def _text(node: Node, written: Mapping[str, Node]) -> str:
@@ -143,6 +145,12 @@ def _text(node: Node, written: Mapping[str, Node]) -> str:
     if kind not in _TEXT:
         raise LabError(f"A formula has no part of the kind '{kind}'. Known: {', '.join(_TEXT)}.")
     return _TEXT[kind](written, *parts)
+
+
+def _part(formula: Formula, written: Mapping[str, Node]) -> str:
+    """A part of a fraction, in brackets where it is more than one symbol."""
+    whole = text(formula, written)
+    return whole if len(formula) == 1 else f"({whole})"
 
 
 def _symbol(written: Mapping[str, Node], name: str) -> str:
@@ -157,8 +165,8 @@ _TEXT: dict[str, Callable[..., str]] = {
     "word": lambda _, word: word,
     "op": lambda _, op: f" {op} ",
     "num": lambda _, num: num,
-    "row": lambda written, nodes: text(nodes, written),
-    "frac": lambda written, a, b: f"({text(a, written)}) / ({text(b, written)})",
+    "row": lambda written, nodes: " ".join(_text(node, written) for node in nodes),
+    "frac": lambda written, a, b: f"{_part(a, written)} / {_part(b, written)}",
     "call": lambda written, name, *of: f"{name}({', '.join(text(a, written) for a in of)})",
     "bracket": lambda written, nodes: f"({text(nodes, written)})",
     "power": lambda written, base, exponent: f"{_text(base, written)}^{exponent}",

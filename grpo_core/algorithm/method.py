@@ -20,8 +20,8 @@ from grpo_core.errors import LabError
 if TYPE_CHECKING:
     from torch import Tensor
 
-Numbers = Mapping[str, float | None]
-"""The numbers of a method by their names."""
+Numbers = Mapping[str, Any]
+"""The numbers of a method by their names; None for one that is not set."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,6 @@ class Method:
         surrogate: Tensor = self.surrogate(ratio, advantages, **taken)
         return surrogate
 
-    def taken(self, numbers: Numbers) -> dict[str, float | None]:
+    def taken(self, numbers: Numbers) -> dict[str, Any]:
         """Of all methods' numbers, those that this one takes."""
         return {number.name: numbers[number.name] for number in self.numbers}

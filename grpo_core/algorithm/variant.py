@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grpo_core.algorithm.advantages import ADVANTAGES, REWARD_AGGREGATIONS, TOKEN_ADVANTAGES
 from grpo_core.algorithm.aggregation import AGGREGATIONS
@@ -81,7 +81,7 @@ class Variant(KLPlacement, MethodNumbers):
         return METHODS[self.surrogate]
 
     @property
-    def numbers(self) -> dict[str, float | None]:
+    def numbers(self) -> dict[str, Any]:
         """The numbers that the surrogate takes, by their names."""
         return self.method.taken(numbers_in(self))
 

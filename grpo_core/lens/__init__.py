@@ -3,9 +3,9 @@
     recorded step -> credit.credit -> terms.token_terms -> trial.reconsider: records again
                                                 +--------> presets.compare: a token, every preset
 
-`algorithm/` is where the mathematics is; this says the same of a group that is on record, in closed
-form, so that the dashboard's process, which has no torch, can answer at once. It is held to
-`algorithm/` by differential tests: every preset, every switch, values and gradients
+`algorithm/` is where the mathematics is, in torch and in closed form; this applies the closed forms
+to a group that is on record, so that the dashboard's process, which has no torch, can answer at
+once. Differential tests compare the two: every preset, every switch, values and gradients
 (tests/lens/test_terms.py). What was sampled stays as it was: the lens asks what one update would
 have made of it, not what another run would have written.
 """

@@ -80,7 +80,9 @@ WRITTEN: dict[str, Node] = {
 def sources() -> frozenset[str]:
     """Every function that computes a symbol, "module:name" inside `grpo_core`."""
     functions = [method.surrogate for method in METHODS.values()]
-    switches = (ADVANTAGES, TOKEN_ADVANTAGES, LEVELS, KL_ESTIMATORS, AGGREGATIONS)
+    switches: list[Mapping[str, Any]] = [
+        *(ADVANTAGES, TOKEN_ADVANTAGES, LEVELS, KL_ESTIMATORS, AGGREGATIONS)
+    ]
     for switch in switches:
         functions += [getattr(choice, "function", choice) for choice in switch.values()]
     named = [source_name(function) for function in [*functions, SEVERAL.function]]

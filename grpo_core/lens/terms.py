@@ -5,8 +5,8 @@
 
 A slope is the derivative with respect to the token's log-probability of all the completion's
 surrogates (where a completion has one ratio, each of its tokens moves all of them) and is what an
-autograd of `algorithm.objective` gives: closed forms here, differentiated there, and compared in
-tests/lens/test_terms.py.
+autograd of `algorithm.objective` gives. The closed forms stand beside the functions that autograd
+differentiates, in `algorithm/`, and both are compared in tests/lens/test_terms.py.
 """
 
 from collections.abc import Mapping
@@ -143,8 +143,9 @@ def held_back(c: Completion, options: Mapping[str, Any]) -> NDArray[np.bool_]:
     """
     loss_type = options.get("loss_type")
     level = options.get("importance_sampling_level", "token")
-    known = isinstance(loss_type, str) and loss_type in LOSS_TYPES
-    if not known or not isinstance(level, str) or level not in LEVELS:
+    if not isinstance(loss_type, str) or loss_type not in LOSS_TYPES:
+        return np.zeros(len(c), dtype=bool)
+    if not isinstance(level, str) or level not in LEVELS:
         return np.zeros(len(c), dtype=bool)
     method, _ = switches_of(loss_type)
     numbers = {name: options.get(name, number.default) for name, number in NUMBERS.items()}
@@ -157,4 +158,6 @@ def held_back(c: Completion, options: Mapping[str, Any]) -> NDArray[np.bool_]:
     own: Any = c.advantage if c.token_advantages is None else c.token_advantages
     log_ratio = (c.logprobs - c.old_logprobs).astype(np.float64)
     advantages = np.broadcast_to(np.asarray(own), log_ratio.shape)
-    return _held(method, taken, _tokens(c.logprobs, log_ratio, advantages, LEVELS[level]))
+    return _held(
+        method, taken, _tokens(c.logprobs.astype(np.float64), log_ratio, advantages, LEVELS[level])
+    )

@@ -98,6 +98,6 @@ else:
     )
 
 
-def numbers_in(options: Any) -> dict[str, float | None]:
+def numbers_in(options: Any) -> dict[str, Any]:
     """Name -> value of every method's number in a configuration or a variant."""
     return {name: getattr(options, name) for name in NUMBERS}

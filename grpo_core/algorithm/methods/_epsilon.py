@@ -10,8 +10,6 @@ EPSILON_HIGH = Number(
 )
 
 
-def upper(epsilon: float | None, epsilon_high: float | None) -> float:
-    """The upper bound: epsilon_high, or epsilon where that is not set."""
-    bound = epsilon if epsilon_high is None else epsilon_high
-    assert bound is not None  # epsilon has a default
-    return bound
+def upper(epsilon: float, epsilon_high: float | None) -> float:
+    """Return the upper bound: epsilon_high, or epsilon where that is not set."""
+    return epsilon if epsilon_high is None else epsilon_high

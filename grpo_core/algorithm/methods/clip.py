@@ -55,7 +55,6 @@ def closed_form(tokens: Tokens, numbers: Numbers) -> tuple[Array, Array]:
     import numpy as np
 
     low, delta = numbers["epsilon"], numbers["delta"]
-    assert low is not None
     clipped = np.clip(tokens.ratio, 1 - low, 1 + upper(low, numbers["epsilon_high"]))
     bounded = tokens.ratio if delta is None else np.minimum(tokens.ratio, delta)
     value = np.minimum(bounded * tokens.advantages, clipped * tokens.advantages)
@@ -89,9 +88,8 @@ def shares(low: Any, high: Any) -> dict[str, Any]:
 
 def counted(ratio: Any, log_ratio: Any, advantages: Any, numbers: Numbers) -> dict[str, Any]:
     """The clipped tokens: see `Method.counted`."""
-    epsilon, epsilon_high = numbers["epsilon"], numbers["epsilon_high"]
-    assert epsilon is not None  # it has a default
-    return shares(*clipped_tokens(ratio, advantages, epsilon, epsilon_high))
+    bounds = (numbers["epsilon"], numbers["epsilon_high"])
+    return shares(*clipped_tokens(ratio, advantages, *bounds))
 
 
 def refuse(numbers: Numbers) -> None:
@@ -158,7 +156,7 @@ METHOD = Method(
         "low": Symbol(
             row(num("1"), op("−"), letter("ε")),
             "epsilon",
-            lambda _, numbers: 1 - _set(numbers["epsilon"]),
+            lambda _, numbers: 1 - numbers["epsilon"],
         ),
         "high": Symbol(
             row(num("1"), op("+"), sub(letter("ε"), word("high"))),

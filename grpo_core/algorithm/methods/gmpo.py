@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from grpo_core.algorithm.choices import Array
@@ -58,7 +59,6 @@ def closed_form(tokens: Tokens, numbers: Numbers) -> tuple[Array, Array]:
     import numpy as np
 
     low, high = numbers["epsilon"], upper(numbers["epsilon"], numbers["epsilon_high"])
-    assert low is not None
     log_ratio, advantages = tokens.log_ratio, tokens.advantages
     good = advantages > 0
     clipped = np.where(good, np.minimum(log_ratio, high), np.maximum(log_ratio, -low))
@@ -69,12 +69,11 @@ def closed_form(tokens: Tokens, numbers: Numbers) -> tuple[Array, Array]:
 
 def counted(ratio: Any, log_ratio: Any, advantages: Any, numbers: Numbers) -> dict[str, Any]:
     """The clipped tokens: the bounds are on the logarithm, so 1 + log rho stands for rho."""
-    epsilon, epsilon_high = numbers["epsilon"], numbers["epsilon_high"]
-    assert epsilon is not None  # it has a default
-    return shares(*clipped_tokens(1 + log_ratio, advantages, epsilon, epsilon_high))
+    bounds = (numbers["epsilon"], numbers["epsilon_high"])
+    return shares(*clipped_tokens(1 + log_ratio, advantages, *bounds))
 
 
-def whole_of(terms: dict[str, float], numbers: Numbers) -> float:
+def whole_of(terms: Mapping[str, float], numbers: Numbers) -> float:
     """The completion's ratio; NaN where an advantage of 0 leaves nothing to divide by."""
     return terms["surrogate"] / terms["advantage"] if terms["advantage"] else float("nan")
 

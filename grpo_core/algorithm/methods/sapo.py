@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from grpo_core.algorithm.choices import Array
@@ -45,18 +46,18 @@ def closed_form(tokens: Tokens, numbers: Numbers) -> tuple[Array, Array]:
     import numpy as np
 
     advantages = tokens.advantages
-    tau = np.where(advantages > 0, numbers["sapo_temperature_pos"], numbers["sapo_temperature_neg"])
+    tau: Array = np.where(
+        advantages > 0, numbers["sapo_temperature_pos"], numbers["sapo_temperature_neg"]
+    )
     gate = 1 / (1 + np.exp(-tau * (tokens.ratio - 1)))
     value = gate * 4 / tau * advantages
     return value, tokens.through_ratio(4 * gate * (1 - gate) * advantages)
 
 
-def tau_of(terms: dict[str, float], numbers: Numbers) -> float:
+def tau_of(terms: Mapping[str, float], numbers: Numbers) -> float:
     """The gate's temperature at one token."""
     side = "pos" if terms["advantage"] > 0 else "neg"
-    tau = numbers[f"sapo_temperature_{side}"]
-    assert tau is not None
-    return tau
+    return float(numbers[f"sapo_temperature_{side}"])
 
 
 METHOD = Method(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from grpo_core.algorithm.choices import Array
@@ -66,7 +67,7 @@ def closed_form(tokens: Tokens, numbers: Numbers) -> tuple[Array, Array]:
     return phi * tokens.advantages * tokens.logprobs, phi * tokens.advantages
 
 
-def phi_of(terms: dict[str, float], numbers: Numbers) -> float:
+def phi_of(terms: Mapping[str, float], numbers: Numbers) -> float:
     """The weight at one token; NaN where an advantage of 0 leaves nothing to weigh."""
     return terms["slope"] / terms["advantage"] if terms["advantage"] else float("nan")
 
