@@ -22,6 +22,8 @@ class GRPOConfig(KLPlacement, MethodNumbers):
         reward_funcs, reward_weights: names from rewards.REWARDS, and one weight each.
         seed: decides sampling and data order; the same seed on the same machine and thread
             count gives the same run, bit for bit.
+        plugins: files that add tasks, rewards, models or presets, as absolute paths; their code is
+            run (see plugins.py).
 
     How much:
         max_steps: optimisation steps.
@@ -87,6 +89,7 @@ class GRPOConfig(KLPlacement, MethodNumbers):
     reward_funcs: tuple[str, ...] = ("accuracy_reward", "format_reward")
     reward_weights: tuple[float, ...] = (1.0, 0.3)
     seed: int = 0
+    plugins: tuple[str, ...] = ()
 
     max_steps: int = 125
     generation_batch_size: int = 128
@@ -142,7 +145,7 @@ class GRPOConfig(KLPlacement, MethodNumbers):
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, in one sentence each."""
-        for name in ("reward_funcs", "reward_weights"):
+        for name in ("reward_funcs", "reward_weights", "plugins"):
             if not isinstance(getattr(self, name), tuple | list):
                 raise LabError(f"{name} must be a list, not {getattr(self, name)!r}.")
             object.__setattr__(self, name, tuple(getattr(self, name)))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grpo_core import plugins
 from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.credit import Credit, assign_credit, find_steps
@@ -50,8 +51,10 @@ class Trainer:
         """Load what the config names, unless it is handed in.
 
         Raises:
-            LabError: an unknown task, model, reward or switch, or a task without problems.
+            LabError: an unknown task, model, reward or switch, a task without problems, or a
+                plugin that cannot be loaded.
         """
+        plugins.load_files(config.plugins)
         self.config = config
         self.variant = Variant.from_config(config)
         if config.sync_ref_model and not config.needs_reference:

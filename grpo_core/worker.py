@@ -281,9 +281,11 @@ def _real_trainer(config: GRPOConfig) -> Trainer:
         os.environ.setdefault(name, value)
     from transformers.utils import logging as transformers_logging
 
+    from grpo_core import plugins
     from grpo_core.training import Trainer as GRPO
 
     transformers_logging.disable_progress_bar()
+    plugins.load_installed()
     return GRPO(config)
 
 

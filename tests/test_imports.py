@@ -10,7 +10,8 @@ import pytest
 import grpo_core
 
 TORCH_FREE = (
-    "grpo_core", "grpo_core.config", "grpo_core.records", "grpo_core.registry", "grpo_core.tasks",
+    "grpo_core", "grpo_core.plugins", "grpo_core.config", "grpo_core.records",
+    "grpo_core.registry", "grpo_core.tasks",
     "grpo_core.tasks.countdown", "grpo_core.tasks.arithmetic", "grpo_core.rewards.accuracy",
     "grpo_core.rewards.format", "grpo_core.models", "grpo_core.store", "grpo_core.diagnosis",
     "grpo_core.worker", "grpo_core.ledger.predict", "grpo_core.ledger.rounds",
@@ -66,10 +67,10 @@ def test_nothing_imports_to_the_right() -> None:
     """The flow has one direction: see docs/architecture.md."""
     order = [
         "errors", "registry", "paths", "machine", "config", "records", "glossary", "phases",
-        "recipes", "timing", "threads", "tasks", "rewards", "algorithm", "models", "decoding",
-        "sampling", "evaluation", "rollout", "credit", "forward", "update", "training", "store",
-        "diagnosis", "lens", "worker", "pipeline", "ledger", "speed", "figures", "dashboard",
-        "share", "lessons", "doctor", "cli",
+        "recipes", "timing", "threads", "tasks", "rewards", "algorithm", "models", "plugins",
+        "decoding", "sampling", "evaluation", "rollout", "credit", "forward", "update", "training",
+        "store", "diagnosis", "lens", "worker", "pipeline", "ledger", "speed", "figures",
+        "dashboard", "share", "lessons", "doctor", "cli",
     ]  # fmt: skip
     exceptions = {("models", "evaluation")}  # a model card is a measurement
     root = Path(grpo_core.__file__).parent

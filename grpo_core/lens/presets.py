@@ -26,7 +26,8 @@ def methods() -> list[str]:
 
 def labels() -> dict[str, str]:
     """How the names of `methods` are written."""
-    return {OWN: "this run"} | {name: preset.label for name, preset in DESCRIBED.items()}
+    names = {name: DESCRIBED[name].label if name in DESCRIBED else name for name in PRESETS}
+    return {OWN: "this run"} | names  # a plugin's preset goes by its name
 
 
 def method(options: Mapping[str, Any], name: str = OWN) -> GRPOConfig:

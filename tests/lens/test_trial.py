@@ -10,9 +10,10 @@ from minimodel import MINI, make_model
 
 from grpo_core.algorithm import methods as registry
 from grpo_core.algorithm.formula import Formula, text
+from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
-from grpo_core.lens import Trial, compare, method, methods, reconsider, rescore
+from grpo_core.lens import Trial, compare, labels, method, methods, reconsider, rescore
 from grpo_core.lens.symbols import WRITTEN, lines, source_of, sources, symbols, written
 from grpo_core.paths import data_dir
 from grpo_core.records import Step
@@ -138,6 +139,15 @@ def test_every_method_is_compared_as_it_is_when_chosen() -> None:
         assert at["push"].value == pytest.approx(numbers["push"])
         assert at["A"].value == pytest.approx(chosen.group.completions[3].advantage)
     assert len({numbers["push"] for numbers in found.values() if not isinstance(numbers, str)}) > 6
+
+
+def test_every_method_has_a_label_and_a_plugins_goes_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(PRESETS, "theirs", {"loss_type": "grpo"})
+    assert list(labels()) == methods() and methods()[-1] == "theirs"
+    assert labels()["own"] == "this run" and labels()["theirs"] == "theirs"
+    assert labels()["gspo_token"] == "GSPO-token"
 
 
 def test_a_presets_sampling_and_rewards_stay_the_runs() -> None:
