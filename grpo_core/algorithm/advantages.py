@@ -1,8 +1,8 @@
-"""Advantages: how much better a completion is than the others of its own group.
+"""Advantages: how a completion's reward compares with those of its own group.
 
-PPO learns a critic to tell what reward to expect; GRPO asks the group. The mean reward of G
-completions of the same prompt is the expectation, and what remains after subtracting it is the
-advantage: DeepSeekMath (arXiv 2402.03300), section 4.1.2.
+PPO learns a critic that predicts the reward; GRPO takes the mean reward of G completions of the
+same prompt instead. What remains after subtracting it is the advantage: DeepSeekMath (arXiv
+2402.03300), section 4.1.2.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ EPS = 1e-4  # as in TRL; keeps a nearly tied group from dividing by nearly 0
 
 
 def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float = EPS) -> Tensor:
-    """Group-relative advantages: A_i = (r_i - mean(r)) / (std(r) + eps) in the default.
+    """Return the group-relative advantages, A_i = (r_i - mean(r)) / (std(r) + eps) by default.
 
-    A group whose rewards all tie has advantage exactly 0: no completion is better than another.
-    That is decided by max == min and not by the arithmetic, because the float32 mean of sixteen
+    A group whose rewards are all equal has advantage exactly 0. A tie must be detected before the
+    arithmetic, by max == min, because the float32 mean of sixteen
     times 0.7 is not 0.7, and dividing the difference by a tiny eps would make an advantage of it.
 
     Args:
-        rewards: (N, G) float, one row a group; (G,) for a single group.
+        rewards: (N, G) float, one row per group; (G,) for a single group.
         scale_rewards: what the difference to the mean is divided by, a name from `ADVANTAGES` under
             TRL's names:
             "group": the standard deviation of the group (DeepSeekMath);
@@ -56,7 +56,7 @@ def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float =
 
 
 def normalize_then_sum(parts: Tensor, weights: Tensor, eps: float = EPS) -> Tensor:
-    """Advantages of several rewards, each compared for itself before they are added.
+    """Return the advantages of several rewards, each normalised in its group before they are added.
 
     A_i = z_i / (std(z) + eps), z_i = sum_k w_k (r_ki - mean(r_k)) / (std(r_k) + eps)
 
@@ -83,7 +83,7 @@ def normalize_then_sum(parts: Tensor, weights: Tensor, eps: float = EPS) -> Tens
 
 
 def process_advantages(step_rewards: Tensor, step_ends: Tensor, eps: float = EPS) -> Tensor:
-    """Process supervision: a token is answerable for the steps that end with it or after it.
+    """Return the advantages of process supervision: a token is credited with later steps.
 
     A_it = sum over steps of o_i ending at or after t of (r - mean) / (std + eps), mean and std over
     all steps of all G completions. DeepSeekMath (arXiv 2402.03300), section 4.1.3. With a single
@@ -97,7 +97,7 @@ def process_advantages(step_rewards: Tensor, step_ends: Tensor, eps: float = EPS
         eps: added to the standard deviation (ddof 1).
 
     Returns:
-        (N, G, T); 0 throughout a group that has fewer than two steps or whose rewards all tie.
+        (N, G, T); 0 throughout a group with fewer than two steps or with equal rewards.
 
     Raises:
         LabError: the reward of a step is not finite.

@@ -1,4 +1,4 @@
-"""From one loss a token to one loss a batch: who gets how large a say.
+"""From one loss per token to one loss per batch: how much each token weighs.
 
 It looks like bookkeeping and decides what is learned. Averaging within each completion first
 (`sequence_mean`) makes the tokens of a long wrong answer cheap; averaging over all tokens
@@ -55,7 +55,7 @@ def sequence_mean(values: Tensor, mask: Tensor, size: BatchSize | None = None) -
     1/B sum_i 1/len_i sum_t values_it. DeepSeekMath (arXiv 2402.03300), equation 3.
 
     Args:
-        values: (B, T) one number a token.
+        values: (B, T) one number per token.
         mask: (B, T) bool; masked positions count for nothing, whatever they hold.
         size: the whole batch's, when this is one micro-batch of several.
 
@@ -107,7 +107,7 @@ def constant(values: Tensor, mask: Tensor, size: BatchSize | None = None) -> Ten
 def length_weighted(values: Tensor, mask: Tensor, size: BatchSize | None = None) -> Tensor:
     """Sum over each completion's tokens, then mean over completions: loss_type "luspo".
 
-    1/B sum_i sum_t values_it. With one ratio a completion that is GSPO's term times its length:
+    1/B sum_i sum_t values_it. With one ratio per completion that is GSPO's term times its length:
     LUSPO (arXiv 2602.05261). With log-probs for values it is the textbook policy gradient, since
     log pi(o) is the sum over the tokens. Arguments and result as in `sequence_mean`.
     """

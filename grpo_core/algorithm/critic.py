@@ -4,7 +4,7 @@ This is what GRPO does without. The critic is a second model (or a second head),
 optimizer state of its own, and it must learn before its advantages are worth anything; in return
 every token gets its own advantage. All else is as in the family: the same clip, the same tokens.
 
-    score, KL -> reward a token -> with the critic's values -> advantages (GAE) -> clip
+    score, KL -> reward per token -> with the critic's values -> advantages (GAE) -> clip
                                                          +---> returns -> value loss
 
 Conventions are those of TRL's PPOTrainer (in TRL up to 1.9; 1.16.0 has none), which follows "The N+
@@ -53,7 +53,7 @@ def gae(
         rewards: (B, T).
         values: (B, T) V_t, what the critic expects from here on, before token t is known.
         mask: (B, T) bool.
-        gamma: discount a token; 1 here, for a reward is no smaller for coming late.
+        gamma: discount per token; 1 here, for a reward is no smaller for coming late.
         lam: lambda in [0, 1].
 
     Returns:

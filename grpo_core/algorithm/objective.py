@@ -22,7 +22,7 @@ def grpo_objective(
     size: BatchSize | None = None,
     entropy: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of one batch, or of one micro-batch of it, and what to tell about it.
+    """Return the loss of one batch, or of one micro-batch of it, and its metrics.
 
     loss = aggregate( -surrogate(rho, A) + beta * KL ) - entropy_coef * mean of H over all tokens
 
@@ -102,11 +102,11 @@ def token_push(
     variant: Variant,
     size: BatchSize | None = None,
 ) -> Tensor:
-    """How hard, and which way, one update pushes each token: minus d loss / d log pi_theta.
+    """Return the push on each token: minus d loss / d log pi_theta.
 
-    Above 0: the update makes the token likelier where it stands. Below 0: less likely. Arguments
-    as in `grpo_objective`. Returns (B, T), detached; an entropy bonus, which pushes all tokens that
-    could have been drawn and not only the one that was, is left out.
+    Above 0 the update increases the token's probability where it stands, below 0 it decreases it.
+    Arguments as in `grpo_objective`. Returns (B, T), detached; an entropy bonus, which pushes all
+    tokens that could have been drawn and not only the one that was, is left out.
     """
     variant = replace(variant, entropy_coef=0.0)
     with torch.enable_grad():

@@ -50,10 +50,10 @@ def weights_of(config: GRPOConfig) -> dict[str, float]:
 def credit(
     groups: Sequence[Group], which: int, config: GRPOConfig, weights: Mapping[str, float]
 ) -> Credit:
-    """The advantages of one group of a step, its recorded reward parts weighed anew.
+    """Return the advantages of one group of a step, by other weights of its recorded rewards.
 
     Args:
-        groups: all recorded groups of the step: a spread over the batch is theirs.
+        groups: all recorded groups of the step: a standard deviation over the batch is theirs.
         which: the group that is asked about.
         config: scale_rewards and what else decides advantages.
         weights: reward function name -> what it counts; a name that is missing counts nothing.
@@ -141,7 +141,7 @@ def _std(values: Array) -> float:
 def _normalized_then_summed(
     groups: Sequence[Group], which: int, weights: Mapping[str, float]
 ) -> Array:
-    """GDPO: each part normalised in its group, then summed, then divided by the batch's spread."""
+    """GDPO: each part normalised in its group, then summed, then divided by the batch's std."""
 
     def scaled(values: Array) -> Array:
         tie = values.max() == values.min()

@@ -200,6 +200,7 @@ async function explainSymbol(ui, name, session) {
   }
   const [entries, source] = await Promise.all([session.glossary(), session.code(symbol.source)]);
   if (ui.chosen !== name) return;
+  const title = m("math", {}, written(answer.facts.formula.written, name));
   const meaning =
     symbol.meaning ||
     (explain(entries, symbol.entry)?.meaning ?? "The glossary has no entry for it.");
@@ -207,7 +208,7 @@ async function explainSymbol(ui, name, session) {
   if (ui.explained !== key) {
     ui.explained = key;
     ui.meaning.replaceChildren(
-      h("h3", {}, m("math", {}, written(answer.facts.formula.written, name)), ` ${symbol.entry} `, h("b")),
+      h("h3", {}, title, ` ${symbol.entry} `, h("b")),
       h("p", {}, meaning),
       h("p", { class: "lab-lens-source" }, source ? `${source.path}, line ${source.line}` : ""),
       h("pre", { tabindex: "0", "aria-label": "Source" }, h("code", {}, source?.text ?? "")),
