@@ -37,6 +37,29 @@ def methods() -> str:
     return _markdown(rows)
 
 
+def verified() -> str:
+    """Every preset with what it is compared with, and the tests of its properties."""
+    rows = [["preset", "against TRL", "by property"]]
+    for name, preset in DESCRIBED.items():
+        method, _ = switches_of(PRESETS[name]["loss_type"])
+        against = preset.against_trl or _against_trl(method)
+        rows.append([f"`{name}`", against, preset.by_property])
+    every = (
+        "`test_objective.py` and `test_closed_forms.py`, for every method",
+        "`test_terms.py::test_every_preset`",
+        "`test_update.py::test_the_gradient_is_the_objectives`",
+        "`test_training.py::test_every_preset_trains`",
+    )
+    return _markdown([*rows, ["every row", "", ", ".join(every)]])
+
+
+def _against_trl(method: Method) -> str:
+    if not method.trl:
+        return "TRL has none"
+    trainer = method.trl.rpartition(".")[2]
+    return "loss and gradient" + ("" if trainer == "GRPOTrainer" else f", TRL's {trainer}")
+
+
 def _kl(settings: GRPOConfig) -> str:
     if not settings.needs_reference:
         return "none"

@@ -298,6 +298,7 @@ def _with_machine(
 TABLES: dict[str, Callable[..., str]] = {
     "presets": family_tables.presets,
     "methods": family_tables.methods,
+    "verified": family_tables.verified,
     "compared": compared,
     "family": family,
     "luck": luck,

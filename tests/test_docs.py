@@ -64,7 +64,7 @@ def test_the_tables_are_those_of_the_registry(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.syspath_prepend(str(ROOT / "data"))
     import family_tables
 
-    for name in ("presets", "methods"):
+    for name in ("presets", "methods", "verified"):
         (found,) = re.findall(rf"<!-- begin {name} -->\n(.*?)<!-- end -->", ALGORITHMS, re.S)
         assert found == getattr(family_tables, name)()
 

@@ -76,12 +76,16 @@ class Preset:
         paper: where it comes from, for the table of docs/algorithms.md.
         settings: options of GRPOConfig, where they differ from `presets.PLAIN`.
         around: what belongs to the method outside the objective.
+        against_trl: how it is compared with TRL, where not as its method is.
+        by_property: the tests of its properties, beside those of every method.
     """
 
     label: str
     paper: str
     settings: Mapping[str, Any]
     around: str = ""
+    against_trl: str = ""
+    by_property: str = ""
 
 
 @dataclass(frozen=True)

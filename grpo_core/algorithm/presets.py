@@ -67,6 +67,8 @@ _SHARED: dict[str, Preset] = {
             "epsilon": 3e-4,
             "epsilon_high": 4e-4,
         },
+        against_trl="loss and gradient, against TRL's `sequence`",
+        by_property="`test_objective.py::test_gspo_by_tokens_is_gspo`",
     ),
     "luspo": Preset(
         "LUSPO",
@@ -83,6 +85,9 @@ _SHARED: dict[str, Preset] = {
         "2402.14740",
         {"loss_type": "grpo", "importance_sampling_level": "sequence_sum", "scale_rewards": "loo"}
         | _KL_IN_REWARD,
+        against_trl="loss and gradient, TRL's RLOOTrainer: `test_trl.py::test_our_rloo_is_trls`",
+        by_property="`test_objective.py::test_leave_one_out_is_the_policy_gradient_itself`; "
+        "its KL: `test_kl.py::test_in_the_reward_k1_follows_the_reverse_kl_and_k3_does_not`",
     ),
 }
 _PPO = Preset(
@@ -90,6 +95,10 @@ _PPO = Preset(
     "1707.06347; for language 2203.02155",
     {"loss_type": "dapo", "scale_rewards": "gae"} | _KL_IN_REWARD,
     around="a critic: value clip 0.2, vf_coef 0.1",
+    against_trl="TRL 1.16.0 has none",
+    by_property="`test_critic.py::test_with_a_perfect_critic_every_lambda_is_the_policy_gradient`, "
+    "`test_credit.py::test_a_critic_credits_every_token`, "
+    "`test_update.py::test_policy_and_critic_each_get_their_gradient`",
 )
 
 # How tables and menus list them; what is not named follows, and PPO, beside the family, ends them.

@@ -13,6 +13,7 @@ from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize
 from grpo_core.algorithm.logprobs import completion_mask, token_logprobs
 from grpo_core.algorithm.methods import LOSS_TYPES
+from grpo_core.algorithm.methods import METHODS as registry
 from grpo_core.algorithm.objective import grpo_objective, token_push
 from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
@@ -48,6 +49,11 @@ METHODS = {
         "reinforce": {"surrogate": "none", "aggregation": "length_weighted"},
         "two_sided": {"delta": 1.5},
     }.items()
+}
+METHODS |= {  # a method that is new is among them
+    name: Variant(surrogate=name, aggregation=next(iter(method.loss_types.values())))
+    for name, method in registry.items()
+    if name not in {variant.surrogate for variant in METHODS.values()}
 }
 EVERY_METHOD = pytest.mark.parametrize("method", list(METHODS))
 EVERY_AGGREGATION = pytest.mark.parametrize("aggregation", list(AGGREGATIONS))

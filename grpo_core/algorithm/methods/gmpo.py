@@ -91,7 +91,14 @@ METHOD = Method(
     ),
     numbers=(EPSILON, EPSILON_HIGH),
     symbols={"whole": Symbol(letter("s"), "ratio", whole_of)},
-    presets={"gmpo": Preset("GMPO", "2507.20673", {"loss_type": "gmpo", "epsilon": 0.4})},
+    presets={
+        "gmpo": Preset(
+            "GMPO",
+            "2507.20673",
+            {"loss_type": "gmpo", "epsilon": 0.4},
+            by_property="`test_methods.py::test_gmpo_is_a_product_of_clipped_ratios`",
+        )
+    },
     own_ratio="makes its own ratio",
     whole=True,
     counted=counted,

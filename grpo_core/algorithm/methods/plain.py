@@ -39,6 +39,7 @@ METHOD = Method(
             "REINFORCE",
             "Williams 1992, doi 10.1007/BF00992696",
             {"loss_type": "reinforce", "scale_rewards": "none"},
+            by_property="`test_objective.py::test_leave_one_out_is_the_policy_gradient_itself`",
         )
     },
     own_ratio="has no importance ratio",
