@@ -8,7 +8,8 @@ nothing holds up nobody, and holds one message.
 
 Messages to the page, each a JSON object with a `type`, long ones compressed (see packing):
 
-    hello    {boot, ready}              ready: the whole page with its controls can be loaded
+    hello    {boot, ready, methods}     ready: the whole page with its controls can be loaded;
+                                        methods: name -> how it is written
     runs     {now, runs: [...]}         the run list, see runs.describe
     run      {now, run}                 the one entry of it that changed
     metrics  {run, reset, steps, metrics: {name: [...]}, phases: {name: [...]}}
@@ -39,6 +40,7 @@ from grpo_core.dashboard.packing import Message
 from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.dashboard.runs import RunBook, describe, options_of, public, stamp
 from grpo_core.errors import LabError
+from grpo_core.lens import labels
 from grpo_core.records import Step
 from grpo_core.store import is_run
 
@@ -202,7 +204,8 @@ class Feed:
         found: list[Message] = []
         if viewer.hello != self.ready:
             viewer.hello = self.ready
-            found.append(Message.of({"type": "hello", "boot": self.boot, "ready": self.ready}))
+            hello = {"type": "hello", "boot": self.boot, "ready": self.ready, "methods": labels()}
+            found.append(Message.of(hello))
         if not self._lists:
             await asyncio.to_thread(self.list_runs)
         if viewer.listed != self._version:

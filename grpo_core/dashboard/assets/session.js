@@ -20,6 +20,7 @@ export class Session {
     this.place = place;
     this.connection = "connecting";
     this.ready = null;
+    this.methods = {}; // name -> how it is written
     this.runs = [];
     this.listed = false;
     this.clock = 0; // server's clock minus ours, in seconds
@@ -370,7 +371,7 @@ export class Session {
 
   receive(message) {
     this.#set(() => {
-      if (message.type === "hello") this.ready = message.ready;
+      if (message.type === "hello") [this.ready, this.methods] = [message.ready, message.methods];
       else if (message.type === "runs") this.#receiveRuns(message);
       else if (message.type === "run") this.#receiveRun(message);
       else if (message.type === "metrics") this.#receiveMetrics(message);
