@@ -10,7 +10,6 @@ ended with everything it started. What is counted is what the checks found, and 
 that, as well as an export: good for seeing who needs help, not for an exam.
 """
 
-import csv
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from grpo_core import spreadsheet
 from grpo_core.errors import LabError
 from grpo_core.lessons import confined, handed_in, lessons, progress
 from grpo_core.lessons.confined.folder import remove
@@ -95,22 +95,23 @@ def write_csv(rows: list[Row], path: Path) -> None:
     header = ["student", "file", "exercises_passed", "questions_right", "hints", "problem"]
     header += [f"{n} {name}" for n, name in exercises] + [f"{n} quiz {q}" for n, q in questions]
     try:
-        with path.open("w", encoding="utf-8-sig", newline="") as out:  # -sig: for Excel
-            table = csv.writer(out)
-            table.writerow(header)
-            for row in rows:
-                done = [progress.find(row.known, n, name) for n, name in exercises]
-                answers = [progress.find(row.known, n, q, "quiz") for n, q in questions]
-                marks = [_mark(entry) for entry in done]
-                right = [
-                    ("right" if a["right"] else "wrong") if "right" in a else "" for a in answers
-                ]
-                hints = sum(entry.get("hints", 0) for entry in done)
-                counts = [marks.count("passed"), right.count("right"), hints]
-                cells = [row.student, row.file, *counts, row.problem, *marks, *right]
-                table.writerow([_harmless(cell) for cell in cells])
+        with path.open("w", encoding=spreadsheet.ENCODING, newline="") as out:
+            spreadsheet.write(out, header, (_cells(row, exercises, questions) for row in rows))
     except OSError as error:
         raise LabError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _cells(
+    row: Row, exercises: list[tuple[int, str]], questions: list[tuple[int, str]]
+) -> list[str | int]:
+    """What a line of the table says, in the order of its header."""
+    done = [progress.find(row.known, n, name) for n, name in exercises]
+    answers = [progress.find(row.known, n, q, "quiz") for n, q in questions]
+    marks = [_mark(entry) for entry in done]
+    right = [("right" if a["right"] else "wrong") if "right" in a else "" for a in answers]
+    hints = sum(entry.get("hints", 0) for entry in done)
+    counts = [marks.count("passed"), right.count("right"), hints]
+    return [row.student, row.file, *counts, row.problem, *marks, *right]
 
 
 def _mark(entry: dict[str, Any]) -> str:
@@ -119,11 +120,6 @@ def _mark(entry: dict[str, Any]) -> str:
         return "passed"
     mistakes: dict[str, int] = entry.get("mistakes", {})
     return max(mistakes, key=lambda name: mistakes[name], default="")
-
-
-def _harmless(cell: object) -> object:
-    """A text that no spreadsheet takes for a formula: files and mistakes are named by students."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
 
 
 def _run_notebook(path: Path, row: Row, limits: confined.Limits | None) -> None:
