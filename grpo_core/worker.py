@@ -30,6 +30,7 @@ from typing import Any, Protocol
 
 import psutil  # type: ignore[import-untyped]
 
+from grpo_core import child
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError, printable
 from grpo_core.records import Step
@@ -98,12 +99,6 @@ def start(path: Path | str) -> int:
     run = Run(path)
     if run.status in LIVE:
         raise LabError(f"Run '{run.name}' is running already: pause or stop it instead.")
-    variables = {**os.environ, **environment(run.config), "PYTHONUNBUFFERED": "1"}
-    home = Path(__file__).resolve().parents[1]
-    if home.name not in ("site-packages", "dist-packages"):  # a clone that is not installed
-        variables["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [str(home), os.environ.get("PYTHONPATH")])
-        )
     options: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -111,11 +106,11 @@ def start(path: Path | str) -> int:
     run.control("run")
     with open_regular(run.path / "worker.log", "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "grpo_core.worker", str(run.path)],
+            child.command("-m", "grpo_core.worker", run.path),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=variables,
+            env=child.environment({**environment(run.config), "PYTHONUNBUFFERED": "1"}),
             **options,
         )
     # Collect its exit status whenever it ends, or it would stay behind as a zombie.
@@ -284,9 +279,11 @@ def _real_trainer(config: GRPOConfig) -> Trainer:
         os.environ.setdefault(name, value)
     from transformers.utils import logging as transformers_logging
 
+    from grpo_core import plugins
     from grpo_core.training import Trainer as GRPO
 
     transformers_logging.disable_progress_bar()
+    plugins.load_installed()
     return GRPO(config)
 
 

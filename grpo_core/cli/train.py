@@ -22,6 +22,7 @@ from grpo_core.cli.find import find_model, find_run, name_of
 from grpo_core.cli.options import (
     ConfigOption,
     JsonOption,
+    PluginOption,
     PresetOption,
     SeedOption,
     SetOption,
@@ -73,6 +74,7 @@ def train(
     seed: SeedOption = None,
     config: ConfigOption = None,
     preset: PresetOption = None,
+    plugin: PluginOption = None,
     run: Annotated[
         str | None,
         typer.Option(metavar="NAME-OR-PATH", help="The new run's name, or where to put it."),
@@ -102,6 +104,7 @@ def train(
         config,
         settings,
         preset=preset,
+        plugin=plugin,
         task=task,
         model=model,
         max_steps=steps,

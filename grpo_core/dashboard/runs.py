@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,20 @@ class RunBook:
     """The runs of one folder, and the shipped ones beside them."""
 
     def __init__(
-        self, root: Path, shipped: Path | None = None, start_worker: StartWorker | None = None
+        self,
+        root: Path,
+        shipped: Path | None = None,
+        start_worker: StartWorker | None = None,
+        plugins: Sequence[str] = (),
     ) -> None:
+        """Know the runs of `root` and `shipped`.
+
+        Args:
+            plugins: files that the server was started with; every run that it starts loads them.
+        """
         self.root = root
         self.shipped = shipped
+        self.plugins = list(plugins)
         self._start_worker = start_worker or _start_worker
         self._lock = threading.Lock()
 
@@ -101,7 +111,12 @@ class RunBook:
         """
         if "recipe" in options:
             options = get_recipe(str(options["recipe"])).options | options
-        config = GRPOConfig.from_dict({k: v for k, v in options.items() if k != "recipe"})
+        values = {name: value for name, value in options.items() if name != "recipe"}
+        if values.get("plugins", self.plugins) != self.plugins:
+            raise LabError(
+                "Plugins, whose code is run, are named when the dashboard is started: add --plugin."
+            )
+        config = GRPOConfig.from_dict(values | {"plugins": self.plugins})
         # Only the names, where that will do: the worker, a fresh process, loads what they stand for
         # as it is then, while a file that was mended since it was loaded here would stay as it was.
         registry.check(TASKS, config.task, "task")
