@@ -8,7 +8,7 @@ So each file of a run is opened here, and the folders inside the run on the way 
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from grpo_core.errors import LabError
 
@@ -88,7 +88,7 @@ def open_regular(path: Path, mode: str = "rb") -> BinaryIO:
     descriptor = os.open(path, flags | _EXTRA, 0o666)
     try:
         _check(path, os.fstat(descriptor), written)
-        return os.fdopen(descriptor, mode.replace("x", "w"))
+        return cast(BinaryIO, os.fdopen(descriptor, mode.replace("x", "w")))
     except BaseException:
         os.close(descriptor)
         raise

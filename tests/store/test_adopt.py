@@ -197,7 +197,7 @@ def test_rows_larger_than_their_file_are_refused(gift: Path, tmp_path: Path) -> 
         with pytest.raises(sqlite3.IntegrityError):  # a tree that leads back to itself ends so
             copy_rows(db, new, {}, ())
     with (
-        pytest.raises(ValueError, match="larger than its file"),
+        pytest.raises(LabError, match="larger than its file"),
         new_database(tmp_path / "other.db") as new,
         Run(gift).reading(copying=True) as db,
     ):
