@@ -21,7 +21,7 @@ from transformers import (
 
 from grpo_core import registry, regular
 from grpo_core.errors import LabError
-from grpo_core.models import MODELS, SHIPPED, resolve
+from grpo_core.models import MODELS, resolve
 from grpo_core.models.layers import quicken
 from grpo_core.tasks.conversation import as_messages
 
@@ -194,7 +194,7 @@ def find_device(name: str) -> torch.device:
 
 def _load(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model in float32 on the CPU, and its tokenizer; raises as `load_policy`."""
-    if name in MODELS and name not in SHIPPED:
+    if name in MODELS and resolve(name) == name:
         model, tokenizer = registry.load(MODELS, name, "model")()
         return model, tokenizer
     where = resolve(name)

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from grpo_core.errors import LabError
 
 MAX_EVENTS = 100_000
+RESERVED = 10_000  # of them, which only the teacher can use
 MAX_LINE = 4_000  # characters of an event
 MAX_TITLE = 60
 FOLDER = ".class"
@@ -107,14 +108,23 @@ class Journal:
                     if isinstance(event, dict):
                         yield event
 
-    def append(self, event: dict[str, Any]) -> None:
+    @property
+    def left(self) -> int:
+        """How many events students may still write, all together."""
+        return max(0, MAX_EVENTS - RESERVED - self.written)
+
+    def append(self, event: dict[str, Any], of_student: bool = False) -> None:
         """Write one event.
+
+        Args:
+            of_student: a student caused it, so that the teacher's reserve is not for it.
 
         Raises:
             LabError: there are too many, or the disk does not take it.
         """
         line = json.dumps(event, separators=(",", ":"))
-        if self.written >= MAX_EVENTS or len(line) > MAX_LINE:
+        is_full = self.left == 0 if of_student else self.written >= MAX_EVENTS
+        if is_full or len(line) > MAX_LINE:
             raise LabError("The journal of this class is full: begin anew with --new-class.")
         try:
             with _private(self.path, os.O_APPEND) as file:
