@@ -102,7 +102,7 @@ def write_csv(rows: list[Row], path: Path) -> None:
 
 
 def _cells(
-    row: Row, exercises: list[tuple[int, str]], questions: list[tuple[int, str]]
+    row: Row, exercises: list[tuple[str, str]], questions: list[tuple[str, str]]
 ) -> list[str | int]:
     """What a line of the table says, in the order of its header."""
     done = [progress.find(row.known, n, name) for n, name in exercises]
