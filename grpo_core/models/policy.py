@@ -209,6 +209,10 @@ def read(where: str | Path, **options: Any) -> tuple[PreTrainedModel, PreTrained
     Plain attention is asked for: on a CPU, at the lengths of this kit, it beats the fused kernel.
     """
     model = AutoModelForCausalLM.from_pretrained(
-        where, dtype=torch.float32, attn_implementation="eager", **options
+        where,
+        dtype=torch.float32,
+        attn_implementation="eager",
+        trust_remote_code=False,  # else transformers asks whether to run a folder's own Python
+        **options,
     )
-    return model, AutoTokenizer.from_pretrained(where, **options)
+    return model, AutoTokenizer.from_pretrained(where, trust_remote_code=False, **options)

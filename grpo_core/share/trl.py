@@ -46,6 +46,8 @@ FIXED = ("step", "prompt", "completion", "advantage")
 RENAMED = {"step_time": "seconds/step"}  # all other metrics keep TRL's name
 OF_THE_WHOLE = ("total_flos", "train_loss", "train_runtime")  # a last entry, about no step
 
+_STATE_BYTES = 2**28  # of trainer_state.json, which has all metrics of all steps
+
 README = """# The run {name} as TRL's completions
 
 Written by GRPO Lab {version} (`grpo-lab export {name} --as trl`) as TRL 1.16 writes with
@@ -455,7 +457,7 @@ def read_log(place: Path) -> Log:
     roots = [place.parent, place] if place.name == "completions" else [place]
     patterns = ("trainer_state.json", "checkpoint-*/trainer_state.json")
     files = [file for root in roots for pattern in patterns for file in root.glob(pattern)]
-    states = [read_json(file) for file in files]
+    states = [read_json(file, _STATE_BYTES) for file in files]
     state = max(states, key=lambda s: int(_number_or(s.get("global_step"), 0)), default={})
     history = state.get("log_history")
     metrics: dict[int, dict[str, float]] = {}

@@ -1,6 +1,7 @@
 """The server: who is answered, what may be changed, and that torch stays out."""
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -139,7 +140,7 @@ def test_no_way_out_of_the_folder(client: TestClient, path: str, body, status: s
 
 
 def test_changes_only_by_post_with_json(client: TestClient) -> None:
-    assert client.get("/lab/api/runs").status_code == 405
+    assert client.get("/lab/api/runs").status_code == 404
     plain = client.post("/lab/api/runs", content="{}", headers={"content-type": "text/plain"})
     assert plain.status_code == 415
     json_type = {"content-type": "application/json"}
@@ -158,7 +159,8 @@ def test_the_glossary_is_served_as_text(client: TestClient) -> None:
 def test_headers(client: TestClient) -> None:
     headers = client.get("/").headers
     policy = headers["content-security-policy"]
-    assert "default-src 'self'" in policy and "http" not in policy
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "http" not in policy and "unsafe" not in policy
     assert headers["x-content-type-options"] == "nosniff"
 
 
@@ -167,6 +169,9 @@ def test_assets_never_parse_html_and_name_no_host() -> None:
         text = path.read_text(encoding="utf-8")
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert word not in text, f"{word} in {path.name}"
+        styled = re.search(r"""(?<!h\()["']style["'],|\bstyle:|<[^>]+\sstyle=""", text)
+        if path.suffix in (".js", ".html"):  # a strict policy forbids it: see dom.js, setStyle
+            assert not styled, f"{path.name} writes a style attribute: {styled}"
         assert "<<<<<<<" not in text and ">>>>>>>" not in text, f"a merge's mark in {path.name}"
         outside = text.replace("http://www.w3.org/2000/svg", "")  # names, never fetched
         outside = outside.replace("http://www.w3.org/1998/Math/MathML", "")
@@ -208,7 +213,7 @@ def test_the_page_needs_no_torch(tmp_path: Path) -> None:
                 time.sleep(0.1)
             page = client.get("/").text
             assert "gradio" in page and "lab/assets/page.js" in page, page[:500]
-            assert client.get("/config").json()["analytics_enabled"] is False
+            assert '"analytics_enabled":false' in page
         bad = [name for name in ("torch", "transformers", "datasets") if name in sys.modules]
         assert not bad, bad
         print("fine")

@@ -3,7 +3,7 @@
  * what every other method would have done with the same token.
  */
 
-import { h, m, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, m, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { number, signed } from "./format.js";
 import { explain } from "./glossary.js";
 import { draw, number as figure, op, row, written } from "./notation.js";
@@ -244,6 +244,6 @@ function drawMethods(ui, answer, session) {
     const share = (50 * Math.abs(numbers.push ?? 0)) / largest;
     const start = numbers.push < 0 ? 50 - share : 50;
     const bar = line.lastChild.firstChild.firstChild;
-    setAttribute(bar, "style", `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
+    setStyle(bar, `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
   });
 }

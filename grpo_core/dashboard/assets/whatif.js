@@ -3,7 +3,7 @@
  * them, and here they stand beside the recorded ones.
  */
 
-import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { advantage, number, rewardName } from "./format.js";
 import { OWN } from "./trial.js";
 
@@ -137,11 +137,7 @@ function drawBars(ui, session) {
   const place = (bar, value) => {
     const height = (46 * Math.abs(value)) / largest;
     const top = value > 0 ? 50 - height : 50;
-    setAttribute(
-      bar,
-      "style",
-      `top:${top.toFixed(1)}%;height:${Math.max(height, 0.8).toFixed(1)}%`,
-    );
+    setStyle(bar, `top:${top.toFixed(1)}%;height:${Math.max(height, 0.8).toFixed(1)}%`);
     setAttribute(bar, "data-sign", value > 0 ? "up" : value < 0 ? "down" : "flat");
   };
   now.forEach((value, i) => {
