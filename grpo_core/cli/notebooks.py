@@ -23,7 +23,7 @@ NamesArgument = Annotated[
 @notebooks.command()
 def build(names: NamesArgument = None) -> None:
     """Write the learner's edition, run the solutions and write them with their outputs."""
-    from grpo_core.lessons.build import main
+    from grpo_core.course.build import main
 
     main(names or [])
 
@@ -31,9 +31,10 @@ def build(names: NamesArgument = None) -> None:
 @notebooks.command()
 def check(names: NamesArgument = None) -> None:
     """Say which editions are not what their source gives; exit code 1 when there are any."""
-    from grpo_core.lessons.build import sources, stale
+    from grpo_core.course.build import stale
+    from grpo_core.course.sources import notebook_sources
 
-    problems = [problem for source in sources(names or []) for problem in stale(source)]
+    problems = [problem for source in notebook_sources(names or []) for problem in stale(source)]
     for problem in problems:
         print(problem)
     if problems:
@@ -58,8 +59,8 @@ def grade(
     **This executes the students' code with your rights**, each notebook in a process of its own
     with a time limit. That is no sandbox: grade strangers' notebooks in a container.
     """
-    from grpo_core.lessons.grade import grade as look_at
-    from grpo_core.lessons.grade import write_csv
+    from grpo_core.course.grade import grade as look_at
+    from grpo_core.course.grade import write_csv
 
     rows = []
     for row in look_at(folder, seconds):

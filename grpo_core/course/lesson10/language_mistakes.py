@@ -1,0 +1,171 @@
+"""The mistakes that the exercise `language` of lesson 10 recognises."""
+
+from collections.abc import Callable
+
+from grpo_core.course.exercise import WrongAnswers
+from grpo_core.course.lesson10.language_exercise import language
+
+
+def _thought(text: str) -> str:
+    return text.split("<think>")[-1].split("</think>")[0]
+
+
+def _speaks(
+    read: Callable[[str], str] = _thought,
+    words: Callable[[str], list[str]] = str.split,
+    share: Callable[[int, int, int], float] = lambda e, g, n: e / (e + g),
+    nothing: float = 1.0,
+) -> Callable[[str], float]:
+    """The reward, right but for what is passed in; `share` gets English, German and all words."""
+
+    def reward(completion: str) -> float:
+        said = words(read(completion))
+        english = sum(word in ("yes", "no") for word in said)
+        german = sum(word in ("ja", "nein") for word in said)
+        return share(english, german, len(said)) if english + german else nothing
+
+    return reward
+
+
+def _by_substring(text: str) -> float:
+    thought = _thought(text)
+    english = thought.count("yes") + thought.count("no")
+    german = thought.count("ja") + thought.count("nein")
+    return english / (english + german) if english + german else 1.0
+
+
+def _by_the_last(text: str) -> float:
+    said = [word for word in _thought(text).split() if word in ("yes", "no", "ja", "nein")]
+    return float(not said or said[-1] in ("yes", "no"))
+
+
+def _by_the_first(text: str) -> float:
+    said = [word for word in _thought(text).split() if word in ("yes", "no", "ja", "nein")]
+    return float(not said or said[0] in ("yes", "no"))
+
+
+def _by_beginning(text: str) -> float:
+    words = _thought(text).split()
+    english = sum(word.startswith(("yes", "no")) for word in words)
+    german = sum(word.startswith(("ja", "nein")) for word in words)
+    return english / (english + german) if english + german else 1.0
+
+
+def _of_one_kind(english: str, german: str) -> Callable[[str], float]:
+    return _speaks(words=lambda text: [word for word in text.split() if word in (english, german)])
+
+
+@language.mistake(
+    "You divided by all words of the thought. Numbers and signs are the same in every language: "
+    "then a thought that calculates more would look less English."
+)
+def all_words() -> WrongAnswers:
+    yield _speaks(share=lambda e, g, n: e / n)
+    yield _speaks(share=lambda e, g, n: e / n, nothing=0.0)
+    yield _speaks(share=lambda e, g, n: 1 - g / n)
+
+
+@language.mistake(
+    "You pay for a thought that is English, all or most of it, and nothing for others. One word "
+    "of twenty in German then costs as much as twenty do; a share says how far it is."
+)
+def all_or_nothing() -> WrongAnswers:
+    yield _speaks(share=lambda e, g, n: float(g == 0))
+    yield _speaks(share=lambda e, g, n: float(e > g))
+
+
+@language.mistake("You look at one verdict, the last or the first. The others are read, too.")
+def last_verdict() -> WrongAnswers:
+    yield _by_the_last
+    yield _by_the_first
+
+
+@language.mistake(
+    "That is how *many* verdicts are English, or how many more than German. Asked for is a share, "
+    "between 0 and 1: a long thought is not worth more than a short one."
+)
+def counted() -> WrongAnswers:
+    yield _speaks(share=lambda e, g, n: e)
+    yield _speaks(share=lambda e, g, n: e - g)
+    yield _speaks(share=lambda e, g, n: (e - g) / (e + g))
+    yield _speaks(share=lambda e, g, n: 100 * e / (e + g))
+
+
+@language.mistake(
+    "You read what stands behind the thought. The reward is for the thought itself: what is "
+    "between its two tags."
+)
+def behind_the_thought() -> WrongAnswers:
+    yield _speaks(read=lambda text: text.split("</think>")[-1])
+    yield _speaks(read=lambda text: text.split("<answer>")[-1])
+
+
+@language.mistake(
+    "Right, except that what stands *before* the thought counts as well: of the text up to "
+    "`</think>` the thought is what follows `<think>`."
+)
+def before_the_thought() -> WrongAnswers:
+    yield _speaks(read=lambda text: text.split("</think>")[0])
+
+
+@language.mistake(
+    "You counted one word of each language. *Yes* and *ja* are verdicts, and so are *no* and "
+    "*nein*."
+)
+def only_no() -> WrongAnswers:
+    yield _of_one_kind("no", "nein")
+    yield _of_one_kind("yes", "ja")
+
+
+@language.mistake(
+    "You divided English by German. A share is a part of the whole: of both together."
+)
+def ratio() -> WrongAnswers:
+    yield _speaks(share=lambda e, g, n: e / g if g else 1.0)
+
+
+@language.mistake(
+    "You pay for *one* language, whichever it is. Asked for is English: a thought that is German "
+    "throughout earns 0."
+)
+def either_language() -> WrongAnswers:
+    yield _speaks(share=lambda e, g, n: max(e, g) / (e + g))
+
+
+@language.mistake("That is the share of the *other* language: you would teach the model German.")
+def german() -> WrongAnswers:
+    yield _speaks(share=lambda e, g, n: g / (e + g))
+
+
+@language.mistake(
+    "You counted which words occur, not how often. A thought with twenty times no and one nein is "
+    "not half German."
+)
+def kinds_of_words() -> WrongAnswers:
+    yield _speaks(words=lambda text: list(set(text.split())))
+
+
+@language.mistake(
+    "You looked at the whole completion. The reward is for the thought: what stands between the "
+    "tags of the answer is the verifier's business."
+)
+def answer_counted() -> WrongAnswers:
+    yield _speaks(read=lambda text: text)
+
+
+@language.mistake(
+    "You counted letters, not words: `count` finds a no in nobody, and a ja in January would be "
+    "next. Split the text first."
+)
+def substrings() -> WrongAnswers:
+    yield _by_substring
+    yield _by_beginning
+
+
+@language.mistake(
+    "A thought without verdicts earned 0. Nothing in it is in a wrong language; paid 0, it would "
+    "be paid for checking more, which is not what this reward is for."
+)
+def nothing_pays_nothing() -> WrongAnswers:
+    yield _speaks(nothing=0.0)
+    yield _speaks(nothing=0.5)
