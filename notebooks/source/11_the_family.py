@@ -29,8 +29,8 @@ from grpo_core import figures
 from grpo_core.course import lesson11 as check
 from grpo_core.course.recordings import method_comparison, replay
 from grpo_core.course.recordings.recorded_batch import (
-    load_batch,
     likeness,
+    load_batch,
     push_of,
     variant_of,
 )

@@ -9,8 +9,8 @@ from grpo_core.algorithm.presets import PRESETS
 from grpo_core.course.recordings import recorded_batch, replay
 from grpo_core.course.recordings.recorded_batch import (
     RecordedBatch,
-    load_batch,
     likeness,
+    load_batch,
     push_of,
     variant_of,
 )
