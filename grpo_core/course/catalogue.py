@@ -1,4 +1,4 @@
-"""Every lesson of the course: its notebook, its package of checks, and what follows from them."""
+"""Find every lesson: its notebook, its package of checks, and what can be read from them."""
 
 import re
 from dataclasses import dataclass

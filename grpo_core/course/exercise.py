@@ -1,9 +1,9 @@
-"""An exercise: it says what is right, and which mistake it is when something is not.
+"""Check a function that the learner writes, and name the mistake when it is wrong.
 
-An exercise calls the learner's function on a few small cases. Where one comes out wrong, the
-outcomes are compared with those of functions that make the mistakes learners make; the one that
-fits is named, with a hint that teaches. An exercise prints and never raises, whatever the
-learner's function does: a notebook whose exercises are still empty runs from top to bottom.
+An exercise calls the learner's function on a few small cases. If an outcome is wrong, all outcomes
+are compared with those of functions that make known mistakes; the mistake that matches is named,
+with a hint that teaches. An exercise prints and never raises, whatever the learner's function does:
+a notebook whose exercises are still empty runs from top to bottom.
 """
 
 import inspect
@@ -23,7 +23,7 @@ WIDTH = 76  # characters of a printed line: some editors do not wrap the outputs
 
 
 WrongAnswers = Iterator[Callable[..., Any]]
-"""Functions that make a mistake; each takes what the learner's function takes."""
+"""Functions that make a mistake; each takes the same arguments as the learner's function."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Mistake:
     """A mistake that learners make.
 
     Attributes:
-        name: a word or two, as in tests and in a teacher's table.
+        name: one to three words joined by underscores, as shown in tests and in a teacher's table.
         hint: what was seen, why it is wrong and where to look; never the line to write.
         functions: one or more functions that make it. An attempt is recognised by its outcomes.
-        entirely: recognise it only where all outcomes agree, for a hint that speaks of all.
+        entirely: whether all outcomes must match, for a hint that speaks of every case.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that is tried with the learner's function.
+    """One input, or set of inputs, on which the learner's function is tried.
 
     Attributes:
-        text: how a sentence about it begins, such as "For the rewards [1, 0]".
-        run: takes the function, calls it on inputs of its own, gives the outcome: a tensor, a
-            number, a text, or a list or dict of these.
+        text: the beginning of a sentence about it, such as "For the rewards [1, 0]".
+        run: calls the given function on the inputs of this case and returns the outcome: a tensor,
+            a number, a string, or a list or dict of these.
     """
 
     text: str
@@ -59,13 +59,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found out; the message has been printed already.
+    """The result of a check; its message has already been printed.
 
     Attributes:
-        passed: whether everything is right.
+        passed: whether every outcome is right.
         mistake: the name of the mistake, or "unfinished", "raised", "shape", "unknown"; None when
             passed.
-        message: what the learner was told.
+        message: the text that was printed.
     """
 
     passed: bool
@@ -73,27 +73,28 @@ class Result:
     message: str
 
     def _ipython_display_(self) -> None:
-        """Nothing: a notebook would otherwise repeat the message as the value of the cell."""
+        """Show nothing: a notebook would otherwise repeat the message as the value of the cell."""
 
 
-@dataclass(eq=False)  # an exercise is itself, and may be the key of a dict
+@dataclass(eq=False)  # compared by identity, so that it can be the key of a dict
 class Exercise:
     """A check for one function that the learner writes.
 
         advantages = Exercise("00", "advantages", solution=..., cases=[...], ...)
         advantages(my_advantages)
 
-    Each further failing call gives one more hint of the ladder; `hint()` asks for the next
-    without an attempt, and `solution()` shows one when there is no hint left.
+    Every failing call after the first gives one more hint; `hint()` gives the next one without an
+    attempt, and `solution()` shows a solution when no hint is left.
 
     Attributes:
         lesson: the number of the lesson, two digits.
-        name: the exercise's, unique in its lesson.
-        solution_function: a right answer, short enough to be shown; what others are held against.
-        cases: what is tried, the most telling first.
-        hints: the ladder, from a nudge to nearly everything; none gives the line away.
+        name: the name of the exercise, unique in its lesson.
+        solution_function: a right answer, short enough to be shown. Attempts are compared with it.
+        cases: what the function is tried on, the most telling case first.
+        hints: from a nudge to nearly everything, in the order in which they are given; none gives
+            the line away.
         well_done: what is right about a right answer; a sentence that starts with "your".
-        mistakes: what is recognised; `mistake` adds one.
+        mistakes: the known mistakes; the decorator `mistake` adds one.
     """
 
     lesson: str
@@ -106,7 +107,7 @@ class Exercise:
     _expected: list[Any] = field(default_factory=list, init=False, repr=False)
 
     def __call__(self, function: Callable[..., Any]) -> Result:
-        """Try the learner's function, print what was found, and remember it."""
+        """Check the learner's function, print the result and record it."""
         mistake, message = self._judge(function)
         if mistake is None:
             progress.passed(self.lesson, self.name)
@@ -120,17 +121,17 @@ class Exercise:
     def mistake(
         self, hint: str, *, entirely: bool = False
     ) -> Callable[[Callable[[], WrongAnswers]], Mistake]:
-        """Add a mistake that this exercise recognises; a decorator.
+        """Return a decorator that adds a mistake to those this exercise recognises.
 
             @advantages.mistake("You subtracted the mean and stopped there. ...")
             def not_divided() -> WrongAnswers:
                 yield lambda rewards: rewards - rewards.mean(dim=1, keepdim=True)
 
         The decorated function yields one or more wrong answers: functions that make the mistake.
-        Its name is the mistake's; an underscore at its end, as in `sum_`, is left out.
+        The mistake takes the function's name, without the trailing underscore of names like `sum_`.
 
         Args:
-            hint: what the learner is told.
+            hint: the text that the learner reads.
             entirely: see `Mistake`.
         """
 
@@ -143,12 +144,12 @@ class Exercise:
         return add
 
     def hint(self) -> None:
-        """Print the next hint of the ladder."""
+        """Print the next hint."""
         given = progress.climb(self.lesson, self.name, len(self.hints))
         say(self._rung(given).lstrip("\n"))
 
     def solution(self) -> None:
-        """Print one solution, when every hint of the ladder has been given."""
+        """Print one solution, if every hint has been given or the exercise has been passed."""
         left = len(self.hints) - progress.hints_given(self.lesson, self.name)
         if left > 0 and not progress.has_passed(self.lesson, self.name):
             hints = "is still one hint" if left == 1 else f"are still {left} hints"
@@ -158,18 +159,18 @@ class Exercise:
         print(textwrap.dedent(inspect.getsource(self.solution_function)).rstrip())
 
     def _rung(self, given: int) -> str:
-        """What the ladder says where so many hints have been given; before the first, nothing."""
+        """Return hint number `given` as a line; after the last hint, point to the solution."""
         if given < 1:
             return ""
         if given > len(self.hints):
             return (
-                "\nAll hints are given. Compare yours with one that is right: "
+                "\nAll hints have been given. Compare your function with a right one: "
                 f"check.{self.name}.solution()"
             )
         return f"\nHint {given} of {len(self.hints)}: {self.hints[given - 1]}"
 
     def _judge(self, function: Callable[..., Any]) -> tuple[str | None, str]:
-        """The name of the mistake and what to say; None where there is none."""
+        """Return the name of the mistake (None if there is none) and the message."""
         got, trouble = self._outcomes(function)
         if not self._expected:
             self._expected, _ = self._outcomes(self.solution_function)
@@ -184,14 +185,14 @@ class Exercise:
         seen = describe_difference(got[here], self._expected[here])
         return "unknown", (
             f"{self.cases[here].text}, I expected {shown(self._expected[here])} and got "
-            f"{shown(got[here])}. {seen}{' ' if seen else ''}This is no mistake that I know; "
-            "compare with the text above, step by step."
+            f"{shown(got[here])}. {seen}{' ' if seen else ''}I do not know this mistake; "
+            "compare your function with the text above, step by step."
         )
 
     def _outcomes(
         self, function: Callable[..., Any]
     ) -> tuple[list[Any], tuple[str | None, str] | None]:
-        """What the function gives on the cases, up to one it cannot finish, and why it cannot."""
+        """Return the outcomes up to the first case that fails to give one, and why it fails."""
         got: list[Any] = []
         for case in self.cases:
             try:
@@ -205,7 +206,7 @@ class Exercise:
         return got, None
 
     def _recognise(self, got: list[Any], here: int) -> Mistake | None:
-        """The mistake whose outcomes agree longest with these, and at least through `here`."""
+        """Return the mistake whose outcomes match the longest, at least through case `here`."""
         best, longest = None, here
         for mistake in self.mistakes:
             for function in mistake.functions:
@@ -223,14 +224,13 @@ class Exercise:
 
 
 _UNFINISHED = (
-    "Nothing to check yet: write the function, and let it return something, then run its cell "
-    "again."
+    "Nothing to check yet: write the function, let it return something, and run its cell again."
 )
-_NOTHING = "your function returned nothing yet; before that, all was right."
+_NOTHING = "your function does not return anything yet; all earlier cases are right."
 
 
 def _wrong_shape(got: Any, expected: Any) -> str:
-    """What is wrong with the shape of a tensor; nothing where it fits."""
+    """Return what is wrong with the shape of a tensor; "" if it is right."""
     if isinstance(got, Tensor) and isinstance(expected, Tensor) and got.shape != expected.shape:
         shapes = f"{tuple(expected.shape)}; yours has {tuple(got.shape)}"
         return f"The result must have the shape {shapes}."
@@ -238,7 +238,7 @@ def _wrong_shape(got: Any, expected: Any) -> str:
 
 
 def say(text: str) -> None:
-    """Print, with lines that fit the page; all but the first are indented."""
+    """Print a text in lines of at most `WIDTH` characters; all but the first are indented."""
     for i, line in enumerate(text.split("\n")):
         indent = "  " if i else ""
         print(textwrap.fill(line, WIDTH, initial_indent=indent, subsequent_indent="  "))

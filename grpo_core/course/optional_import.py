@@ -1,4 +1,4 @@
-"""What may be missing on a machine: said in a sentence, and the notebook goes on. For lesson 13."""
+"""Run what needs an optional package, or say in one sentence what is missing. For lesson 13."""
 
 import importlib.util
 import textwrap
@@ -12,28 +12,28 @@ _T = TypeVar("_T")
 
 
 def try_or_explain(what: Callable[[], _T]) -> _T | None:
-    """What `what` gives; where that is not to be had, None, and a printed sentence that says why.
+    """Return what `what` returns; if something is missing, print why and return None.
 
     Args:
-        what: raises LabError where something is missing.
+        what: raises LabError if something is missing.
     """
     try:
         return what()
     except LabError as error:
-        text = f"Left out: {error}"  # with commands in it, which stay in one piece
+        text = f"Left out: {error}"  # commands in it must stay in one piece
         print(textwrap.fill(text, WIDTH, break_on_hyphens=False, break_long_words=False))
         return None
 
 
 def require_package(package: str, install: str) -> None:
-    """Go on where a package is installed.
+    """Check that a package is installed.
 
     Args:
-        package: as it is imported.
-        install: how it is installed, after "pip install".
+        package: the name under which it is imported.
+        install: what to give to `pip install`.
 
     Raises:
-        LabError: it is missing.
+        LabError: it is not installed.
     """
     if importlib.util.find_spec(package) is None:
-        raise LabError(f"the package '{package}' is missing here: pip install {install}")
+        raise LabError(f"the package '{package}' is not installed. Run: pip install {install}")

@@ -1,4 +1,4 @@
-"""What a learner's function returned, in a form that can be compared and printed."""
+"""Turn what a learner's function returned into outcomes that can be compared and printed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-TOLERANCE = 1e-3  # so that no choice of a small epsilon decides
+TOLERANCE = 1e-3  # loose enough that the choice of a small epsilon does not matter
 
 
 class Unfinished(Exception):
-    """The learner's function returned nothing: its body is still `...` or `pass`."""
+    """The learner's function returned None or `...`: its body has not been written yet."""
 
 
 class WrongShape(Exception):
-    """It returned something that cannot be compared; the message says what is expected."""
+    """The learner's function returned a value of the wrong shape; the message says which."""
 
 
 def returned(value: Any) -> Any:
-    """What a learner's function returned; a case passes everything through here.
+    """Return the value that a learner's function returned, unchanged. Every case calls this.
 
     Raises:
-        Unfinished: nothing was returned.
+        Unfinished: the value is None or `...`.
     """
     if value is None or value is Ellipsis:
         raise Unfinished
@@ -29,7 +29,11 @@ def returned(value: Any) -> Any:
 
 
 def tensor(value: Any) -> Tensor:
-    """What a learner's function returned, as a tensor of numbers. Raises Unfinished."""
+    """Return what a learner's function returned, as a tensor.
+
+    Raises:
+        Unfinished: the value is None or `...`.
+    """
     value = returned(value)
     if isinstance(value, Tensor):
         return value
@@ -39,15 +43,20 @@ def tensor(value: Any) -> Tensor:
 
 
 def number(value: Any) -> float:
-    """What a learner's function returned, as one number. Raises Unfinished and WrongShape."""
+    """Return what a learner's function returned, as one number.
+
+    Raises:
+        Unfinished: the value is None or `...`.
+        WrongShape: it holds more or fewer than one number.
+    """
     value = tensor(value)
     if value.numel() != 1:
-        raise WrongShape(f"One number is wanted; yours has the shape {tuple(value.shape)}.")
+        raise WrongShape(f"Return one number; yours has the shape {tuple(value.shape)}.")
     return float(value.detach())  # a loss that needs a gradient is a number too
 
 
 def outcome_or_error(function: Callable[..., Any], *inputs: Any) -> Any:
-    """Return what a function gives, or the name of what it raises: here that is an outcome too."""
+    """Return what a function returns, or the name of its exception where that is an outcome too."""
     try:
         return function(*inputs)
     except (NotImplementedError, Unfinished):
@@ -57,7 +66,7 @@ def outcome_or_error(function: Callable[..., Any], *inputs: Any) -> Any:
 
 
 def same(got: Any, expected: Any) -> bool:
-    """Equal, numbers within `TOLERANCE`; NaN equals NaN, True equals 1."""
+    """Return whether two outcomes are equal: numbers within `TOLERANCE`, NaN to NaN, True to 1."""
     if isinstance(got, Tensor) and isinstance(expected, Tensor):
         return got.shape == expected.shape and torch.allclose(
             got.float(), expected.float(), atol=TOLERANCE, rtol=TOLERANCE, equal_nan=True
@@ -72,7 +81,7 @@ def same(got: Any, expected: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """An outcome in a sentence: at most eight numbers, two or three decimals, no long text."""
+    """Return an outcome as text for a sentence: at most eight numbers, at most 100 characters."""
     if isinstance(value, Tensor):
         flat = value.detach().flatten().tolist()
         numbers = ", ".join(f"{v:.3g}" for v in flat[:8])

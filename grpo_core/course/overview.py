@@ -1,4 +1,4 @@
-"""What a learner has passed and what is open, lesson by lesson.
+"""Show what a learner has passed and what is open, lesson by lesson.
 
 from grpo_core.course import overview
 overview.show()

@@ -1,12 +1,12 @@
-"""What a learner has done so far, in a file of the learner's; no lesson ever fails because of it.
+"""Record what a learner has done, in a file; no lesson ever fails because of it.
 
     from grpo_core.course import progress
     progress.export("Anna")        # Anna.json beside the notebook, to hand in
 
-The file is `~/.grpo-lab/progress.json`, or what the variable GRPO_LAB_PROGRESS names; "off" keeps
-nothing. It is read and replaced whole at every check, under a lock, so that two notebooks may be
-open at once. Where that cannot be done (a full or read-only disk, a damaged file), progress lives
-on in memory until the notebook is closed. A damaged file is moved aside, never overwritten.
+The file is `~/.grpo-lab/progress.json`, or the one that the variable GRPO_LAB_PROGRESS names; "off"
+turns recording off. Every check reads and replaces the whole file under a lock, so that two
+notebooks can be open at once. If it cannot be written (a full or read-only disk), progress is kept
+in memory until the notebook is closed. A damaged file is moved aside, never overwritten.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ import filelock
 from grpo_core.errors import LabError
 from grpo_core.store.disk import read_json, write_json
 
-_memory: dict[str, Any] = {}  # where the file cannot be used
+_memory: dict[str, Any] = {}  # used when the file cannot be
 VERSION = 1
 
 
 def progress_file() -> Path | None:
-    """Where progress is kept; None when it is switched off."""
+    """Return the path of the progress file, or None if recording is off."""
     named = os.environ.get("GRPO_LAB_PROGRESS", "")
     if named.lower() == "off":
         return None
@@ -34,16 +34,16 @@ def progress_file() -> Path | None:
 
 
 def failed(lesson: str, exercise: str, mistake: str, hints: int) -> int:
-    """Remember an attempt that failed; every one but the first gives a hint of the ladder.
+    """Record a failed attempt; every one after the first gives the next hint.
 
     Args:
         lesson, exercise: which one.
-        mistake: the name of what was found.
-        hints: how many hints the ladder has.
+        mistake: the name of the mistake that was found.
+        hints: how many hints the exercise has.
 
     Returns:
-        how many have been given, this one included; one more than there are when all are given,
-        and 0 at the first attempt, for which the mistake's own hint is enough.
+        How many hints have been given, including this one; `hints` + 1 when all had been given
+        before, and 0 at the first attempt, for which the mistake's own hint is enough.
     """
     with _entry(lesson, exercise) as entry:
         first = not entry.get("mistakes")
@@ -56,14 +56,14 @@ def failed(lesson: str, exercise: str, mistake: str, hints: int) -> int:
 
 
 def climb(lesson: str, exercise: str, hints: int) -> int:
-    """Give the next hint without an attempt; returns how many have been given, as `failed`."""
+    """Give the next hint without an attempt; return how many have been given, as `failed` does."""
     with _entry(lesson, exercise) as entry:
         entry["hints"] = min(entry.get("hints", 0) + 1, hints + 1)
         return int(entry["hints"])
 
 
 def passed(lesson: str, exercise: str) -> None:
-    """Remember an attempt that passed: when, after how many that did not, with how many hints."""
+    """Record a passed attempt: when, after how many failures, with how many hints."""
     with _entry(lesson, exercise) as entry:
         failures = sum(entry.get("mistakes", {}).values())
         hints, looked_up = entry.get("hints", 0), entry.get("looked_up", False)
@@ -72,30 +72,30 @@ def passed(lesson: str, exercise: str) -> None:
 
 
 def looked_up(lesson: str, exercise: str) -> None:
-    """Remember that the solution was looked at."""
+    """Record that the learner has seen the solution."""
     with _entry(lesson, exercise) as entry:
         entry["looked_up"] = True
 
 
 def answered(lesson: str, question: str, letter: str, right: bool) -> None:
-    """Remember an answer of a quiz; the first one is kept beside the last."""
+    """Record an answer to a quiz question; the first answer is kept as well as the last."""
     with _entry(lesson, question, "quiz") as entry:
         entry.setdefault("first", letter)
         entry.update(last=letter, right=right)
 
 
 def hints_given(lesson: str, exercise: str) -> int:
-    """How many hints of the ladder have been given."""
+    """Return how many hints have been given."""
     return int(find(read(), lesson, exercise).get("hints", 0))
 
 
 def has_passed(lesson: str, exercise: str) -> bool:
-    """Whether an attempt ever passed."""
+    """Return whether any attempt has passed."""
     return "passed" in find(read(), lesson, exercise)
 
 
 def read() -> dict[str, Any]:
-    """Everything that is remembered; the form is the one that `is_sound` knows."""
+    """Return everything that has been recorded, in the form that `is_sound` describes."""
     path = progress_file()
     if path is None or _memory:
         return _memory
@@ -107,7 +107,7 @@ def read() -> dict[str, Any]:
 
 
 def is_sound(known: Any) -> bool:
-    """Whether something read from a file has the form that is written here.
+    """Return whether something read from a file has the form that this module writes.
 
     {"version": 1, "lessons": {"00": {
         "exercises": {"advantages": {"mistakes": {"sign": 2}, "hints": 1, "looked_up": true,
@@ -141,30 +141,30 @@ def is_sound(known: Any) -> bool:
 
 
 def export(name: str, folder: str | Path = ".") -> Path:
-    """Write what is remembered to a file that can be handed in.
+    """Write what has been recorded to a file that can be handed in.
 
     Args:
-        name: whose it is; the file is called after it.
-        folder: where to.
+        name: the learner's name, from which the file gets its name.
+        folder: the folder to write it to.
 
     Raises:
-        LabError: the name has nothing that a file can be called, or it cannot be written.
+        LabError: the name contains no letter or digit, or the file cannot be written.
     """
     stem = "".join(c if c.isalnum() else "-" for c in name).strip("-")
     if not stem:
-        raise LabError("Give a name with letters in it: the file is called after it.")
+        raise LabError("The name must contain a letter or a digit: the file is named after it.")
     path = Path(folder) / f"{stem}.json"
     try:
         write_json(path, {**read(), "version": VERSION, "name": name, "exported": _now()})
     except OSError as error:
         raise LabError(f"{path} cannot be written: {error.strerror}.") from error
-    print(f"{path} is yours to hand in.")
+    print(f"Wrote {path}: this is the file to hand in.")
     return path
 
 
 @contextlib.contextmanager
 def _entry(lesson: str, name: str, kind: str = "exercises") -> Iterator[dict[str, Any]]:
-    """What is remembered of one exercise or question, to be changed; kept when the block ends."""
+    """Open the record of one exercise or question for changes; write it when the block ends."""
     path = progress_file()
     if path is None or _memory:
         yield find(_memory, lesson, name, kind, make=True)
@@ -181,11 +181,11 @@ def _entry(lesson: str, name: str, kind: str = "exercises") -> Iterator[dict[str
             try:
                 write_json(path, known | {"version": VERSION})
             except (OSError, LabError):
-                _memory.update(known)  # from here on, this process remembers
+                _memory.update(known)  # from now on, progress is kept in this process only
 
 
 def _read_or_move(path: Path) -> dict[str, Any]:
-    """The file's content; one that makes no sense is moved aside, and progress starts again."""
+    """Return the file's content; move a damaged file aside and start again."""
     try:
         known = read_json(path)
         if is_sound(known):
@@ -199,7 +199,7 @@ def _read_or_move(path: Path) -> dict[str, Any]:
 def find(
     known: dict[str, Any], lesson: str, name: str, kind: str = "exercises", make: bool = False
 ) -> dict[str, Any]:
-    """The entry of one exercise or question; {} where there is none or it is no entry."""
+    """Return the record of one exercise or question, or {} if there is none."""
     at = known
     for key in ("lessons", lesson, kind, name):
         inner = at.get(key)

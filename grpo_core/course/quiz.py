@@ -1,8 +1,8 @@
-"""A quiz in plain text: questions whose wrong answers are explained.
+"""Ask questions in plain text, and explain why each wrong answer is wrong.
 
-    quiz(baseline="b", clip="d")   # an answer is a letter; "" leaves a question open
+    quiz(baseline="b", clip="d")   # an answer is a letter; "" leaves a question unanswered
 
-Text and nothing else, so that it is the same in JupyterLab, VS Code, Colab and a saved notebook.
+Plain text only, so that it looks the same in JupyterLab, VS Code, Colab and a saved notebook.
 """
 
 import string
@@ -16,12 +16,12 @@ from grpo_core.course.exercise import WIDTH
 
 @dataclass(frozen=True)
 class Option:
-    """One answer to choose.
+    """One of the answers to a question.
 
     Attributes:
-        text: what it says.
-        why: why it is right or wrong; a wrong one's must not tell which is right.
-        right: whether it is the right one.
+        text: the answer.
+        why: why it is right or wrong; for a wrong answer it must not reveal the right one.
+        right: whether it is the right answer.
     """
 
     text: str
@@ -34,9 +34,9 @@ class Question:
     """A question with exactly one right answer.
 
     Attributes:
-        name: a word, by which it is answered.
+        name: the keyword under which the answer is given.
         text: the question.
-        options: the answers, a, b, c, ...
+        options: the possible answers, lettered a, b, c, ...
     """
 
     name: str
@@ -48,8 +48,8 @@ class Quiz:
     """The questions of one lesson.
 
     Attributes:
-        lesson: its number.
-        questions: name -> question.
+        lesson: the number of the lesson.
+        questions: each question under its name.
     """
 
     def __init__(self, lesson: str, *questions: Question) -> None:
@@ -57,20 +57,21 @@ class Quiz:
         self.questions = {question.name: question for question in questions}
 
     def __call__(self, **answers: str) -> None:
-        """Print every question; what was answered is judged, and what was right is explained.
+        """Print every question, judge the answers given, and explain those that are right.
 
         Args:
-            **answers: the name of a question -> a letter, "" for none yet.
+            **answers: a letter for each question's name; "" if it has no answer yet.
         """
         for name in answers.keys() - self.questions.keys():
-            print(f"✗ There is no question '{name}': {', '.join(self.questions)}.\n")
+            names = ", ".join(self.questions)
+            print(f"✗ There is no question '{name}'. The questions are: {names}.\n")
         for name, question in self.questions.items():
             _print_question(question)
             self._judge(question, str(answers.get(name, "")).strip().lower())
             print()
 
     def _judge(self, question: Question, letter: str) -> None:
-        """Print what is to be said about one answer."""
+        """Print whether one answer is right, and why."""
         options = dict(zip(string.ascii_lowercase, question.options, strict=False))
         if letter not in options:
             wanted = f"your answer: {question.name}=" + '"a"'

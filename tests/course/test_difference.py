@@ -14,15 +14,15 @@ RIGHT = torch.tensor([[0.5, -1.0, 2.0], [0.25, 3.0, -0.75]])
 @pytest.mark.parametrize(
     ("got", "said"),
     [
-        (2.5 * RIGHT, "Yours is 2.5 times what it should be, everywhere."),
-        (RIGHT / 4, "Yours is 0.25 times what it should be, everywhere."),
-        (-RIGHT, "Yours has the other sign, everywhere."),
-        (RIGHT + 0.3, "Yours is more by 0.3, everywhere."),
-        (RIGHT - 0.3, "Yours is less by 0.3, everywhere."),
+        (2.5 * RIGHT, "Yours is 2.5 times the right value everywhere."),
+        (RIGHT / 4, "Yours is 0.25 times the right value everywhere."),
+        (-RIGHT, "Yours has the opposite sign everywhere."),
+        (RIGHT + 0.3, "Yours is too large by 0.3 everywhere."),
+        (RIGHT - 0.3, "Yours is too small by 0.3 everywhere."),
         (0 * RIGHT, "Yours is 0 everywhere."),
-        (RIGHT.flip(0), "These are the right numbers, in other places."),
-        (RIGHT.log(), "2 of 6 are no numbers (nan) in yours."),
-        (RIGHT.clamp(max=2.5), "Right are 5 of 6; the first that is not stands at place [1, 1]"),
+        (RIGHT.flip(0), "These are the right numbers in the wrong places."),
+        (RIGHT.log(), "2 of 6 values are NaN in yours."),
+        (RIGHT.clamp(max=2.5), "5 of 6 values are right; the first wrong one is at index [1, 1]"),
         (RIGHT.flatten().clamp(max=2.5), ""),  # another shape is said elsewhere
         (RIGHT.exp(), ""),
         (RIGHT, ""),
@@ -35,7 +35,7 @@ def test_what_is_said(got: Tensor, said: str) -> None:
 
 def test_of_a_row_the_place_is_a_number() -> None:
     row = torch.arange(5.0)
-    assert "place 4," in describe_difference(row.clamp(max=3.5), row)
+    assert "index 4," in describe_difference(row.clamp(max=3.5), row)
 
 
 def test_few_numbers_say_nothing() -> None:
@@ -48,7 +48,7 @@ def test_few_numbers_say_nothing() -> None:
 def test_of_several_outcomes_the_first_that_differs_is_looked_at() -> None:
     assert (
         describe_difference([RIGHT, -RIGHT], [RIGHT, RIGHT])
-        == "Yours has the other sign, everywhere."
+        == "Yours has the opposite sign everywhere."
     )
     assert describe_difference([torch.tensor(1.0), RIGHT], [torch.tensor(1.0), RIGHT]) == ""
 
@@ -67,5 +67,5 @@ def test_of_what_is_no_tensor_nothing_is_said(value: object) -> None:
 def test_every_factor_is_found(factor: float) -> None:
     assert (
         describe_difference(factor * RIGHT, RIGHT)
-        == f"Yours is {factor:.3g} times what it should be, everywhere."
+        == f"Yours is {factor:.3g} times the right value everywhere."
     )

@@ -113,9 +113,7 @@ def test_an_unknown_mistake_is_told_how_its_numbers_are_related() -> None:
     of_three = Exercise("97", "three", lambda: right, [case], ["?", "!"], "your row is right.")
     message = of_three(lambda: 3 * right).message
     assert message.startswith("For nothing, I expected 1 and [1, -2, 3] and got 1 and [3, -6, 9].")
-    assert (
-        "Yours is 3 times what it should be, everywhere. This is no mistake that I know" in message
-    )
+    assert "Yours is 3 times the right value everywhere. I do not know this mistake" in message
 
 
 def two_cases() -> Exercise:
@@ -132,7 +130,7 @@ def two_cases() -> Exercise:
 def test_nothing_is_told_from_nothing_for_one_of_the_cases() -> None:
     result = two_cases()(lambda n: n if n == 1 else None)
     assert result.mistake == "unfinished"
-    assert result.message.startswith("For 2, your function returned nothing yet")
+    assert result.message.startswith("For 2, your function does not return anything yet")
     assert two_cases()(lambda n: None).message.startswith("Nothing to check yet")
 
 
@@ -141,8 +139,11 @@ def test_nothing_is_told_from_nothing_for_one_of_the_cases() -> None:
     [
         (lambda: torch.ones(3, 2) - torch.ones(3), "keepdim=True"),
         (lambda: torch.ones(3, 4)[torch.ones(3, 1) == 1], "a column (N, 1)"),
-        (lambda: 1 if torch.ones(3) > 0 else 2, "one yes or no"),
-        (lambda: torch.ones(2, 2).max(dim=1) == torch.ones(2, 2).min(dim=1), "values *and* places"),
+        (lambda: 1 if torch.ones(3) > 0 else 2, "one True or False"),
+        (
+            lambda: torch.ones(2, 2).max(dim=1) == torch.ones(2, 2).min(dim=1),
+            "values *and* indices",
+        ),
         (lambda: torch.min(torch.ones(2), 0.5), ".clamp("),
         (lambda: 1 / 0, "divide by is 0"),
     ],
@@ -194,7 +195,7 @@ def test_the_solution_comes_last(capsys: pytest.CaptureFixture[str]) -> None:
     add.solution()
     assert capsys.readouterr().out.splitlines()[-1] == "    return a + b"
     add.hint()
-    assert "All hints are given" in capsys.readouterr().out
+    assert "All hints have been given" in capsys.readouterr().out
 
 
 def test_who_has_passed_may_see_the_solution(capsys: pytest.CaptureFixture[str]) -> None:

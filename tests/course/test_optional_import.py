@@ -16,7 +16,8 @@ def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert try_or_explain(lambda: require_package("no_such_package", "'grpo-lab[none]'")) is None
     said = " ".join(capsys.readouterr().out.split())
     assert said == (
-        "Left out: the package 'no_such_package' is missing here: pip install 'grpo-lab[none]'"
+        "Left out: the package 'no_such_package' is not installed. "
+        "Run: pip install 'grpo-lab[none]'"
     )
     with pytest.raises(LabError):
         require_package("no_such_package", "it")

@@ -56,7 +56,7 @@ def test_what_is_no_letter_stays_open(answer: object, capsys: pytest.CaptureFixt
 
 
 def test_a_question_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "There is no question 'sun': sum, sky." in said(capsys, sun="a")
+    assert "There is no question 'sun'. The questions are: sum, sky." in said(capsys, sun="a")
 
 
 def test_the_first_answer_is_kept_beside_the_last() -> None:
