@@ -42,7 +42,7 @@ def test_few_numbers_say_nothing() -> None:
     assert describe_difference(torch.tensor([2.0, 4.0]), torch.tensor([1.0, 2.0])) == ""
     assert describe_difference(
         torch.tensor([2.0, 0, 0, 0]), torch.tensor([1.0, 0, 0, 0])
-    ).startswith("Right")
+    ).startswith("3 of 4 values are right")
 
 
 def test_of_several_outcomes_the_first_that_differs_is_looked_at() -> None:

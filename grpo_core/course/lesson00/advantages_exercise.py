@@ -27,16 +27,16 @@ advantages = Exercise(
         Case("For sixteen rewards of 0.7", lambda f: tensor(f(_TIED.clone()))),
     ],
     hints=[
-        "Three lines do it: what was to be expected, how much the rewards of a group differ, and "
-        "the difference to the first measured in units of the second. Try it on one group with a "
-        "calculator: section 3 has the numbers.",
-        "Every row is on its own, so whatever you average, average along dim=1, and keep that "
-        "dimension: (N, 1) lines up with (N, G), and (N,) does not.",
-        "If only tied groups are wrong, look at the denominator: it is 0 there. The formula "
-        "above the exercise says what stands beside the standard deviation.",
+        "It takes three lines: the mean of each group, its standard deviation, and the difference "
+        "from the mean in units of the standard deviation. Try it on one group with a calculator: "
+        "section 3 has the numbers.",
+        "Every row is a group of its own, so average along dim=1, and keep that dimension: (N, 1) "
+        "lines up with (N, G), and (N,) does not.",
+        "If only tied groups are wrong, look at the denominator: it is 0 there. The formula above "
+        "the exercise says what is added to the standard deviation.",
     ],
     well_done=(
-        "your advantages are right: each group on its own, mean 0, spread 1, "
-        "and 0 where all rewards tie."
+        "your advantages are right: in each group they have mean 0 and standard deviation 1, and "
+        "they are 0 where all rewards tie."
     ),
 )

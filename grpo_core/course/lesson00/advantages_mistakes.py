@@ -28,7 +28,7 @@ def _without_eps(r: Tensor) -> Tensor:
 
 @advantages.mistake(
     "Your signs are flipped: the best completion has the lowest advantage, so training would make "
-    "it rarer. An advantage is the reward minus what was to be expected."
+    "it less likely. An advantage is the reward minus the mean of the group."
 )
 def sign() -> WrongAnswers:
     yield lambda r: (_mean(r) - r) / _std(r)
@@ -36,9 +36,9 @@ def sign() -> WrongAnswers:
 
 @advantages.mistake(
     "Your numbers are a little too large: by 15% for a group of 4. That is sqrt(G / (G - 1)), so "
-    "you divided by the standard deviation of a population (ddof 0). GRPO's papers do not say "
-    "which one; TRL and this kit take the sample's, with G - 1 (ddof 1). It is torch's default "
-    "and not numpy's."
+    "you divided by the population standard deviation (ddof 0). GRPO's papers do not say which "
+    "one to use; TRL and this kit use the sample standard deviation, with G - 1 (ddof 1), which "
+    "is torch's default but not numpy's."
 )
 def population_std() -> WrongAnswers:
     yield lambda r: (r - _mean(r)) / (r.std(dim=1, keepdim=True, correction=0) + EPS)
@@ -76,8 +76,8 @@ def batch_std() -> WrongAnswers:
 
 @advantages.mistake(
     "You subtracted the mean and stopped there. That is Dr. GRPO's advantage "
-    '(scale_rewards="none"), and a good one; GRPO goes on and divides by the standard deviation '
-    "of the group."
+    '(scale_rewards="none"), and a good one; GRPO also divides by the standard deviation of the '
+    "group."
 )
 def not_divided() -> WrongAnswers:
     yield lambda r: r - _mean(r)
@@ -85,24 +85,24 @@ def not_divided() -> WrongAnswers:
 
 @advantages.mistake(
     "You divided by the standard deviation but did not subtract the mean. Then no completion is "
-    "ever worse than its group, and all are pushed up."
+    "ever worse than its group, and every token's probability increases."
 )
 def not_centered() -> WrongAnswers:
     yield lambda r: r / _std(r)
 
 
 @advantages.mistake(
-    "You divided by the variance. The standard deviation is its square root: then advantages do "
-    "not depend on the unit that rewards are counted in."
+    "You divided by the variance. Use its square root, the standard deviation: then advantages do "
+    "not depend on the unit of the rewards."
 )
 def variance() -> WrongAnswers:
     yield lambda r: (r - _mean(r)) / (r.var(dim=1, keepdim=True) + EPS)
 
 
 @advantages.mistake(
-    "You divided by the length of the differences: the root of the *sum* of their squares. A "
-    "standard deviation is the root of their mean (over G - 1); yours would make advantages "
-    "smaller, the larger the group is."
+    "You divided by the norm of the differences: the root of the *sum* of their squares. A "
+    "standard deviation is the root of their mean (over G - 1); with yours, advantages shrink as "
+    "the group grows."
 )
 def squares_not_averaged() -> WrongAnswers:
     yield lambda r: (r - _mean(r)) / ((r - _mean(r)).norm(dim=1, keepdim=True) + EPS)
@@ -111,9 +111,9 @@ def squares_not_averaged() -> WrongAnswers:
 
 @advantages.mistake(
     "Right, except for a group whose rewards are all the same: its standard deviation is 0, and 0 "
-    "/ 0 is NaN, which one update would spread to every weight. A tied group has nothing to "
-    "teach; its advantage is 0. A small number beside the standard deviation, such as 1e-4, sees "
-    "to that."
+    "/ 0 is NaN, which one update would spread to every weight. A tied group carries no signal; "
+    "its advantages are 0. Adding a small epsilon, such as 1e-4, to the standard deviation "
+    "ensures that."
 )
 def nan_on_ties() -> WrongAnswers:
     yield _without_eps
@@ -122,8 +122,8 @@ def nan_on_ties() -> WrongAnswers:
 @advantages.mistake(
     "Right, except for a group whose rewards are all 0.7. In float32 the mean of sixteen times "
     "0.7 is 0.69999994; the difference is 6e-8, and dividing it by something as small makes an "
-    "advantage out of nothing, with 1e-8 one as large as a right answer's. Take a larger number "
-    "beside the standard deviation (TRL: 1e-4), or set tied groups to 0."
+    "advantage out of nothing; with an epsilon of 1e-8 it is as large as a right answer's. Add a "
+    "larger epsilon to the standard deviation (TRL: 1e-4), or set tied groups to 0."
 )
 def noise_on_ties() -> WrongAnswers:
     yield lambda r: (r - _mean(r)) / (r.std(dim=1, keepdim=True) + 1e-8)
@@ -135,24 +135,24 @@ def noise_on_ties() -> WrongAnswers:
 
 
 @advantages.mistake(
-    "You divided the mean alone: division comes before subtraction. The difference belongs in "
-    "brackets, or on a line of its own, and is then divided."
+    "You divided only the mean: division comes before subtraction. Put the difference in "
+    "parentheses, or on a line of its own, before you divide."
 )
 def brackets() -> WrongAnswers:
     yield lambda r: r - _mean(r) / _std(r)
 
 
 @advantages.mistake(
-    "You compared with the median, the middle one of the rewards. What was to be expected is the "
-    "mean: only differences to the mean add up to 0 in every group."
+    "You compared with the median, the middle reward. The baseline is the mean: only differences "
+    "from the mean add up to 0 in every group."
 )
 def median() -> WrongAnswers:
     yield lambda r: (r - r.median(dim=1, keepdim=True).values) / _std(r)
 
 
 @advantages.mistake(
-    "You divided by the range, the best reward less the worst. One completion that is far off "
-    "decides it alone; the standard deviation asks all of them."
+    "You divided by the range, the best reward minus the worst. A single outlier determines it; "
+    "the standard deviation depends on all rewards."
 )
 def range_() -> WrongAnswers:
     yield lambda r: (r - _mean(r)) / (_range(r) + EPS)
@@ -160,8 +160,8 @@ def range_() -> WrongAnswers:
 
 
 @advantages.mistake(
-    "All of yours are a little too small. What stands beside the standard deviation is to matter "
-    "where that is 0, and nowhere else: a thousandth of a reward is too much already."
+    "All your advantages are a little too small. The epsilon added to the standard deviation "
+    "should matter only where that is 0: a thousandth of a reward is already too much."
 )
 def eps_too_large() -> WrongAnswers:
     yield from (

@@ -75,12 +75,12 @@ clipped_loss = Exercise(
         Case("With an epsilon of 0.4", _with_a_wide_clip),
     ],
     hints=[
-        "One step a line, with a name each: ratio, clipped ratio, both times the advantage, the "
-        "smaller, the mean over tokens, the sign. Print the shape after each.",
+        "Write one step per line, each with a name: the ratio, the clipped ratio, both times the "
+        "advantage, their minimum, the mean over tokens, the sign. Print the shape after each.",
         "Shapes: ratios and mask are (B, T), advantages (B,). Give the advantages a second "
         "dimension of size 1 before you multiply.",
-        "The mean over tokens has the mask twice: what is no token adds nothing to the sum above, "
-        "and is not counted below.",
+        "The mean over tokens uses the mask twice: padding adds nothing to the numerator and is "
+        "not counted in the denominator.",
     ],
     well_done="your loss is right, and so is its gradient, before and after the policy moves.",
 )

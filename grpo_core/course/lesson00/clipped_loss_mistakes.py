@@ -54,16 +54,16 @@ def _loss(
 
 
 @clipped_loss.mistake(
-    "The sign is flipped. The surrogate is to be made large, and an optimizer makes its loss "
-    "small: as it stands, every good completion becomes rarer."
+    "The sign is flipped. The surrogate should be maximised, and an optimizer minimises its loss: "
+    "as it stands, every good completion becomes less likely."
 )
 def sign() -> WrongAnswers:
     yield _loss(sign=1.0)
 
 
 @clipped_loss.mistake(
-    "Padding is counted: the positions after the end of a completion are no tokens, and they must "
-    "neither add to the sum nor to the number you divide by. Use the mask."
+    "Padding is counted: the positions after the end of a completion are not its tokens, and must "
+    "add neither to the sum nor to the number you divide by. Use the mask."
 )
 def no_mask() -> WrongAnswers:
     yield _loss(average=lambda v, m: v.mean())
@@ -95,9 +95,9 @@ def no_detach() -> WrongAnswers:
 
 
 @clipped_loss.mistake(
-    "You took the larger of the two where PPO takes the smaller. The minimum is the cautious one: "
-    "it stops a token that has moved far enough the right way, and never one that moved the wrong "
-    "way. With the maximum it is the other way round."
+    "You took the larger of the two where PPO takes the smaller. The minimum is the cautious "
+    "choice: it stops a token that has moved far enough in the right direction, and never one "
+    "that moved in the wrong direction. The maximum does the opposite."
 )
 def max_() -> WrongAnswers:
     yield _loss(combine=lambda r, c, a: torch.maximum(r * a, c * a))
@@ -121,8 +121,9 @@ def no_clip() -> WrongAnswers:
 
 
 @clipped_loss.mistake(
-    "You clipped the product of ratio and advantage. The bounds are for the ratio, how far the "
-    "token has moved; what it is worth has nothing to do with them. Clip the ratio, then multiply."
+    "You clipped the product of ratio and advantage. The bounds apply to the ratio, which says "
+    "how far the token has moved; its advantage has nothing to do with them. Clip the ratio, then "
+    "multiply."
 )
 def product_clipped() -> WrongAnswers:
     yield _loss(combine=lambda r, c, a: torch.minimum(r * a, (r * a).clamp(0.8, 1.2)))
@@ -130,8 +131,8 @@ def product_clipped() -> WrongAnswers:
 
 
 @clipped_loss.mistake(
-    "You clipped the ratio to epsilon itself. Epsilon is a distance from 1, where a ratio is when "
-    "nothing has moved: the bounds are 1 - epsilon and 1 + epsilon."
+    "You clipped the ratio to epsilon itself. Epsilon is a distance from 1, the value of a ratio "
+    "when nothing has moved: the bounds are 1 - epsilon and 1 + epsilon."
 )
 def bounds_as_they_are() -> WrongAnswers:
     yield _loss(combine=lambda r, c, a: torch.minimum(r * a, r.clamp(-0.2, 0.2) * a))
@@ -139,26 +140,26 @@ def bounds_as_they_are() -> WrongAnswers:
 
 
 @clipped_loss.mistake(
-    "You used the clipped ratio alone. Then a token that moved the wrong way by more than epsilon "
-    "has no gradient, and can never come back. Take the minimum of the clipped and the unclipped "
-    "product."
+    "You used only the clipped ratio. Then a token that moved in the wrong direction by more than "
+    "epsilon has no gradient, and can never come back. Take the minimum of the clipped and the "
+    "unclipped product."
 )
 def clip_without_min() -> WrongAnswers:
     yield _loss(combine=lambda r, c, a: c * a)
 
 
 @clipped_loss.mistake(
-    "You averaged within each completion and then over completions. That is the first GRPO "
-    'paper\'s way (loss_type="grpo"); asked for here is one mean over all tokens of the batch '
-    '(loss_type="dapo"), in which every token counts the same, however long its completion.'
+    "You averaged within each completion and then over completions. That is how the first GRPO "
+    'paper does it (loss_type="grpo"); this exercise asks for one mean over all tokens of the '
+    'batch (loss_type="dapo"), in which every token counts the same, however long its completion.'
 )
 def sequence_mean() -> WrongAnswers:
     yield _loss(average=_sequence_mean)
 
 
 @clipped_loss.mistake(
-    "You added up the tokens and did not divide by their number. Then long completions take a "
-    "larger step."
+    "You summed over the tokens and did not divide by their number. Then a batch with long "
+    "completions takes a larger step."
 )
 def sum_() -> WrongAnswers:
     yield _loss(average=lambda v, m: (v * m).sum())
@@ -182,24 +183,23 @@ def no_exp() -> WrongAnswers:
 
 
 @clipped_loss.mistake(
-    "The value is right, but it does not depend on logprobs any more, so nothing would be "
-    "learned. Only the old log-probabilities are detached, and a loss stays a tensor (no .item(), "
-    "no float())."
+    "The value is right, but it no longer depends on logprobs, so nothing would be learned. "
+    "Detach only the old log-probabilities, and keep the loss a tensor (no .item(), no float())."
 )
 def no_gradient() -> WrongAnswers:
     yield _loss(ratio_of=lambda new, old: (new - old).detach().exp())
 
 
 @clipped_loss.mistake(
-    "Right for an epsilon of 0.2. Another one is handed in, and your bounds stay where they are."
+    "Right for an epsilon of 0.2. When another value is passed, your bounds do not change."
 )
 def epsilon_ignored() -> WrongAnswers:
     yield lambda new, old, a, mask, epsilon=0.2: my_loss(new, old, a, mask, 0.2)
 
 
 @clipped_loss.mistake(
-    "Your ratio is bounded on one side only. A good token is to be stopped when it has become "
-    "much likelier, and a bad one when it has become much rarer."
+    "Your ratio is bounded on one side only. The clip should stop a good token that has become "
+    "much more likely, and a bad one that has become much less likely."
 )
 def one_bound() -> WrongAnswers:
     yield _loss(combine=_one_sided(low=0.8))
@@ -207,9 +207,9 @@ def one_bound() -> WrongAnswers:
 
 
 @clipped_loss.mistake(
-    "There is no ratio in yours: it is the new log-probability (or probability) times the "
-    "advantage. On the first update that has the right direction; after it nothing says how far a "
-    "token has moved from where it was sampled, and there is nothing to clip."
+    "Your loss has no ratio: it is the new log-probability (or probability) times the advantage. "
+    "On the first update that has the right direction; afterwards nothing says how far a token's "
+    "probability has moved since it was sampled, and there is nothing to clip."
 )
 def no_ratio() -> WrongAnswers:
     yield _loss(combine=lambda r, c, a: r * a, ratio_of=lambda new, old: new)
@@ -227,8 +227,8 @@ def logs_divided() -> WrongAnswers:
 
 
 @clipped_loss.mistake(
-    "The advantages play no part in yours: every token is made likelier, whatever its completion "
-    "was worth."
+    "Your loss does not use the advantages: it increases the probability of every token, whatever "
+    "its completion's reward."
 )
 def no_advantage() -> WrongAnswers:
     yield _loss(combine=lambda r, c, a: torch.minimum(r, c))

@@ -10,8 +10,9 @@ quiz = Quiz(
         "from this group?",
         [
             Option(
-                "That all eight are good: every token is pushed up.",
-                "A reward of 1 is good only beside lower ones; here it is what was to be expected.",
+                "That all eight are good: every token's probability increases.",
+                "A reward of 1 is good only compared with lower ones; here it equals the group's "
+                "mean.",
             ),
             Option(
                 "Nothing: every advantage is 0.",
@@ -20,8 +21,7 @@ quiz = Quiz(
             ),
             Option(
                 "Nothing, because the division by a standard deviation of 0 gives NaN.",
-                "It would, without the small number beside the standard deviation; 0 / 0.0001 "
-                "is 0.",
+                "It would, without the epsilon added to the standard deviation; 0 / 0.0001 is 0.",
             ),
         ],
     ),
@@ -35,12 +35,13 @@ quiz = Quiz(
             ),
             Option(
                 "All groups tie.",
-                "That would give 0 as well, but it is not the usual reason; look at the rewards' "
-                "spread to exclude it.",
+                "That would give 0 as well, but it is not the usual reason; look at the standard "
+                "deviation of the rewards to rule it out.",
             ),
             Option(
                 "Nothing: before an update the ratios are 1, and a group's advantages sum to 0.",
-                "The value says nothing; the gradient trains, and it is not 0.",
+                "The value carries no information; the gradient does the training, and it is not "
+                "0.",
                 right=True,
             ),
             Option(
@@ -51,7 +52,7 @@ quiz = Quiz(
     ),
     Question(
         "clip",
-        "A bad token (A < 0) has become 30% likelier since it was sampled; epsilon is 0.2. What "
+        "A token with A < 0 has become 30% more likely since it was sampled; epsilon is 0.2. What "
         "does the clip do?",
         [
             Option(
@@ -59,32 +60,33 @@ quiz = Quiz(
                 "Being outside is not enough. Which of the two products is smaller?",
             ),
             Option(
-                "Nothing: the token moved the wrong way, and is pushed back in full.",
+                "Nothing: the token moved in the wrong direction, and keeps its full gradient.",
                 "With A < 0 the unclipped product -1.3 is the smaller one, so it counts.",
                 right=True,
             ),
             Option(
                 "It halves the gradient.",
-                "The minimum chooses one of two products, whole; nothing is halved.",
+                "The minimum selects one of the two products as a whole; nothing is halved.",
             ),
         ],
     ),
     Question(
         "effort",
-        "All answers of a group are wrong. One gets 0.01 points for effort. How large is its push?",
+        "All answers of a group are wrong. One gets a reward of 0.01 for effort. How large is its "
+        "advantage?",
         [
             Option(
                 "A hundredth of that for a right answer.",
                 "It would be, if advantages kept the unit of the rewards.",
             ),
             Option(
-                "Like that of the only right answer in its group.",
+                "As large as that of the only right answer in a group.",
                 "Dividing by the group's standard deviation makes 0.01 as large as 1.",
                 right=True,
             ),
             Option(
                 "None: all the answers are wrong.",
-                "GRPO does not know right from wrong; it knows more and less reward.",
+                "GRPO does not know right from wrong; it only compares rewards.",
             ),
         ],
     ),

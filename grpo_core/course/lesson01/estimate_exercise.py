@@ -35,12 +35,12 @@ estimate = Exercise(
         ),
     ],
     hints=[
-        "Start with one sample: what does the formula give for an arm that was pulled, and for "
+        "Start with one sample: what does the formula give for the arm that was sampled, and for "
         "one that was not? Then stack the samples as rows.",
         "Shapes: the indicator of all samples is (G, K), the probabilities (K,), the weights "
-        "(G,). A weight multiplies a whole row, so it needs a second dimension.",
-        "One row a sample, (G, K), is indicator minus probabilities. Multiply, then take the mean "
-        "over the dimension of the samples.",
+        "(G,). Each weight multiplies a whole row, so the weights need a second dimension.",
+        "Indicator minus probabilities has one row per sample, (G, K). Multiply, then take the "
+        "mean over the dimension of the samples.",
     ],
     well_done="your estimate is right: weight times score, averaged over the samples.",
 )

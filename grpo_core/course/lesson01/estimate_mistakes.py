@@ -32,32 +32,34 @@ def _of_four_arms(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor
 
 
 @estimate.mistake(
-    "Your signs are flipped: a sampled arm with a positive weight has to become likelier. (A loss "
-    "would have this sign, since an optimizer makes it small; asked for is the gradient of J.)"
+    "Your signs are flipped: a sampled arm with a positive weight must become more likely. (A "
+    "loss would have this sign, since an optimizer minimises it; this exercise asks for the "
+    "gradient of J.)"
 )
 def sign() -> WrongAnswers:
     yield _estimate(score=lambda hot, p: p - hot)
 
 
 @estimate.mistake(
-    "You pushed the sampled arm and left the others alone. In a softmax they have to give: the "
-    "gradient of log pi(a) is not just the indicator, it has a second term."
+    "You increased the sampled arm's logit and left the others alone. In a softmax the others "
+    "lose what one gains: the gradient of log pi(a) is not just the indicator, it has a second "
+    "term."
 )
 def score_without_probabilities() -> WrongAnswers:
     yield _estimate(score=lambda hot, p: hot)
 
 
 @estimate.mistake(
-    "You added the samples up: five times too much for five. An estimate of the gradient is their "
-    "mean, or a larger group would take a larger step."
+    "You summed over the samples: for five samples that is five times too much. The estimate of "
+    "the gradient is their mean, or a larger group would take a larger step."
 )
 def summed() -> WrongAnswers:
     yield _estimate(average=lambda x: x.sum(dim=0))
 
 
 @estimate.mistake(
-    "You averaged over the arms and not over the samples. One number an arm is wanted; the "
-    "samples are rows (dim=0)."
+    "You averaged over the arms and not over the samples. Return one number per arm; the samples "
+    "are rows (dim=0)."
 )
 def averaged_over_arms() -> WrongAnswers:
     yield _estimate(average=lambda x: x.mean(dim=1))
@@ -65,16 +67,16 @@ def averaged_over_arms() -> WrongAnswers:
 
 
 @estimate.mistake(
-    "The rewards play no part in your estimate: every sampled arm is praised alike. Each sample's "
-    "score is to be multiplied by its weight."
+    "Your estimate does not use the rewards: every sampled arm counts the same. Multiply each "
+    "sample's score by its weight."
 )
 def weights_ignored() -> WrongAnswers:
     yield _estimate(weighted=False)
 
 
 @estimate.mistake(
-    "The sampled arm's number is right, and all others are 0. Its score goes up by 1 - pi, and "
-    "every other arm's goes down by its own pi."
+    "The sampled arm's number is right, and all others are 0. The sampled arm gets 1 - pi, and "
+    "every other arm gets minus its own pi."
 )
 def sampled_arm_only() -> WrongAnswers:
     yield _estimate(score=lambda hot, p: hot * (1 - p))
@@ -82,37 +84,37 @@ def sampled_arm_only() -> WrongAnswers:
 
 @estimate.mistake(
     "You took the gradient with respect to the probabilities, 1 / pi(a). The policy's parameters "
-    "are the scores before the softmax."
+    "are the logits."
 )
 def divided_by_probability() -> WrongAnswers:
     yield _estimate(score=lambda hot, p: hot / p)
 
 
 @estimate.mistake(
-    "You subtracted the scores (or their log-softmax) from the indicator. What belongs there is "
-    "the probabilities: they sum to 1, and so each row sums to 0."
+    "You subtracted the logits (or their log-softmax) from the indicator. Subtract the "
+    "probabilities: they sum to 1, so each row sums to 0."
 )
 def scores_for_probabilities() -> WrongAnswers:
     yield lambda lo, a, w: (w.unsqueeze(1) * (one_hot(a, len(lo)) - lo)).mean(dim=0)
     yield _estimate(score=lambda hot, p: hot - p.log())
 
 
-@estimate.mistake("Right for four arms. How many there are is the length of `logits`.")
+@estimate.mistake("Right for four arms. The number of arms is the length of `logits`.")
 def always_four() -> WrongAnswers:
     yield _of_four_arms
 
 
 @estimate.mistake(
-    "You subtracted the mean from the weights first. They are what is handed in, with a baseline "
-    "taken off or without: here they are used as they are."
+    "You subtracted the mean from the weights first. A baseline may or may not have been "
+    "subtracted from them already: use them as they are."
 )
 def centred() -> WrongAnswers:
     yield lambda lo, a, w: my_estimate(lo, a, w - w.mean())
 
 
 @estimate.mistake(
-    "You multiplied by the probabilities once more. The samples were drawn with them: a likely "
-    "arm is there more often already."
+    "You multiplied by the probabilities a second time. The samples were drawn from them, so a "
+    "likely arm already appears more often."
 )
 def weighted_twice() -> WrongAnswers:
     yield _estimate(score=lambda hot, p: p * (hot - p))

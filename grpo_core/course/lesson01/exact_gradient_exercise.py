@@ -21,7 +21,7 @@ exact_gradient = Exercise(
     solution_function=my_gradient,
     cases=[
         Case(
-            "For the scores [0.8, -0.3, 0.1, -1.2] and the values [0.3, 0.9, 0.5, 1]",
+            "For the logits [0.8, -0.3, 0.1, -1.2] and the values [0.3, 0.9, 0.5, 1]",
             lambda f: tensor(f(LOGITS.clone(), VALUES.clone())),
         ),
         Case(
@@ -33,8 +33,8 @@ exact_gradient = Exercise(
         "Three quantities, three lines: the probabilities, the expected reward J they give, and "
         "the formula above the exercise.",
         "J is one number: a sum over arms of probability times value. Everything else has one "
-        "number an arm.",
-        "Test yours: gradients of a softmax policy sum to 0, and where all arms pay the same "
+        "number per arm.",
+        "Test your function: gradients of a softmax policy sum to 0, and if all arms pay the same "
         "there is nothing to learn and every number is 0.",
     ],
     well_done="your gradient is the exact one, and 0 where all arms pay the same.",

@@ -16,25 +16,25 @@ def _gradient(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, 
 
 
 @exact_gradient.mistake(
-    "Your signs are flipped: arms that pay less than the mean would become likelier. What is to "
-    "grow is better than J, so its difference to J is above 0."
+    "Your signs are flipped: arms that pay less than the mean would become more likely. An arm "
+    "that is better than J should gain, so its difference from J is positive."
 )
 def sign() -> WrongAnswers:
     yield _gradient(lambda p, q: p * ((p * q).sum() - q))
 
 
 @exact_gradient.mistake(
-    "You have how much better each arm is than J, and left out how often it is tried. An arm that "
-    "is hardly ever chosen changes J by hardly anything."
+    "You computed how much better each arm is than J, and left out how often it is chosen. An arm "
+    "that is hardly ever chosen hardly changes J."
 )
 def probability_forgotten() -> WrongAnswers:
     yield _gradient(lambda p, q: q - (p * q).sum())
 
 
 @exact_gradient.mistake(
-    "Nothing is below 0 in your gradient, so every score would go up, also when all arms pay the "
-    "same. Scores share one softmax: what one gains in probability the others lose. That is where "
-    "-J comes from."
+    "Nothing in your gradient is negative, so every logit would increase, even when all arms pay "
+    "the same. The logits share one softmax: the probability that one arm gains, the others lose. "
+    "That is where -J comes from."
 )
 def nothing_subtracted() -> WrongAnswers:
     yield _gradient(lambda p, q: p * q)
@@ -42,8 +42,8 @@ def nothing_subtracted() -> WrongAnswers:
 
 
 @exact_gradient.mistake(
-    "You compared with the plain mean of the values. The expected reward is the mean over what "
-    "the policy does, so a value counts as often as its arm is chosen."
+    "You compared with the plain mean of the values. The expected reward is the mean over the "
+    "policy's choices, so each value is weighted by the probability of its arm."
 )
 def plain_mean() -> WrongAnswers:
     yield _gradient(lambda p, q: p * (q - q.mean()))
@@ -52,23 +52,23 @@ def plain_mean() -> WrongAnswers:
 
 @exact_gradient.mistake(
     "Your J is too small: it is the mean over arms of probability times value. The probabilities "
-    "are the weights of a mean already and sum to 1, so here one adds up."
+    "are already the weights of a mean and sum to 1, so take a sum."
 )
 def averaged_twice() -> WrongAnswers:
     yield _gradient(lambda p, q: p * (q - (p * q).mean()))
 
 
 @exact_gradient.mistake(
-    "You multiplied before you subtracted: J itself is subtracted from every number, also for an "
-    "arm that is hardly ever tried. How much better an arm is than J comes first, and that is "
-    "multiplied by how often it is tried."
+    "You multiplied before you subtracted: you subtract all of J from every number, even for an "
+    "arm that is hardly ever chosen. First compute how much better an arm is than J, then "
+    "multiply by how often it is chosen."
 )
 def brackets() -> WrongAnswers:
     yield _gradient(lambda p, q: p * q - (p * q).sum())
 
 
 @exact_gradient.mistake(
-    "You differentiated each arm's own probability and forgot that its score moves the others' "
+    "You differentiated each arm's own probability and forgot that its logit moves the others' "
     "too: p(1 - p) q is the first term of a sum over all arms."
 )
 def diagonal_only() -> WrongAnswers:
@@ -76,8 +76,8 @@ def diagonal_only() -> WrongAnswers:
 
 
 @exact_gradient.mistake(
-    "You used the scores as if they were probabilities. They may be below 0 and do not sum to 1; "
-    "a softmax makes probabilities of them."
+    "You used the logits as if they were probabilities. They may be negative and do not sum to 1; "
+    "a softmax turns them into probabilities."
 )
 def scores_for_probabilities() -> WrongAnswers:
     yield lambda logits, q: logits * (q - (logits * q).sum())
@@ -86,8 +86,8 @@ def scores_for_probabilities() -> WrongAnswers:
 
 
 @exact_gradient.mistake(
-    "You compared with the best arm, or pushed towards it alone. Nobody knows which it is; what "
-    "is subtracted is J, the mean over what the policy does."
+    "You compared with the best arm, or moved towards it alone. In practice it is unknown; "
+    "subtract J, the mean over the policy's choices."
 )
 def best_arm() -> WrongAnswers:
     yield _gradient(lambda p, q: p * (q - q.max()))
@@ -96,7 +96,7 @@ def best_arm() -> WrongAnswers:
 
 @exact_gradient.mistake(
     "You multiplied by the *logarithm* of the probability. That is below 0 for every arm, so all "
-    "signs are wrong; how often an arm is tried is its probability."
+    "signs are wrong; how often an arm is chosen is its probability."
 )
 def logarithms() -> WrongAnswers:
     yield _gradient(lambda p, q: p.log() * (q - (p * q).sum()))

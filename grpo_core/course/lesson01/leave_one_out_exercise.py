@@ -32,7 +32,7 @@ leave_one_out = Exercise(
         "is their mean?",
         "The sum of a whole row, with its dimension kept, is (N, 1). Subtract the rewards from "
         "it, and every entry has lost its own.",
-        "How many others are there? One fewer than the group is large; `rewards.shape[1]` is G.",
+        "How many others are there? One fewer than the size of the group; `rewards.shape[1]` is G.",
     ],
-    well_done="your advantages are right: each reward against the mean of the others.",
+    well_done="your advantages are right: each reward minus the mean of the others.",
 )

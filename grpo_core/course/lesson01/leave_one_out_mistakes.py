@@ -18,30 +18,31 @@ def _best_of_others(r: Tensor) -> Tensor:
 
 
 @leave_one_out.mistake(
-    "That is the reward minus the mean of all, its own included: Dr. GRPO's advantage. With its "
-    "own reward in the baseline a completion is compared with itself in part."
+    "That is the reward minus the mean of all rewards, its own included: Dr. GRPO's advantage. "
+    "With its own reward in the baseline, a completion is partly compared with itself."
 )
 def own_reward_included() -> WrongAnswers:
     yield lambda r: r - r.mean(dim=1, keepdim=True)
 
 
 @leave_one_out.mistake(
-    "You left its own reward out of the sum, and still divided by G. There are only G - 1 others."
+    "You left the completion's own reward out of the sum, but still divided by G. There are only "
+    "G - 1 others."
 )
 def divided_by_all() -> WrongAnswers:
     yield lambda r: r - (_sum(r) - r) / r.shape[1]
 
 
 @leave_one_out.mistake(
-    "You divided by G - 1, and the sum above still has the completion's own reward in it."
+    "You divided by G - 1, but the sum still includes the completion's own reward."
 )
 def sum_of_all_over_others() -> WrongAnswers:
     yield lambda r: r - _sum(r) / (r.shape[1] - 1)
 
 
 @leave_one_out.mistake(
-    "You divided by the number of *groups* less one: `len(rewards)` counts rows. The others are "
-    "in the same row, so it is the length of a row that matters."
+    "You divided by the number of *groups* minus one: `len(rewards)` counts rows. The others are "
+    "in the same row, so use the length of a row."
 )
 def groups_counted() -> WrongAnswers:
     yield lambda r: r - (_sum(r) - r) / (len(r) - 1)
@@ -49,7 +50,7 @@ def groups_counted() -> WrongAnswers:
 
 
 @leave_one_out.mistake(
-    "You subtracted the sum of the others. Their mean is wanted: a larger group would otherwise "
+    "You subtracted the sum of the others. Subtract their mean: a larger group would otherwise "
     "have a larger baseline."
 )
 def not_averaged() -> WrongAnswers:
@@ -57,8 +58,7 @@ def not_averaged() -> WrongAnswers:
 
 
 @leave_one_out.mistake(
-    "This is the mean of the others: the baseline. The advantage is what is left of the reward "
-    "when the baseline is subtracted from it."
+    "This is the mean of the others: the baseline. The advantage is the reward minus the baseline."
 )
 def baseline_returned() -> WrongAnswers:
     yield lambda r: (_sum(r) - r) / (r.shape[1] - 1)
@@ -70,16 +70,16 @@ def sign() -> WrongAnswers:
 
 
 @leave_one_out.mistake(
-    "Right but for a factor: it has to be G / (G - 1), which is above 1, and yours is its "
-    "inverse. Taking one's own reward out of the baseline makes differences larger."
+    "Right except for a factor: it must be G / (G - 1), which is greater than 1, and yours is its "
+    "inverse. Leaving the own reward out of the baseline makes differences larger."
 )
 def factor_upside_down() -> WrongAnswers:
     yield lambda r: (r - r.mean(dim=1, keepdim=True)) * (r.shape[1] - 1) / r.shape[1]
 
 
 @leave_one_out.mistake(
-    "You left one out of the whole batch. The others are those of the same prompt: each row is a "
-    "group of its own."
+    "You compared with all others of the whole batch. The others are those of the same prompt: "
+    "each row is a group of its own."
 )
 def whole_batch() -> WrongAnswers:
     yield lambda r: r - (r.sum() - r) / (r.numel() - 1)
@@ -89,8 +89,8 @@ def whole_batch() -> WrongAnswers:
 
 
 @leave_one_out.mistake(
-    "The mean of the others is right, and you divided by the group's standard deviation "
-    "afterwards. That is GRPO's; here the difference stays as it is."
+    "The mean of the others is right, but you then divided by the group's standard deviation, as "
+    "GRPO does; here the difference stays as it is."
 )
 def divided_by_spread() -> WrongAnswers:
     yield lambda r: my_leave_one_out(r) / (r.std(dim=1, keepdim=True) + 1e-4)
@@ -98,16 +98,16 @@ def divided_by_spread() -> WrongAnswers:
 
 
 @leave_one_out.mistake(
-    "You compared with the best of the others. Hardly anybody beats that, so nearly all would be "
-    "pushed down; the baseline is their mean."
+    "You compared with the best of the others. Hardly any completion beats that, so nearly all "
+    "would become less likely; the baseline is their mean."
 )
 def best_of_the_others() -> WrongAnswers:
     yield lambda r: r - _best_of_others(r)
 
 
 @leave_one_out.mistake(
-    "You compared with some of the others: the next one, those behind it, or those before it. All "
-    "but itself count, on both sides."
+    "You compared with some of the others: the next one, those after it, or those before it. All "
+    "others count, before and after it."
 )
 def one_neighbour() -> WrongAnswers:
     yield lambda r: r - r.roll(1, dims=1)

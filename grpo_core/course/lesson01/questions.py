@@ -6,19 +6,19 @@ quiz = Quiz(
     "01",
     Question(
         "rises",
-        "A policy follows the exact gradient for one small step. Which arm's score rises most?",
+        "A policy follows the exact gradient for one small step. Which arm's logit increases most?",
         [
             Option(
                 "The one with the highest reward.",
-                "Only if it is tried often enough: its push is multiplied by its probability.",
+                "Only if it is chosen often enough: its gradient is multiplied by its probability.",
             ),
             Option(
                 "The one that is chosen most often.",
-                "If it pays less than J it even falls.",
+                "If it pays less than J, its logit even decreases.",
             ),
             Option(
                 "The one with the largest product of probability and advantage over J.",
-                "pi (q - J) is the gradient: how often it is tried, times how much better it is.",
+                "pi (q - J) is the gradient: how often it is chosen, times how much better it is.",
                 right=True,
             ),
         ],
@@ -30,7 +30,7 @@ quiz = Quiz(
         [
             Option(
                 "It gets smaller, by 17 times the gradient.",
-                "What is subtracted multiplies the mean of the score, and that is 0.",
+                "The number subtracted multiplies the mean of the score, which is 0.",
             ),
             Option(
                 "Nothing; only the noise changes.",
@@ -39,7 +39,8 @@ quiz = Quiz(
             ),
             Option(
                 "It changes sign, as all weights are negative now.",
-                "Every sampled arm is pushed down now, but the bad ones further: the mean stays.",
+                "Every sampled arm now becomes less likely, but the bad ones more so: the mean "
+                "stays the same.",
             ),
         ],
     ),
@@ -54,8 +55,7 @@ quiz = Quiz(
             ),
             Option(
                 "It learns faster: rewards are larger.",
-                "Advantages are differences inside a group, and a bonus for all is in none of "
-                "them.",
+                "Advantages are differences inside a group, and a bonus for all cancels out.",
             ),
             Option(
                 "It prefers longer completions.",
@@ -63,7 +63,7 @@ quiz = Quiz(
             ),
             Option(
                 "It needs a critic to take the bonus out again.",
-                "What a critic would have to learn, a mean does at once.",
+                "The mean of the group does at once what a critic would have to learn.",
             ),
         ],
     ),
@@ -77,7 +77,7 @@ quiz = Quiz(
             ),
             Option(
                 "Not at all: the baseline is unbiased.",
-                "Unbiased means right on average. It is a mean of 7 rewards, and it scatters.",
+                "Unbiased means right on average. It is a mean of 7 rewards, and it varies.",
             ),
             Option(
                 "By about a seventh.",

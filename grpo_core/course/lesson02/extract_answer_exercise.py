@@ -29,7 +29,7 @@ _ANSWERS = {
     "a thought that never ends": "<think> try <answer> 45 </answer> no , try",
     "a completion without any tag": "45",
     "an answer without a thought": "<answer> ( 10 + 5 ) * 3 </answer>",
-    "an answer with a text behind it": "<think> hm </think> <answer> 45 </answer> . I hope so",
+    "an answer with a text after it": "<think> hm </think> <answer> 45 </answer> . I hope so",
 }
 
 
@@ -49,9 +49,9 @@ extract_answer = Exercise(
     hints=[
         "Two steps: first cut away the thinking, then look for answers in what is left. Print what "
         "is left for each of the six completions above.",
-        "`text.split(tag)` cuts at every tag; its last piece is what comes after the last one.",
-        "`re.findall` gives a list of what the parentheses caught. It may be empty, and if it is "
+        "`text.split(tag)` cuts at every tag; its last piece is the text after the last tag.",
+        "`re.findall` returns a list of what the parentheses captured. It may be empty; if it is "
         "not, you want its last entry.",
     ],
-    well_done="your reader finds the last complete answer outside thinking, and nothing else.",
+    well_done="your function finds the last complete answer outside thinking, and nothing else.",
 )

@@ -55,7 +55,7 @@ def _group_of_nothing(completion: str) -> str:
 
 @extract_answer.mistake(
     "Of two answers you took the first. A policy that is judged by its first answer learns to "
-    "blurt one out; whoever changes their mind has a last word, and it counts."
+    "answer before thinking; if a completion changes its answer, the last one counts."
 )
 def first_answer() -> WrongAnswers:
     yield _extract(choose=_first)
@@ -63,8 +63,9 @@ def first_answer() -> WrongAnswers:
 
 
 @extract_answer.mistake(
-    "Between the first <answer> and the last </answer> you took everything, the text between two "
-    "answers included. `.*` takes as much as it can; with a question mark it takes as little."
+    "Between the first <answer> and the last </answer> you took everything, including the text "
+    "between two answers. `.*` matches as much as it can; with a question mark, `.*?`, it matches "
+    "as little as it can."
 )
 def greedy() -> WrongAnswers:
     yield _extract(pattern=r"(?s)<answer>(.*)</answer>")
@@ -84,9 +85,8 @@ def one_line_only() -> WrongAnswers:
 
 
 @extract_answer.mistake(
-    "You found an answer that the completion only thought of. Models quote the prompt while they "
-    "think, tags and all. What stands between <think> and </think> is to be left out before you "
-    "look."
+    "You found an answer inside the thought. Models quote the prompt while they think, including "
+    "its tags. Remove everything between <think> and </think> before you look."
 )
 def answer_in_a_thought() -> WrongAnswers:
     yield _extract(spoken=_everything)
@@ -109,7 +109,7 @@ def cut_off_answer() -> WrongAnswers:
 
 
 @extract_answer.mistake(
-    "The answer is right, with the blanks around it. Take them off, or comparing answers will "
+    "The answer is right, but still has whitespace around it. Strip it, or comparing answers will "
     "surprise you."
 )
 def not_stripped() -> WrongAnswers:
@@ -118,8 +118,8 @@ def not_stripped() -> WrongAnswers:
 
 
 @extract_answer.mistake(
-    "For a text that is not as agreed your function raises, and one odd completion would end the "
-    "training. A missing answer, or a thought that never ends, is an ordinary outcome: None."
+    "For a text without the agreed form your function raises, and one such completion would end "
+    "the training. A missing answer, or a thought that never ends, is an ordinary outcome: None."
 )
 def raises_without_answer() -> WrongAnswers:
     yield _group_of_nothing
@@ -129,7 +129,7 @@ def raises_without_answer() -> WrongAnswers:
 
 @extract_answer.mistake(
     "An answer without a thought was not found. Whether there has to be a thought is a question "
-    "of form, and the format reward asks it; this is about the answer."
+    "of form, which the format reward checks; this function only finds the answer."
 )
 def thought_required() -> WrongAnswers:
     yield (
@@ -141,16 +141,16 @@ def thought_required() -> WrongAnswers:
 
 
 @extract_answer.mistake(
-    "Where there is no answer you give an empty text. Nothing and an empty answer are two things: "
-    "give None."
+    "Where there is no answer you return an empty string. No answer and an empty answer are "
+    "different things: return None."
 )
 def empty_for_none() -> WrongAnswers:
     yield _extract(nothing="")
 
 
 @extract_answer.mistake(
-    "Right, except for an answer with some text behind it. It is a complete answer all the same; "
-    "whether something may follow it is a question of form."
+    "Right, except for an answer with some text after it. It is still a complete answer; whether "
+    "text may follow it is a question of form."
 )
 def nothing_may_follow() -> WrongAnswers:
     yield lambda text: my_answer(text) if text.rstrip().endswith("</answer>") else None
@@ -158,23 +158,20 @@ def nothing_may_follow() -> WrongAnswers:
 
 
 @extract_answer.mistake(
-    "You gave the answer with its tags. The parentheses in a pattern say what is to be caught: "
-    "put them around what stands between the tags."
+    "You returned the answer with its tags. The parentheses in a pattern say what to capture: put "
+    "them around the text between the tags."
 )
 def tags_kept() -> WrongAnswers:
     yield _extract(pattern=r"(?s)(<answer>.*?</answer>)")
     yield _extract(pattern=r"(?s)(<answer>.*?</answer>)", spoken=_everything)
 
 
-@extract_answer.mistake(
-    "You took the blanks *inside* the answer away as well. Only those at its two ends are no part "
-    "of it."
-)
+@extract_answer.mistake("You also removed the spaces *inside* the answer. Strip only its two ends.")
 def blanks_inside() -> WrongAnswers:
     yield _extract(tidy=lambda text: "".join(text.split()))
 
 
-@extract_answer.mistake("You gave the whole list of what was found. One answer counts.")
+@extract_answer.mistake("You returned the whole list of matches. Return one answer.")
 def a_list() -> WrongAnswers:
     yield lambda text: re.findall(r"(?s)<answer>(.*?)</answer>", _spoken(text))
     yield lambda text: re.findall(r"(?s)<answer>(.*?)</answer>", text)

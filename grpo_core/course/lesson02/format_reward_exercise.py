@@ -49,9 +49,9 @@ format_reward = Exercise(
         "Write the form as one pattern with two pairs of parentheses, one for the thought and one "
         "for the answer, and `\\s*` between the two parts.",
         "Ask for it from end to end, with the flag that lets a dot be a line break, on a text "
-        "without blanks around it.",
-        "Then look at what the two parentheses caught: is one of them blank, is there a tag in "
-        "one of them?",
+        "without whitespace around it.",
+        "Then look at what the two pairs of parentheses captured: is one of them blank, or is "
+        "there a tag in one of them?",
     ],
     well_done="your reward pays for the agreed form, and for nothing that resembles it.",
 )

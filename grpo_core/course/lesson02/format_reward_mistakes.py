@@ -34,8 +34,8 @@ def _contains(*tags: str) -> Callable[[str], float]:
 
 
 @format_reward.mistake(
-    "The tags may stand in any order in yours: a thought after the answer was paid. What is "
-    "rewarded is what will be written, so ask for the order, too."
+    "Your function accepts the tags in any order: it rewarded a thought after the answer. The "
+    "policy will write whatever is rewarded, so check the order too."
 )
 def tags_anywhere() -> WrongAnswers:
     yield _contains(*_TAGS)
@@ -44,8 +44,8 @@ def tags_anywhere() -> WrongAnswers:
 
 
 @format_reward.mistake(
-    "The pattern fits a part of the completion, and the rest may be anything. From its first "
-    "character to its last the completion is to be in the agreed form."
+    "Your pattern matches a part of the completion, and the rest may be anything. The whole "
+    "completion must have the agreed form, from its first character to its last."
 )
 def not_anchored() -> WrongAnswers:
     yield _format(find=re.search)
@@ -62,8 +62,7 @@ def not_anchored() -> WrongAnswers:
 
 
 @format_reward.mistake(
-    "Something stood between the thought and the answer, and was let through. Only blanks may be "
-    "there."
+    "You accepted a text between the thought and the answer. Only whitespace may be there."
 )
 def text_between() -> WrongAnswers:
     yield _format(pattern=r"(?s)<think>(.+?)</think>.*<answer>(.+?)</answer>")
@@ -91,8 +90,8 @@ def one_line_only() -> WrongAnswers:
 
 
 @format_reward.mistake(
-    "Blanks or line breaks around the whole were refused. They do no harm, and some models begin "
-    "every completion with one."
+    "You refused a completion with spaces or line breaks around it. They do no harm, and some "
+    "models begin every completion with one."
 )
 def blanks_refused() -> WrongAnswers:
     yield _format(strip=False)
@@ -100,8 +99,8 @@ def blanks_refused() -> WrongAnswers:
 
 
 @format_reward.mistake(
-    "Two answers passed for one. Even a pattern that takes as little as it can goes on past a "
-    "tag, if only that makes the whole fit. Look at what the parentheses caught."
+    "Two answers passed for one. Even a non-greedy pattern runs past a tag if that is the only "
+    "way to match the whole text. Look at what the parentheses captured."
 )
 def tags_inside() -> WrongAnswers:
     yield _format(tags_inside=True)
@@ -109,24 +108,24 @@ def tags_inside() -> WrongAnswers:
 
 
 @format_reward.mistake(
-    "A thought of nothing but blanks was paid. That is the cheapest way to keep the form, so it "
-    "is the first that a policy finds."
+    "You rewarded a thought that is only whitespace. That is the cheapest way to keep the form, "
+    "so it is the first one that a policy finds."
 )
 def empty_thought() -> WrongAnswers:
     yield _format(blank=True)
 
 
 @format_reward.mistake(
-    "Right, except that an answer of nothing but blanks was paid. The thought must not be empty, "
-    "and no more must the answer."
+    "Right, except that you rewarded an answer that is only whitespace. Neither the thought nor "
+    "the answer may be empty."
 )
 def empty_answer() -> WrongAnswers:
     yield lambda text: my_format(re.sub(r"<answer>\s*</answer>", "<answer> ? </answer>", text))
 
 
 @format_reward.mistake(
-    "Right, except for a thought with a tag of its own in it. Each of the four tags stands in the "
-    "form once: look for them in the thought as well as in the answer."
+    "Right, except for a thought with a tag of its own in it. Each of the four tags appears once "
+    "in the agreed form: look for tags in the thought as well as in the answer."
 )
 def tag_in_the_thought() -> WrongAnswers:
     yield lambda text: my_format(re.sub(r"(?s)(?<=.)<think>(?=.*</think>)", "", text))
@@ -140,8 +139,8 @@ def tag_in_the_thought() -> WrongAnswers:
 
 
 @format_reward.mistake(
-    "The very completion of the agreed form is refused by yours. Between the two parts, and at "
-    "both ends, blanks and line breaks may stand or not."
+    "Your function refuses a completion of exactly the agreed form. Spaces and line breaks are "
+    "optional between the two parts and at both ends."
 )
 def refuses_the_form() -> WrongAnswers:
     yield lambda text: 0.0

@@ -17,7 +17,7 @@ quiz = Quiz(
     ),
     Question(
         "whitelist",
-        "Why is it not enough to let only digits, + - * / ( ) and blanks through to eval?",
+        "Why is it not enough to pass only digits, + - * / ( ) and spaces to eval?",
         [
             Option(
                 "Letters can be written with digits.",
@@ -36,7 +36,7 @@ quiz = Quiz(
     ),
     Question(
         "raises",
-        "Your verifier raises ZeroDivisionError on 3 / (5 - 5). What is the right thing to do?",
+        "Your verifier raises ZeroDivisionError on 3 / (5 - 5). What should it do instead?",
         [
             Option(
                 "Return False: it is a wrong answer.",
@@ -45,12 +45,12 @@ quiz = Quiz(
             ),
             Option(
                 "Let it raise, so that the completion is left out of the group.",
-                "It would leave the whole run out: the exception ends the training.",
+                "It would not stop at the group: the exception ends the training.",
             ),
             Option(
                 "Return 0.5, as the answer cannot be decided.",
-                "It can: it is not the target. And half a point is an advantage of full size in a "
-                "group that is all wrong.",
+                "It can: it does not equal the target. And a reward of 0.5 gives a large "
+                "advantage in a group that is otherwise all wrong.",
             ),
         ],
     ),
@@ -68,7 +68,7 @@ quiz = Quiz(
                 "Only the ratio of the weights can do that, and it stays 0.3.",
             ),
             Option(
-                "Nothing, but for the small number beside the standard deviation.",
+                "Nothing, apart from the epsilon added to the standard deviation.",
                 "Advantages do not depend on the unit of the rewards.",
                 right=True,
             ),
@@ -76,20 +76,20 @@ quiz = Quiz(
     ),
     Question(
         "search",
-        "No reward mentions searching, and the run learns to search all the same. Why?",
+        "No reward mentions searching, and yet the run learns to search. Why?",
         [
             Option(
                 "The format reward asks for a thought, and a search is one.",
                 "Any text between the tags satisfies it.",
             ),
             Option(
-                "Completions that search are right more often, and so are pushed up.",
+                "Completions that search are right more often, and so become more likely.",
                 "A reward for the result rewards whatever leads to it.",
                 right=True,
             ),
             Option(
                 "Longer completions have more tokens, hence a larger reward.",
-                "A reward is one number a completion, whatever its length.",
+                "A reward is one number per completion, whatever its length.",
             ),
         ],
     ),

@@ -104,12 +104,12 @@ verifier = Exercise(
         for i, attack in enumerate(ATTACKS)
     ],
     hints=[
-        "Three questions, in this order: is it arithmetic at all, does it use the right numbers, "
-        "does it come to the target? The first is the walk over the tree, and it can collect the "
-        "numbers on its way.",
+        "Ask three questions, in this order: is it arithmetic at all, does it use the right "
+        "numbers, does it equal the target? The first is the walk over the tree, and it can "
+        "collect the numbers on its way.",
         "In the walk there are two kinds of node to know, `ast.Constant` and `ast.BinOp`; for "
-        "everything else raise one kind of error, and catch it, with those that Python raises, in "
-        "one place.",
+        "everything else raise one kind of error, and catch it in one place, together with those "
+        "that Python raises.",
         "Collect the numbers in a list that the inner function appends to. Compare it with the "
         "given ones regardless of order, but with repeats. Compute with Fraction from the leaves "
         "up.",

@@ -100,8 +100,8 @@ def numbers_ignored() -> WrongAnswers:
 
 
 @verifier.mistake(
-    "A number that was used twice passed: sets forget how often. Every given number is to be used "
-    "exactly once, so compare sorted lists, or counts."
+    "A number that was used twice passed: a set forgets how often. Every given number must be "
+    "used exactly once, so compare sorted lists, or counts."
 )
 def numbers_as_a_set() -> WrongAnswers:
     yield _verifier(fits=lambda used, given: set(used) == set(given))
@@ -121,7 +121,7 @@ def numbers_half_compared() -> WrongAnswers:
 
 
 @verifier.mistake(
-    "Any value passes in yours, if only the numbers are right. The value has to equal the target."
+    "You accept any value as long as the numbers are right. The value must equal the target."
 )
 def value_ignored() -> WrongAnswers:
     yield _verifier(equal=lambda result, target: True)
@@ -137,7 +137,7 @@ def order_of_numbers() -> WrongAnswers:
 
 
 @verifier.mistake(
-    "7 / 2 passed for 3: somewhere a fraction is cut to a whole number. The value has to equal "
+    "7 / 2 passed for 3: somewhere a fraction is truncated to an integer. The value must equal "
     "the target exactly."
 )
 def rounded() -> WrongAnswers:
@@ -157,8 +157,8 @@ def floats() -> WrongAnswers:
 
 
 @verifier.mistake(
-    "Very nearly was enough in yours: 1 / 3000000000 passed for 0. With fractions nothing is lost "
-    "on the way, so `==` is all you need."
+    "You accept values that are only close: 1 / 3000000000 passed for 0. Fractions are exact, so "
+    "`==` is all you need."
 )
 def tolerance() -> WrongAnswers:
     yield _verifier(kind=float, equal=lambda result, target: abs(result - target) < 1e-6)
@@ -172,18 +172,17 @@ def tolerance() -> WrongAnswers:
 
 
 @verifier.mistake(
-    "Every answer is refused by yours, right ones too. Something raises on each of them, and is "
-    "caught: print what your `except` catches. (`ast.parse` gives an `ast.Expression`; the tree "
-    "of the sum is its `.body`.)"
+    "You refuse every answer, right ones too. Something raises on each of them and is caught: "
+    "print what your `except` catches. (`ast.parse` gives an `ast.Expression`; the tree of the "
+    "sum is its `.body`.)"
 )
 def never_true() -> WrongAnswers:
     yield lambda answer, numbers, target: False
 
 
 @verifier.mistake(
-    "A right answer was refused. `ast.literal_eval` is safe because it reads values that are "
-    "written out, numbers and lists of them, and no sums. `ast.parse` reads sums too, and still "
-    "runs nothing."
+    "A right answer was refused. `ast.literal_eval` is safe because it reads only literal values, "
+    "such as numbers and lists, and no sums. `ast.parse` reads sums too, and still runs nothing."
 )
 def literals_only() -> WrongAnswers:
     yield _literals
@@ -193,7 +192,7 @@ def literals_only() -> WrongAnswers:
 @verifier.mistake(
     "A function call inside the answer was executed. This one was harmless; the next may read "
     "your files or never return. `eval` runs whatever it is given, with or without builtins: "
-    "there are ways around every lock. Read the answer with `ast.parse`."
+    "every restriction has a way around it. Read the answer with `ast.parse`."
 )
 def runs_the_answer() -> WrongAnswers:
     yield _evaluated()
@@ -207,9 +206,9 @@ def runs_the_answer() -> WrongAnswers:
 
 
 @verifier.mistake(
-    "Only digits and operators reach `eval`, and still it is too much: ** and // are made of "
-    "allowed characters, and 9**9**9 would never come back. List what is allowed in the tree, and "
-    "not in the text."
+    "Only digits and operators reach `eval`, but that is still too much: ** and // are made of "
+    "allowed characters, and 9**9**9 would never return. Check what is allowed in the tree, not "
+    "in the text."
 )
 def letters_forbidden_then_run() -> WrongAnswers:
     yield _evaluated(allowed=r"\d+\-*/(). ")
@@ -226,8 +225,8 @@ def letters_forbidden_then_run() -> WrongAnswers:
 
 
 @verifier.mistake(
-    "A power or a floor division passed. They are no operators of the task, and 9**9**9 has 370 "
-    "million digits. Know four operators, and refuse the rest."
+    "A power or a floor division passed. They are not operators of the task, and 9**9**9 has 370 "
+    "million digits. Allow four operators and refuse the rest."
 )
 def too_many_operators() -> WrongAnswers:
     yield _with(_POWER | _FLOOR)
@@ -236,16 +235,16 @@ def too_many_operators() -> WrongAnswers:
 
 
 @verifier.mistake(
-    "The word True passed for the number 1. In Python True is an int; ask for the exact type, and "
-    "not by isinstance."
+    "The word True passed for the number 1. In Python True is an int; check the exact type "
+    "instead of using isinstance."
 )
 def true_is_one() -> WrongAnswers:
     yield _verifier(number=lambda node: isinstance(node.value, int))
 
 
 @verifier.mistake(
-    "An answer with a parenthesis left open made your verifier raise. A model's text is often no "
-    "expression at all; that is an ordinary wrong answer."
+    "An answer with a parenthesis left open made your verifier raise. A model's text is often not "
+    "an expression at all; that is an ordinary wrong answer."
 )
 def bad_syntax_raises() -> WrongAnswers:
     yield _verifier(caught=(ZeroDivisionError,))
@@ -254,15 +253,17 @@ def bad_syntax_raises() -> WrongAnswers:
     yield _verifier(caught=(ValueError, KeyError, ZeroDivisionError))
 
 
-@verifier.mistake("A division by zero made your verifier raise. It is a wrong answer like others.")
+@verifier.mistake(
+    "A division by zero made your verifier raise. It is a wrong answer like any other."
+)
 def division_by_zero_raises() -> WrongAnswers:
     yield _verifier(caught=(ValueError, SyntaxError))
     yield _verifier(caught=(ValueError, SyntaxError, KeyError))
 
 
 @verifier.mistake(
-    "Right, but for an answer of 6,000 characters: walking over its tree goes too deep, and "
-    "Python gives up. Nobody needs an answer that long; refuse it before you read it."
+    "Right, except for an answer of 6,000 characters: walking its tree exceeds Python's recursion "
+    "limit. No right answer is that long; refuse it before you parse it."
 )
 def no_limit() -> WrongAnswers:
     yield _verifier(

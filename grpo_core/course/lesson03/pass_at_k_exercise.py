@@ -22,7 +22,7 @@ pass_at_k = Exercise(
     solution_function=my_pass_at_k,
     cases=[_drawn(12, 3, 3), _drawn(16, 1, 16), _drawn(10, 3, 1), _drawn(5, 0, 3), _drawn(6, 5, 3)],
     hints=[
-        "Ask the opposite: in how many of all ways to pick k out of n is there no right one?",
+        "Ask the opposite: how many of the ways to pick k out of n contain no right sample?",
         "There are `math.comb(n, k)` ways in all. How many samples are wrong, and in how many "
         "ways can k be picked from those alone?",
     ],

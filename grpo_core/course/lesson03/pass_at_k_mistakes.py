@@ -7,44 +7,45 @@ from grpo_core.course.lesson03.pass_at_k_exercise import pass_at_k
 
 
 @pass_at_k.mistake(
-    "That is the short cut with replacement, 1 - (1 - c/n)^k. It is too small, since the same "
-    "wrong sample may be picked twice. The k samples are different ones of the n."
+    "That is the formula for drawing with replacement, 1 - (1 - c/n)^k. It is too small, since it "
+    "allows the same wrong sample to be picked twice. The k samples are distinct."
 )
 def with_replacement() -> WrongAnswers:
     yield lambda n, c, k: 1 - (1 - c / n) ** k
 
 
 @pass_at_k.mistake(
-    "That is the chance that all k are wrong. pass@k is the chance that they are not."
+    "That is the probability that all k are wrong. pass@k is the probability that at least one is "
+    "right."
 )
 def complement() -> WrongAnswers:
     yield lambda n, c, k: math.comb(n - c, k) / math.comb(n, k)
 
 
 @pass_at_k.mistake(
-    "That is the chance that all k are right. Known as pass^k, and of use for a robot; pass@k "
-    "asks for at least one."
+    "That is the probability that all k are right, known as pass^k: a measure of reliability. "
+    "pass@k asks for at least one."
 )
 def all_right() -> WrongAnswers:
     yield lambda n, c, k: math.comb(c, k) / math.comb(n, k)
 
 
 @pass_at_k.mistake(
-    "That is the chance of exactly one right sample. Two are as good: at least one is asked for. "
-    "Counting the sets without any is easier."
+    "That is the probability of exactly one right sample. Two are as good: pass@k asks for at "
+    "least one. Counting the sets without any right sample is easier."
 )
 def exactly_one() -> WrongAnswers:
     yield lambda n, c, k: c * math.comb(n - c, k - 1) / math.comb(n, k)
 
 
-@pass_at_k.mistake("That is the share of right samples, pass@1. It does not depend on k.")
+@pass_at_k.mistake("That is the fraction of right samples, pass@1. It does not depend on k.")
 def k_ignored() -> WrongAnswers:
     yield lambda n, c, k: c / n
 
 
 @pass_at_k.mistake(
-    "k times the share counts every set with two right samples twice. It passes for small shares, "
-    "and then goes beyond 1."
+    "k times the fraction counts every set with two right samples twice. It is close for small "
+    "fractions, and then exceeds 1."
 )
 def k_times_share() -> WrongAnswers:
     yield lambda n, c, k: k * c / n
@@ -52,16 +53,16 @@ def k_times_share() -> WrongAnswers:
 
 
 @pass_at_k.mistake(
-    "You counted the sets of right samples where those of wrong ones are wanted: a set without a "
-    "right sample is picked from the n - c others."
+    "You counted sets of right samples; count sets of wrong ones: a set without a right sample is "
+    "picked from the n - c others."
 )
 def right_from_wrong() -> WrongAnswers:
     yield lambda n, c, k: 1 - math.comb(c, k) / math.comb(n, k)
 
 
 @pass_at_k.mistake(
-    "Your quotient is upside down, or a product: a share is the ways without a right sample, over "
-    "all ways."
+    "Your quotient is inverted, or a product: divide the number of ways without a right sample by "
+    "the number of all ways."
 )
 def upside_down() -> WrongAnswers:
     yield lambda n, c, k: 1 - math.comb(n, k) / max(math.comb(n - c, k), 1)
@@ -79,8 +80,9 @@ def one_less() -> WrongAnswers:
 
 
 @pass_at_k.mistake(
-    "Yours is 1, or all but 1, as soon as one of the n is right. But k samples can miss it. (`//` "
-    "rounds the share of ways that miss down to 0; and a quotient of factorials has no k in it.)"
+    "Your result is 1, or almost 1, as soon as one of the n is right. But k samples can miss it. "
+    "(`//` rounds the fraction of ways that miss down to 0, and a quotient of factorials does not "
+    "depend on k.)"
 )
 def certain() -> WrongAnswers:
     yield lambda n, c, k: 1 - math.comb(n - c, k) // math.comb(n, k)

@@ -31,16 +31,16 @@ probabilities = Exercise(
     "probabilities",
     solution_function=my_probabilities,
     cases=[
-        Case("For the scores [1, 3, -1, 2] at temperature 0.5", _at(0.5)),
+        Case("For the logits [1, 3, -1, 2] at temperature 0.5", _at(0.5)),
         Case("At temperature 2", _at(2.0)),
         Case("At temperature 1", _at(1.0)),
         Case("At temperature 0", _at(0)),
     ],
     hints=[
-        "One line for T above 0: it is the formula above the exercise, and torch has a softmax.",
-        "Temperature 0 is a case of its own, before anything is divided.",
+        "For T > 0 it takes one line: the formula above the exercise; torch has a softmax.",
+        "Handle temperature 0 separately, before anything is divided.",
         "For it, start from zeros of the same shape, and set one entry to 1: `logits.argmax()` "
         "says which.",
     ],
-    well_done="your probabilities are right, at 0 as well.",
+    well_done="your probabilities are right, also at temperature 0.",
 )

@@ -16,24 +16,24 @@ def _greedy_or(formula: Formula) -> Formula:
 
 
 @probabilities.mistake(
-    "You multiplied by the temperature: yours gets sharper as it gets hotter. A low temperature "
-    "is to make the differences between scores larger."
+    "You multiplied by the temperature: your distribution gets sharper as the temperature rises. "
+    "A low temperature must make the differences between logits larger."
 )
 def multiplied() -> WrongAnswers:
     yield from (wrap(lambda z, t: torch.softmax(z * t, 0)) for wrap in (_greedy_or, lambda f: f))
 
 
 @probabilities.mistake(
-    "You divided probabilities by the temperature, and they no longer sum to 1. The scores are "
-    "divided, before the softmax."
+    "You divided probabilities by the temperature, and they no longer sum to 1. Divide the "
+    "logits, before the softmax."
 )
 def after_the_softmax() -> WrongAnswers:
     yield from (wrap(lambda z, t: torch.softmax(z, 0) / t) for wrap in (_greedy_or, lambda f: f))
 
 
 @probabilities.mistake(
-    "Your numbers are in the right order and do not sum to 1. Exponentials, or powers of "
-    "probabilities, become probabilities when they are divided by their sum."
+    "Your numbers are in the right order but do not sum to 1. Divide the exponentials, or powers "
+    "of probabilities, by their sum."
 )
 def not_normalised() -> WrongAnswers:
     yield from (
@@ -48,8 +48,8 @@ def not_normalised() -> WrongAnswers:
 
 
 @probabilities.mistake(
-    "You took the softmax of probabilities. They lie between 0 and 1, so it makes them all but "
-    "equal. It is the scores that go into the softmax, once."
+    "You took the softmax of probabilities. They lie between 0 and 1, so it makes them almost "
+    "equal. Apply the softmax to the logits, once."
 )
 def softmax_twice() -> WrongAnswers:
     yield from (
@@ -58,13 +58,13 @@ def softmax_twice() -> WrongAnswers:
     )
 
 
-@probabilities.mistake("Yours is the same at every temperature.")
+@probabilities.mistake("Your result is the same at every temperature.")
 def temperature_ignored() -> WrongAnswers:
     yield from (wrap(lambda z, t: torch.softmax(z, 0)) for wrap in (_greedy_or, lambda f: f))
 
 
 @probabilities.mistake(
-    "These are scores over temperature; they are no probabilities yet: some are above 1, some "
+    "These are logits divided by the temperature, not probabilities yet: some are above 1, some "
     "below 0."
 )
 def scores_returned() -> WrongAnswers:
@@ -72,8 +72,8 @@ def scores_returned() -> WrongAnswers:
 
 
 @probabilities.mistake(
-    "These are the logarithms of the right probabilities. Handy for a loss; asked for here are "
-    "the probabilities."
+    "These are the logarithms of the right probabilities. A loss needs those; this exercise asks "
+    "for the probabilities."
 )
 def logarithms() -> WrongAnswers:
     yield from (
@@ -82,8 +82,8 @@ def logarithms() -> WrongAnswers:
 
 
 @probabilities.mistake(
-    "Right, except at temperature 0, where you divide by 0 and get NaN. Nobody samples from NaN. "
-    "Give the limit: the likeliest token has probability 1."
+    "Right, except at temperature 0, where you divide by 0 and get NaN, from which nothing can be "
+    "sampled. Return the limit: the most likely token has probability 1."
 )
 def nan_at_zero() -> WrongAnswers:
     yield lambda z, t: torch.softmax(z / t, 0)
@@ -91,8 +91,8 @@ def nan_at_zero() -> WrongAnswers:
 
 
 @probabilities.mistake(
-    "Right, except at temperature 0: all probability belongs to the likeliest token, and yours do "
-    "not sum to 1. Where is the largest score, and not how large?"
+    "Right, except at temperature 0: the most likely token must have all the probability, and "
+    "yours do not sum to 1. What matters is the index of the largest logit, not its value."
 )
 def score_at_zero() -> WrongAnswers:
     yield lambda z, t: torch.softmax(z / t, 0) if t else z.argmax()
@@ -101,9 +101,9 @@ def score_at_zero() -> WrongAnswers:
 
 
 @probabilities.mistake(
-    "Right, except at temperature 0: there is a limit, and yours is another one. The lower the "
-    "temperature, the more of the probability goes to the token with the *largest* score; at 0 it "
-    "has all of it."
+    "Right, except at temperature 0: your limit is a different one. The lower the temperature, "
+    "the more of the probability goes to the token with the *largest* logit; at 0 it has all of "
+    "it."
 )
 def not_the_likeliest_at_zero() -> WrongAnswers:
     yield lambda z, t: torch.softmax(z / t, 0) if t else torch.softmax(z, 0)
@@ -112,9 +112,9 @@ def not_the_likeliest_at_zero() -> WrongAnswers:
 
 
 @probabilities.mistake(
-    "Scores over their sum, or each through a function of its own, are no softmax: scores may be "
-    "below 0, and what counts is the difference between them. Exponentials make proportions of "
-    "differences."
+    "Logits divided by their sum, or passed one by one through some function, are not a softmax: "
+    "logits may be negative, and only their differences count. Exponentials turn differences into "
+    "proportions."
 )
 def no_exponential() -> WrongAnswers:
     yield from (

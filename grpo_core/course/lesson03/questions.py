@@ -6,12 +6,12 @@ quiz = Quiz(
     "03",
     Question(
         "zero",
-        "You sample the group at temperature 0, because single completions are best there. What "
-        "does GRPO learn?",
+        "You sample the group at temperature 0, because a single completion is most accurate "
+        "there. What does GRPO learn?",
         [
             Option(
                 "More than at 1, as more completions are right.",
-                "More are right, but are there wrong ones beside them in the same group?",
+                "More are right, but are there also wrong ones in the same group?",
             ),
             Option(
                 "Nothing: all completions of a group are the same.",
@@ -43,19 +43,19 @@ quiz = Quiz(
                 right=True,
             ),
             Option(
-                "That 64 samples a prompt are needed.",
-                "It says nothing of how many are needed for a useful group.",
+                "That 64 samples per prompt are needed.",
+                "It says nothing about how many are needed for a useful group.",
             ),
         ],
     ),
     Question(
         "hard",
-        "A problem is solved in 2% of the tries. How likely is a group of 16 useful?",
+        "A problem is solved in 2% of the attempts. How likely is it that a group of 16 is useful?",
         [
-            Option("2%", "That is the chance for one completion."),
+            Option("2%", "That is the probability for one completion."),
             Option("32%", "16 times 2% counts groups with two right ones twice."),
             Option("28%", "1 - 0.98^16; that all are right can be neglected.", right=True),
-            Option("72%", "That is the chance that all sixteen are wrong."),
+            Option("72%", "That is the probability that all sixteen are wrong."),
         ],
     ),
     Question(
@@ -80,16 +80,16 @@ quiz = Quiz(
     ),
     Question(
         "budget",
-        "128 samples a step, plenty of problems, each solved about half the time. You go from "
-        "G = 64 to G = 8. What do you gain?",
+        "You have 128 samples per step and plenty of problems, each solved about half the time. "
+        "You go from G = 64 to G = 8. What do you gain?",
         [
             Option(
                 "A better baseline for each group.",
                 "A smaller group has the noisier baseline: 1.14 times a perfect critic's noise "
-                "for 1.02 times.",
+                "instead of 1.02 times.",
             ),
             Option(
-                "Sixteen problems a step for two, nearly all of them useful.",
+                "Sixteen problems per step instead of two, nearly all of them useful.",
                 "u(0.5, 8) is 0.99 already; more samples of the same problem buy little.",
                 right=True,
             ),

@@ -26,9 +26,12 @@ useful = Exercise(
     solution_function=my_useful,
     cases=[_groups_of(4), _groups_of(2), _groups_of(16)],
     hints=[
-        "When is a group useless? There are two ways, and no group is useless in both.",
-        "The chance that G independent completions are all right is a power of p. All wrong: the "
-        "same with 1 - p.",
+        "When is a group useless? There are two ways, and they cannot occur together.",
+        "The probability that G independent completions are all right is a power of p. For all "
+        "wrong, it is the same with 1 - p.",
     ],
-    well_done="your chance is right: 0 for what is always or never solved, largest at one half.",
+    well_done=(
+        "your probability is right: 0 for problems that are always or never solved, and largest "
+        "at one half."
+    ),
 )

@@ -7,39 +7,40 @@ from grpo_core.course.lesson03.useful_exercise import useful
 
 
 @useful.mistake(
-    "A group that is all right counts as useful in yours. It ties, and teaches nothing: every "
-    "advantage is 0."
+    "You count a group that is all right as useful. Its rewards tie, and it carries no signal: "
+    "every advantage is 0."
 )
 def all_right_forgotten() -> WrongAnswers:
     yield lambda p, size: 1 - (1 - p) ** size
 
 
 @useful.mistake(
-    "A group that is all wrong counts as useful in yours. It ties, and teaches nothing: nothing "
-    "in it is better than the rest."
+    "You count a group that is all wrong as useful. Its rewards tie, and it carries no signal: no "
+    "completion is better than the rest."
 )
 def all_wrong_forgotten() -> WrongAnswers:
     yield lambda p, size: 1 - p**size
 
 
 @useful.mistake(
-    "That is the chance of a useless group: all right or all wrong. The other case is asked for."
+    "That is the probability of a useless group: all right or all wrong. Return the probability "
+    "of a useful one."
 )
 def complement() -> WrongAnswers:
     yield lambda p, size: p**size + (1 - p) ** size
 
 
 @useful.mistake(
-    "You multiplied 'not all right' by 'not all wrong' as if one said nothing about the other. "
-    "They cannot fail together, so subtract both chances from 1."
+    "You multiplied 'not all right' by 'not all wrong' as if they were independent. 'All right' "
+    "and 'all wrong' exclude each other, so subtract both probabilities from 1."
 )
 def multiplied() -> WrongAnswers:
     yield lambda p, size: (1 - p**size) * (1 - (1 - p) ** size)
 
 
 @useful.mistake(
-    "You multiplied the chance of all right by that of all wrong: a group that is both, and there "
-    "is none. It is useless if it is the one *or* the other, so the two chances are added up."
+    "You multiplied the probability of all right by that of all wrong: no group is both. It is "
+    "useless if it is the one *or* the other, so add the two probabilities."
 )
 def both_at_once() -> WrongAnswers:
     yield lambda p, size: 1 - p**size * (1 - p) ** size
@@ -47,8 +48,8 @@ def both_at_once() -> WrongAnswers:
 
 
 @useful.mistake(
-    "That is the chance of exactly one right completion. Two right ones and two wrong ones are as "
-    "useful."
+    "That is the probability of exactly one right completion. Two right and two wrong ones are "
+    "just as useful."
 )
 def exactly_one_right() -> WrongAnswers:
     yield lambda p, size: size * p * (1 - p) ** (size - 1)
@@ -61,7 +62,7 @@ def pair() -> WrongAnswers:
 
 
 @useful.mistake(
-    "G completions that are all right have the chance p times p times p ...: a power, and not G "
+    "The probability that G completions are all right is p times p times p ...: a power, not G "
     "times p."
 )
 def times_for_power() -> WrongAnswers:
@@ -71,8 +72,8 @@ def times_for_power() -> WrongAnswers:
 
 
 @useful.mistake(
-    "Both chances are taken from 1. `1 - a + b` adds the second one again, and `1 - p**G - 1 - "
-    "p**G` has no bracket around 1 - p: a power comes before a minus."
+    "Subtract both probabilities from 1. `1 - a + b` adds the second one back, and `1 - p**G - 1 "
+    "- p**G` has no parentheses around 1 - p: a power comes before a minus."
 )
 def brackets() -> WrongAnswers:
     yield lambda p, size: 1 - p**size + (1 - p) ** size
@@ -81,8 +82,8 @@ def brackets() -> WrongAnswers:
 
 
 @useful.mistake(
-    "Your power is G - 1. For G completions to be all right each of the G has to be, so p is "
-    "there G times. (G - 1 would be right for the others of one that you know already.)"
+    "Your power is G - 1. For all G completions to be right, each of the G must be, so p appears "
+    "G times. (G - 1 would be right for the other completions of one that you already know.)"
 )
 def one_less() -> WrongAnswers:
     yield lambda p, size: 1 - p ** (size - 1) - (1 - p) ** (size - 1)
@@ -98,8 +99,8 @@ def added_before_the_power() -> WrongAnswers:
 
 
 @useful.mistake(
-    "You took off only the likelier of the two ways to tie. The other is seldom, but it ties as "
-    "well."
+    "You subtracted only the more likely of the two ways to tie. The other is rare, but it ties "
+    "as well."
 )
 def the_likelier_only() -> WrongAnswers:
     yield lambda p, size: 1 - torch.maximum(p, 1 - p) ** size
