@@ -60,17 +60,17 @@ compare = Exercise(
         Case('For three groups of four and "loo"', _by("loo")),
         Case('For two groups of three and "loo"', _by("loo", _OF_THREE)),
         Case(
-            "For three groups of which two tie at 0.7, where 1 says that those are exactly 0, and "
-            "no other",
+            "For three groups of which two tie at 0.7, where 1 means that exactly those are 0",
             _exact_zeros,
         ),
     ],
     hints=[
-        "One line is common to all four ways, and it comes first. Then one `if` a way.",
-        "torch has `rewards.std(dim=1, keepdim=True)` for one number a group, and `rewards.std()` "
-        "for one in all. Both divide by one less than they count, as is wanted.",
+        "One line is common to all four ways, and it comes first. Then write one `if` per way.",
+        "torch has `rewards.std(dim=1, keepdim=True)` for one number per group, and "
+        "`rewards.std()` for one number overall. Both divide by the count minus one, as they "
+        "should.",
         "For the last way no second mean is needed: notebook 01 found the factor between the mean "
         "of the others and the mean of all.",
     ],
-    well_done="your four ways are right, and a group that ties gets exactly 0 from each.",
+    well_done="your four ways are right, and each gives exactly 0 for a group that ties.",
 )

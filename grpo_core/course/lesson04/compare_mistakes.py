@@ -52,8 +52,8 @@ def _ways(
 
 
 @compare.mistake(
-    "You subtracted the mean of the whole batch. What a completion is measured against is its own "
-    "group, in all four ways; only what it is divided by differs."
+    "You subtracted the mean of the whole batch. All four ways compare a completion with its own "
+    "group; only the divisor differs."
 )
 def whole_batch() -> WrongAnswers:
     yield _ways(*[lambda r: r - r.mean()] * 4)
@@ -66,17 +66,16 @@ def whole_batch() -> WrongAnswers:
 
 
 @compare.mistake(
-    'Three ways are right, and for "batch" you took the mean of the batch as well. Only the '
-    "divisor is the batch's: with its mean, all completions of an easy prompt would look good."
+    'Three ways are right, but for "batch" you also took the mean of the batch. Only the divisor '
+    "comes from the batch: with its mean, all completions of an easy prompt would look good."
 )
 def batch_mean() -> WrongAnswers:
     yield _ways(batch=lambda r: (r - r.mean()) / (r.std() + EPS))
 
 
 @compare.mistake(
-    'For "batch" you averaged the standard deviations of the groups. What is wanted is one '
-    "standard deviation over all rewards of the batch as they are; differences between prompts "
-    "count in it too."
+    'For "batch" you averaged the standard deviations of the groups. Use one standard deviation '
+    "over all rewards of the batch as they are; it includes the differences between prompts."
 )
 def mean_of_stds() -> WrongAnswers:
     yield _ways(batch=lambda r: (r - mean(r)) / (r.std(dim=1).mean() + EPS))
@@ -84,16 +83,16 @@ def mean_of_stds() -> WrongAnswers:
 
 @compare.mistake(
     'For "batch" you took the standard deviation after subtracting the means. TRL takes that of '
-    "the rewards as they came in, so differences between prompts are part of it."
+    "the rewards as they are, so it includes the differences between prompts."
 )
 def std_of_differences() -> WrongAnswers:
     yield _ways(batch=lambda r: (r - mean(r)) / ((r - mean(r)).std() + EPS))
 
 
 @compare.mistake(
-    "Your numbers are too large by sqrt(G / (G - 1)), 15% for a group of 4: that is the standard "
-    "deviation of a population (ddof 0). TRL and this kit divide by G - 1, which is torch's "
-    "default and not numpy's."
+    "Your numbers are too large by sqrt(G / (G - 1)), 15% for a group of 4: that is the "
+    "population standard deviation (ddof 0). TRL and this kit divide by G - 1, which is torch's "
+    "default but not numpy's."
 )
 def population_std() -> WrongAnswers:
     yield _ways(
@@ -109,8 +108,8 @@ def scale_ignored() -> WrongAnswers:
 
 
 @compare.mistake(
-    'For "none" you returned the rewards as they are. It is the division that is left out; the '
-    "mean of the group is subtracted in all four ways."
+    'For "none" you returned the rewards as they are. Only the division is left out; all four '
+    "ways subtract the mean of the group."
 )
 def none_not_centered() -> WrongAnswers:
     yield _ways(none=lambda r: r)
@@ -118,15 +117,15 @@ def none_not_centered() -> WrongAnswers:
 
 
 @compare.mistake(
-    "Leaving one's own reward out of the mean makes differences larger: the factor is above 1. "
-    "Yours is its inverse."
+    "Leaving the own reward out of the mean makes differences larger: the factor is greater than "
+    "1. Yours is its inverse."
 )
 def loo_upside_down() -> WrongAnswers:
     yield _ways(loo=lambda r: (r - mean(r)) * (r.shape[1] - 1) / r.shape[1])
 
 
 @compare.mistake(
-    "You took a completion's own reward out of the sum and then divided by G. There are only G - "
+    "You left a completion's own reward out of the sum and then divided by G. There are only G - "
     "1 others."
 )
 def loo_divided_by_all() -> WrongAnswers:
@@ -135,9 +134,9 @@ def loo_divided_by_all() -> WrongAnswers:
 
 @compare.mistake(
     "Right to four digits. But where all rewards are 0.7 your advantages are not exactly 0: in "
-    "float32 the mean of sixteen times 0.7 is 0.69999994. Whether a small number beside the "
-    "standard deviation hides that depends on how small it is. A tie can be seen before any "
-    "arithmetic, in each group for itself: the best reward of the group is the worst one."
+    "float32 the mean of sixteen times 0.7 is 0.69999994. Whether an epsilon added to the "
+    "standard deviation hides that depends on its size. A tie must be detected before the "
+    "arithmetic, in each group separately: the best reward of the group equals the worst one."
 )
 def ties_not_exactly_zero() -> WrongAnswers:
     yield _ways(exact_ties=False)
@@ -145,8 +144,8 @@ def ties_not_exactly_zero() -> WrongAnswers:
 
 
 @compare.mistake(
-    "An operation comes before another that you meant to be first: `r - mean / std` divides the "
-    "mean alone, and `a * G / G - 1` subtracts 1 at the end. Set brackets."
+    "The operations run in another order than you meant: `r - mean / std` divides only the mean, "
+    "and `a * G / G - 1` subtracts 1 at the end. Add parentheses."
 )
 def brackets() -> WrongAnswers:
     yield _ways(group=lambda r: r - mean(r) / (r.std(dim=1, keepdim=True) + EPS))
@@ -155,7 +154,7 @@ def brackets() -> WrongAnswers:
 
 
 @compare.mistake(
-    "You divided by a variance. Its square root is wanted, which has the unit of the rewards."
+    "You divided by a variance. Divide by its square root, which has the unit of the rewards."
 )
 def variance() -> WrongAnswers:
     yield _ways(group=lambda r: (r - mean(r)) / (r.var(dim=1, keepdim=True) + EPS))
@@ -163,16 +162,16 @@ def variance() -> WrongAnswers:
 
 
 @compare.mistake(
-    'For "batch" you took a standard deviation down each column. A column is no set of anything: '
-    "the third completions of different prompts. One number over all rewards of the batch is "
-    "wanted."
+    'For "batch" you took a standard deviation down each column. A column, such as the third '
+    "completion of every prompt, means nothing. Use one number over all rewards of the batch."
 )
 def batch_by_columns() -> WrongAnswers:
     yield _ways(batch=lambda r: (r - mean(r)) / (r.std(dim=0, keepdim=True) + EPS))
 
 
 @compare.mistake(
-    'Only "group" and "batch" divide by a standard deviation. In yours "none" or "loo" does so too.'
+    'Only "group" and "batch" divide by a standard deviation. Your function also divides for '
+    '"none" or "loo".'
 )
 def divided_once_too_often() -> WrongAnswers:
     yield _ways(none=_group)
@@ -183,7 +182,7 @@ def divided_once_too_often() -> WrongAnswers:
 
 
 @compare.mistake(
-    "One of the four ways is missing: for it you give what another one gives. Is each name "
+    "One of the four ways is missing: for it you return the result of another one. Is each name "
     "spelled as in the table, and is every `if` reached?"
 )
 def one_way_missing() -> WrongAnswers:
@@ -192,10 +191,7 @@ def one_way_missing() -> WrongAnswers:
     yield _ways(loo=_none)
 
 
-@compare.mistake(
-    'Right for groups of four. For "loo" the factor has the size of the group in it, and groups '
-    "of another size have another one."
-)
+@compare.mistake('Right for groups of four. For "loo" the factor depends on the size of the group.')
 def always_four() -> WrongAnswers:
     yield _ways(loo=lambda r: (r - mean(r)) * 4 / 3)
 

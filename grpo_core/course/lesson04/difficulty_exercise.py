@@ -40,15 +40,15 @@ difficulty = Exercise(
         Case("For groups of 2, p = 0.1, 0.5, 0.9, divided", _weights(2, True)),
     ],
     hints=[
-        "A loop over how many of the G are right, from 1 to G - 1. Each turn adds three things "
-        "multiplied: a chance, a spread, and one over a standard deviation (or over 1).",
-        "The chance of `right` right ones is the binomial: the number of ways to choose them, "
+        "A loop over how many of the G are right, from 1 to G - 1. Each iteration adds a product "
+        "of three: a probability, a variance, and one over a standard deviation (or over 1).",
+        "The probability of `right` right ones is binomial: the number of ways to choose them, "
         "times p for each right one, times 1 - p for each wrong one.",
-        "Test yours without dividing: it has to be 7/8 for groups of 8, whatever p is. And "
-        "divided, groups of 2 give 0.707, everywhere.",
+        "Test your function without dividing: it must give 7/8 for groups of 8, whatever p is. "
+        "With dividing, groups of 2 give 0.707 for every p.",
     ],
     well_done=(
-        "your weights are right: without dividing all prompts count alike, and with it the hard "
-        "and the easy ones count for more."
+        "your weights are right: without dividing all prompts count the same, and with it hard "
+        "and easy ones count for more."
     ),
 )

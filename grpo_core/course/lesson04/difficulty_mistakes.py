@@ -58,8 +58,8 @@ def _with_a_count_and_a_share(p: float, size: int, divide: bool) -> float:
 
 
 @difficulty.mistake(
-    "You have the chance of one particular order, right ones first. Any of the G completions may "
-    "be the right ones: how many ways are there to choose them? (`math.comb`)"
+    "You computed the probability of one particular order, right ones first. Any of the G "
+    "completions may be the right ones: how many ways are there to choose them? (`math.comb`)"
 )
 def ways_forgotten() -> WrongAnswers:
     yield _weight(chance=lambda p, n, k: p**k * (1 - p) ** (n - k))
@@ -67,7 +67,8 @@ def ways_forgotten() -> WrongAnswers:
 
 @difficulty.mistake(
     "You added up over the possible numbers of right completions as if all were equally likely. "
-    "At p = 0.1 a group has seldom seven right ones of eight: weigh each by its chance."
+    "At p = 0.1 a group rarely has seven right ones of eight: weight each number by its "
+    "probability."
 )
 def chance_forgotten() -> WrongAnswers:
     yield _weight(chance=lambda p, n, k: 1.0)
@@ -75,17 +76,17 @@ def chance_forgotten() -> WrongAnswers:
 
 
 @difficulty.mistake(
-    "This is how far the advantages push, and it is small at both ends for the simple reason that "
-    "there is little to push there. The weight is what the gradient of p is multiplied by: the "
-    "formula ends with a division by p (1 - p)."
+    "This is the total effect of the advantages, which is small at both ends simply because few "
+    "groups differ there. The weight is the factor of the gradient of p: the formula ends with a "
+    "division by p (1 - p)."
 )
 def not_relative() -> WrongAnswers:
     yield _weight(relative=lambda p: 1.0)
 
 
 @difficulty.mistake(
-    "Without a bracket `a / p * (1 - p)` divides by p and then *multiplies* by 1 - p. Both belong "
-    "below the line."
+    "Without parentheses, `a / p * (1 - p)` divides by p and then *multiplies* by 1 - p. Both "
+    "belong in the denominator."
 )
 def brackets() -> WrongAnswers:
     yield _weight(relative=lambda p: p / (1 - p))
@@ -97,17 +98,17 @@ def variance() -> WrongAnswers:
 
 
 @difficulty.mistake(
-    "Your divisor is the standard deviation of a population (ddof 0). With G - 1 in its "
-    "denominator it is larger by sqrt(G / (G - 1))."
+    "Your divisor is the population standard deviation (ddof 0). With G - 1 in its denominator it "
+    "is larger by sqrt(G / (G - 1))."
 )
 def population_std() -> WrongAnswers:
     yield _weight(std=lambda share, n, p: math.sqrt(share * (1 - share)))
 
 
 @difficulty.mistake(
-    "You divided by the spread of the policy, p (1 - p). GRPO does not know p: it divides by the "
-    "spread of the group that was drawn, f (1 - f), which differs from group to group. That "
-    "belongs inside the sum."
+    "You divided by the standard deviation of the policy, from p (1 - p). GRPO does not know p: "
+    "it divides by the standard deviation of the sampled group, from f (1 - f), which differs "
+    "from group to group. That belongs inside the sum."
 )
 def policys_spread() -> WrongAnswers:
     yield _weight(std=lambda share, n, p: math.sqrt(p * (1 - p)))
@@ -115,8 +116,8 @@ def policys_spread() -> WrongAnswers:
 
 
 @difficulty.mistake(
-    "You put p where the share of right completions in the group belongs. A group of 8 at p = 0.5 "
-    "has four right ones only in about a quarter of the cases."
+    "You used p instead of the fraction of right completions in the group. A group of 8 at p = "
+    "0.5 has four right ones in only about a quarter of the cases."
 )
 def policy_for_group() -> WrongAnswers:
     yield _weight(
@@ -127,8 +128,8 @@ def policy_for_group() -> WrongAnswers:
 
 
 @difficulty.mistake(
-    "You divide whatever `divide` says. Without dividing (Dr. GRPO) every prompt should come out "
-    "alike, at (G - 1) / G."
+    "You always divide, whatever `divide` says. Without dividing (Dr. GRPO) every prompt should "
+    "have the same weight, (G - 1) / G."
 )
 def always_divided() -> WrongAnswers:
     yield _weight(divided=lambda divide: True)
@@ -143,8 +144,8 @@ def never_divided() -> WrongAnswers:
 
 
 @difficulty.mistake(
-    "Your loop leaves out a group that teaches: G - 1 right ones and a single wrong one, or a "
-    "single right one. `range(1, G)` ends before G by itself, and only 0 and G tie."
+    "Your loop leaves out a group that carries signal: G - 1 right ones and a single wrong one, "
+    "or a single right one. `range(1, G)` already stops before G, and only 0 and G tie."
 )
 def an_end_left_out() -> WrongAnswers:
     yield _over(lambda size: range(1, size - 1))
@@ -158,15 +159,16 @@ def upside_down() -> WrongAnswers:
 
 
 @difficulty.mistake(
-    "Your spread has G / (G - 1) in it. That belongs to the standard deviation, which TRL takes "
-    "of a sample; the spread in front is f (1 - f) as it is."
+    "Your variance contains G / (G - 1). That factor belongs only to the standard deviation, "
+    "where TRL divides by G - 1; the variance in front is f (1 - f) as it is."
 )
 def spread_of_the_sample() -> WrongAnswers:
     yield _corrected_spread
 
 
 @difficulty.mistake(
-    "You put how *many* are right where the share of the group belongs: f is right ones over G."
+    "You used how *many* are right instead of the fraction of the group: f is the number of right "
+    "ones over G."
 )
 def counts_for_shares() -> WrongAnswers:
     yield _with_counts
@@ -174,8 +176,8 @@ def counts_for_shares() -> WrongAnswers:
 
 
 @difficulty.mistake(
-    "Your spread, or your chance, has only the right ones in it. In a group that teaches there "
-    "are wrong ones too: f times 1 - f, and a factor of 1 - p for each of them."
+    "Your variance, or your probability, contains only the right ones. A group that carries "
+    "signal has wrong ones too: f times 1 - f, and a factor of 1 - p for each of them."
 )
 def wrong_ones_forgotten() -> WrongAnswers:
     yield _weight(spread=lambda share, p: share)
@@ -183,8 +185,8 @@ def wrong_ones_forgotten() -> WrongAnswers:
 
 
 @difficulty.mistake(
-    "You divided by the chance of a useful group. Groups that tie are drawn as well: they add "
-    "nothing, and they count."
+    "You divided by the probability of a useful group. Groups that tie are sampled as well: they "
+    "add nothing, but they count."
 )
 def useful_groups_only() -> WrongAnswers:
     yield lambda p, size, divide: my_weight(p, size, divide) / (1 - p**size - (1 - p) ** size)

@@ -32,18 +32,19 @@ process = Exercise(
             lambda f: tensor(f(_STEP_REWARDS.clone(), _STEP_ENDS.clone())),
         ),
         Case(
-            "With one step a completion, at its end",
+            "With one step per completion, at its end",
             lambda f: tensor(f(_OUTCOMES.clone(), _OUTCOME_ENDS.clone())),
         ),
     ],
     hints=[
         "Three steps: collect the rewards of all steps into one pool; write each back, "
-        "normalised, to where its step ends; then let every token add up what is still to come.",
-        "`step_rewards[step_ends]` is the pool, a row of numbers, and a tensor of zeros can be "
-        "filled through the same mask.",
+        "normalised, to where its step ends; then sum for every token what is still to come.",
+        "`step_rewards[step_ends]` is the pool, a row of numbers; the same mask can write into a "
+        "tensor of zeros.",
         "torch's `cumsum` adds from the left. To add from the right: flip, add, flip back.",
     ],
     well_done=(
-        "your advantages are right, and with one step a completion they are those of the outcome."
+        "your advantages are right, and with one step per completion they equal the outcome "
+        "advantages."
     ),
 )

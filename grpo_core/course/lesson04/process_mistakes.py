@@ -44,32 +44,32 @@ def _mean_to_come(r: Tensor, ends: Tensor) -> Tensor:
 
 
 @process.mistake(
-    "You added up the steps *before* each token. A token is not answerable for what was there "
-    "already, only for what came of it: the steps that end with it or after it."
+    "You added up the steps *before* each token. A token cannot affect what came before it, only "
+    "what follows: the steps that end with it or after it."
 )
 def looks_back() -> WrongAnswers:
     yield lambda r, e: _pooled(r, e).cumsum(1)
 
 
 @process.mistake(
-    "The last token of a step gets nothing for it: you counted only steps that end later. It is "
-    "the token that ends the step, so it is answerable for it too."
+    "The last token of a step gets no credit for it: you counted only steps that end later. This "
+    "token ends the step, so it belongs to the step too."
 )
 def own_step_left_out() -> WrongAnswers:
     yield lambda r, e: _strictly_later(_pooled(r, e))
 
 
 @process.mistake(
-    "Only the tokens on which a step ends have an advantage. All the tokens that led to it should "
-    "have a share: sum what is still to come."
+    "Only the tokens on which a step ends have an advantage. All tokens that led to it should get "
+    "credit: sum what is still to come."
 )
 def last_token_only() -> WrongAnswers:
     yield _pooled
 
 
 @process.mistake(
-    "You compared the steps of each completion with one another. Then a completion of bad steps "
-    "is as good as one of good steps. All steps of all completions are one pool."
+    "You compared the steps within each completion. Then a completion of bad steps is as good as "
+    "one of good steps. Pool all steps of all completions."
 )
 def each_for_itself() -> WrongAnswers:
     yield lambda r, e: _to_come(_by_row(r, e))
@@ -79,8 +79,8 @@ def each_for_itself() -> WrongAnswers:
 
 
 @process.mistake(
-    "All tokens of a completion get the same in yours, the sum of all its steps. A token is "
-    "answerable for what ends with it or after it: behind the first step that one no longer "
+    "You gave every token of a completion the same, the sum of all its steps. A token gets credit "
+    "only for steps that end with it or after it: after the first step, that step no longer "
     "counts."
 )
 def same_for_all() -> WrongAnswers:
@@ -93,8 +93,8 @@ def wrong_axis() -> WrongAnswers:
 
 
 @process.mistake(
-    "Your mean and standard deviation are over all positions, also those where no step ends and "
-    "where anything may stand. Only what `step_ends` marks is a reward."
+    "Your mean and standard deviation are over all positions, including those where no step ends "
+    "and the values are arbitrary. Only positions that `step_ends` marks are rewards."
 )
 def everything_pooled() -> WrongAnswers:
     yield lambda r, e: _to_come(_normal(r, r) * e)
@@ -104,7 +104,7 @@ def everything_pooled() -> WrongAnswers:
 
 @process.mistake(
     "You added rewards up first and normalised afterwards. Each step is compared with the other "
-    "steps first; then a token adds up what its steps came to."
+    "steps first; then sum the normalised rewards for each token."
 )
 def added_first() -> WrongAnswers:
     yield lambda r, e: _normal(_to_come(r * e), _to_come(r * e))
@@ -112,8 +112,8 @@ def added_first() -> WrongAnswers:
 
 
 @process.mistake(
-    "You added up the rewards as they are. Without subtracting the mean of all steps, none is "
-    "ever worse than another, and a true step pushes everything before it up."
+    "You added up the rewards as they are. Without subtracting the mean of all steps, no step is "
+    "ever worse than another, and every true step makes everything before it more likely."
 )
 def not_normalised() -> WrongAnswers:
     yield lambda r, e: _to_come(r * e)
@@ -127,24 +127,24 @@ def not_divided() -> WrongAnswers:
 
 
 @process.mistake(
-    "Your numbers are a little too large: that is the standard deviation of a population (ddof "
-    "0). As everywhere in this kit it is the sample's."
+    "Your numbers are a little too large: that is the population standard deviation (ddof 0). Use "
+    "the sample's, as everywhere in this kit."
 )
 def population_std() -> WrongAnswers:
     yield lambda r, e: _to_come(_pooled(r, e, correction=0))
 
 
 @process.mistake(
-    "You took the mean over the steps to come, where the paper takes their sum. (It would make "
-    "many true steps worth no more than one. Keep that thought for the next section.)"
+    "You took the mean over the steps to come, where the paper takes their sum. (With the mean, "
+    "many true steps would be worth no more than one. Remember that for the next section.)"
 )
 def averaged() -> WrongAnswers:
     yield _mean_to_come
 
 
 @process.mistake(
-    "Right numbers, and they stand in reverse: you turned the row round to add up from its end, "
-    "and did not turn it back."
+    "The numbers are right but in reverse order: you flipped the row to sum from its end, and did "
+    "not flip it back."
 )
 def turned_round() -> WrongAnswers:
     yield lambda r, e: _pooled(r, e).flip(1).cumsum(1)
@@ -152,7 +152,7 @@ def turned_round() -> WrongAnswers:
 
 @process.mistake(
     "You divided by the standard deviation of the pool and did not subtract its mean. Then hardly "
-    "a step is ever worse than another."
+    "any step counts as worse than another."
 )
 def not_centered() -> WrongAnswers:
     yield lambda r, e: _to_come(r / (r[e].std() + EPS) * e)
@@ -160,8 +160,8 @@ def not_centered() -> WrongAnswers:
 
 
 @process.mistake(
-    "You compared the sums once more afterwards. The steps have been compared already; what a "
-    "token adds up is its advantage."
+    "You normalised the sums once more afterwards. The steps have already been compared; the sum "
+    "for a token is its advantage."
 )
 def centered_twice() -> WrongAnswers:
     yield lambda r, e: _normal(my_process(r, e), my_process(r, e))

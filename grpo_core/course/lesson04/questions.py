@@ -10,13 +10,15 @@ quiz = Quiz(
         "answer instead. What happens to GRPO's advantages?",
         [
             Option(
-                "Nothing: the spread grows as much as the differences.",
-                "Difference to the mean and standard deviation are both 100 times as large.",
+                "Nothing: the standard deviation grows as much as the differences.",
+                "The difference from the mean and the standard deviation are both 100 times as "
+                "large.",
                 right=True,
             ),
             Option(
                 "They grow 100 times, and the step with them.",
-                "They would without the division. What is divided by its own spread has no unit.",
+                "They would without the division. A difference divided by the standard deviation "
+                "has no unit.",
             ),
             Option(
                 "They grow until the clip stops them.",
@@ -31,7 +33,7 @@ quiz = Quiz(
         [
             Option(
                 "Not at all: a standard deviation is a standard deviation.",
-                "The two libraries divide by different numbers unless told otherwise.",
+                "The two libraries divide by different numbers by default.",
             ),
             Option(
                 "Yours are 15% larger, which acts like a 15% larger learning rate.",
@@ -40,72 +42,73 @@ quiz = Quiz(
             ),
             Option(
                 "Yours are noisier.",
-                "They are the same numbers up to one factor, so exactly as noisy.",
+                "They are the same numbers up to one factor, so they are equally noisy.",
             ),
             Option(
                 "Yours are biased towards hard prompts.",
-                "The factor depends on G alone, and so favours no prompt.",
+                "The factor depends only on G, so it favours no prompt.",
             ),
         ],
     ),
     Question(
         "hard",
         "Prompt A is solved in 5% of the cases, prompt B in 50%. Groups of 16, advantages divided "
-        "by the group's standard deviation. Whose chance p gets the larger weight?",
+        "by the group's standard deviation. Whose probability p gets the larger weight?",
         [
             Option(
                 "B's: half of its completions are right, so more of them have an advantage.",
-                "It does have more to push. But asked is what each step of p is worth, and for "
-                "that its spread is divided out.",
+                "More of its completions do have an advantage. But the question is about the "
+                "weight of each change of p, and there the variance is divided out.",
             ),
             Option(
-                "A's: its spread is small, and dividing by something small makes large.",
-                "About 1 / sqrt(p (1 - p)), until so few groups have any right answer that ties "
-                "take over.",
+                "A's: its standard deviation is small, and dividing by something small gives "
+                "something large.",
+                "About 1 / sqrt(p (1 - p)), until so few groups contain a right answer that ties "
+                "dominate.",
                 right=True,
             ),
             Option(
                 "Both get the same.",
-                "So it is without the division, which is why Dr. GRPO leaves it out.",
+                "That is the case without the division, which is why Dr. GRPO leaves it out.",
             ),
         ],
     ),
     Question(
         "batch",
         'Half of your groups tie. You change scale_rewards from "group" to "batch". What do the '
-        "tied groups teach now?",
+        "tied groups contribute now?",
         [
             Option(
                 "Something: the batch's standard deviation is not 0.",
-                "It is not. But what is divided by it, the difference to the group's mean, is.",
+                "It is not. But the numerator, the difference from the group's mean, is.",
             ),
             Option(
                 "Nothing, as before.",
-                "No completion differs from the mean of its group, whatever one divides by.",
+                "No completion differs from the mean of its group, whatever the divisor.",
                 right=True,
             ),
             Option(
                 "They are compared with other prompts' completions.",
-                "The mean stays the group's in every one of the four ways.",
+                "All four ways use the mean of the group.",
             ),
         ],
     ),
     Question(
         "lines",
         "With process supervision each true line of work earns 1 and each false one 0; the group "
-        "has some of both. What will a clever policy learn?",
+        "contains both. What will the policy learn?",
         [
             Option(
                 "To reach the answer in as few lines as it can.",
-                "A true line is worth more than the mean, and every further one adds to that.",
+                "A true line is worth more than the mean, and every additional one adds to that.",
             ),
             Option(
                 "To write one line, the safest one.",
-                "One true line is good; two are better, since a token adds up all steps to come.",
+                "One true line is good; two are better, since each token sums all steps to come.",
             ),
             Option(
                 "To write many easy true lines, whether or not they lead anywhere.",
-                "The rule pays by the line. DeepSeek-R1 gave process rewards up, for this reason "
+                "The rule pays per line. DeepSeek-R1 abandoned process rewards, for this reason "
                 "among others.",
                 right=True,
             ),

@@ -29,10 +29,12 @@ cispo = Exercise(
         Case("With a cap of 2", moved(2.0)),
     ],
     hints=[
-        "Three factors a token: a weight that is a constant, the advantage, and log pi.",
-        "The weight is the ratio, nowhere larger than the cap. `.clamp(max=...)` leaves the other "
-        "side free.",
-        "A constant, so `.detach()` it after everything else has been done to it.",
+        "Multiply three factors per token: a constant weight, the advantage, and log pi.",
+        "The weight is the ratio, but at most the cap. `.clamp(max=...)` leaves the other side "
+        "unbounded.",
+        "It is a constant, so `.detach()` it at the very end.",
     ],
-    well_done="your CISPO is right: weights stop growing at the cap, and no token falls silent.",
+    well_done=(
+        "your CISPO is right: weights stop growing at the cap, and no token loses its gradient."
+    ),
 )

@@ -22,37 +22,34 @@ def _cispo(
 
 
 @cispo.mistake(
-    "The values are right, and the gradient has a term too many: your weight moves along with the "
-    "policy. Here it is a number, the ratio as it happens to be; only log pi is differentiated."
+    "The values are right, but the gradient has one term too many: your weight depends on the "
+    "policy. Here it is a constant, the current ratio; only log pi is differentiated."
 )
 def weight_not_detached() -> WrongAnswers:
     yield _cispo(lambda r, cap: r.clamp(max=cap))
 
 
 @cispo.mistake(
-    "There is no log pi in it: this is the capped ratio times A. Where the cap holds, that is a "
-    "constant, so those tokens are silent again, and that is what was to be avoided."
+    "There is no log pi in it: this is the capped ratio times A. At the cap that is a constant, "
+    "so those tokens have no gradient again, which is what CISPO avoids."
 )
 def no_log() -> WrongAnswers:
     yield _cispo(lambda r, cap: r.clamp(max=cap), lambda w, a, lp: w * a)
     yield _cispo(combine=lambda w, a, lp: w * a)
 
 
-@cispo.mistake(
-    "You detached log pi and let the weight be differentiated. It is the other way round."
-)
+@cispo.mistake("You detached log pi and differentiated the weight. It must be the other way round.")
 def log_detached() -> WrongAnswers:
     yield _cispo(lambda r, cap: r.clamp(max=cap), lambda w, a, lp: w * a * lp.detach())
 
 
-@cispo.mistake("The values are right, and no gradient is left: only the weight is a constant.")
+@cispo.mistake("The values are right, but there is no gradient left: detach only the weight.")
 def all_detached() -> WrongAnswers:
     yield _cispo(combine=lambda w, a, lp: w * a * lp.detach())
 
 
 @cispo.mistake(
-    "You capped weight times advantage. What is capped is the weight alone: an advantage may be "
-    "as large as it is."
+    "You capped weight times advantage. Cap only the weight: advantages stay as they are."
 )
 def product_capped() -> WrongAnswers:
     yield (
@@ -61,8 +58,8 @@ def product_capped() -> WrongAnswers:
 
 
 @cispo.mistake(
-    "The gradients are right, for log pi_old is a constant. The formula has log pi itself and not "
-    "the logarithm of the ratio."
+    "The gradients are right, since log pi_old is a constant. But the formula contains log pi "
+    "itself, not the logarithm of the ratio."
 )
 def log_of_the_ratio() -> WrongAnswers:
     yield (
@@ -73,16 +70,17 @@ def log_of_the_ratio() -> WrongAnswers:
 
 
 @cispo.mistake(
-    "You multiplied with the probability. The policy gradient has its logarithm: that is where "
-    "one over the probability comes from, which makes up for how seldom a rare token is sampled."
+    "You multiplied by the probability. The policy gradient contains its logarithm: its "
+    "derivative, one over the probability, compensates for how rarely an unlikely token is "
+    "sampled."
 )
 def no_logarithm() -> WrongAnswers:
     yield _cispo(combine=lambda w, a, lp: w * a * lp.exp())
 
 
 @cispo.mistake(
-    "You added the cap to 1. It is the largest weight itself here, as in TRL. (The paper writes 1 "
-    "+ epsilon. Always look which one a library means.)"
+    "You added the cap to 1. Here, as in TRL, the cap is the largest weight itself. (The paper "
+    "writes 1 + epsilon. Always check which one a library means.)"
 )
 def cap_above_one() -> WrongAnswers:
     yield _cispo(lambda r, cap: r.clamp(max=1 + cap).detach())
@@ -96,16 +94,16 @@ def no_cap() -> WrongAnswers:
 
 
 @cispo.mistake(
-    "There is no ratio in it: this is the plain policy gradient, A times log pi, as if the "
-    "samples were the new policy's own."
+    "There is no ratio in it: this is the plain policy gradient, A times log pi, as if the new "
+    "policy had drawn the samples."
 )
 def no_weight() -> WrongAnswers:
     yield _cispo(lambda r, cap: torch.ones_like(r))
 
 
 @cispo.mistake(
-    "You also bounded the ratio from below. CISPO bounds it from above only: a token that has "
-    "become rare has a small weight, and needs no bound."
+    "You also bounded the ratio from below. CISPO bounds it only from above: a token that has "
+    "become unlikely has a small weight, and needs no bound."
 )
 def ratio_floored() -> WrongAnswers:
     yield _cispo(lambda r, cap: r.clamp(2 - cap, cap).detach())
@@ -114,8 +112,8 @@ def ratio_floored() -> WrongAnswers:
 
 
 @cispo.mistake(
-    "Tokens above the cap have no gradient in yours. Capping a weight means that it stops "
-    "growing; it does not become 0."
+    "Your tokens above the cap have no gradient. A capped weight stops growing; it does not "
+    "become 0."
 )
 def stopped_like_ppo() -> WrongAnswers:
     yield _cispo(lambda r, cap: (r * (r <= cap)).detach())
@@ -125,25 +123,25 @@ def stopped_like_ppo() -> WrongAnswers:
     )
 
 
-@cispo.mistake(
-    "The sign is flipped. A surrogate is to be made large; the minus comes with the loss."
-)
+@cispo.mistake("The sign is flipped. A surrogate is maximised; the minus comes with the loss.")
 def sign() -> WrongAnswers:
     yield _cispo(combine=lambda w, a, lp: -w * a * lp)
 
 
-@cispo.mistake("The advantages play no part in yours: good and bad tokens are pushed up alike.")
+@cispo.mistake(
+    "You do not use the advantages: the probability of good and bad tokens increases alike."
+)
 def no_advantage() -> WrongAnswers:
     yield _cispo(combine=lambda w, a, lp: w * lp)
 
 
-@cispo.mistake("Right for a cap of 1.2. Another one is handed in, and yours stays where it is.")
+@cispo.mistake("Right for a cap of 1.2. When another value is passed, your cap does not change.")
 def cap_ignored() -> WrongAnswers:
     yield lambda new, old, a, cap: my_cispo(new, old, a, 1.2)
 
 
 @cispo.mistake(
-    "You took the *larger* of ratio and cap: every weight is at least the cap. A cap is the "
+    "You took the *larger* of ratio and cap, so every weight is at least the cap. A cap is the "
     "largest value allowed."
 )
 def floor_for_cap() -> WrongAnswers:
@@ -156,16 +154,16 @@ def upside_down() -> WrongAnswers:
 
 
 @cispo.mistake(
-    "You multiplied with the *old* log-prob. That one is a record; it is the new one that the "
-    "policy can change."
+    "You multiplied by the *old* log-probability, which is only a record; the policy can change "
+    "the new one."
 )
 def old_log_prob() -> WrongAnswers:
     yield lambda new, old, a, cap: (new - old).exp().clamp(max=cap).detach() * a.unsqueeze(1) * old
 
 
 @cispo.mistake(
-    "You multiplied with the ratio once more, where log pi belongs: the weight is the capped "
-    "ratio, and what it weighs is the logarithm of the probability."
+    "You multiplied by the ratio a second time instead of log pi: the weight is the capped ratio, "
+    "and it multiplies the logarithm of the probability."
 )
 def ratio_for_log() -> WrongAnswers:
     yield (

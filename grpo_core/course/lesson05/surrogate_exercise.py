@@ -36,9 +36,9 @@ surrogate = Exercise(
     hints=[
         "One line each: ratio, clipped ratio, advantages with a second dimension, and a choice "
         "between two products.",
-        "The clipped ratio has two different bounds. The ratio itself stays as it is beside it: "
-        "both are multiplied with the advantage before anything is compared.",
-        "Hold it against exercise 1: the gradients of yours should be those weights. "
+        "The clipped ratio has two different bounds. Keep the unclipped ratio as well: multiply "
+        "both by the advantage before you compare them.",
+        "Compare it with exercise 1: your gradients should be those weights. "
         "`surrogate.sum().backward()` gives them.",
     ],
     well_done="your surrogate is right, with two bounds and on both sides of 1.",

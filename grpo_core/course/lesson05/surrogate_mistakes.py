@@ -30,25 +30,26 @@ def _surrogate(
 
 
 @surrogate.mistake(
-    "You took the larger of the two. Then a good token that is far above its bound goes on rising "
-    "without a limit, and one that fell too far is left lying. The smaller of the two is the "
-    "cautious one."
+    "You took the larger of the two. Then a good token that is far above its bound keeps rising "
+    "without limit, and one that fell too far cannot recover. The smaller of the two is the "
+    "cautious choice."
 )
 def max_() -> WrongAnswers:
     yield _surrogate(lambda r, c, a: torch.maximum(r * a, c * a))
 
 
 @surrogate.mistake(
-    "You took the smaller ratio first and multiplied then. For a bad token the smaller ratio "
-    "makes the larger product. Multiply both with the advantage, then compare."
+    "You took the smaller ratio first and then multiplied. For a negative advantage the smaller "
+    "ratio gives the larger product. Multiply both by the advantage, then compare."
 )
 def min_of_ratios() -> WrongAnswers:
     yield _surrogate(lambda r, c, a: torch.minimum(r, c) * a)
 
 
 @surrogate.mistake(
-    "You clipped the product of ratio and advantage. The bounds are for the ratio alone, how far "
-    "the token has moved; a good token worth 2 would be cut to 1.3 before it has moved at all."
+    "You clipped the product of ratio and advantage. The bounds apply only to the ratio, which "
+    "says how far the token has moved; with an advantage of 2, yours is cut to 1.3 before the "
+    "token has moved at all."
 )
 def product_clipped() -> WrongAnswers:
     yield lambda new, old, a, low, high: torch.minimum(
@@ -61,8 +62,8 @@ def product_clipped() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "The gradients are right: you multiplied exercise 1's weight, as a constant, with log pi. The "
-    "values are other ones, and asked for is the objective itself, whose slope is that weight."
+    "The gradients are right: you multiplied log pi by exercise 1's weight, as a constant. The "
+    "values differ: this exercise asks for the objective itself, whose slope is that weight."
 )
 def weight_times_log() -> WrongAnswers:
     yield (
@@ -73,8 +74,9 @@ def weight_times_log() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "You set to 0 what is outside the bounds. The clip holds such a token at its bound, and only "
-    "if it went the right way; one that went the wrong way counts in full."
+    "You set everything outside the bounds to 0. The clip keeps such a token at its bound, and "
+    "only if it moved in the right direction; one that moved in the wrong direction counts in "
+    "full."
 )
 def outside_is_zero() -> WrongAnswers:
     yield _surrogate(
@@ -86,9 +88,9 @@ def outside_is_zero() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "You used the clipped ratio alone, so the clip works on both sides: a good token that has "
-    "become rarer than 1 - low has no gradient and cannot come back. That is what the comparison "
-    "with the unclipped product is for."
+    "You used the clipped ratio alone, so the clip works on both sides: a good token whose ratio "
+    "is below 1 - low has no gradient and cannot come back. The comparison with the unclipped "
+    "product prevents that."
 )
 def clip_without_min() -> WrongAnswers:
     yield _surrogate(lambda r, c, a: c * a)
@@ -100,23 +102,23 @@ def no_clip() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "You clip from above only. A bad token whose ratio is below 1 - low keeps falling: for A "
-    "below 0 it is the lower bound that stops."
+    "You clip only from above. A bad token whose ratio is below 1 - low keeps falling: for A < 0 "
+    "the lower bound stops it."
 )
 def no_lower_bound() -> WrongAnswers:
     yield _surrogate(clamp=lambda r, low, high: r.clamp(max=1 + high))
 
 
 @surrogate.mistake(
-    "You clip from below only. A good token whose ratio is above 1 + high keeps rising."
+    "You clip only from below. A good token whose ratio is above 1 + high keeps rising."
 )
 def no_upper_bound() -> WrongAnswers:
     yield _surrogate(clamp=lambda r, low, high: r.clamp(min=1 - low))
 
 
 @surrogate.mistake(
-    'You used the lower epsilon for both bounds. DAPO\'s "clip-higher" is just that they differ: '
-    "tokens may rise further than they may fall."
+    'You used the lower epsilon for both bounds. DAPO\'s "clip-higher" makes them differ: tokens '
+    "may rise further than they may fall."
 )
 def one_epsilon() -> WrongAnswers:
     yield _surrogate(clamp=lambda r, low, high: r.clamp(1 - low, 1 + low))
@@ -136,8 +138,8 @@ def bounds_as_they_are() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "You clipped the difference of the log-probs, and exp(-0.2) is 0.82 and not 0.8. PPO's bounds "
-    "are on the ratio. (GMPO has bounds on the logarithm.)"
+    "You clipped the difference of the log-probabilities, and exp(-0.2) is 0.82, not 0.8. PPO's "
+    "bounds apply to the ratio. (GMPO's apply to the logarithm.)"
 )
 def logarithm_clipped() -> WrongAnswers:
     yield _surrogate(clamp=lambda r, low, high: r.log().clamp(-low, high).exp())
@@ -152,8 +154,7 @@ def no_detach() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "The values are right, and nothing flows back to logprobs: only the old log-probs are to be "
-    "detached."
+    "The values are right, but no gradient reaches logprobs: detach only the old log-probabilities."
 )
 def no_gradient() -> WrongAnswers:
     yield _surrogate(ratio=lambda new, old: (new - old).detach().exp())
@@ -164,25 +165,23 @@ def upside_down() -> WrongAnswers:
     yield _surrogate(ratio=lambda new, old: (old.detach() - new).exp())
 
 
-@surrogate.mistake(
-    "The sign is flipped. A surrogate is to be made large; the minus comes with the loss."
-)
+@surrogate.mistake("The sign is flipped. A surrogate is maximised; the minus comes with the loss.")
 def sign() -> WrongAnswers:
     yield _surrogate(lambda r, c, a: -torch.minimum(r * a, c * a))
 
 
 @surrogate.mistake(
-    "Right for the bounds 0.8 and 1.3. Others are handed in, as `low` and `high`, and yours stay "
-    "where they are."
+    "Right for the bounds 0.8 and 1.3. When other values of `low` and `high` are passed, your "
+    "bounds do not change."
 )
 def bounds_ignored() -> WrongAnswers:
     yield lambda new, old, a, low, high: my_surrogate(new, old, a, LOW, HIGH)
 
 
 @surrogate.mistake(
-    "There is no ratio in yours: it is the new log-probability (or probability) times the "
-    "advantage. The objective has the new probability over the one the token was sampled with: "
-    "that is what the bounds are for."
+    "Yours has no ratio: it is the new log-probability (or probability) times the advantage. The "
+    "objective uses the new probability over the one the token was sampled with; the bounds apply "
+    "to that ratio."
 )
 def no_ratio() -> WrongAnswers:
     yield lambda new, old, a, low, high: new * a.unsqueeze(1)
@@ -192,8 +191,8 @@ def no_ratio() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "You took the difference of the log-probs for the ratio. It is the ratio's logarithm: 0 where "
-    "nothing has moved, and the ratio is 1 there."
+    "You used the difference of the log-probabilities as the ratio. It is the ratio's logarithm: "
+    "where nothing has moved it is 0, and the ratio is 1."
 )
 def no_exponential() -> WrongAnswers:
     yield _surrogate(ratio=lambda new, old: new - old.detach())
@@ -206,8 +205,8 @@ def no_exponential() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "You divided one log-prob by the other. The logarithm of a quotient is a *difference* of "
-    "logarithms."
+    "You divided one log-probability by the other. The logarithm of a quotient is a *difference* "
+    "of logarithms."
 )
 def logs_divided() -> WrongAnswers:
     yield _surrogate(ratio=lambda new, old: new / old.detach())
@@ -215,8 +214,8 @@ def logs_divided() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "The advantages play no part in yours, or only their size: every token is made likelier, the "
-    "bad ones too."
+    "You do not use the advantages, or only their size: every token's probability increases, also "
+    "that of bad ones."
 )
 def no_advantage() -> WrongAnswers:
     yield _surrogate(lambda r, c, a: torch.minimum(r, c))
@@ -232,8 +231,8 @@ def bounds_in_the_wrong_direction() -> WrongAnswers:
 
 
 @surrogate.mistake(
-    "The values are right, and where both products are equal half of the gradient is missing: you "
-    "detached the clipped one. Only the old log-probs are constants."
+    "The values are right, but where both products are equal half of the gradient is missing: you "
+    "detached the clipped one. Only the old log-probabilities are constants."
 )
 def clipped_detached() -> WrongAnswers:
     yield _surrogate(lambda r, c, a: torch.minimum(r * a, c.detach() * a))

@@ -34,10 +34,10 @@ weight = Exercise(
         Case("For the same, with bounds of 0.7 and 1.05", _map(0.3, 0.05)),
     ],
     hints=[
-        "Two questions: what is the weight where nothing is clipped? And in which two of the four "
-        "corners of the picture is it 0?",
-        "Unclipped, the token adds ratio times advantage. Its slope by log pi: the ratio is an "
-        "exponential, and an exponential is its own slope.",
+        "Ask two questions: what is the weight where nothing is clipped, and in which two of the "
+        "four corners of the figure is it 0?",
+        "Unclipped, the token adds ratio times advantage. For its slope with respect to log pi, "
+        "note that the ratio is an exponential, and an exponential is its own slope.",
         "A condition for each of the two corners, one with `advantages > 0` in it and one with "
         "`advantages < 0`, joined by `|`; then 0 where either holds.",
     ],

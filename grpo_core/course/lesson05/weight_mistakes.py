@@ -24,9 +24,9 @@ def _weight(
 
 
 @weight.mistake(
-    "You stop every token whose ratio is outside the bounds. The clip stops those only that moved "
-    "the way they were to move. A good token that has become *rarer* needs its gradient to come "
-    "back."
+    "You stop every token whose ratio is outside the bounds. The clip stops only tokens that "
+    "moved in the intended direction. A good token that has become *less* likely needs its "
+    "gradient to come back."
 )
 def both_sides() -> WrongAnswers:
     yield _weight(lambda r, a, low, high: (r > 1 + high) | (r < 1 - low))
@@ -34,16 +34,17 @@ def both_sides() -> WrongAnswers:
 
 
 @weight.mistake(
-    "You stop the tokens that moved the wrong way, and let those run that moved far the right "
-    "way. It is the other way round: that is what a maximum in the place of the minimum does."
+    "You stop the tokens that moved in the wrong direction, and not those that moved far in the "
+    "right one. It must be the other way round: yours is what a maximum in place of the minimum "
+    "would do."
 )
 def wrong_corners() -> WrongAnswers:
     yield _weight(lambda r, a, low, high: ((a < 0) & (r > 1 + high)) | ((a > 0) & (r < 1 - low)))
 
 
 @weight.mistake(
-    "Inside the bounds your weight is 0. There both products of the minimum are *equal*, and it "
-    "is the unclipped one that counts: nothing is stopped there."
+    "Inside the bounds your weight is 0. There both products of the minimum are *equal*, and the "
+    "unclipped one counts: nothing is stopped there."
 )
 def nothing_inside() -> WrongAnswers:
     yield lambda r, a, low, high: torch.where(
@@ -62,7 +63,7 @@ def bounds_as_they_are() -> WrongAnswers:
 
 @weight.mistake(
     "This is what the token adds to the objective. Where that is flat it is not 0, but its slope "
-    "is. Asked for is what is multiplied with the gradient of log pi."
+    "is. Return the factor of the gradient of log pi."
 )
 def value() -> WrongAnswers:
     yield lambda r, a, low, high: torch.minimum(r * a, r.clamp(1 - low, 1 + high) * a)
@@ -70,32 +71,33 @@ def value() -> WrongAnswers:
 
 
 @weight.mistake(
-    "This is the slope by the ratio, which is A. The ratio itself has a slope: that of exp(log pi "
-    "- log pi_old) by log pi is the ratio again. (The chain rule.)"
+    "This is the slope with respect to the ratio, which is A. The ratio itself has a slope: the "
+    "derivative of exp(log pi - log pi_old) with respect to log pi is the ratio again. (The chain "
+    "rule.)"
 )
 def slope_by_ratio() -> WrongAnswers:
     yield _weight(weight=lambda r, a: a * torch.ones_like(r))
 
 
 @weight.mistake(
-    "You stop good tokens that have become likelier, and bad ones never. A bad token that is "
-    "rarer already, below 1 - low, has had its share too."
+    "You stop good tokens that have become more likely, but never bad ones. A bad token that is "
+    "already less likely, below 1 - low, must stop too."
 )
 def only_above() -> WrongAnswers:
     yield _weight(lambda r, a, low, high: (a > 0) & (r > 1 + high))
 
 
 @weight.mistake(
-    "You stop bad tokens that have become rarer, and good ones never. A good token that is "
-    "likelier already, above 1 + high, has had its share too."
+    "You stop bad tokens that have become less likely, but never good ones. A good token that is "
+    "already more likely, above 1 + high, must stop too."
 )
 def only_below() -> WrongAnswers:
     yield _weight(lambda r, a, low, high: (a < 0) & (r < 1 - low))
 
 
 @weight.mistake(
-    "You used the lower epsilon on both sides. The upper bound has one of its own: here tokens "
-    "may rise up to 1.3, and fall to 0.8."
+    "You used the lower epsilon on both sides. The upper bound has its own epsilon: here ratios "
+    "may rise to 1.3 and fall to 0.8."
 )
 def one_epsilon() -> WrongAnswers:
     yield _weight(lambda r, a, low, high: _stopped(r, a, low, low))
@@ -111,31 +113,32 @@ def never_stops() -> WrongAnswers:
     yield _weight(lambda r, a, low, high: torch.zeros_like(r, dtype=torch.bool))
 
 
-@weight.mistake("The advantage is missing from your weights: bad tokens would be pushed up.")
+@weight.mistake("The advantage is missing from your weights: bad tokens would become more likely.")
 def sign_forgotten() -> WrongAnswers:
     yield _weight(weight=lambda r, a: r)
     yield _weight(weight=lambda r, a: torch.ones_like(r))
 
 
 @weight.mistake(
-    "Right for the bounds 0.8 and 1.3. Others are handed in, as `low` and `high`, and yours stay "
-    "where they are."
+    "Right for the bounds 0.8 and 1.3. When other values of `low` and `high` are passed, your "
+    "bounds do not change."
 )
 def bounds_ignored() -> WrongAnswers:
     yield lambda r, a, low, high: my_weight(r, a, LOW, HIGH)
 
 
 @weight.mistake(
-    "Yours is 0 where the gradient flows, and something where it is stopped: `torch.where` takes "
-    "its second argument where the condition holds, and `masked_fill` fills there."
+    "Your weight is 0 where the gradient should flow, and not 0 where it is stopped: "
+    "`torch.where` takes its second argument where the condition holds, and `masked_fill` fills "
+    "there."
 )
 def only_the_stopped() -> WrongAnswers:
     yield _weight(lambda r, a, low, high: ~_stopped(r, a, low, high))
 
 
 @weight.mistake(
-    "Bad tokens have no weight at all in yours. They are to become rarer: their weight is below "
-    "0, until they are rare enough."
+    "You give bad tokens no weight at all. They should become less likely: their weight is "
+    "negative until they are below the bound."
 )
 def bad_tokens_silent() -> WrongAnswers:
     yield _weight(lambda r, a, low, high: _stopped(r, a, low, high) | (a < 0))
@@ -143,8 +146,8 @@ def bad_tokens_silent() -> WrongAnswers:
 
 
 @weight.mistake(
-    "All your weights are above 0. A bad token's has the sign of its advantage: it is to become "
-    "rarer."
+    "All your weights are positive. A bad token's weight has the sign of its advantage: the token "
+    "should become less likely."
 )
 def always_positive() -> WrongAnswers:
     yield lambda r, a, low, high: my_weight(r, a, low, high).abs()

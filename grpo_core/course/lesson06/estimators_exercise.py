@@ -28,8 +28,8 @@ estimators = Exercise(
         ),
     ],
     hints=[
-        "Name the difference d first. Then every estimator is one short expression of it.",
-        "k3 is 0 where d is 0, and above 0 on both sides of it. Try d = 1 and d = -1.",
+        "Name the difference d first. Then every estimator is one short expression in d.",
+        "k3 is 0 where d is 0, and positive on both sides of it. Try d = 1 and d = -1.",
         "`torch.stack` puts three rows on top of each other.",
     ],
     well_done="your estimators are right.",

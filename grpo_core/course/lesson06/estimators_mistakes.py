@@ -19,16 +19,16 @@ def _estimators(
 
 
 @estimators.mistake(
-    "Your d is the other way round: it is the policy's log-prob minus the reference's. k2 does "
-    "not mind, and the other two are then estimates of something else."
+    "Your d is the other way round: it is the policy's log-probability minus the reference's. k2 "
+    "is unaffected, but the other two then estimate something else."
 )
 def reversed_() -> WrongAnswers:
     yield lambda a, b: my_estimators(b, a)
 
 
 @estimators.mistake(
-    "k1 and k2 are right. k3 has the exponential of minus d in it, the reference's probability "
-    "over the policy's. With exp(d) its mean is not the KL any more."
+    "k1 and k2 are right. k3 contains the exponential of minus d, the reference's probability "
+    "over the policy's. With exp(d) its mean is no longer the KL."
 )
 def k3_exponent() -> WrongAnswers:
     yield _estimators(k3=lambda d: d.exp() - d - 1)
@@ -43,8 +43,8 @@ def k3_one_forgotten() -> WrongAnswers:
 
 
 @estimators.mistake(
-    "k1 and k2 are right. Your k3 is the part that is 0 on average. It is added to d to calm it "
-    "down, and not instead of it."
+    "k1 and k2 are right. Your k3 is the part that is 0 on average. It is added to d to reduce "
+    "its variance; it does not replace d."
 )
 def k3_without_d() -> WrongAnswers:
     yield _estimators(k3=lambda d: (-d).exp() - 1)
@@ -52,8 +52,7 @@ def k3_without_d() -> WrongAnswers:
 
 
 @estimators.mistake(
-    "k1 and k2 are right. Your k3 can be below 0: the sign in front of d or of the exponential is "
-    "the wrong one."
+    "k1 and k2 are right. Your k3 can be negative: the sign of d or of the exponential is wrong."
 )
 def k3_sign() -> WrongAnswers:
     yield _estimators(k3=lambda d: (-d).exp() - d - 1)
@@ -66,8 +65,8 @@ def half_forgotten() -> WrongAnswers:
 
 
 @estimators.mistake(
-    "You made k1 positive. It is the plain difference, and may be below 0: only so is it right on "
-    "average."
+    "You made k1 positive. It is the plain difference and may be negative: only then is it right "
+    "on average."
 )
 def absolute() -> WrongAnswers:
     yield _estimators(k1=lambda d: d.abs())
@@ -75,8 +74,8 @@ def absolute() -> WrongAnswers:
 
 
 @estimators.mistake(
-    "You multiplied by the probabilities. These tokens were sampled: a likely one is there more "
-    "often already, and would be counted twice."
+    "You multiplied by the probabilities. These tokens were sampled: a likely one already appears "
+    "more often, and would be counted twice."
 )
 def weighted() -> WrongAnswers:
     yield lambda a, b: a.exp() * my_estimators(a, b)
@@ -84,13 +83,14 @@ def weighted() -> WrongAnswers:
 
 
 @estimators.mistake(
-    "k2 and k3 are right. Your k1 is the reference less the policy: its mean would be minus the KL."
+    "k2 and k3 are right. Your k1 is the reference minus the policy: its mean would be minus the "
+    "KL."
 )
 def k1_sign() -> WrongAnswers:
     yield _estimators(k1=lambda d: -d)
 
 
-@estimators.mistake("The three are right, and stand in another order: k1 on top, then k2, then k3.")
+@estimators.mistake("The three are right, but in another order: k1 on top, then k2, then k3.")
 def another_order() -> WrongAnswers:
     yield lambda a, b: my_estimators(a, b).flip(0)
     yield lambda a, b: my_estimators(a, b)[[0, 2, 1]]
@@ -98,7 +98,7 @@ def another_order() -> WrongAnswers:
 
 
 @estimators.mistake(
-    "In your k2 the half is squared too, and makes a quarter. `d**2 / 2` squares first, `(d / "
+    "In your k2 the half is squared too, which gives a quarter. `d**2 / 2` squares first, `(d / "
     "2)**2` does not."
 )
 def half_inside_the_square() -> WrongAnswers:
@@ -107,8 +107,8 @@ def half_inside_the_square() -> WrongAnswers:
 
 
 @estimators.mistake(
-    "Your k1 is a quotient. Of two log-probs it is the *difference* that says how many times "
-    "likelier a token is; its exponential is the ratio."
+    "Your k1 is a quotient. The *difference* of two log-probabilities says how many times more "
+    "likely a token is; its exponential is the ratio."
 )
 def ratio_for_difference() -> WrongAnswers:
     yield _estimators(k1=lambda d: d.exp())
@@ -117,7 +117,7 @@ def ratio_for_difference() -> WrongAnswers:
 
 
 @estimators.mistake(
-    "You took the exponential before the difference. Log-probs are subtracted as they are."
+    "You took the exponential before the difference. Subtract the log-probabilities as they are."
 )
 def probabilities_subtracted() -> WrongAnswers:
     yield lambda a, b: torch.stack([a.exp() - b.exp(), *my_estimators(a, b)[1:]])

@@ -30,10 +30,10 @@ exact_kl = Exercise(
         ),
     ],
     hints=[
-        "Three lines: the log-probs of the one, those of the other, and a sum.",
-        "What is averaged is a difference of log-probs, and the weights of the average are "
-        "probabilities, so the exponentials of log-probs. Whose?",
-        "A row for each pair of policies, so everything runs along dim=1, the softmax as well as "
+        "It takes three lines: the log-probabilities of the one, those of the other, and a sum.",
+        "You average a difference of log-probabilities, weighted by probabilities, which are "
+        "exponentials of log-probabilities. Whose?",
+        "Each pair of policies has a row, so everything runs along dim=1, the softmax as well as "
         "the sum.",
     ],
     well_done="your KL is the exact one, and 0 for a policy that is its own reference.",

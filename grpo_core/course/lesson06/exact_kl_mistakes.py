@@ -20,30 +20,30 @@ def _exact(
 
 @exact_kl.mistake(
     "That is KL(reference, policy), the forward KL: your mean is over what the *reference* would "
-    "write. Asked for is how the two differ where the *policy* goes."
+    "write. This exercise asks for the mean over what the *policy* writes."
 )
 def reversed_() -> WrongAnswers:
     yield _exact(lambda p, q: q.exp() * (q - p))
 
 
 @exact_kl.mistake(
-    "Your difference is the right one, and its mean is taken with the reference's probabilities. "
-    "It is the policy that samples."
+    "Your difference is right, but you average it with the reference's probabilities. The policy "
+    "does the sampling."
 )
 def weights_of_the_reference() -> WrongAnswers:
     yield _exact(lambda p, q: q.exp() * (p - q))
 
 
 @exact_kl.mistake(
-    "Your numbers are below 0, and a KL never is. Look at the order in the difference."
+    "Your numbers are negative, and a KL never is. Look at the order in the difference."
 )
 def sign() -> WrongAnswers:
     yield _exact(lambda p, q: p.exp() * (q - p))
 
 
 @exact_kl.mistake(
-    "You averaged over the vocabulary, every token alike. A mean over what the policy samples "
-    "counts each token by its probability."
+    "You averaged over the vocabulary with equal weights. A mean over what the policy samples "
+    "weights each token by its probability."
 )
 def plain_mean() -> WrongAnswers:
     yield _exact(lambda p, q: p - q, lambda x: x.mean(dim=1))
@@ -51,16 +51,16 @@ def plain_mean() -> WrongAnswers:
 
 
 @exact_kl.mistake(
-    "Each term has its probability already, and you divided by the size of the vocabulary on top "
-    "of that. A weighted mean is a sum here: the weights add up to 1."
+    "Each term is already weighted by its probability, and you also divided by the size of the "
+    "vocabulary. The weighted mean is a sum here: the weights add up to 1."
 )
 def averaged() -> WrongAnswers:
     yield _exact(total=lambda x: x.mean(dim=1))
 
 
 @exact_kl.mistake(
-    "You used the scores where log-probs belong. Two policies with the same probabilities may "
-    "have scores that differ by any constant."
+    "You used logits instead of log-probabilities. Two policies with the same probabilities may "
+    "have logits that differ by any constant."
 )
 def scores_for_log_probs() -> WrongAnswers:
     yield lambda a, b: (torch.softmax(a, 1) * (a - b)).sum(dim=1)
@@ -68,8 +68,8 @@ def scores_for_log_probs() -> WrongAnswers:
 
 
 @exact_kl.mistake(
-    "You took the difference of the probabilities. The KL has a difference of their logarithms: "
-    "how many times likelier, not by how much."
+    "You took the difference of the probabilities. The KL uses the difference of their "
+    "logarithms: how many times more likely, not by how much."
 )
 def difference_of_probabilities() -> WrongAnswers:
     yield _exact(lambda p, q: p.exp() * (p.exp() - q.exp()))
@@ -101,8 +101,8 @@ def wrong_axis() -> WrongAnswers:
 
 
 @exact_kl.mistake(
-    "You took the size of each difference. Where the policy gives a token less than the reference "
-    "does, the term is below 0, and it has to be: only the sum is 0 for equals."
+    "You took the absolute value of each difference. Where the policy gives a token less "
+    "probability than the reference, the term must be negative: only the sum is never below 0."
 )
 def absolute() -> WrongAnswers:
     yield _exact(lambda p, q: p.exp() * (p - q).abs())
@@ -111,7 +111,7 @@ def absolute() -> WrongAnswers:
 
 
 @exact_kl.mistake(
-    "You averaged the ratio of the probabilities, and the KL averages its *logarithm*. For a "
+    "You averaged the ratio of the probabilities, but the KL averages its *logarithm*. For a "
     "policy that is its own reference the ratio is 1 everywhere, and the KL 0."
 )
 def no_logarithm() -> WrongAnswers:
@@ -120,23 +120,23 @@ def no_logarithm() -> WrongAnswers:
 
 
 @exact_kl.mistake(
-    "You took the mean (or the sum) of both directions. That is symmetric, and asked for is the "
-    "one whose mean is over what the *policy* would write."
+    "You took the mean (or the sum) of both directions. That is symmetric; this exercise asks for "
+    "the one whose mean is over what the *policy* would write."
 )
 def both_directions() -> WrongAnswers:
     yield _exact(lambda p, q: (p.exp() - q.exp()) * (p - q) / 2)
     yield _exact(lambda p, q: (p.exp() - q.exp()) * (p - q))
 
 
-@exact_kl.mistake("That is the entropy of the policy: the reference has no part in it.")
+@exact_kl.mistake("That is the entropy of the policy: it does not depend on the reference.")
 def entropy() -> WrongAnswers:
     yield _exact(lambda p, q: -p.exp() * p)
     yield _exact(lambda p, q: p.exp() * p)
 
 
 @exact_kl.mistake(
-    "You took the logarithm of *scores*. They may be below 0, where there is no logarithm; first "
-    "make probabilities of them, or take the log-softmax at once."
+    "You took the logarithm of the *logits*. They may be negative, where there is no logarithm; "
+    "turn them into probabilities first, or take the log-softmax directly."
 )
 def log_of_scores() -> WrongAnswers:
     yield lambda a, b: (torch.softmax(a, 1) * (torch.log_softmax(a, 1) - b.log())).sum(dim=1)

@@ -46,13 +46,15 @@ in_reward = Exercise(
     "in_reward",
     solution_function=my_rewards,
     cases=[
-        Case("For three completions of 4, 3 and 2 tokens, and 1 for a gradient", _penalised),
+        Case(
+            "For three completions of 4, 3 and 2 tokens, and 1 if there is a gradient", _penalised
+        ),
         Case("With a beta of 2", lambda f: _penalised(f, 2.0)),
     ],
     hints=[
-        "Token by token a difference, then one sum a completion, then a subtraction.",
-        "The mask is True on tokens: multiplied with it, everything behind the end becomes 0.",
-        "A reward is a number. `.detach()` cuts it off from the policy that it was computed with.",
+        "Take a difference per token, then one sum per completion, then subtract.",
+        "The mask is True on tokens: multiplying by it sets all padding to 0.",
+        "A reward is a constant. `.detach()` cuts it off from the policy it was computed with.",
     ],
     well_done="your rewards are right: each completion pays for its own tokens, and only those.",
 )

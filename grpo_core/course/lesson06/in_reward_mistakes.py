@@ -26,8 +26,8 @@ def _less(
 
 
 @in_reward.mistake(
-    "You pay for being far from the reference. The KL is a cost: it is subtracted. (Or your "
-    "difference is the wrong way round: policy minus reference.)"
+    "You reward being far from the reference. The KL is a cost: subtract it. (Or your difference "
+    "is the wrong way round: policy minus reference.)"
 )
 def added() -> WrongAnswers:
     yield _less(sign=1.0)
@@ -35,8 +35,8 @@ def added() -> WrongAnswers:
 
 @in_reward.mistake(
     "You took the mean over tokens. The whole completion is one action, and the log of its "
-    "probability is the *sum* over its tokens, so a long completion may stray as far as a short "
-    "one in all and not in each token."
+    "probability is the *sum* over its tokens, so a long completion may stray as far in total as "
+    "a short one, not as far in each token."
 )
 def averaged() -> WrongAnswers:
     yield _less(total=lambda d, m: (d * m).sum(dim=1) / m.sum(dim=1))
@@ -44,24 +44,24 @@ def averaged() -> WrongAnswers:
 
 
 @in_reward.mistake(
-    "Padding is in your sum: what stands behind the end of a completion is no token."
+    "Your sum includes padding: positions after the end of a completion are not its tokens."
 )
 def padding_counted() -> WrongAnswers:
     yield _less(total=lambda d, m: d.sum(dim=1))
 
 
 @in_reward.mistake(
-    "You used k3. As a value it is fine, and it is less noisy. In the reward its average gradient "
-    "is not that of the KL: reverse minus forward, which near the reference is nothing. Take the "
-    "plain difference."
+    "You used k3. Its value is fine, and less noisy. But in the reward its average gradient is "
+    "not that of the KL: it is reverse minus forward, which is almost 0 near the reference. Take "
+    "the plain difference."
 )
 def k3() -> WrongAnswers:
     yield _less(lambda d: (-d).exp() + d - 1)
 
 
 @in_reward.mistake(
-    "You used k2. In the reward, where only the value counts, its square punishes a token that "
-    "has become rarer as much as one that has become likelier. Take the plain difference."
+    "You used k2. In the reward, where only the value counts, its square penalises a token that "
+    "has become less likely as much as one that has become more likely. Take the plain difference."
 )
 def k2() -> WrongAnswers:
     yield _less(lambda d: d**2 / 2)
@@ -69,7 +69,7 @@ def k2() -> WrongAnswers:
 
 @in_reward.mistake(
     "You multiplied each difference by the token's probability. The tokens were sampled, so a "
-    "likely one is there more often already."
+    "likely one already appears more often."
 )
 def weighted() -> WrongAnswers:
     yield (
@@ -85,16 +85,16 @@ def beta_forgotten() -> WrongAnswers:
 
 
 @in_reward.mistake(
-    "The numbers are right, and they hang on to the policy: a reward is a number, and no gradient "
-    "flows through it."
+    "The numbers are right, but they still carry a gradient: a reward is a constant, and no "
+    "gradient may flow through it."
 )
 def not_detached() -> WrongAnswers:
     yield _less(detach=False)
 
 
 @in_reward.mistake(
-    "You took the KL of the whole batch from every completion. What all share, the group's mean "
-    "takes out again: each completion pays for its own tokens."
+    "You took the KL of the whole batch from every completion. The group's mean cancels anything "
+    "that all completions share: each completion must pay for its own tokens."
 )
 def whole_batch() -> WrongAnswers:
     yield _less(total=lambda d, m: (d * m).sum())
@@ -102,23 +102,25 @@ def whole_batch() -> WrongAnswers:
 
 
 @in_reward.mistake(
-    "Right, except where the KL costs more than the reward was worth: yours stops at 0. A reward "
-    "may be below 0, and how far it is says how far the policy has strayed."
+    "Right, except where the KL costs more than the reward: yours stops at 0. A reward may be "
+    "negative; how far below 0 it is says how far the policy has strayed."
 )
 def never_below_zero() -> WrongAnswers:
     yield lambda *x: my_rewards(*x).clamp(min=0)
 
 
 @in_reward.mistake(
-    "Your beta multiplies the reward as well. Set no bracket around the difference: only the KL "
-    "has a price."
+    "Your beta multiplies the reward as well. Remove the parentheses around the difference: only "
+    "the KL is multiplied by beta."
 )
 def beta_on_everything() -> WrongAnswers:
     yield lambda r, new, ref, m, beta: beta * my_rewards(r, new, ref, m, 1.0)
     yield lambda r, new, ref, m, beta: (1 - beta) * r + my_rewards(0 * r, new, ref, m, beta)
 
 
-@in_reward.mistake("You divided by beta. A larger beta is to make a tighter leash.")
+@in_reward.mistake(
+    "You divided by beta. A larger beta must keep the policy closer to the reference."
+)
 def divided_by_beta() -> WrongAnswers:
     yield _less(scale=lambda beta: 1 / beta)
 
@@ -137,9 +139,9 @@ def last_token_only() -> WrongAnswers:
 
 
 @in_reward.mistake(
-    "You added ratios, or the sizes of the differences. What is added up is the difference of the "
-    "log-probs as it is, above 0 or below: their sum is the logarithm of how much likelier the "
-    "whole completion is."
+    "You added ratios, or the sizes of the differences. Sum the signed differences of the "
+    "log-probabilities: their sum is the logarithm of how many times more likely the whole "
+    "completion is."
 )
 def ratios_or_sizes() -> WrongAnswers:
     yield _less(lambda d: d.exp())
@@ -148,8 +150,8 @@ def ratios_or_sizes() -> WrongAnswers:
 
 
 @in_reward.mistake(
-    "You multiplied the reward by what is left after the KL. Then a wrong answer, whose reward is "
-    "0, may stray as far as it likes. The KL is subtracted."
+    "You multiplied the reward by one minus the KL term. Then a wrong answer, whose reward is 0, "
+    "may stray any distance. Subtract the KL."
 )
 def multiplied() -> WrongAnswers:
     yield lambda r, new, ref, m, beta: r * my_rewards(torch.ones_like(r), new, ref, m, beta)

@@ -44,15 +44,22 @@ penalty = Exercise(
     "penalty",
     solution_function=my_penalty,
     cases=[
-        Case("For the gradient by the scores, on average over all tokens", _average_gradient),
+        Case(
+            "For the gradient with respect to the logits, on average over all tokens",
+            _average_gradient,
+        ),
     ],
     hints=[
-        "More than one answer is right. The table above has two of them in its rows: which uses "
-        "gave the reverse KL?",
-        "One way needs no ratio: an estimator whose slope by log pi is d itself. Then the average "
-        "gradient is the mean of d times the gradient of log pi, and that is the reverse KL's.",
-        "The other way: multiply k3 by the importance ratio, the new probability over the old one "
-        "as a constant. It is 1, and its slope supplies what is missing.",
+        "More than one answer is right. Two rows of the table above give it: which uses have the "
+        "gradient of the reverse KL?",
+        "One way needs no ratio: an estimator whose slope with respect to log pi is d itself. "
+        "Then the average gradient is the mean of d times the gradient of log pi, and that is the "
+        "reverse KL's.",
+        "The other way: multiply k3 by the importance ratio, the new probability over the old "
+        "one, which is a constant. The ratio is 1, and its slope supplies what is missing.",
     ],
-    well_done="your penalty has the gradient of the reverse KL, so the reference is a leash.",
+    well_done=(
+        "your penalty has the gradient of the reverse KL, so it keeps the policy near the "
+        "reference."
+    ),
 )

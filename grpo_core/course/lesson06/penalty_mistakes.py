@@ -16,9 +16,9 @@ def _rho(new: Tensor, old: Tensor) -> Tensor:
 
 
 @penalty.mistake(
-    "Your average gradient is 0 everywhere: the reference has no say at all. A difference of "
-    "log-probs has the gradient of log pi, and that is 0 on average, whatever the reference is. "
-    "This is the published bug."
+    "Your average gradient is 0 everywhere: the reference has no effect. A difference of "
+    "log-probabilities has the gradient of log pi, which is 0 on average, whatever the reference "
+    "is. This is the published bug."
 )
 def k1() -> WrongAnswers:
     yield lambda new, old, ref: new - ref
@@ -28,8 +28,7 @@ def k1() -> WrongAnswers:
 
 @penalty.mistake(
     "That is k3 as DeepSeekMath has it. Its value is the reverse KL, its gradient is that of "
-    "KL(reference, policy), the forward KL. What is missing is a factor that is 1 and still has a "
-    "slope."
+    "KL(reference, policy), the forward KL. It lacks a factor that is 1 and still has a slope."
 )
 def forward() -> WrongAnswers:
     yield lambda new, old, ref: _k3(new, ref)
@@ -37,8 +36,8 @@ def forward() -> WrongAnswers:
 
 
 @penalty.mistake(
-    "Nothing flows back to the log-probs: a penalty in the loss without a gradient is a number "
-    "that is printed, and no more."
+    "No gradient reaches the log-probabilities: a penalty in the loss without a gradient has no "
+    "effect on training."
 )
 def no_gradient() -> WrongAnswers:
     yield lambda new, old, ref: (new - ref).detach()
@@ -46,8 +45,8 @@ def no_gradient() -> WrongAnswers:
 
 
 @penalty.mistake(
-    "Your gradient is that of the reverse KL with the sign flipped: the policy would be driven "
-    "away from the reference, faster and faster. A loss is made small."
+    "Your gradient is that of the reverse KL with the sign flipped: the policy would move away "
+    "from the reference, faster and faster. A loss is minimised."
 )
 def sign() -> WrongAnswers:
     yield lambda new, old, ref: -_rho(new, old) * _k3(new, ref)
@@ -55,8 +54,8 @@ def sign() -> WrongAnswers:
 
 
 @penalty.mistake(
-    "The direction is right and the gradient is twice too large. The slope of a square is twice "
-    "its root: that is what the half is for."
+    "The direction is right, but the gradient is twice too large. The slope of d squared is 2 d, "
+    "which is why k2 has a factor of one half."
 )
 def half_forgotten() -> WrongAnswers:
     yield lambda new, old, ref: (new - ref) ** 2
@@ -72,8 +71,8 @@ def reversed_() -> WrongAnswers:
 
 
 @penalty.mistake(
-    "With an absolute value every token is pulled equally hard, whether it is a little off or "
-    "very far. That is no KL."
+    "With an absolute value every token gets the same gradient, whether it is slightly off or "
+    "very far off. That is not a KL."
 )
 def absolute() -> WrongAnswers:
     yield lambda new, old, ref: (new - ref).abs()
@@ -81,7 +80,7 @@ def absolute() -> WrongAnswers:
 
 @penalty.mistake(
     "You multiplied by the policy's probability. The mean is over tokens that were sampled, so "
-    "each is there as often as it is likely already."
+    "each already appears as often as it is likely."
 )
 def weighted_twice() -> WrongAnswers:
     yield lambda new, old, ref: new.exp() * (new - ref)
@@ -89,17 +88,16 @@ def weighted_twice() -> WrongAnswers:
 
 
 @penalty.mistake(
-    "In yours only the ratio has a slope, and k3 is a number beside it: that is k3 in the "
-    "*reward*. Its average gradient is reverse minus forward, next to nothing near the reference. "
-    "Let both factors be differentiated."
+    "Only your ratio has a slope, and k3 is a constant: that is k3 in the *reward*. Its average "
+    "gradient is reverse minus forward, almost 0 near the reference. Differentiate both factors."
 )
 def k3_as_a_reward() -> WrongAnswers:
     yield lambda new, old, ref: _rho(new, old) * _k3(new, ref).detach()
 
 
 @penalty.mistake(
-    "k2 needs no ratio: its slope by log pi is d, and the mean of that is what is wanted. With "
-    "the ratio in front its *value* gets a slope as well, which is too much."
+    "k2 needs no ratio: its slope with respect to log pi is d, whose mean is the KL. With the "
+    "ratio in front its *value* gets a slope as well, which is too much."
 )
 def k2_weighted() -> WrongAnswers:
     yield lambda new, old, ref: _rho(new, old) * (new - ref) ** 2 / 2
@@ -108,14 +106,14 @@ def k2_weighted() -> WrongAnswers:
 
 @penalty.mistake(
     "Your ratio is the policy over the *reference*. The one that repairs k3 is the policy over "
-    "the one that sampled, which is the policy itself, held still."
+    "the sampling policy, which is the policy itself as a constant."
 )
 def ratio_to_the_reference() -> WrongAnswers:
     yield lambda new, old, ref: (new - ref).exp() * _k3(new, ref)
 
 
 @penalty.mistake(
-    "Your ratio is upside down. It is 1 either way, and its slope has the other sign: the new "
+    "Your ratio is upside down. It is 1 either way, but its slope has the opposite sign: the new "
     "probability over the old one."
 )
 def ratio_upside_down() -> WrongAnswers:

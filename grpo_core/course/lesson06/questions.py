@@ -6,32 +6,32 @@ quiz = Quiz(
     "06",
     Question(
         "direction",
-        "The policy never says something that the reference says in a tenth of the cases. Which "
-        "KL minds more?",
+        "The policy never samples a token that the reference samples a tenth of the time. Which "
+        "KL is larger?",
         [
             Option(
                 "KL(policy, reference), the reverse one.",
-                "It is a mean over what the policy says, and this the policy never says.",
+                "It is a mean over the policy's samples, and the policy never samples this token.",
             ),
             Option(
                 "KL(reference, policy), the forward one.",
-                "It is a mean over what the reference says, and there the ratio is huge.",
+                "It is a mean over the reference's samples, and there the ratio is huge.",
                 right=True,
             ),
             Option(
-                "Both alike: a distance has no direction.",
-                "It is no distance. The two have means over different policies.",
+                "Both are equal: a distance has no direction.",
+                "It is not a distance. The two are means over different policies.",
             ),
         ],
     ),
     Question(
         "k1",
         "A trainer adds beta times the mean of logprobs - ref_logprobs to its loss. You multiply "
-        "beta by 10. What changes in what is learned?",
+        "beta by 10. What changes in training?",
         [
             Option(
                 "The policy stays ten times closer to the reference.",
-                "That is what it was written for. But what is the gradient of ref_logprobs?",
+                "That was the intention. But what is the gradient of ref_logprobs?",
             ),
             Option(
                 "Nothing on average; the gradient gets noisier.",
@@ -40,21 +40,21 @@ quiz = Quiz(
             ),
             Option(
                 "Training gets slower, and ends in the same place as before.",
-                "Nothing holds it back, on average, so there is nothing to slow it down.",
+                "On average nothing holds the policy back, so nothing slows it down.",
             ),
             Option(
                 "The policy is pushed away from the reference.",
-                "For that there would have to be a push that knows about the reference.",
+                "For that, the gradient would have to depend on the reference.",
             ),
         ],
     ),
     Question(
         "spike",
-        "Your KL curve (k3) jumps from 0.03 to 3 for one step and comes back. What is the "
-        "likeliest cause?",
+        "Your KL curve (k3) jumps from 0.03 to 3 for one step and comes back. What is the most "
+        "likely cause?",
         [
             Option(
-                "One sampled token that the policy hardly ever takes and the reference often does.",
+                "One sampled token that the policy rarely chooses and the reference often does.",
                 "Then d is far below 0, and exp(-d) is a large number: one token in thousands is "
                 "enough.",
                 right=True,
@@ -74,16 +74,18 @@ quiz = Quiz(
         "KL in the reward, beta small. All sixteen completions of a group are right. What happens?",
         [
             Option(
-                "The group is dead, as always when all are right.",
-                "All rewards were 1. After the KL is taken off they are no longer alike.",
+                "The group carries no signal, as always when all are right.",
+                "All rewards were 1. After the KL is subtracted they are no longer equal.",
             ),
             Option(
-                "The KL decides alone, and after dividing by the spread its push is full-size.",
-                "GRPO makes whatever differs as large as a right answer, also 0.001.",
+                "Only the KL decides, and after dividing by the standard deviation its advantages "
+                "have full size.",
+                "GRPO scales any difference, even 0.001, to the size of a right answer's "
+                "advantage.",
                 right=True,
             ),
             Option(
-                "The KL decides alone, with a push as small as beta.",
+                "Only the KL decides, with advantages as small as beta.",
                 "It would without the division by the standard deviation.",
             ),
         ],
@@ -94,8 +96,9 @@ quiz = Quiz(
         "lot. Which beta?",
         [
             Option(
-                "1, so that KL and reward count alike.",
-                "A nat is no unit of reward: at 1 a single nat would outweigh a right answer.",
+                "1, so that KL and reward count the same.",
+                "Nats and rewards have different units: at 1 a single nat would outweigh a right "
+                "answer.",
             ),
             Option(
                 "0.04, as in DeepSeekMath.",
@@ -103,8 +106,8 @@ quiz = Quiz(
             ),
             Option(
                 "A very small one or 0, with an eye on the curve.",
-                "R1-Zero took 0.001, DAPO and TRL's default 0. A leash is for rewards that can "
-                "be fooled.",
+                "R1-Zero took 0.001, DAPO and TRL's default 0. A KL penalty is for rewards that "
+                "can be fooled.",
                 right=True,
             ),
         ],

@@ -47,12 +47,12 @@ constant_test = Exercise(
         [loop_variants.compared_and_differentiated, _wrong_one_detached, _scale_detached],
     ),
     hints=[
-        "Make log-probs that need a gradient (`requires_grad=True`), call `advantages_of` with "
-        "them, and ask whether the gradient would get through.",
+        "Make log-probabilities that need a gradient (`requires_grad=True`), call `advantages_of` "
+        "with them, and ask whether the gradient would get through.",
         "Whatever depends on a tensor that needs a gradient needs one itself, unless it was "
-        "detached on the way. A tensor says so: it has an attribute for it.",
-        "Any rewards of shape (1, 4), log-probs and mask of shape (4, 6), and a beta that is not 0 "
-        "will do.",
+        "detached on the way. A tensor has an attribute that tells you.",
+        "Any rewards of shape (1, 4), log-probabilities and mask of shape (4, 6), and a beta "
+        "other than 0 will do.",
     ],
-    well_done="your test tells a constant from something that only looks like one.",
+    well_done="your test distinguishes a constant from something that only looks like one.",
 )

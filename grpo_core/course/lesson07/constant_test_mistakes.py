@@ -56,9 +56,9 @@ def _with_rewards_that_need_one(advantages_of: Callable[..., Tensor]) -> bool:
 
 
 @constant_test.mistake(
-    "Your test calls every version right. Either the log-probs that you hand in need no gradient, "
-    "and then there is nothing to flow; or you look at values, and detaching changes none; or the "
-    "KL you made is 0, whatever the log-probs; or you have switched gradients off.",
+    "Your test accepts every version. Either the log-probabilities that you pass need no "
+    "gradient, so that nothing can flow; or you look at values, which detaching does not change; "
+    "or your KL is 0 for any log-probabilities; or you have switched gradients off.",
     entirely=True,
 )
 def passes_everything() -> WrongAnswers:
@@ -71,11 +71,11 @@ def passes_everything() -> WrongAnswers:
 
 
 @constant_test.mistake(
-    "Your test calls right versions wrong, one of them or both. Are you asking the log-probs? "
-    "They do need a gradient. It is the advantages that must not. Or do the rewards of your "
-    "example need one? Then advantages rightly do. Only the log-probs may. Or do you want the "
-    "same numbers for other log-probs? They may differ, since the KL is in the rewards: a "
-    "*constant* is what no gradient flows through.",
+    "Your test rejects right versions, one of them or both. Do you check the log-probabilities? "
+    "They do need a gradient; the advantages must not. Or do the rewards of your example need "
+    "one? Then the advantages rightly do too; only the log-probabilities may need one. Or do you "
+    "require the same numbers for other log-probabilities? They may differ, since the KL is in "
+    "the rewards: a *constant* is a value that no gradient flows through.",
     entirely=True,
 )
 def fails_everything() -> WrongAnswers:
@@ -87,8 +87,8 @@ def fails_everything() -> WrongAnswers:
 
 
 @constant_test.mistake(
-    "Your answers are the right ones, turned round: an advantage that a gradient flows through is "
-    "broken."
+    "Your answers are the opposite of the right ones: an advantage that a gradient flows through "
+    "is broken."
 )
 def upside_down() -> WrongAnswers:
     yield _asked(lambda a, new: a.requires_grad)
@@ -97,7 +97,7 @@ def upside_down() -> WrongAnswers:
 
 @constant_test.mistake(
     "You differentiate the sum of the advantages (or of their squares). In a group that is 0 (or "
-    "G - 1), whatever the log-probs: a constant has no slope. So the worst bug passes. Look at "
+    "G - 1) for any log-probabilities: a constant has no slope. So the worst bug passes. Look at "
     "one advantage, or ask the tensor itself."
 )
 def sum_is_constant() -> WrongAnswers:
@@ -107,8 +107,8 @@ def sum_is_constant() -> WrongAnswers:
 
 
 @constant_test.mistake(
-    "In your example the reference's log-probs need a gradient, and the policy's do not. The "
-    "reference is frozen; what must not flow is the policy's gradient."
+    "In your example the reference's log-probabilities need a gradient, and the policy's do not. "
+    "The reference is frozen; the policy's gradient must not flow."
 )
 def reference_only() -> WrongAnswers:
     yield (

@@ -37,12 +37,13 @@ logprobs = Exercise(
         Case("For prompts of 5 tokens and completions of 2", _scored(1.0, prompt=5)),
     ],
     hints=[
-        "Three steps: cut out the logits that the completion was drawn from, turn them into "
-        "log-probs over the vocabulary, and look up the sampled tokens.",
+        "Take three steps: cut out the logits that the completion was sampled from, turn them "
+        "into log-probabilities over the vocabulary, and look up the sampled tokens.",
         "With a prompt of 3 the first token of the completion is number 3, counted from 0, and it "
-        "was drawn from logits number 2. The last logits of all speak of a token that never came.",
+        "was sampled from logits number 2. The very last logits predict a token that was never "
+        "sampled.",
         "`gather(2, index)` looks up along the vocabulary; the index needs a third dimension, and "
-        "the result has one too many.",
+        "the result has one dimension too many.",
     ],
-    well_done="your log-probs are those that the tokens were drawn with.",
+    well_done="your log-probabilities are those that the tokens were sampled with.",
 )

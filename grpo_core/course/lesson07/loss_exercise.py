@@ -70,13 +70,14 @@ loss = Exercise(
         ),
         Case("With beta 0", _lost(_NEW, 0.0)),
         Case("On the first update, beta 0.5", _lost(_OLD, 0.5)),
-        Case("Where tokens have moved the wrong way", _lost(_BACK, 0.1)),
+        Case("Where tokens have moved in the wrong direction", _lost(_BACK, 0.1)),
         Case("Where tokens have moved far", _lost(_FAR, 0.1)),
     ],
     hints=[
-        "One number a token first: the gain of notebook 05, less beta times the KL of notebook 06.",
-        "Then the tokens that count: x[mask] picks them out of a (B, T).",
-        "Then their sum, over the tokens of the whole batch, and a minus.",
+        "First compute one number per token: the surrogate of notebook 05 minus beta times the KL "
+        "of notebook 06.",
+        "Then select the tokens that count: x[mask] picks them out of a (B, T).",
+        "Then take their sum, divide it by the tokens of the whole batch, and flip the sign.",
     ],
-    well_done="your loss is right, and parts of a batch add up to the whole.",
+    well_done="your loss is right, and the parts of a batch add up to the whole.",
 )

@@ -41,20 +41,20 @@ def _loss_with_ratio_to_reference(
 
 
 @loss.mistake(
-    "You pay the policy for leaving the reference. The gain is to be large and the KL small: mind "
-    "its sign before the minus of the loss, and after it."
+    "You reward the policy for leaving the reference. The surrogate should be large and the KL "
+    "small: check its sign before the minus of the loss, and after it."
 )
 def kl_sign() -> WrongAnswers:
     yield _loss(lambda gain, kl, a, beta: gain + beta * kl)
 
 
-@loss.mistake("The sign is flipped: an optimizer makes a loss small.")
+@loss.mistake("The sign is flipped: an optimizer minimises a loss.")
 def sign() -> WrongAnswers:
     yield _loss(total=lambda x, mask, n: x[mask].sum() / n)
 
 
 @loss.mistake(
-    "The gain is masked in yours, and the KL is not: padding has a KL too, of tokens that nobody "
+    "You masked the surrogate but not the KL: padding has a KL too, of tokens that were never "
     "sampled."
 )
 def kl_over_padding() -> WrongAnswers:
@@ -70,7 +70,7 @@ def kl_over_padding() -> WrongAnswers:
     )
 
 
-@loss.mistake("You did not use the mask: what lies behind the end of a completion counts in yours.")
+@loss.mistake("You did not use the mask: yours counts the padding after the end of a completion.")
 def no_mask() -> WrongAnswers:
     yield _loss(total=lambda x, mask, n: -x.sum() / n)
     yield _loss(total=lambda x, mask, n: -x.mean())
@@ -78,8 +78,8 @@ def no_mask() -> WrongAnswers:
 
 @loss.mistake(
     "You divided by the tokens of this part. It is one of several, and their gradients are added: "
-    "each is to be divided by the tokens of the whole batch, or a part with few tokens counts as "
-    "much as one with many."
+    "divide each by the tokens of the whole batch, or a part with few tokens counts as much as "
+    "one with many."
 )
 def own_tokens() -> WrongAnswers:
     yield _loss(total=lambda x, mask, n: -x[mask].mean())
@@ -92,7 +92,7 @@ def own_tokens() -> WrongAnswers:
 
 
 @loss.mistake(
-    "You divided by the number of completions. Every *token* of the batch is to have the same "
+    "You divided by the number of completions. Every *token* of the batch must have the same "
     "weight, 1 / tokens."
 )
 def divided_by_completions() -> WrongAnswers:
@@ -100,15 +100,15 @@ def divided_by_completions() -> WrongAnswers:
 
 
 @loss.mistake(
-    "You added up what the mask leaves out: padding. It is True on the tokens that count."
+    "You summed what the mask leaves out: padding. The mask is True on the tokens that count."
 )
 def mask_upside_down() -> WrongAnswers:
     yield _loss(total=lambda x, mask, n: -x[~mask].sum() / n)
 
 
 @loss.mistake(
-    "You divided by the number of places, padding included. Then a group with one long completion "
-    "learns less from all the others."
+    "You divided by the number of positions, padding included. Then one long completion in a "
+    "group reduces the effect of all the others."
 )
 def padding_in_the_mean() -> WrongAnswers:
     yield _loss(total=lambda x, mask, n: -(x * mask).mean())
@@ -128,14 +128,14 @@ def no_kl() -> WrongAnswers:
     yield _loss(lambda gain, kl, a, beta: gain)
 
 
-@loss.mistake("Your KL is there in full; it counts beta times.")
+@loss.mistake("Your KL has full weight; multiply it by beta.")
 def beta_forgotten() -> WrongAnswers:
     yield _loss(lambda gain, kl, a, beta: gain - kl)
 
 
 @loss.mistake(
-    "You multiplied the KL by the advantage: bad completions would be pushed *away* from the "
-    "reference. The leash is the same for all."
+    "You multiplied the KL by the advantage: bad completions would be moved *away* from the "
+    "reference. The penalty is the same for all."
 )
 def kl_with_advantage() -> WrongAnswers:
     yield _loss(lambda gain, kl, a, beta: gain - beta * a * kl)
@@ -146,22 +146,24 @@ def kl_reversed() -> WrongAnswers:
     yield _loss(kl=lambda new, ref: k3(ref, new))
 
 
-@loss.mistake("You took k1 for the KL. In a loss it is no leash at all: notebook 06, section 3.")
+@loss.mistake(
+    "You used k1 for the KL. In a loss it has no effect on average: notebook 06, section 3."
+)
 def k1() -> WrongAnswers:
     yield _loss(kl=lambda new, ref: new - ref)
 
 
 @loss.mistake(
-    "You took k2 for the KL. It is a fine leash (notebook 06); this loop has k3, so that it can "
-    "be held against another loop that has it."
+    "You used k2 for the KL. It is a good penalty (notebook 06); this loop uses k3, so that it "
+    "can be compared with another loop that does."
 )
 def k2() -> WrongAnswers:
     yield _loss(kl=lambda new, ref: (new - ref) ** 2 / 2)
 
 
 @loss.mistake(
-    "Your KL has the ratio in front. That is notebook 06's repair, and a good one; asked for here "
-    "is k3 as it is, so that the loop can be held against another one."
+    "Your KL has the ratio in front. That is notebook 06's repair, and a good one; this exercise "
+    "asks for k3 as it is, so that the loop can be compared with another one."
 )
 def kl_with_ratio() -> WrongAnswers:
     yield (
@@ -175,8 +177,8 @@ def kl_with_ratio() -> WrongAnswers:
 
 
 @loss.mistake(
-    "You took the KL from the advantages. That is another place for it (in the reward: notebook "
-    "06, section 4); here it stands in the loss, beside the gain, token by token."
+    "You subtracted the KL from the advantages. That is another place for it (in the reward: "
+    "notebook 06, section 4); here it is a term of the loss, per token."
 )
 def kl_in_the_advantage() -> WrongAnswers:
     yield (
@@ -208,9 +210,9 @@ def upside_down() -> WrongAnswers:
 
 
 @loss.mistake(
-    "There is no ratio in your gain: it is the log-prob (or the probability, or how far the "
-    "log-prob has moved) times the advantage. With one update that has the right direction; what "
-    "is asked for is the clipped gain of notebook 05."
+    "Your surrogate has no ratio: it is the log-probability (or the probability, or the change in "
+    "log-probability) times the advantage. With one update that has the right direction; this "
+    "exercise asks for the clipped surrogate of notebook 05."
 )
 def no_ratio() -> WrongAnswers:
     yield _loss(gain=lambda new, old, a: new * a[:, None])
@@ -219,7 +221,7 @@ def no_ratio() -> WrongAnswers:
 
 
 @loss.mistake(
-    "The advantages play no part in your loss: every token would be made likelier, whatever its "
+    "Your loss does not use the advantages: every token would become more likely, whatever its "
     "completion earned."
 )
 def no_advantage() -> WrongAnswers:
@@ -228,16 +230,16 @@ def no_advantage() -> WrongAnswers:
 
 
 @loss.mistake(
-    "Your ratio is the policy over the *reference*. The one that is clipped says how far the "
-    "policy has moved from where the tokens were sampled: over the old one."
+    "Your ratio is the policy over the *reference*. The clipped ratio says how far the policy has "
+    "moved since the tokens were sampled: divide by the old probability."
 )
 def ratio_to_reference() -> WrongAnswers:
     yield _loss_with_ratio_to_reference
 
 
 @loss.mistake(
-    "Clipped, and at other bounds than 0.8 and 1.2. `my_surrogate` takes the *distances* from 1, "
-    "the same on both sides here."
+    "Clipped, but at other bounds than 0.8 and 1.2. `my_surrogate` takes the *distances* from 1, "
+    "here the same on both sides."
 )
 def other_bounds() -> WrongAnswers:
     yield _loss(gain=lambda new, old, a: my_surrogate(new, old, a, 0.8, 1.2))
@@ -250,7 +252,7 @@ def other_bounds() -> WrongAnswers:
     )
 
 
-@loss.mistake("You clipped the product of ratio and advantage. The bounds are for the ratio alone.")
+@loss.mistake("You clipped the product of ratio and advantage. The bounds apply only to the ratio.")
 def product_clipped() -> WrongAnswers:
     yield _loss(gain=lambda new, old, a: ((new - old).exp() * a[:, None]).clamp(0.8, 1.2))
     yield _loss(
@@ -262,29 +264,27 @@ def product_clipped() -> WrongAnswers:
 
 
 @loss.mistake(
-    "The value is right, and the gain has no gradient: only the KL would be learned. What is "
-    "constant in it are the old log-probs and the advantages."
+    "The value is right, but the surrogate has no gradient: only the KL would be learned. Only "
+    "the old log-probabilities and the advantages are constants."
 )
 def gain_without_gradient() -> WrongAnswers:
     yield _loss(gain=lambda new, old, a: my_surrogate(new.detach(), old, a, 0.2, 0.2))
 
 
-@loss.mistake("The value is right, and the KL has no gradient: it was detached.")
+@loss.mistake("The value is right, but the KL has no gradient: it was detached.")
 def no_gradient() -> WrongAnswers:
     yield _loss(kl=lambda new, ref: k3(new, ref).detach())
 
 
 @loss.mistake(
-    "The value is right, and no gradient comes of it. The optimizer needs the tensor, not what "
-    "`.item()` or `.detach()` makes of it."
+    "The value is right, but it has no gradient. The optimizer needs the tensor, not the result "
+    "of `.item()` or `.detach()`."
 )
 def only_a_number() -> WrongAnswers:
     yield lambda *x: my_loss(*x).detach()
 
 
-@loss.mistake(
-    "The KL is masked in yours, and the gain is not: padding was never chosen by anybody."
-)
+@loss.mistake("You masked the KL but not the surrogate: padding was never sampled.")
 def gain_over_padding() -> WrongAnswers:
     yield (
         lambda new, old, ref, a, mask, beta, n: (
@@ -294,7 +294,7 @@ def gain_over_padding() -> WrongAnswers:
 
 
 @loss.mistake(
-    "That is the sum over the tokens, and not yet their mean (or only a part of it is divided)."
+    "That is the sum over the tokens, not yet their mean (or you divided only a part of it)."
 )
 def not_divided() -> WrongAnswers:
     yield _loss(total=lambda x, mask, n: -x[mask].sum())
@@ -315,15 +315,15 @@ def divided_twice() -> WrongAnswers:
     yield _loss(total=lambda x, mask, n: -x[mask].mean() / n)
 
 
-@loss.mistake("Your KL is to the policy that sampled. The leash goes to the reference.")
+@loss.mistake("Your KL is to the policy that sampled. It must be to the reference.")
 def kl_to_old() -> WrongAnswers:
     yield lambda new, old, ref, a, mask, beta, n: my_loss(new, old, old, a, mask, beta, n)
 
 
 @loss.mistake(
-    "`my_surrogate` makes a column (B, 1) of the advantages by itself. Handed a column, it makes "
-    "(B, 1, 1) of it, and every row meets the advantages of all rows: no error, and another loss. "
-    "Hand in (B,)."
+    "`my_surrogate` makes a column (B, 1) of the advantages by itself. Given a column, it makes "
+    "(B, 1, 1) of it, and every row is combined with the advantages of all rows: no error, but "
+    "another loss. Pass (B,)."
 )
 def stretched_twice() -> WrongAnswers:
     yield (
@@ -334,8 +334,8 @@ def stretched_twice() -> WrongAnswers:
 
 
 @loss.mistake(
-    "Your gain is ratio times advantage, and nothing is clipped (or you took the larger of the "
-    "two products): notebook 05."
+    "Your surrogate is ratio times advantage without a clip (or you took the larger of the two "
+    "products): see notebook 05."
 )
 def not_clipped() -> WrongAnswers:
     yield _loss(gain=lambda new, old, a: (new - old).exp() * a[:, None])
@@ -348,8 +348,8 @@ def not_clipped() -> WrongAnswers:
 
 
 @loss.mistake(
-    "Only the clipped product counts in yours. A token that has moved the *wrong* way, and too "
-    "far, gets no gradient, and cannot come back. The gain is the smaller of the two products."
+    "You use only the clipped product. A token that has moved too far in the *wrong* direction "
+    "gets no gradient and cannot come back. The surrogate is the smaller of the two products."
 )
 def clip_without_min() -> WrongAnswers:
     yield _loss(gain=lambda new, old, a: (new - old).exp().clamp(0.8, 1.2) * a[:, None])

@@ -68,13 +68,15 @@ mask_test = Exercise(
     solution_function=my_mask_test,
     cases=panel("a mask", [completion_mask, _by_length], _MASKS),
     hints=[
-        "Make a small example by hand: two or three rows of made-up ids, and what the mask of each "
-        "ought to be. Then compare.",
-        "Rows of different lengths; padding with the id of the end; and one row that was cut off "
-        "and has no end at all.",
-        "A right mask is True up to the first end, with that end, and False behind it. "
-        "`torch.equal` compares two tensors of one type.",
+        "Make a small example by hand: two or three rows of made-up ids, and the mask that each "
+        "should have. Then compare.",
+        "Use rows of different lengths, padding with the EOS id, and one row that was truncated "
+        "and has no EOS.",
+        "A right mask is True up to and including the first EOS, and False after it. "
+        "`torch.equal` compares two tensors of the same type.",
     ],
-    well_done="your test tells right masks from eight broken ones, a shifted one and one without "
-    "ends among them.",
+    well_done=(
+        "your test distinguishes right masks from eight broken ones, including a shifted one and "
+        "one without EOS."
+    ),
 )

@@ -20,7 +20,7 @@ def _compares(ids: Tensor) -> Callable[[loop_variants.Mask], bool]:
 
 
 @mask_test.mistake(
-    "Your test calls every mask right. It has to look at what the mask says, token by token.",
+    "Your test accepts every mask. It must check the mask token by token.",
     entirely=True,
 )
 def passes_everything() -> WrongAnswers:
@@ -29,8 +29,8 @@ def passes_everything() -> WrongAnswers:
 
 
 @mask_test.mistake(
-    "Your test calls every mask wrong, a right one too. Is the first end in your expectation, and "
-    "are you comparing the same types?",
+    "Your test rejects every mask, even a right one. Does your expected mask include the first "
+    "EOS, and do you compare the same types?",
     entirely=True,
 )
 def fails_everything() -> WrongAnswers:
@@ -39,23 +39,23 @@ def fails_everything() -> WrongAnswers:
 
 
 @mask_test.mistake(
-    "Your answers are the right ones, turned round: True means that the mask is right."
+    "Your answers are the opposite of the right ones: True means that the mask is right."
 )
 def upside_down() -> WrongAnswers:
     yield lambda mask_of: not my_mask_test(mask_of)
 
 
 @mask_test.mistake(
-    "Your test wants the end left out of the mask: it calls the right one wrong, and one that "
-    "never trains an end right. The end is a token like any other; it is the decision to stop."
+    "Your test expects the mask to leave EOS out: it rejects the right mask, and accepts one that "
+    "never trains EOS. EOS is a token like any other; it is the decision to stop."
 )
 def expects_no_end() -> WrongAnswers:
     yield lambda mask_of: torch.equal(mask_of(_MIXED, _E).bool(), _MIXED != _E)
 
 
 @mask_test.mistake(
-    "You compare how many tokens the mask has. A mask that is shifted by one has as many, and "
-    "others: it passes your test."
+    "You compare how many tokens the mask has. A mask that is shifted by one has the same number "
+    "of different tokens: it passes your test."
 )
 def counted_only() -> WrongAnswers:
     yield lambda mask_of: torch.equal(
@@ -68,51 +68,49 @@ def counted_only() -> WrongAnswers:
     yield lambda mask_of: int(mask_of(_MIXED[:2], _E).sum()) == 5
 
 
-@mask_test.mistake("No completion of your example has an end, and most bugs are at the end.")
+@mask_test.mistake("No completion of your example has an EOS token, and most bugs are there.")
 def no_end_in_it() -> WrongAnswers:
     yield _compares(_MIXED[2:])
 
 
 @mask_test.mistake(
-    "Every completion of your example ends. One that was cut off at the longest length allowed "
-    "has no end in it, and all of its tokens count: some masks go wrong only there."
+    "Every completion of your example ends with EOS. One that was truncated has no EOS, and all "
+    "of its tokens count: some masks are wrong only there."
 )
 def all_end() -> WrongAnswers:
     yield _compares(_MIXED[:2])
 
 
 @mask_test.mistake(
-    "In your example nothing follows the end. Padding is what makes it hard: let some completions "
-    "be shorter than others, filled up with the end's own id."
+    "In your example nothing follows EOS. Padding makes it hard: let some completions be shorter "
+    "than others, padded with the EOS id."
 )
 def nothing_behind_it() -> WrongAnswers:
     yield _compares(torch.tensor([[5, 6, 7, 5, _E]]))
 
 
 @mask_test.mistake(
-    "Your example is filled up with another id than the end's. Where the two are one, some masks "
-    "go wrong that are right in yours."
+    "Your example is padded with an id other than EOS. Where the two are the same, some masks are "
+    "wrong that are right in your example."
 )
 def padding_of_its_own() -> WrongAnswers:
     yield _compares(torch.tensor([[5, 6, _E, 0, 0], [7, _E, 0, 0, 0], [5, 6, 7, 5, 6]]))
 
 
-@mask_test.mistake("You look only at what follows the end. A mask that leaves the end out passes.")
+@mask_test.mistake("You check only what follows EOS. A mask that leaves EOS out passes.")
 def only_behind() -> WrongAnswers:
     yield lambda mask_of: not mask_of(_MIXED, _E)[~completion_mask(_MIXED, _E)].any()
     yield lambda mask_of: not bool(mask_of(_MIXED[:1], _E)[0, 3:].any())
 
 
-@mask_test.mistake(
-    "You look only at whether the end is in. A mask that has too much of everything passes."
-)
+@mask_test.mistake("You check only whether EOS is included. A mask that includes too much passes.")
 def only_the_end() -> WrongAnswers:
     yield lambda mask_of: bool(mask_of(_MIXED[:1], _E)[0, 2])
     yield lambda mask_of: bool(mask_of(_MIXED[:2], _E)[[0, 1], [2, 1]].all())
 
 
 @mask_test.mistake(
-    "You look at one place of each row, the first or the last. A mask can be right there and "
+    "You check one position of each row, the first or the last. A mask can be right there and "
     "wrong everywhere else: compare all of it."
 )
 def one_place() -> WrongAnswers:

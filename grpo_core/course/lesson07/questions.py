@@ -10,17 +10,17 @@ quiz = Quiz(
         [
             Option(
                 "The reference moves along with the policy.",
-                "Its KL is measured to the same frozen copy as in the loop beside it.",
+                "Its KL is measured to the same frozen copy as in the right loop.",
             ),
             Option(
                 "A gradient flows through its advantages.",
-                "The KL in the reward was not detached, so completions are pushed by what they do "
-                "to the comparison, and not only by what they earned.",
+                "The KL in the reward was not detached, so the update also follows the gradient "
+                "of the advantages themselves.",
                 right=True,
             ),
             Option(
                 "Its KL has the wrong sign.",
-                "Its advantages have the right values. What was it that the third test asked?",
+                "Its advantages have the right values. What did the third test check?",
             ),
         ],
     ),
@@ -29,16 +29,16 @@ quiz = Quiz(
         "What is wrong with loop B?",
         [
             Option(
-                "It scores each token by the logits of the next.",
-                "Its log-probs pass the second test. Look at what its mask says.",
+                "It reads each token's log-probability from the wrong position.",
+                "Its log-probabilities pass the second test. Look at its mask.",
             ),
             Option(
-                "Its mask leaves the end out.",
-                "In the print-out the end is in. What is not?",
+                "Its mask leaves EOS out.",
+                "In the print-out EOS is included. What is not?",
             ),
             Option(
                 "Its mask is shifted by one token.",
-                "The first token is never trained, and one behind the end is.",
+                "The first token is never trained, and one after EOS is.",
                 right=True,
             ),
         ],
@@ -48,17 +48,18 @@ quiz = Quiz(
         "What is wrong with loop C?",
         [
             Option(
-                "Its log-probs leave the temperature out.",
-                "It samples at 1.3 and scores at 1: the ratio is not 1 before the first update.",
+                "Its log-probabilities leave out the temperature.",
+                "It samples at 1.3 and computes log-probabilities at 1: the ratio is not 1 before "
+                "the first update.",
                 right=True,
             ),
             Option(
                 "It samples at the wrong temperature.",
-                "1.3 is unusual, and no mistake: the right loop beside it does so too.",
+                "1.3 is unusual but not a mistake: the right loop also uses it.",
             ),
             Option(
-                "Its old log-probs are not detached.",
-                "They were recorded when the tokens were drawn, and are plain numbers.",
+                "Its old log-probabilities are not detached.",
+                "They were recorded when the tokens were sampled, and are plain numbers.",
             ),
         ],
     ),
@@ -67,8 +68,8 @@ quiz = Quiz(
         "What is wrong with loop D?",
         [
             Option(
-                "It trains what lies behind the end.",
-                "In the print-out there is nothing behind it.",
+                "It trains padding after EOS.",
+                "In the print-out nothing after EOS is included.",
             ),
             Option(
                 "Nothing: its curves are those of the right loop.",
@@ -79,17 +80,17 @@ quiz = Quiz(
                 "That was another one of the four.",
             ),
             Option(
-                "It takes the end for padding and never trains it.",
-                "They have the same id. So the decision to stop is never rewarded and never "
-                "punished.",
+                "It takes EOS for padding and never trains it.",
+                "They have the same id. So the decision to stop is never reinforced or "
+                "discouraged.",
                 right=True,
             ),
         ],
     ),
     Question(
         "proof",
-        "You rewrite a part of a loop that is right. With the same seed, the reward of the first "
-        "30 steps looks like before, as a curve. What do you know?",
+        "You rewrite a part of a loop that is right. With the same seed, the reward curve of the "
+        "first 30 steps looks the same as before. What do you know?",
         [
             Option(
                 "The new part is right.",
@@ -98,13 +99,13 @@ quiz = Quiz(
             Option(
                 "That it does not break everything. Compare the losses, digit by digit.",
                 "The same seed and the same mathematics give the same numbers, for some steps at "
-                "least. That is a far sharper test than a curve, and takes as long as five steps.",
+                "least. That is a far sharper test than a curve, and it takes only five steps.",
                 right=True,
             ),
             Option(
                 "Nothing can be known without three seeds.",
-                "Seeds are for comparing methods. Whether two programs compute the same can be "
-                "seen on one.",
+                "Seeds are for comparing methods. One seed is enough to see whether two programs "
+                "compute the same.",
             ),
         ],
     ),

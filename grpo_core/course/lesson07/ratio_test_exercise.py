@@ -54,10 +54,12 @@ ratio_test = Exercise(
     solution_function=my_ratio_test,
     cases=panel("a set of log-probs", _RIGHT_SCORES, _BROKEN_SCORES),
     hints=[
-        "Before the first update the ratio of every token is 1: its log-probs, now and at "
-        "sampling, are the same number.",
-        "Where the mask is True only; and the worst of them, in either direction.",
-        "How close? Rounding makes differences of about 0.00001, bugs of more than 0.01.",
+        "Before the first update the ratio of every token is 1: its current and its sampled "
+        "log-probability are the same number.",
+        "Look only where the mask is True, and at the worst of them, in either direction.",
+        "How close? Rounding causes differences of about 0.00001; bugs cause more than 0.01.",
     ],
-    well_done="your test tells rounding from a bug, and is not fooled by errors that cancel.",
+    well_done=(
+        "your test distinguishes rounding from a bug, and is not fooled by errors that cancel."
+    ),
 )

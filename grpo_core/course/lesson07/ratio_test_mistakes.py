@@ -15,13 +15,13 @@ def _apart(test: Callable[[Tensor], Any]) -> Callable[..., bool]:
     return lambda new, sampled, mask: bool(test((new - sampled)[mask]))
 
 
-@ratio_test.mistake("Your test calls all log-probs right.", entirely=True)
+@ratio_test.mistake("Your test accepts all log-probabilities.", entirely=True)
 def passes_everything() -> WrongAnswers:
     yield lambda new, sampled, mask: True
 
 
 @ratio_test.mistake(
-    "Your test calls all log-probs wrong, even those that were recorded at sampling.",
+    "Your test rejects all log-probabilities, even those that were recorded at sampling.",
     entirely=True,
 )
 def fails_everything() -> WrongAnswers:
@@ -29,16 +29,17 @@ def fails_everything() -> WrongAnswers:
 
 
 @ratio_test.mistake(
-    "Your answers are the right ones, turned round: True means that the log-probs are right."
+    "Your answers are the opposite of the right ones: True means that the log-probabilities are "
+    "right."
 )
 def upside_down() -> WrongAnswers:
     yield _apart(lambda d: d.abs().max() > 1e-3)
 
 
 @ratio_test.mistake(
-    "You want the two equal to the last bit. Sampling goes token by token, the loss reads a whole "
-    "completion at once, and their sums are rounded differently: 0.00001 apart is no bug. Leave "
-    "some room."
+    "You require the two to be equal to the last bit. Sampling goes token by token, the loss "
+    "reads a whole completion at once, and their sums are rounded differently: a difference of "
+    "0.00001 is not a bug. Leave some tolerance."
 )
 def to_the_last_bit() -> WrongAnswers:
     yield _apart(lambda d: (d == 0).all())
@@ -47,7 +48,7 @@ def to_the_last_bit() -> WrongAnswers:
 
 
 @ratio_test.mistake(
-    "You compare padding as well. Nobody sampled it, and what stands there is anything."
+    "You compare padding as well. It was never sampled, and its values are arbitrary."
 )
 def padding_too() -> WrongAnswers:
     yield lambda new, sampled, mask: bool((new - sampled).abs().max() < 1e-3)
@@ -55,8 +56,8 @@ def padding_too() -> WrongAnswers:
 
 
 @ratio_test.mistake(
-    "You want all places equal to the last bit: padding counts, and so does a rounding of "
-    "0.00001. Look only where the mask is True, and leave some room."
+    "You require all positions to be equal to the last bit: padding counts, and so does a "
+    "rounding error of 0.00001. Look only where the mask is True, and leave some tolerance."
 )
 def bit_and_padding() -> WrongAnswers:
     yield lambda new, sampled, mask: torch.equal(new, sampled)
@@ -64,7 +65,7 @@ def bit_and_padding() -> WrongAnswers:
 
 
 @ratio_test.mistake(
-    "You look in one direction only. Log-probs may be too small as well as too large."
+    "You look in one direction only. Log-probabilities may be too small as well as too large."
 )
 def one_sided() -> WrongAnswers:
     yield _apart(lambda d: d.max() < 1e-3)
@@ -73,7 +74,7 @@ def one_sided() -> WrongAnswers:
 
 @ratio_test.mistake(
     "You look at the mean difference, where errors up and down cancel. In a real batch they do: "
-    "some tokens get likelier, others rarer."
+    "some tokens become more likely, others less."
 )
 def mean_log() -> WrongAnswers:
     yield _apart(lambda d: d.mean().abs() < 1e-3)
@@ -86,7 +87,8 @@ def mean_ratio() -> WrongAnswers:
 
 
 @ratio_test.mistake(
-    "The mean error is small where one token in many is far off. One is a bug: take the worst."
+    "The mean error is small where one token in many is far off. One is enough for a bug: take "
+    "the worst."
 )
 def mean_of_errors() -> WrongAnswers:
     yield _apart(lambda d: d.abs().mean() < 0.05)
@@ -95,8 +97,8 @@ def mean_of_errors() -> WrongAnswers:
 
 
 @ratio_test.mistake(
-    "You are content when *some* tokens agree: any of them, the middle one, or the first. One "
-    "that is off is a bug, wherever it stands: take the worst."
+    "You accept it when *some* tokens agree: any of them, the median, or the first. One wrong "
+    "token is a bug, wherever it is: take the worst."
 )
 def some_are_enough() -> WrongAnswers:
     yield _apart(lambda d: (d.abs() < 1e-3).any())
@@ -105,8 +107,8 @@ def some_are_enough() -> WrongAnswers:
 
 
 @ratio_test.mistake(
-    "You compare probabilities. A token of one in ten thousand can become twice as likely there, "
-    "and hardly anything is seen: compare log-probs, or look at the ratio."
+    "You compare probabilities. A token with a probability of one in ten thousand can become "
+    "twice as likely with hardly any difference: compare log-probabilities, or look at the ratio."
 )
 def probabilities() -> WrongAnswers:
     yield lambda new, s, mask: bool((new.exp() - s.exp())[mask].abs().max() < 1e-3)
@@ -114,8 +116,9 @@ def probabilities() -> WrongAnswers:
 
 
 @ratio_test.mistake(
-    "You divide one log-prob by the other. Where a token is all but certain both are all but 0, "
-    "and rounding makes anything of 0 / 0. The *difference* says how many times likelier it is."
+    "You divide one log-probability by the other. Where a token is almost certain both are almost "
+    "0, and rounding makes 0 / 0 arbitrary. The *difference* says how many times more likely it "
+    "is."
 )
 def quotient() -> WrongAnswers:
     yield lambda new, s, mask: bool((new / s - 1)[mask].abs().max() < 1e-3)
@@ -123,7 +126,7 @@ def quotient() -> WrongAnswers:
 
 
 @ratio_test.mistake(
-    "You let errors pass that are inside the clip's bounds, or nearly. Rounding is a "
+    "You accept errors that are inside the clip's bounds, or nearly. Rounding errors are about a "
     "hundred-thousandth; even 2% is a bug."
 )
 def too_lenient() -> WrongAnswers:
