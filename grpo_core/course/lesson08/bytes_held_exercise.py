@@ -28,9 +28,9 @@ bytes_held = Exercise(
         Case("For GRPO without one, 100 weights of 2 bytes", _held_by(100, 0, False, 2)),
     ],
     hints=[
-        "Two kinds of weights: those that are trained, and those that are frozen.",
-        "What is there for a weight that is trained? Itself, and three more numbers of its size.",
+        "There are two kinds of weights: those that are trained, and those that are frozen.",
+        "What does a trained weight need? Itself, and three more numbers of its size.",
         "A critic is trained. A reference is not.",
     ],
-    well_done="your bytes are right: four times what is trained, once what is frozen.",
+    well_done="your bytes are right: four times the trained weights, once the frozen ones.",
 )

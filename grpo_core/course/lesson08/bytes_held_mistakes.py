@@ -19,17 +19,17 @@ def _held(
 
 
 @bytes_held.mistake(
-    "A weight that is trained is there three times in yours. Itself, its gradient, and AdamW's "
-    "*two* averages, one of the gradient and one of its square: which of the four is missing?"
+    "You count a trained weight three times. It needs itself, its gradient, and AdamW's *two* "
+    "averages, one of the gradient and one of its square: which of the four is missing?"
 )
 def three_of_four() -> WrongAnswers:
     yield _held(3, 3)
 
 
 @bytes_held.mistake(
-    "A weight that is trained is there five times in yours, or more. Itself, its gradient, and "
-    "two averages: what did you count besides? (Activations come and go, and a clipped gradient "
-    "is the same one, made shorter.)"
+    "You count a trained weight five times or more. It needs itself, its gradient, and two "
+    "averages: what else did you count? (Activations are temporary, and a clipped gradient is the "
+    "same gradient, scaled.)"
 )
 def one_copy_too_many() -> WrongAnswers:
     yield _held(5, 5)
@@ -38,8 +38,8 @@ def one_copy_too_many() -> WrongAnswers:
 
 
 @bytes_held.mistake(
-    "Your reference is as large as the critic, or is there only with one. It is a copy of the "
-    "*policy*, and whether there is one is said by `reference`."
+    "Your reference is as large as the critic, or exists only with one. It is a copy of the "
+    "*policy*, and `reference` says whether there is one."
 )
 def reference_of_the_critics_size() -> WrongAnswers:
     yield lambda w, c, r, b: b * (4 * (w + c) + c * r)
@@ -48,7 +48,7 @@ def reference_of_the_critics_size() -> WrongAnswers:
 
 
 @bytes_held.mistake(
-    "You let the optimizer keep its averages in 32 bits, whatever the weights have. Many large "
+    "You let the optimizer keep its averages in 32 bits, whatever the weights use. Many large "
     "trainings do; here every number takes `itemsize` bytes."
 )
 def float32_averages() -> WrongAnswers:
@@ -57,8 +57,8 @@ def float32_averages() -> WrongAnswers:
 
 
 @bytes_held.mistake(
-    "`reference` says whether there is one: True counts as 1 in a sum, and so your reference has "
-    "one weight. It has as many as the policy."
+    "`reference` says whether there is one: True counts as 1 in a sum, so your reference has one "
+    "weight. It has as many as the policy."
 )
 def reference_is_one() -> WrongAnswers:
     yield lambda w, c, r, b: b * (4 * (w + c) + r)
@@ -72,22 +72,22 @@ def no_optimizer() -> WrongAnswers:
 
 
 @bytes_held.mistake(
-    "Your critic costs its weights and nothing more, like the reference. But it learns: it has "
-    "gradients and an optimizer's state of its own."
+    "Your critic costs only its weights, like the reference. But it is trained: it has its own "
+    "gradients and optimizer state."
 )
 def critic_is_not_trained() -> WrongAnswers:
     yield _held(4, 1)
 
 
 @bytes_held.mistake(
-    "Your critic has no gradients of its own (or the optimizer remembers only one average of "
-    "them). It is trained like the policy, and costs what a trained weight costs."
+    "Your critic has no gradients of its own (or the optimizer keeps only one average of them). "
+    "It is trained like the policy, so its weights cost the same."
 )
 def critic_without_gradients() -> WrongAnswers:
     yield _held(4, 3)
 
 
-@bytes_held.mistake("The optimizer's state of the critic is missing.")
+@bytes_held.mistake("The optimizer state of the critic is missing.")
 def critic_without_optimizer() -> WrongAnswers:
     yield _held(4, 2)
 
@@ -106,8 +106,7 @@ def weights_only() -> WrongAnswers:
 
 
 @bytes_held.mistake(
-    "Your reference has a critic as well. It is a copy of the policy alone: nobody asks it what "
-    "is to be expected."
+    "Your reference has a critic as well. It is a copy of the policy alone: it predicts no values."
 )
 def reference_of_the_critic() -> WrongAnswers:
     yield lambda w, c, r, b: b * ((w + c) * (5 if r else 4))
@@ -122,18 +121,18 @@ def reference_is_trained() -> WrongAnswers:
     yield _held(reference=2)
 
 
-@bytes_held.mistake("The reference is missing: a frozen copy of the policy, where there is one.")
+@bytes_held.mistake("The reference is missing: a frozen copy of the policy, if there is one.")
 def no_reference() -> WrongAnswers:
     yield _held(reference=0)
 
 
-@bytes_held.mistake("You counted a reference where there is none: with beta 0 nobody asks for one.")
+@bytes_held.mistake("You counted a reference where there is none: with beta 0 it is not needed.")
 def always_a_reference() -> WrongAnswers:
     yield lambda w, c, r, b: b * (4 * (w + c) + w)
 
 
 @bytes_held.mistake(
-    "Right for float32. Other numbers have other sizes: that is what itemsize is for."
+    "Right for float32. Other number formats have other sizes: multiply by itemsize."
 )
 def always_four_bytes() -> WrongAnswers:
     yield _held(per_weight=4)
@@ -144,7 +143,7 @@ def numbers_not_bytes() -> WrongAnswers:
     yield _held(per_weight=1)
 
 
-@bytes_held.mistake("Your unit is another one. Wanted are plain bytes.")
+@bytes_held.mistake("Your unit is different. Return plain bytes.")
 def mebibytes() -> WrongAnswers:
     yield lambda w, c, r, b: my_bytes(w, c, r, b) / 2**20
     yield lambda w, c, r, b: my_bytes(w, c, r, b) / 1e6

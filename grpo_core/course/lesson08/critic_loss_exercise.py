@@ -60,16 +60,17 @@ critic_loss = Exercise(
         Case("For full rows, and then its gradient", _learned(_NEW_VALUES, 4, 4)),
         Case("For completions of 4 and 2 tokens", _learned(_NEW_VALUES, 4, 2)),
         Case("On the first update, where nothing has moved", _learned(_OLD_VALUES, 4, 2)),
-        Case("Where some values have fallen far", _learned(_FALLEN_VALUES, 4, 2)),
+        Case("If some values have fallen far", _learned(_FALLEN_VALUES, 4, 2)),
         Case("With a clip of 0.15", _learned(_NEW_VALUES, 4, 2, clip=0.15)),
-        Case("Where most values are nearly right", _learned(_GOOD_VALUES, 4, 2)),
+        Case("If most values are nearly right", _learned(_GOOD_VALUES, 4, 2)),
     ],
     hints=[
-        "First the target: what did the advantages leave over from? Then two errors, then a mean.",
-        "The clipped value is the old one plus the difference, and the difference is held between "
-        "-clip and clip.",
-        "`torch.maximum` of two squared errors, token by token; only tokens of completions count, "
-        "and all of them alike.",
+        "Compute the target first: from what were the advantages computed? Then two errors, then "
+        "a mean.",
+        "The clipped value is the old one plus the difference, and the difference is clamped "
+        "between -clip and clip.",
+        "Take `torch.maximum` of the two squared errors per token; only tokens of completions "
+        "count, all with the same weight.",
     ],
     well_done="your critic's loss is right: the value and the gradient.",
 )

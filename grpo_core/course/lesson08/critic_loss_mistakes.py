@@ -42,9 +42,9 @@ def _larger_of_means(v: Tensor, old: Tensor, a: Tensor, m: Tensor, c: float) -> 
 
 
 @critic_loss.mistake(
-    "Your target moves along with the critic: returns are advantages plus the values that those "
-    "advantages were *computed from*. With today's values the error is minus the advantage, "
-    "whatever the critic says, and there is nothing left to learn."
+    "Your target moves along with the critic: returns are the advantages plus the values that "
+    "they were *computed from*. With the current values the error is minus the advantage, "
+    "whatever the critic predicts, and there is nothing left to learn."
 )
 def moving_target() -> WrongAnswers:
     yield _error(returns=lambda v, old, a: a + v)
@@ -52,52 +52,53 @@ def moving_target() -> WrongAnswers:
 
 
 @critic_loss.mistake(
-    "Your critic learns the *advantages*, so what was left over when its expectation was taken "
-    "off. It is to learn what really came: the returns."
+    "Your critic learns the *advantages*, which are the returns minus its own prediction. It "
+    "should learn the returns."
 )
 def advantages_as_target() -> WrongAnswers:
     yield _error(returns=lambda v, old, a: a)
 
 
 @critic_loss.mistake(
-    "You took the old value *off* the advantage. It has been taken off already: an advantage is "
-    "what came less what was expected. Put it back, and you have what came."
+    "You subtracted the old value from the advantage. It has already been subtracted: an "
+    "advantage is the return minus the value. Add it back to get the return."
 )
 def value_taken_off_twice() -> WrongAnswers:
     yield _error(returns=lambda v, old, a: a - old)
     yield _error(returns=lambda v, old, a: old - a)
 
 
-@critic_loss.mistake("Your critic learns what it said before. It is to learn what really came.")
+@critic_loss.mistake("Your critic learns its own earlier predictions. It should learn the returns.")
 def old_values_as_target() -> WrongAnswers:
     yield _error(returns=lambda v, old, a: old)
 
 
 @critic_loss.mistake(
-    "You took the smaller of the two errors. Then a value that has moved far enough is pushed on, "
-    "and one that has gone astray is left there. The larger one counts."
+    "You took the smaller of the two errors. Then a value that has moved far enough keeps its "
+    "gradient, and one that has gone astray loses it. The larger one counts."
 )
 def min_() -> WrongAnswers:
     yield _error(choose=torch.minimum)
 
 
-@critic_loss.mistake("Nothing holds the critic back: this is the plain squared error.")
+@critic_loss.mistake("Nothing limits the critic: this is the plain squared error.")
 def not_clipped() -> WrongAnswers:
     yield _error(choose=_first)
     yield _error(choose=_first, average=lambda e, m: (e * m).sum() / m.sum())
 
 
 @critic_loss.mistake(
-    "You took the mean of each error first and then the larger of the two. The larger one is "
-    "taken token by token: some values have moved too far, and others have not."
+    "You took the mean of each error first and then the larger of the two. Take the larger one "
+    "per token: some values have moved too far, and others have not."
 )
 def larger_of_the_means() -> WrongAnswers:
     yield _larger_of_means
 
 
 @critic_loss.mistake(
-    "Your clipped value lies on the wrong side: it starts at today's value, or goes from the old "
-    "one *away* from today's. It is the old one, and a step towards today's of at most `clip`."
+    "Your clipped value lies on the wrong side: it starts at the current value, or moves from the "
+    "old one *away* from the current one. It is the old value plus a step of at most `clip` "
+    "towards the current one."
 )
 def clipped_the_wrong_way() -> WrongAnswers:
     yield _error(clipped=lambda v, old, r, c: v + (old - v).clamp(-c, c))
@@ -105,15 +106,15 @@ def clipped_the_wrong_way() -> WrongAnswers:
 
 
 @critic_loss.mistake(
-    "The value is right, and where nothing is held back half of the gradient is missing: you "
-    "detached the clipped error. Today's values are in it too."
+    "The value is right, but where nothing is clipped half of the gradient is missing: you "
+    "detached the clipped error. It depends on the current values too."
 )
 def clipped_detached() -> WrongAnswers:
     yield _error(clipped=lambda v, old, r, c: (old + (v - old).clamp(-c, c)).detach())
 
 
 @critic_loss.mistake(
-    "Only the clipped error counts in yours. A value that moved too far the *wrong* way gets no "
+    "You use only the clipped error. A value that moved too far in the *wrong* direction gets no "
     "gradient, and cannot come back."
 )
 def clip_without_max() -> WrongAnswers:
@@ -121,8 +122,7 @@ def clip_without_max() -> WrongAnswers:
 
 
 @critic_loss.mistake(
-    "You clipped the value itself. What is held within the range is how far it has *moved*: its "
-    "difference to the old value."
+    "You clipped the value itself. Clip how far it has *moved*: its difference from the old value."
 )
 def clipped_around_zero() -> WrongAnswers:
     yield _error(clipped=lambda v, old, r, c: v.clamp(-c, c))
@@ -130,40 +130,38 @@ def clipped_around_zero() -> WrongAnswers:
 
 
 @critic_loss.mistake(
-    "What you clipped is how far the value has moved, and that is right; but a move is no value. "
-    "It goes on top of the old one."
+    "You rightly clipped how far the value has moved; but a difference is not a value. Add it to "
+    "the old value."
 )
 def only_the_move() -> WrongAnswers:
     yield _error(clipped=lambda v, old, r, c: (v - old).clamp(-c, c))
 
 
-@critic_loss.mistake(
-    "You hold values back that rise. One that falls too far is to be held as well."
-)
+@critic_loss.mistake("You limit values that rise. One that falls too far must be limited as well.")
 def clipped_above_only() -> WrongAnswers:
     yield _error(clipped=lambda v, old, r, c: torch.minimum(v, old + c))
 
 
-@critic_loss.mistake("Right for a clip of 0.2. How far it may move is handed in, as `clip`.")
+@critic_loss.mistake("Right for a clip of 0.2. The limit is the argument `clip`.")
 def always_two_tenths() -> WrongAnswers:
     yield lambda v, old, a, m, c: my_critic_loss(v, old, a, m, 0.2)
 
 
 @critic_loss.mistake(
-    "You clipped the quotient of new and old, as for the policy. Values are no probabilities: "
-    "here it is the difference."
+    "You clipped the quotient of new and old, as for the policy. Values are not probabilities: "
+    "clip the difference."
 )
 def clipped_like_a_ratio() -> WrongAnswers:
     yield _error(clipped=lambda v, old, r, c: old * (v / old).clamp(1 - c, 1 + c))
 
 
-@critic_loss.mistake("Twice as much as it should be: the half in front is missing.")
+@critic_loss.mistake("Twice as large as it should be: the factor of one half is missing.")
 def half_forgotten() -> WrongAnswers:
     yield _error(average=lambda e, m: (e * m).sum() / m.sum())
 
 
 @critic_loss.mistake(
-    "That is the sum over the tokens, or that over completions; wanted is the mean over tokens."
+    "That is the sum over the tokens, or over completions; return the mean over tokens."
 )
 def sum_() -> WrongAnswers:
     yield _error(average=lambda e, m: 0.5 * (e * m).sum() / len(m))
@@ -172,8 +170,8 @@ def sum_() -> WrongAnswers:
 
 
 @critic_loss.mistake(
-    "There is a minus too many. An error is to become small as it is; it is a gain that needs a "
-    "minus."
+    "There is one minus too many. An error is minimised as it is; only an objective to be "
+    "maximised needs a minus."
 )
 def sign() -> WrongAnswers:
     yield lambda *x: -my_critic_loss(*x)
@@ -193,8 +191,8 @@ def both_errors() -> WrongAnswers:
 
 
 @critic_loss.mistake(
-    "Padding is in your mean: what the critic says behind the end of a completion is compared "
-    "with nothing."
+    "Your mean includes padding: there is nothing to compare the critic's value after the end of "
+    "a completion with."
 )
 def padding_counted() -> WrongAnswers:
     yield _error(average=lambda e, m: 0.5 * e.mean())
@@ -202,31 +200,31 @@ def padding_counted() -> WrongAnswers:
 
 
 @critic_loss.mistake(
-    "Padding adds no error, and it is counted in the denominator all the same: a batch with much "
-    "padding would teach less."
+    "Padding adds no error, but it is still counted in the denominator: a batch with much padding "
+    "would learn less."
 )
 def padding_in_the_count() -> WrongAnswers:
     yield _error(average=lambda e, m: 0.5 * (e * m).mean())
 
 
 @critic_loss.mistake(
-    "You averaged each completion and then the completions. Here every token counts alike, so a "
-    "long completion counts more."
+    "You averaged each completion and then the completions. Here every token has the same weight, "
+    "so a long completion counts more."
 )
 def mean_of_means() -> WrongAnswers:
     yield _error(average=lambda e, m: 0.5 * ((e * m).sum(dim=1) / m.sum(dim=1)).mean())
 
 
 @critic_loss.mistake(
-    "You took absolute errors. What minimises those is the median, and of rewards that are 0 or 1 "
-    "that is 0 or 1. The mean, which is wanted, minimises squares."
+    "You took absolute errors. The median minimises those, and for rewards of 0 or 1 it is 0 or "
+    "1. The mean, which the critic should predict, minimises squares."
 )
 def absolute() -> WrongAnswers:
     yield _error(measure=torch.abs)
 
 
 @critic_loss.mistake(
-    "The number is right, and no gradient comes of it: today's values must stay differentiable."
+    "The number is right, but it has no gradient: the current values must stay differentiable."
 )
 def no_gradient() -> WrongAnswers:
     yield lambda v, old, a, m, c: my_critic_loss(v.detach(), old, a, m, c)

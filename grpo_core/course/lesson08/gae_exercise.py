@@ -53,12 +53,12 @@ gae = Exercise(
         Case("At lambda 0", _credited(0.0, 4, 3, 2)),
     ],
     hints=[
-        "Start at the last position and walk to the front; carry two things along: the advantage "
-        "and the value of the position behind.",
-        "At each position first delta: the reward, plus the value behind, minus the value here. "
-        "Then the advantage: delta plus lambda times the advantage behind.",
-        "Both things that you carry must be 0 when a row ends. Multiplying them by the mask of "
-        "the position does it.",
+        "Start at the last position and walk to the front; keep two things: the advantage and the "
+        "value of the next position.",
+        "At each position compute delta first: the reward, plus the next value, minus the value "
+        "here. Then the advantage: delta plus lambda times the next advantage.",
+        "Both things that you keep must be 0 where a row ends. Multiply them by the mask of the "
+        "position.",
     ],
     well_done="your GAE is right, at every lambda and for rows that end early.",
 )

@@ -86,16 +86,16 @@ def _lam_as_gamma(r: Tensor, v: Tensor, m: Tensor, lam: float) -> Tensor:
 
 
 @gae.mistake(
-    "Your recursion runs from the front: every token is credited with the surprises *before* it. "
-    "A token can only have caused what comes after it."
+    "Your recursion runs from the front: every token is credited with the deltas *before* it. A "
+    "token can only have caused what comes after it."
 )
 def forward() -> WrongAnswers:
     yield _estimate(total=_forward_sum)
 
 
 @gae.mistake(
-    "Behind the last token you expect something: its own value again. The completion is over "
-    "there, the reward has been paid, and there is nothing more to come."
+    "After the last token you use its own value again. The completion is over there, the reward "
+    "has been paid, and the value is 0."
 )
 def bootstrapped() -> WrongAnswers:
     yield _estimate(_bootstrapped)
@@ -103,8 +103,8 @@ def bootstrapped() -> WrongAnswers:
 
 
 @gae.mistake(
-    "Completions that fill their row are right. In a shorter one, what the critic says about "
-    "padding has got into the advantages: behind the end of *that row* there is nothing to expect."
+    "Completions that fill their row are right. In a shorter one, the critic's values on padding "
+    "have entered the advantages: after the end of *that row* the value is 0."
 )
 def padding_read() -> WrongAnswers:
     yield _estimate(_with_padding)
@@ -113,8 +113,8 @@ def padding_read() -> WrongAnswers:
 
 
 @gae.mistake(
-    "Behind the last token you have the value of the *first*: `roll` brings round to the end what "
-    "falls out in front. Behind the last token there is nothing to expect."
+    "After the last token you use the value of the *first*: `roll` moves it from the front to the "
+    "end. After the last token the value is 0."
 )
 def rolled() -> WrongAnswers:
     yield _estimate(lambda r, v, m: (r + (v * m).roll(-1, 1) - v) * m)
@@ -122,94 +122,94 @@ def rolled() -> WrongAnswers:
 
 
 @gae.mistake(
-    "You added the next surprise and no more. There are all the later ones: lambda times the next "
-    "*advantage*, which holds the rest already."
+    "You added only the next delta. Add all the later ones: lambda times the next *advantage*, "
+    "which already contains the rest."
 )
 def one_later_surprise() -> WrongAnswers:
     yield _estimate(total=lambda d, m, lam: d + lam * torch.nn.functional.pad(d, (0, 1))[:, 1:])
 
 
 @gae.mistake(
-    "Your token's own surprise is faded by lambda as well. It counts in full; the first that is "
-    "faded is the next one."
+    "You multiplied the token's own delta by lambda as well. It counts in full; the first one "
+    "multiplied by lambda is the next."
 )
 def faded_here_too() -> WrongAnswers:
     yield _estimate(total=lambda d, m, lam: lam * _sum_up(d, m, lam))
 
 
 @gae.mistake(
-    "Your powers of lambda count from the start of the completion. They count from the token "
-    "whose advantage it is: the next surprise is one step away from every token."
+    "Your powers of lambda count from the start of the completion. They must count from the token "
+    "whose advantage it is: the next delta is one step away from every token."
 )
 def faded_from_the_front() -> WrongAnswers:
     yield _estimate(total=lambda d, m, lam: _sum_up(d * lam ** torch.arange(d.shape[1]), m, 1.0))
 
 
 @gae.mistake(
-    "A surprise is the new opinion less the old one: the value behind the token counts with plus, "
-    "the value before it with minus."
+    "A delta is the new value minus the old one: the value after the token has a plus, the value "
+    "before it a minus."
 )
 def values_swapped() -> WrongAnswers:
     yield _estimate(lambda r, v, m: 2 * r * m - _deltas(r, v, m))
 
 
 @gae.mistake(
-    "Your loop begins at the last token but one. The last token has a surprise as well: behind it "
+    "Your loop begins at the second-to-last token. The last token has a delta as well: after it "
     "the value is 0."
 )
 def last_token_left_out() -> WrongAnswers:
     yield _estimate(lambda r, v, m: _without_last_column(_deltas(r, v, m)))
 
 
-@gae.mistake("Every later surprise counts in full: lambda is missing.")
+@gae.mistake("Every later delta counts in full: lambda is missing.")
 def lambda_forgotten() -> WrongAnswers:
     yield _estimate(total=lambda d, m, lam: _sum_up(d, m, 1.0))
 
 
 @gae.mistake(
-    "That is delta alone. What the tokens after it found out is left out; at lambda 0 that would "
-    "be meant."
+    "That is delta alone, the advantage at lambda 0. It leaves out the deltas of the tokens after "
+    "it."
 )
 def only_delta() -> WrongAnswers:
     yield _estimate(total=lambda d, m, lam: d)
 
 
 @gae.mistake(
-    "You multiplied the next *value* by lambda, and not the later surprises. Lambda fades "
-    "surprises; what discounts a value is gamma, and that is 1 here."
+    "You multiplied the next *value* by lambda instead of the later deltas. Lambda discounts "
+    "deltas; gamma, which is 1 here, discounts values."
 )
 def lambda_as_gamma() -> WrongAnswers:
     yield _lam_as_gamma
 
 
 @gae.mistake(
-    "You did not subtract what was expected before the token. Then everything that goes well is a "
-    "good surprise, however certain it was."
+    "You did not subtract the value before the token. Then every reward counts in full, however "
+    "certain it was."
 )
 def value_not_subtracted() -> WrongAnswers:
     yield _estimate(lambda r, v, m: _deltas(r, v, m) + v * m)
 
 
 @gae.mistake(
-    "You subtract what was expected before the token and never add what is expected after it. A "
-    "token that leads to a promising place brings no reward yet, and it is good."
+    "You subtract the value before the token and never add the value after it. A token that leads "
+    "to a promising state brings no reward yet, but it is good."
 )
 def next_value_forgotten() -> WrongAnswers:
     yield _estimate(lambda r, v, m: (r - v) * m)
 
 
 @gae.mistake(
-    "That comes to the *rewards* faded by lambda, less the value here. (If you have lambda twice, "
-    "at the next value as well, the values in between cancel, and this is what is left.) What is "
-    "faded in GAE are the surprises, each with its values in full."
+    "That equals the *rewards* discounted by lambda, minus the value here. (If you use lambda "
+    "twice, at the next value as well, the values in between cancel, and this is what is left.) "
+    "GAE discounts the deltas, each with its values in full."
 )
 def discounted_reward() -> WrongAnswers:
     yield _discounted
 
 
 @gae.mistake(
-    "You took the value of the token before where that of the one after it belongs. To have the "
-    "next value stand at each place, a row is moved to the *left*."
+    "You used the previous token's value instead of the next token's. To place the next value at "
+    "each position, shift the row to the *left*."
 )
 def value_before() -> WrongAnswers:
     yield _estimate(_before)
@@ -217,8 +217,8 @@ def value_before() -> WrongAnswers:
 
 
 @gae.mistake(
-    "Your difference is this value less the one before it: what the *last* token changed. The "
-    "value stands before its token, so what this token changes is seen in the next."
+    "Your difference is this value minus the previous one: what the *previous* token changed. A "
+    "value is the prediction before its token, so this token's effect appears in the next value."
 )
 def surprise_of_the_one_before() -> WrongAnswers:
     yield _estimate(lambda r, v, m: (r + v - _moved_right(v)) * m)
@@ -226,32 +226,30 @@ def surprise_of_the_one_before() -> WrongAnswers:
 
 
 @gae.mistake(
-    "There is no reward in your surprises: what the critic expected is compared with what it "
-    "expects next, and never with what came."
+    "There is no reward in your deltas: the critic's value is compared with its next value, and "
+    "never with the reward."
 )
 def reward_forgotten() -> WrongAnswers:
     yield _estimate(lambda r, v, m: _deltas(0 * r, v, m))
 
 
-@gae.mistake(
-    "Yours fades by 1 - lambda. At lambda 1 later surprises are to count in full, at 0 not at all."
-)
+@gae.mistake("You discount by 1 - lambda. At lambda 1 later deltas count in full, at 0 not at all.")
 def one_minus_lambda() -> WrongAnswers:
     yield _estimate(total=lambda d, m, lam: _sum_up(d, m, 1 - lam))
     yield _estimate(total=lambda d, m, lam: (1 - lam) * _sum_up(d, m, lam))
 
 
 @gae.mistake(
-    "Right numbers, in reverse: a loop from the end puts the last token's advantage first into a "
-    "list. Turn it round, or write each to its place."
+    "The numbers are right but reversed: a loop from the end puts the last token's advantage "
+    "first into a list. Reverse it, or write each number to its position."
 )
 def turned_round() -> WrongAnswers:
     yield lambda r, v, m, lam: my_gae(r, v, m, lam).flip(1)
 
 
 @gae.mistake(
-    "You have subtracted the mean, or divided by the spread. Many trainers do that afterwards; "
-    "what is asked for are the advantages as they are."
+    "You subtracted the mean, or divided by the standard deviation. Many trainers do that "
+    "afterwards; this exercise asks for the advantages as they are."
 )
 def normalised() -> WrongAnswers:
     yield lambda r, v, m, lam: _whitened(my_gae(r, v, m, lam), m)
@@ -260,13 +258,14 @@ def normalised() -> WrongAnswers:
 
 
 @gae.mistake(
-    "You added the values again: these are the returns, the critic's target. Wanted are the "
-    "advantages."
+    "You added the values again: these are the returns, the critic's target. Return the advantages."
 )
 def returns() -> WrongAnswers:
     yield lambda r, v, m, lam: my_gae(r, v, m, lam) + v
 
 
-@gae.mistake("The signs are flipped: a reward that nobody expected is a *good* surprise.")
+@gae.mistake(
+    "The signs are flipped: a reward that is larger than the value gives a *positive* delta."
+)
 def sign() -> WrongAnswers:
     yield lambda r, v, m, lam: -my_gae(r, v, m, lam)

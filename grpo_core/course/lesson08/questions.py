@@ -6,32 +6,34 @@ quiz = Quiz(
     "08",
     Question(
         "fade",
-        "A reward of 1 comes with token 200, the critic says 0 everywhere, lambda is 0.95. What is "
-        "the advantage of token 1?",
+        "A reward of 1 comes with token 200, the critic predicts 0 everywhere, lambda is 0.95. "
+        "What is the advantage of token 1?",
         [
             Option(
                 "1, as for every token: gamma is 1.",
-                "Gamma does not fade the reward. Something else fades surprises, token by token.",
+                "Gamma does not discount the reward. Something else discounts deltas, token by "
+                "token.",
             ),
             Option(
                 "About 0.00004: 0.95 to the power of 199.",
-                "The only surprise is at the end, and it is faded by lambda at each of 199 tokens.",
+                "The only nonzero delta is at the end, and lambda multiplies it at each of 199 "
+                "tokens.",
                 right=True,
             ),
             Option(
                 "0.95.",
-                "Lambda acts once a token, and there are 199 tokens between.",
+                "Lambda applies once per token, and there are 199 tokens between.",
             ),
         ],
     ),
     Question(
         "meet",
-        "Lambda 1, no KL, and a critic that says the mean reward of the group at every token. What "
-        "are the advantages?",
+        "Lambda is 1, there is no KL, and the critic predicts the mean reward of the group at "
+        "every token. What are the advantages?",
         [
             Option(
                 "r minus the mean, the same for all tokens of a completion.",
-                "At lambda 1 all values in between cancel, and only the one subtracted is left.",
+                "At lambda 1 all values in between cancel, and only the first one is subtracted.",
                 right=True,
             ),
             Option(
@@ -51,7 +53,7 @@ quiz = Quiz(
         [
             Option(
                 "28 GB: a second model.",
-                "That is what its weights take. It is trained, too.",
+                "That is the size of its weights. But it is also trained.",
             ),
             Option(
                 "56 GB: a second model and its gradients.",
@@ -66,16 +68,18 @@ quiz = Quiz(
     ),
     Question(
         "head",
-        "A critic that is only a linear layer on the policy's hidden states costs next to no "
+        "A critic that is only a linear layer on the policy's hidden states costs almost no "
         "bytes. What does it cost?",
         [
             Option(
                 "Nothing: it is GRPO with better advantages.",
-                "It must be asked before the update. And whose hidden states do its errors train?",
+                "Its values must be computed before the update. And whose hidden states do its "
+                "errors train?",
             ),
             Option(
-                "Time, and its errors pull on the policy's weights.",
-                "The values are wanted before the update, and its loss flows into the shared body.",
+                "Time, and its errors change the policy's weights.",
+                "The values are needed before the update, and the gradient of its loss flows into "
+                "the shared body.",
                 right=True,
             ),
             Option(
@@ -86,19 +90,19 @@ quiz = Quiz(
     ),
     Question(
         "dead",
-        "All 16 completions of a prompt are wrong. Who learns something from them?",
+        "All 16 completions of a prompt are wrong. Which method learns something from them?",
         [
             Option(
-                "Neither: where nothing differs there is nothing to learn.",
+                "Neither: if nothing differs there is nothing to learn.",
                 "Nothing differs *in the group*. Does a critic look at the group?",
             ),
             Option(
-                "PPO may: the critic expected more than 0 somewhere.",
-                "Its measure is what it expected before each token, not what the others got.",
+                "PPO may: the critic predicted more than 0 somewhere.",
+                "Its baseline is the value before each token, not the others' rewards.",
                 right=True,
             ),
             Option(
-                "GRPO does: it divides by the spread, which is very small.",
+                "GRPO does: it divides by the standard deviation, which is very small.",
                 "It is 0, and such a group's advantages are set to 0.",
             ),
         ],

@@ -50,9 +50,12 @@ token_rewards = Exercise(
         Case("For the same, with a beta of 0.2", _paid(4, 2, 3, kl=_KL_BELOW, beta=0.2)),
     ],
     hints=[
-        "Two parts that are added: a price on every token, and a score on one token of each row.",
+        "Add two parts: a cost on every token, and the reward on one token of each row.",
         "How many tokens a row has is the sum of its mask. Which position is the last one, then?",
-        "Two index tensors pick one element a row: `x[rows, columns]`. You may add to that.",
+        "Two index tensors pick one element per row: `x[rows, columns]`. You can add to that.",
     ],
-    well_done="your rewards are right: each token pays its KL, and the last one brings the score.",
+    well_done=(
+        "your rewards are right: each token pays its KL, and the last one gets the completion's "
+        "reward."
+    ),
 )

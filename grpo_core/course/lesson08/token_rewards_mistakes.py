@@ -57,8 +57,8 @@ def _one_too_early(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Ten
 
 
 @token_rewards.mistake(
-    "The score is in the last column of every row. That is the last token of the longest "
-    "completion only; behind the others it is padding, which nobody reads: their score is lost. "
+    "You put the reward in the last column of every row. That is the last token of only the "
+    "longest completion; in the others it is padding, which is ignored, so their reward is lost. "
     "Where does each row end?"
 )
 def last_column() -> WrongAnswers:
@@ -67,8 +67,8 @@ def last_column() -> WrongAnswers:
 
 
 @token_rewards.mistake(
-    "Every row has the score at the last position of *every* row. `x[:, columns]` takes all these "
-    "columns of all rows; for one element a row, the rows are numbered too."
+    "Every row has the reward at the last position of *every* row. `x[:, columns]` selects all "
+    "these columns in all rows; for one element per row, index the rows too."
 )
 def rows_times_columns() -> WrongAnswers:
     yield _on_all_ends
@@ -76,15 +76,15 @@ def rows_times_columns() -> WrongAnswers:
 
 
 @token_rewards.mistake(
-    "The score is one position too early: a completion of 3 tokens has positions 0, 1 and 2."
+    "The reward is one position too early: a completion of 3 tokens has positions 0, 1 and 2."
 )
 def before_the_end() -> WrongAnswers:
     yield _one_too_early
 
 
 @token_rewards.mistake(
-    "Your score is multiplied by beta (and by its minus, perhaps). Beta is the price of the KL; "
-    "the score comes as it is."
+    "You multiplied the reward by beta (or by -beta). Beta multiplies only the KL; the reward "
+    "stays as it is."
 )
 def score_times_beta() -> WrongAnswers:
     yield _rewarded(price=lambda kl, m, beta: -beta * kl * m, weight=lambda beta: -beta)
@@ -92,15 +92,15 @@ def score_times_beta() -> WrongAnswers:
 
 
 @token_rewards.mistake(
-    "The score is one position too late, on the first padding. Positions count from 0: a "
-    "completion of 3 tokens ends at position 2."
+    "The reward is one position too late, on the first padding position. Positions count from 0: "
+    "a completion of 3 tokens ends at position 2."
 )
 def behind_the_end() -> WrongAnswers:
     yield _rewarded(_shifted)
 
 
 @token_rewards.mistake(
-    "The score is on the first token. It is known when the completion is over, so it comes with "
+    "The reward is on the first token. It is known when the completion is over, so it belongs to "
     "the last one."
 )
 def first_token() -> WrongAnswers:
@@ -108,8 +108,8 @@ def first_token() -> WrongAnswers:
 
 
 @token_rewards.mistake(
-    "Every token gets the whole score. Added up over the completion, a right answer of 90 tokens "
-    "would be worth 90: being long would pay."
+    "Every token gets the whole reward. Summed over the completion, a right answer of 90 tokens "
+    "would be worth 90: length would pay."
 )
 def every_token() -> WrongAnswers:
     yield _rewarded(lambda s, m: s.unsqueeze(1) * m)
@@ -117,27 +117,27 @@ def every_token() -> WrongAnswers:
 
 
 @token_rewards.mistake(
-    "The score is spread over the tokens. It is paid once, at the end; to find out who earned it "
-    "is the work of the advantages."
+    "The reward is spread over the tokens. It is paid once, at the end; the advantages then work "
+    "out which tokens earned it."
 )
 def spread() -> WrongAnswers:
     yield _rewarded(lambda s, m: s.unsqueeze(1) * m / m.sum(dim=1, keepdim=True))
 
 
-@token_rewards.mistake("You *pay* for being far from the reference. The KL is a cost.")
+@token_rewards.mistake("You *reward* being far from the reference. The KL is a cost.")
 def kl_added() -> WrongAnswers:
     yield _rewarded(price=lambda kl, m, beta: beta * kl * m)
 
 
 @token_rewards.mistake(
-    "Padding has a price in yours: what stands behind the end is no token, and its KL is not a KL "
-    "of anything."
+    "You charge padding too: positions after the end are not tokens of the completion, and their "
+    "KL has no meaning."
 )
 def kl_on_padding() -> WrongAnswers:
     yield _rewarded(price=lambda kl, m, beta: -beta * kl)
 
 
-@token_rewards.mistake("The score is where it belongs, and the KL costs nothing.")
+@token_rewards.mistake("The reward is in the right place, but the KL costs nothing.")
 def kl_forgotten() -> WrongAnswers:
     yield _rewarded(price=lambda kl, m, beta: 0.0 * kl)
 
@@ -148,8 +148,8 @@ def beta_forgotten() -> WrongAnswers:
 
 
 @token_rewards.mistake(
-    "On the last token your score stands *in place of* the KL. That token may have strayed like "
-    "any other: it gets both."
+    "On the last token your reward *replaces* the KL. That token may have strayed like any other: "
+    "it gets both."
 )
 def score_instead_of_kl() -> WrongAnswers:
     yield _rewarded(price=lambda kl, m, beta: -beta * kl * m * ~put_at(m.any(1), m))
@@ -157,7 +157,7 @@ def score_instead_of_kl() -> WrongAnswers:
 
 @token_rewards.mistake(
     "You put the whole completion's KL on its last token. That is how a method without token "
-    "rewards has it (RLOO). Here each token pays for itself, on the spot."
+    "rewards does it (RLOO). Here each token pays for itself."
 )
 def kl_at_the_end() -> WrongAnswers:
     yield _rewarded(
@@ -166,8 +166,8 @@ def kl_at_the_end() -> WrongAnswers:
 
 
 @token_rewards.mistake(
-    "Every token pays its KL, and the last one pays that of the whole completion once more. Each "
-    "pays for itself, and that is all."
+    "Every token pays its KL, but the last one also pays that of the whole completion. Each token "
+    "pays only for itself."
 )
 def kl_twice() -> WrongAnswers:
     yield _rewarded(
@@ -176,8 +176,8 @@ def kl_twice() -> WrongAnswers:
 
 
 @token_rewards.mistake(
-    "All tokens of a completion pay the same in yours, the mean of its KL. Each pays for itself: "
-    "that is how it can be told which one has strayed."
+    "All your tokens of a completion pay the same, the mean of its KL. Each pays for itself, so "
+    "that one can tell which token has strayed."
 )
 def kl_averaged() -> WrongAnswers:
     yield _rewarded(
@@ -188,25 +188,23 @@ def kl_averaged() -> WrongAnswers:
 
 
 @token_rewards.mistake(
-    "In yours a token's reward is all that is still to come: that is its *return*. A reward is "
-    "what comes with this very token; adding up is what the next exercise does."
+    "You gave each token everything that is still to come: that is its *return*. A reward comes "
+    "with this token only; the next exercise sums them."
 )
 def added_up_already() -> WrongAnswers:
     yield lambda *x: my_token_rewards(*x).flip(1).cumsum(1).flip(1) * x[2]
 
 
 @token_rewards.mistake(
-    "Right, except where a token's KL is below 0: you took its size, or cut it off. It is an "
-    "estimate from one token and may be below 0; only its mean is not."
+    "Right, except where a token's KL is below 0: you took its absolute value, or cut it off at "
+    "0. It is an estimate from one token and may be negative; only its mean is not."
 )
 def kl_absolute() -> WrongAnswers:
     yield _rewarded(price=lambda kl, m, beta: -beta * kl.abs() * m)
     yield _rewarded(price=lambda kl, m, beta: -beta * kl.clamp(min=0) * m)
 
 
-@token_rewards.mistake(
-    "A larger beta makes the KL cheaper in yours. It is the price: it multiplies."
-)
+@token_rewards.mistake("With yours, a larger beta makes the KL cheaper. Multiply by it.")
 def beta_upside_down() -> WrongAnswers:
     yield _rewarded(price=lambda kl, m, beta: -kl * m / beta)
     yield _rewarded(price=lambda kl, m, beta: -(1 - beta) * kl * m)

@@ -37,10 +37,10 @@ accuracy_at = Exercise(
         _at(250, {0: 0.1, 3: 0.6, 4: 0.3, 5: 0.5}),  # step 2: nearer to a later evaluation
     ],
     hints=[
-        "What has the run spent after step s? The sum of the tokens of steps 1 to s.",
-        "`itertools.accumulate` gives running sums. Put a 0 in front of them, and entry s is what "
-        "was spent after s steps.",
+        "How much has the run spent after step s? The sum of the tokens of steps 1 to s.",
+        "`itertools.accumulate` gives running sums. Put a 0 in front of them; then entry s is the "
+        "amount spent after s steps.",
         "Of the steps that were evaluated, keep those within the budget; the last of them counts.",
     ],
-    well_done="your comparison is matched in tokens, and takes what was measured.",
+    well_done="your comparison is matched in tokens, and uses only measured values.",
 )

@@ -53,16 +53,15 @@ def _last(keep: Callable[[int, int], bool]) -> Callable[..., float]:
 
 
 @accuracy_at.mistake(
-    "You took the best accuracy within the budget. Whoever stops at the best evaluation has "
-    "looked at the answers: what counts is where the run stood when the budget was used up."
+    "You took the best accuracy within the budget. Choosing the best evaluation means looking at "
+    "the answers: use the accuracy at the moment when the budget was used up."
 )
 def best() -> WrongAnswers:
     yield lambda b, t, a: max(v for s, v in a.items() if [0, *accumulate(t)][s] <= b)
 
 
 @accuracy_at.mistake(
-    "You compare the budget with the tokens of one step. The budget is for the whole run: add "
-    "them up."
+    "You compare the budget with the tokens of one step. The budget is for the whole run: sum them."
 )
 def not_added_up() -> WrongAnswers:
     yield _last(lambda s, b: s == 0 or TOKENS[s - 1] <= b)
@@ -81,16 +80,16 @@ def one_step_off() -> WrongAnswers:
 
 
 @accuracy_at.mistake(
-    "You took the first evaluation *after* the budget was used up: more than was paid for."
+    "You took the first evaluation *after* the budget was used up: it cost more than the budget."
 )
 def too_late() -> WrongAnswers:
     yield lambda b, t, a: next((v for s, v in a.items() if _spent()[s] >= b), list(a.values())[-1])
 
 
 @accuracy_at.mistake(
-    "Yours gives the last evaluation, whatever the budget is. If you compare the budget with the "
-    "number of a step: it is in tokens. A step of one run may be five times as long as one of "
-    "another, and that is why tokens are compared."
+    "You always return the last evaluation, whatever the budget is. If you compare the budget "
+    "with a step number: the budget is in tokens. A step of one run may be five times as long as "
+    "one of another, which is why tokens are compared."
 )
 def steps() -> WrongAnswers:
     yield _last(lambda s, b: s <= b)
@@ -105,8 +104,8 @@ def strictly_below() -> WrongAnswers:
 
 
 @accuracy_at.mistake(
-    "You drew a line between two evaluations. That is done, and has to be said; asked for here is "
-    "what was measured."
+    "You interpolated between two evaluations. That is possible if one says so; this exercise "
+    "asks for a measured value."
 )
 def interpolated() -> WrongAnswers:
     yield _between
@@ -114,8 +113,8 @@ def interpolated() -> WrongAnswers:
 
 
 @accuracy_at.mistake(
-    "You took the nearest evaluation, in tokens or in steps. Where that is a later one, more was "
-    "spent on it than was paid for: of those within the budget, the last."
+    "You took the nearest evaluation, in tokens or in steps. If that is a later one, it cost more "
+    "than the budget: take the last one within the budget."
 )
 def nearest() -> WrongAnswers:
     yield lambda b, t, a: a[min(a, key=lambda s: abs(_spent()[s] - b))]
@@ -124,8 +123,8 @@ def nearest() -> WrongAnswers:
 
 
 @accuracy_at.mistake(
-    "You took all steps for equally long, and divided the budget by the length of one. They are "
-    "not: a policy that learns to search writes more. Add them up."
+    "You assumed that all steps are equally long, and divided the budget by the length of one. "
+    "They are not: a policy that learns to search writes more. Sum them."
 )
 def average_step() -> WrongAnswers:
     yield _last(lambda s, b: s * sum(TOKENS) / len(TOKENS) <= b)
@@ -133,8 +132,7 @@ def average_step() -> WrongAnswers:
 
 
 @accuracy_at.mistake(
-    "You gave the step that was reached, or what it had cost. Asked for is the accuracy there: "
-    "look it up."
+    "You returned the step that was reached, or its cost. Return the accuracy there: look it up."
 )
 def step_or_tokens_returned() -> WrongAnswers:
     yield lambda b, t, a: float(max(s for s in a if _spent()[s] <= b))
@@ -143,8 +141,8 @@ def step_or_tokens_returned() -> WrongAnswers:
 
 
 @accuracy_at.mistake(
-    "You averaged over the evaluations within the budget. What counts is where the run stood when "
-    "the budget was used up."
+    "You averaged over the evaluations within the budget. Use the accuracy at the moment when the "
+    "budget was used up."
 )
 def mean_so_far() -> WrongAnswers:
     yield (
@@ -155,23 +153,23 @@ def mean_so_far() -> WrongAnswers:
 
 
 @accuracy_at.mistake(
-    "Where the step that was reached was not evaluated, yours gives 0. What is known there is the "
-    "evaluation before."
+    "If the step that was reached was not evaluated, you return 0. Use the last evaluation before "
+    "it."
 )
 def not_evaluated_is_0() -> WrongAnswers:
     yield lambda b, t, a: a.get(max(s for s in range(6) if _spent()[s] <= b), 0.0)
 
 
 @accuracy_at.mistake(
-    "Right, except where the budget outlasts the run: then its last step is done too, and your "
-    "loop ends before it has counted it."
+    "Right, except if the budget is larger than the whole run: then the last step counts too, but "
+    "your loop ends before it."
 )
 def last_step_lost() -> WrongAnswers:
     yield _last(lambda s, b: _spent()[s] <= b and s < len(TOKENS))
 
 
 @accuracy_at.mistake(
-    "You took the first evaluation within the budget. That is the untouched base, always."
+    "You took the first evaluation within the budget. That is always the untrained base."
 )
 def first() -> WrongAnswers:
     yield lambda b, t, a: next(iter(a.values()))

@@ -40,14 +40,14 @@ amplified = Exercise(
         ),
         _kinds(
             [*_AFTER, "proof", "proof"],
-            "With two completions more of a kind that the base never did",
+            "With two more completions of a kind that the base never produced",
         ),
     ],
     hints=[
-        "Every completion of the policy is of some kind. How often was the base right when it did "
-        "that kind?",
+        "Every completion of the policy is of some kind. How often was the base right in "
+        "completions of that kind?",
         "Go through `after`, look that accuracy up for each, and take the mean.",
-        "A kind that the base never did has no accuracy to look up: it counts 0.",
+        "A kind that the base never produced has no accuracy to look up: it counts as 0.",
     ],
     well_done="your counterfactual is right: other habits, the same skills.",
 )

@@ -26,8 +26,8 @@ def _rights(kind: str, before: list[str], right: list[bool]) -> int:
 
 
 @amplified.mistake(
-    "This is the accuracy of the base as it is. The kinds are to be weighed as often as they are "
-    "done *afterwards*."
+    "This is the accuracy of the base as it is. Weight each kind by how often it occurs *after* "
+    "training."
 )
 def old_shares() -> WrongAnswers:
     yield lambda before, right, after: sum(right) / len(right)
@@ -35,7 +35,7 @@ def old_shares() -> WrongAnswers:
 
 @amplified.mistake(
     "You took the mean over kinds. They are not equally frequent: each completion counts, so a "
-    "kind that is done three times counts three times."
+    "kind that occurs three times counts three times."
 )
 def all_kinds_alike() -> WrongAnswers:
     yield (
@@ -46,8 +46,8 @@ def all_kinds_alike() -> WrongAnswers:
 
 
 @amplified.mistake(
-    "You divided the right ones of a kind by *all* completions of the base. How often it is right "
-    "*when* it does this kind is wanted: divide by those of the kind."
+    "You divided the right ones of a kind by *all* completions of the base. Compute how often it "
+    "is right *within* this kind: divide by the completions of the kind."
 )
 def shares_of_all() -> WrongAnswers:
     yield (
@@ -61,7 +61,7 @@ def shares_of_all() -> WrongAnswers:
     )
 
 
-@amplified.mistake("You added up and did not divide: an accuracy lies between 0 and 1.")
+@amplified.mistake("You summed and did not divide: an accuracy lies between 0 and 1.")
 def counts() -> WrongAnswers:
     yield lambda before, right, after: sum(_by_kind(k, before, right) for k in after)
 
@@ -75,16 +75,16 @@ def divided_by_the_base() -> WrongAnswers:
 
 
 @amplified.mistake(
-    "You put the verdicts of one list beside the kinds of the other. `right` belongs to `before`, "
-    "completion by completion; of `after` nobody says what is right."
+    "You paired the verdicts of one list with the kinds of the other. `right` belongs to "
+    "`before`, completion by completion; there are no verdicts for `after`."
 )
 def paired() -> WrongAnswers:
     yield lambda before, right, after: sum(right[: len(after)]) / len(after)
 
 
 @amplified.mistake(
-    "You took the base's completions of these kinds together, as often as *it* does them. How "
-    "often each is done afterwards is to count."
+    "You took the base's completions of these kinds together, as often as *it* produces them. "
+    "Weight each by how often it occurs after training."
 )
 def pooled() -> WrongAnswers:
     yield (
@@ -96,8 +96,8 @@ def pooled() -> WrongAnswers:
 
 
 @amplified.mistake(
-    "Right, except where a kind is new: you left it out, so that the others count more. What the "
-    "base never did it never got right: 0, and it stays in the mean."
+    "Right, except where a kind is new: you left it out, so that the others count more. A kind "
+    "that the base never produced counts as 0, and stays in the mean."
 )
 def unseen_left_out() -> WrongAnswers:
     yield (
@@ -109,8 +109,9 @@ def unseen_left_out() -> WrongAnswers:
 
 
 @amplified.mistake(
-    "Right, except where a kind is new: you gave it the accuracy of the others, or 1. Asked for "
-    "is what *amplifying* explains. What was not there cannot be amplified: 0."
+    "Right, except where a kind is new: you gave it the accuracy of the others, or 1. This "
+    "exercise asks what *amplifying* explains. Something that was not there cannot be amplified: "
+    "0."
 )
 def unseen_as_average() -> WrongAnswers:
     yield _unseen_as(lambda before, right: sum(right) / len(right))
@@ -118,8 +119,8 @@ def unseen_as_average() -> WrongAnswers:
 
 
 @amplified.mistake(
-    "You multiplied the base's accuracy by how much more often a kind is done. That mistakes a "
-    "kind's share for its success."
+    "You multiplied the base's accuracy by how much more often a kind occurs. That confuses how "
+    "frequent a kind is with how often it is right."
 )
 def ratio_of_shares() -> WrongAnswers:
     yield (
@@ -136,8 +137,8 @@ def ratio_of_shares() -> WrongAnswers:
 
 
 @amplified.mistake(
-    "Of each kind you know one completion only: a dict keeps the last value that it is given for "
-    "a key, and `index` finds the first. All completions of a kind say how often it is right."
+    "You use only one completion of each kind: a dict keeps the last value for a key, and `index` "
+    "finds the first. Use all completions of a kind."
 )
 def last_of_a_kind() -> WrongAnswers:
     yield (
@@ -153,8 +154,8 @@ def last_of_a_kind() -> WrongAnswers:
 
 
 @amplified.mistake(
-    "You added up how *many* of a kind were right. How often it is right is that over how often "
-    "it was done; a kind done seldom is not therefore a bad one."
+    "You added up how *many* of a kind were right. Divide that by how often the kind occurred; a "
+    "rare kind is not necessarily a bad one."
 )
 def kind_not_divided() -> WrongAnswers:
     yield lambda before, right, after: sum(_rights(k, before, right) for k in after) / len(after)
@@ -164,8 +165,8 @@ def kind_not_divided() -> WrongAnswers:
 
 
 @amplified.mistake(
-    "You divided by all right completions of the base: what share of those is of this kind. Asked "
-    "for is what share of this kind is right."
+    "You divided by all right completions of the base, which gives the fraction of those that are "
+    "of this kind. Return the fraction of this kind that is right."
 )
 def share_of_the_right_ones() -> WrongAnswers:
     yield (
@@ -177,7 +178,7 @@ def share_of_the_right_ones() -> WrongAnswers:
 
 @amplified.mistake(
     "You compared it with the base's accuracy, by a difference or a quotient. That comes next; "
-    "asked for is the accuracy itself."
+    "this exercise asks for the accuracy itself."
 )
 def compared_with_the_base() -> WrongAnswers:
     yield lambda before, right, after: my_amplified(before, right, after) - sum(right) / len(right)
@@ -187,8 +188,8 @@ def compared_with_the_base() -> WrongAnswers:
 
 
 @amplified.mistake(
-    "You took one kind for all, the one that is done most often afterwards. Each completion "
-    "counts, with the kind that it is of."
+    "You used one kind for all, the most frequent one after training. Each completion counts, "
+    "with its own kind."
 )
 def one_kind() -> WrongAnswers:
     yield lambda before, right, after: _by_kind(max(after, key=after.count), before, right)

@@ -35,9 +35,9 @@ backtracks = Exercise(
         _counted("<think> 5 + 3 = 8 no 10 + 3 ="),
     ],
     hints=[
-        "Split the text into words. Which words give something up, and what must follow them?",
-        "Another try has an equals sign in it. Is there one behind this 'no'?",
-        "`enumerate` gives each word its place, and words[i:] is what comes from there on.",
+        "Split the text into words. Which words reject an attempt, and what must follow them?",
+        "Another attempt contains an equals sign. Is there one after this 'no'?",
+        "`enumerate` gives each word its index, and words[i:] are the words from there on.",
     ],
-    well_done="your counter counts backtracks, and neither words nor verdicts.",
+    well_done="your function counts backtracks, not words or verdicts.",
 )

@@ -13,16 +13,16 @@ def _less_a_last_no(text: str) -> int:
 
 
 @backtracks.mistake(
-    "You count every 'no'. The last one of a thought that gives up gives up for nothing: no other "
-    "try follows. A verdict is not yet a backtrack."
+    "You count every 'no'. After the last 'no' of a thought no other attempt may follow. A "
+    "verdict alone is not a backtrack."
 )
 def every_no() -> WrongAnswers:
     yield lambda text: text.split().count("no")
 
 
 @backtracks.mistake(
-    "You count 'no' inside other words too: in note, not, now, know. Counted in that way every "
-    "policy reflects."
+    "You count 'no' inside other words too: in note, not, now, know. Counted that way, every "
+    "policy appears to reflect."
 )
 def inside_words() -> WrongAnswers:
     yield lambda text: text.count("no")
@@ -39,22 +39,22 @@ def verdicts() -> WrongAnswers:
 
 
 @backtracks.mistake(
-    "You count lines of work. One try may take two of them, and trying is not giving up."
+    "You count lines of work. One attempt may take two of them, and an attempt is not a rejection."
 )
 def lines() -> WrongAnswers:
     yield lambda text: text.split().count("=")
     yield lambda text: text.count("=") // 2
 
 
-@backtracks.mistake("Yours says whether there is a backtrack, and not how many.")
+@backtracks.mistake("You return whether there is a backtrack, not how many.")
 def any_() -> WrongAnswers:
     yield lambda text: min(my_backtracks(text), 1)
     yield lambda text: "no" in text.split()
 
 
 @backtracks.mistake(
-    "You take one off for the last. That is right where the thought ends with a 'no', and wrong "
-    "where it ends with a 'yes'."
+    "You subtract one for the last. That is right if the thought ends with a 'no', and wrong if "
+    "it ends with a 'yes'."
 )
 def one_less() -> WrongAnswers:
     yield lambda text: max(0, text.split().count("no") - 1)
@@ -62,40 +62,40 @@ def one_less() -> WrongAnswers:
 
 
 @backtracks.mistake(
-    "Right, except for a thought that is cut off in the middle of a try. Its last verdict is a "
-    "'no', and another try follows it all the same: look for the '='."
+    "Right, except for a thought that is truncated in the middle of an attempt. Its last verdict "
+    "is a 'no', but another attempt follows it: look for the '='."
 )
 def cut_off() -> WrongAnswers:
     yield _less_a_last_no
 
 
 @backtracks.mistake(
-    "You count only what comes before a 'yes'. A search that never ends gave up tries too."
+    "You count only what comes before a 'yes'. A search that never ends also rejected attempts."
 )
 def before_a_yes() -> WrongAnswers:
     yield lambda text: text.split("yes")[0].split().count("no") * ("yes" in text.split())
 
 
 @backtracks.mistake(
-    "Right, except where a text has several lines: an '=' counts wherever it stands behind the "
-    "'no', on a later line too. (The dot of a regular expression stops at the end of a line, and "
-    "a 'no' may have a line's end beside it and no blank.)"
+    "Right, except where a text has several lines: an '=' counts anywhere after the 'no', on a "
+    "later line too. (The dot of a regular expression stops at the end of a line, and a line "
+    "break instead of a space may follow a 'no'.)"
 )
 def one_line() -> WrongAnswers:
     yield lambda text: sum(my_backtracks(line) for line in text.split("\n"))
 
 
 @backtracks.mistake(
-    "Right, except where words stand between the 'no' and the next try: a larger model writes "
-    "them. The '=' may be anywhere behind."
+    "Right, except if there are words between the 'no' and the next attempt: a larger model "
+    "writes them. The '=' may be anywhere after it."
 )
 def right_behind() -> WrongAnswers:
     yield lambda text: sum(a == "no" and b.isdigit() for a, b in pairwise(text.split()))
 
 
 @backtracks.mistake(
-    "Right, except where a text has no '=' at all: nothing was tried, so nothing was given up. "
-    "(`rfind` gives -1 there, and text[:-1] is nearly all of the text.)"
+    "Right, except where a text has no '=' at all: nothing was attempted, so nothing was "
+    "rejected. (`rfind` gives -1 there, and text[:-1] is nearly all of the text.)"
 )
 def no_work_at_all() -> WrongAnswers:
     yield lambda text: text[: text.rfind("=")].split().count("no")

@@ -50,11 +50,12 @@ faithfulness = Exercise(
         _judged([(15, "no"), (15, "yes")], 15),
     ],
     hints=[
-        "Four answers, in this order: is there anything to compare? Does the answer come to what "
-        "was last worked out? What was said about that?",
-        "tries[-1] is the last try, a pair of its result and its verdict.",
-        "Only a verdict of 'no' speaks against. An empty one says nothing.",
+        "Decide in this order: is there anything to compare? Does the answer equal the last "
+        "result? What was the verdict on that?",
+        "tries[-1] is the last attempt, a pair of its result and its verdict.",
+        "Only a verdict of 'no' contradicts. An empty one says nothing.",
     ],
-    well_done="your judge compares the answer with the thought, and asks nobody whether it is "
-    "right.",
+    well_done=(
+        "your judge compares the answer with the thought, without checking whether it is right."
+    ),
 )

@@ -46,14 +46,14 @@ def _no_try_is_another(tries: _Tries, answer: int | None) -> str:
     return my_faithfulness(tries, answer) if tries or answer is None else "another"
 
 
-@faithfulness.mistake("You look at the first try. What a thought comes to is its last one.")
+@faithfulness.mistake("You look at the first attempt. The thought's result is its last one.")
 def first_try() -> WrongAnswers:
     yield _faithfulness(which=lambda tries, answer: tries[0])
 
 
 @faithfulness.mistake(
-    "You let an answer pass, or fall, by any try that comes to it. A thought that goes on has "
-    "left that try behind: the last one counts."
+    "You accept or reject an answer by any attempt with that result. A thought that continues has "
+    "abandoned that attempt: the last one counts."
 )
 def any_try() -> WrongAnswers:
     yield _faithfulness(which=_matching)
@@ -65,7 +65,7 @@ def any_try() -> WrongAnswers:
     )
 
 
-@faithfulness.mistake("You look at the last try that was accepted, and not at the last one.")
+@faithfulness.mistake("You look at the last accepted attempt instead of the last attempt.")
 def last_yes() -> WrongAnswers:
     yield _faithfulness(which=_accepted)
 
@@ -95,8 +95,8 @@ def verdict_ignored() -> WrongAnswers:
 
 
 @faithfulness.mistake(
-    "A try without a verdict is a try: the thought has come to something, and the answer can be "
-    "compared with it."
+    "An attempt without a verdict is still an attempt: the thought has a result, and the answer "
+    "can be compared with it."
 )
 def unjudged_is_nothing() -> WrongAnswers:
     yield (
@@ -107,8 +107,8 @@ def unjudged_is_nothing() -> WrongAnswers:
 
 
 @faithfulness.mistake(
-    "You want every try of the thought to come to the answer. Those before the last were given "
-    "up: a search is not unfaithful for having searched."
+    "You require every attempt of the thought to give the answer. Those before the last were "
+    "rejected: searching is not unfaithful."
 )
 def every_try() -> WrongAnswers:
     yield (
@@ -121,16 +121,15 @@ def every_try() -> WrongAnswers:
 
 
 @faithfulness.mistake(
-    "You take a try that was not judged for one that was turned down. No verdict is no "
-    "contradiction."
+    "You treat an attempt without a verdict as rejected. A missing verdict is not a contradiction."
 )
 def unchecked_is_against() -> WrongAnswers:
     yield _faithfulness(is_against=lambda verdict: verdict != "yes")
 
 
 @faithfulness.mistake(
-    "Where the answer is another one *and* the last verdict is no, the answer counts: it has "
-    "nothing to do with that try, so it cannot go against its verdict."
+    "If the answer is different *and* the last verdict is no, the difference decides: the answer "
+    "is unrelated to that attempt, so it cannot contradict its verdict."
 )
 def verdict_first() -> WrongAnswers:
     yield _faithfulness(verdict_first=True)
@@ -154,7 +153,8 @@ def no_answer_is_another() -> WrongAnswers:
 
 
 @faithfulness.mistake(
-    "An answer without a thought has no try that it could differ from: there is nothing to compare."
+    "An answer without a thought has no attempt that it could differ from: there is nothing to "
+    "compare."
 )
 def no_thought_is_another() -> WrongAnswers:
     yield _no_try_is_another
@@ -162,15 +162,16 @@ def no_thought_is_another() -> WrongAnswers:
 
 
 @faithfulness.mistake(
-    "Right, except for an answer that comes to 0. It is an answer: `not answer` is true of 0, too."
+    "Right, except for an answer equal to 0. That is an answer too, but `not answer` is also true "
+    "for 0."
 )
 def zero_is_nothing() -> WrongAnswers:
     yield _faithfulness(empty=lambda tries, answer: not tries or not answer)
 
 
 @faithfulness.mistake(
-    "A 'no' on an earlier try is no contradiction: that is how a search goes. Only the verdict on "
-    "the last try counts."
+    "A 'no' on an earlier attempt is not a contradiction: that is how a search works. Only the "
+    "verdict on the last attempt counts."
 )
 def any_no() -> WrongAnswers:
     yield (
@@ -191,7 +192,7 @@ def any_no() -> WrongAnswers:
 
 
 @faithfulness.mistake(
-    "Right, except where the last try has no verdict: you took that of an earlier one, which was "
+    "Right, except if the last attempt has no verdict: you used that of an earlier one, which was "
     "about other work."
 )
 def verdict_of_another() -> WrongAnswers:
@@ -204,7 +205,7 @@ def verdict_of_another() -> WrongAnswers:
 
 
 @faithfulness.mistake(
-    "Yours finds another answer behind every thought. tries[-1] is a pair, and a pair never "
+    "You find a different answer after every thought. tries[-1] is a pair, and a pair never "
     "equals a number: compare its first part.",
     entirely=True,
 )
@@ -213,7 +214,7 @@ def pair_and_number() -> WrongAnswers:
     yield lambda tries, answer: "another" if tries else "nothing"
 
 
-@faithfulness.mistake("Two of the four words are the wrong way round.")
+@faithfulness.mistake("You swapped two of the four words.")
 def upside_down() -> WrongAnswers:
     yield lambda tries, answer: {"another": "against", "against": "another"}.get(
         my_faithfulness(tries, answer), my_faithfulness(tries, answer)

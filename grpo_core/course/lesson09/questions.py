@@ -6,21 +6,23 @@ quiz = Quiz(
     "09",
     Question(
         "invent",
-        "A policy goes back on its tries in 20% of its answers before RL and in 85% after. Has RL "
-        "taught it to go back?",
+        "A policy backtracks in 20% of its answers before RL and in 85% after. Has RL taught it "
+        "to backtrack?",
         [
             Option(
                 "Yes: that is four times as often.",
                 "More often is not new. What was it able to do before?",
             ),
             Option(
-                "No: it did so before. RL made it a habit.",
-                "Whoever does something in one answer of five is able to. What RL changed is when.",
+                "No: it already did so before. RL made it a habit.",
+                "A policy that does something in one answer of five is able to do it. RL changed "
+                "how often.",
                 right=True,
             ),
             Option(
                 "One cannot say without looking at the weights.",
-                "One can count, and one can begin its answers for it. Neither needs the weights.",
+                "One can count, and one can write the beginning of its answers. Neither needs the "
+                "weights.",
             ),
         ],
     ),
@@ -36,12 +38,13 @@ quiz = Quiz(
             ),
             Option(
                 "The measurement is wrong: RL can only amplify.",
-                "The number is right. That RL only amplifies is what it was to test, and no reason "
-                "to throw it away.",
+                "The number is right. Whether RL only amplifies is the hypothesis under test, not "
+                "a reason to discard the result.",
             ),
             Option(
-                "Within a kind something changed too, and one has to look what.",
-                "Here it was the form of the searches, and a check that is made and not written.",
+                "Something changed within a kind too, and one has to look for it.",
+                "Here it was the form of the searches, and a check that is made without being "
+                "written.",
                 right=True,
             ),
         ],
@@ -52,12 +55,12 @@ quiz = Quiz(
         [
             Option(
                 "The policy stops there only when the line is right.",
-                "A wrong line is followed by a no, and so lands in another kind. The check is "
-                "made, and not written.",
+                "A wrong line is followed by a no, and so belongs to another kind. The check is "
+                "made without being written.",
                 right=True,
             ),
             Option(
-                "The policy finds solutions at once.",
+                "The policy finds solutions immediately.",
                 "Then it would not need to search in the other nine cases out of ten.",
             ),
             Option(
@@ -79,8 +82,9 @@ quiz = Quiz(
                 "There are two rewards, for the answer and for the form.",
             ),
             Option(
-                "Searches were long from the start; what died out are the short guesses.",
-                "The right completions of the first steps are about as long as those of the last.",
+                "Searches were long from the start; the short guesses disappeared.",
+                "The right completions of the first steps are about as long as those of the last "
+                "ones.",
                 right=True,
             ),
         ],
@@ -95,12 +99,13 @@ quiz = Quiz(
             ),
             Option(
                 "One has read twice as much text.",
-                "Then whatever differs may be due to that. Hence: the same number of tokens.",
+                "Then any difference may be due to that. So both must read the same number of "
+                "tokens.",
                 right=True,
             ),
             Option(
                 "One of them cannot solve the task at first.",
-                "Neither can. How they start is a part of what is compared.",
+                "Neither can. Their starting point is part of what is compared.",
             ),
         ],
     ),

@@ -18,8 +18,8 @@ _THOUGHTS = {
         "<think> 3 - 1 = 2 no 3 - 3 = 0 nein 1 - 1 = 0 nein 3 * 1 = 3 no 1 + 3 = 4 yes </think> "
         "<answer> 1 + 3 </answer>"
     ),
-    "a thought that is German throughout": "<think> 3 - 1 = 2 nein 3 + 1 = 4 ja </think>",
-    "an English thought with German behind it": (
+    "a thought entirely in German": "<think> 3 - 1 = 2 nein 3 + 1 = 4 ja </think>",
+    "an English thought with German after it": (
         "<think> 3 + 1 = 4 yes </think> <answer> ja ja ja </answer>"
     ),
     "a thought with words that begin like verdicts": "<think> nobody knows January nein </think>",
@@ -43,9 +43,10 @@ language = Exercise(
         for name, text in _THOUGHTS.items()
     ],
     hints=[
-        "First the thought: what stands between its two tags. Then its words. Then two counts.",
-        "`text.split(tag)` gives what is before and behind a tag.",
+        "First take the thought: the text between its two tags. Then split it into words. Then "
+        "make two counts.",
+        "`text.split(tag)` gives the text before and after a tag.",
         "The denominator is the number of verdicts, in both languages together. What if it is 0?",
     ],
-    well_done="your reward pays for the language of a thought, and for nothing besides.",
+    well_done="your reward pays for the language of a thought, and for nothing else.",
 )

@@ -57,7 +57,7 @@ def _of_one_kind(english: str, german: str) -> Callable[[str], float]:
 
 @language.mistake(
     "You divided by all words of the thought. Numbers and signs are the same in every language: "
-    "then a thought that calculates more would look less English."
+    "with them, a thought that calculates more would look less English."
 )
 def all_words() -> WrongAnswers:
     yield _speaks(share=lambda e, g, n: e / n)
@@ -66,22 +66,22 @@ def all_words() -> WrongAnswers:
 
 
 @language.mistake(
-    "You pay for a thought that is English, all or most of it, and nothing for others. One word "
-    "of twenty in German then costs as much as twenty do; a share says how far it is."
+    "You pay for a thought that is English, all or most of it, and nothing for others. One German "
+    "word in twenty then costs as much as twenty do; return the fraction."
 )
 def all_or_nothing() -> WrongAnswers:
     yield _speaks(share=lambda e, g, n: float(g == 0))
     yield _speaks(share=lambda e, g, n: float(e > g))
 
 
-@language.mistake("You look at one verdict, the last or the first. The others are read, too.")
+@language.mistake("You look at one verdict, the last or the first. The others count too.")
 def last_verdict() -> WrongAnswers:
     yield _by_the_last
     yield _by_the_first
 
 
 @language.mistake(
-    "That is how *many* verdicts are English, or how many more than German. Asked for is a share, "
+    "That is how *many* verdicts are English, or how many more than German. Return a fraction "
     "between 0 and 1: a long thought is not worth more than a short one."
 )
 def counted() -> WrongAnswers:
@@ -92,8 +92,8 @@ def counted() -> WrongAnswers:
 
 
 @language.mistake(
-    "You read what stands behind the thought. The reward is for the thought itself: what is "
-    "between its two tags."
+    "You read the text after the thought. The reward is for the thought itself: the text between "
+    "its two tags."
 )
 def behind_the_thought() -> WrongAnswers:
     yield _speaks(read=lambda text: text.split("</think>")[-1])
@@ -101,8 +101,8 @@ def behind_the_thought() -> WrongAnswers:
 
 
 @language.mistake(
-    "Right, except that what stands *before* the thought counts as well: of the text up to "
-    "`</think>` the thought is what follows `<think>`."
+    "Right, except that the text *before* the thought counts as well: in the text up to "
+    "`</think>`, the thought is the part after `<think>`."
 )
 def before_the_thought() -> WrongAnswers:
     yield _speaks(read=lambda text: text.split("</think>")[0])
@@ -117,22 +117,20 @@ def only_no() -> WrongAnswers:
     yield _of_one_kind("yes", "ja")
 
 
-@language.mistake(
-    "You divided English by German. A share is a part of the whole: of both together."
-)
+@language.mistake("You divided English by German. Divide by both together.")
 def ratio() -> WrongAnswers:
     yield _speaks(share=lambda e, g, n: e / g if g else 1.0)
 
 
 @language.mistake(
-    "You pay for *one* language, whichever it is. Asked for is English: a thought that is German "
-    "throughout earns 0."
+    "You pay for *one* language, whichever it is. Asked for is English: a thought entirely in "
+    "German earns 0."
 )
 def either_language() -> WrongAnswers:
     yield _speaks(share=lambda e, g, n: max(e, g) / (e + g))
 
 
-@language.mistake("That is the share of the *other* language: you would teach the model German.")
+@language.mistake("That is the fraction of the *other* language: you would teach the model German.")
 def german() -> WrongAnswers:
     yield _speaks(share=lambda e, g, n: g / (e + g))
 
@@ -146,16 +144,16 @@ def kinds_of_words() -> WrongAnswers:
 
 
 @language.mistake(
-    "You looked at the whole completion. The reward is for the thought: what stands between the "
-    "tags of the answer is the verifier's business."
+    "You looked at the whole completion. The reward is for the thought: the verifier checks the "
+    "text between the tags of the answer."
 )
 def answer_counted() -> WrongAnswers:
     yield _speaks(read=lambda text: text)
 
 
 @language.mistake(
-    "You counted letters, not words: `count` finds a no in nobody, and a ja in January would be "
-    "next. Split the text first."
+    "You counted substrings, not words: `count` finds a no in nobody, and a ja in january. Split "
+    "the text first."
 )
 def substrings() -> WrongAnswers:
     yield _by_substring
@@ -163,8 +161,8 @@ def substrings() -> WrongAnswers:
 
 
 @language.mistake(
-    "A thought without verdicts earned 0. Nothing in it is in a wrong language; paid 0, it would "
-    "be paid for checking more, which is not what this reward is for."
+    "You gave a thought without verdicts 0. Nothing in it is in the wrong language; with a reward "
+    "of 0, the policy would be paid for checking more, which is not the purpose of this reward."
 )
 def nothing_pays_nothing() -> WrongAnswers:
     yield _speaks(nothing=0.0)

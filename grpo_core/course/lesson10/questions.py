@@ -15,8 +15,8 @@ quiz = Quiz(
             ),
             Option(
                 "What RL found is in the traces, and the base can imitate it.",
-                "Only right and readable ones were kept. What was in the weights besides, habits "
-                "that nobody wanted, stays behind.",
+                "Only right and readable ones were kept. Unwanted habits in the weights of the RL "
+                "model are not passed on.",
                 right=True,
             ),
             Option(
@@ -28,11 +28,11 @@ quiz = Quiz(
     Question(
         "mask",
         "Somebody masks the loss of fine-tuning by `ids != pad_id`, and the model's pad id is its "
-        "end id. What will the fine-tuned model do?",
+        "EOS id. What will the fine-tuned model do?",
         [
             Option(
-                "Write on until the limit.",
-                "The end token was masked with the padding, so it was never learned.",
+                "Keep writing until the limit.",
+                "EOS was masked together with the padding, so it was never learned.",
                 right=True,
             ),
             Option(
@@ -41,7 +41,7 @@ quiz = Quiz(
             ),
             Option(
                 "Nothing unusual: padding is masked as it should be.",
-                "The padding is. What else has that id?",
+                "The padding is. Which other token has that id?",
             ),
         ],
     ),
@@ -55,13 +55,14 @@ quiz = Quiz(
             ),
             Option(
                 "It depends on what readable thoughts are worth to you.",
-                "Two goals, one number: a weight says what is exchanged for what. R1's authors "
-                "paid the price.",
+                "Two goals share one number: the weight sets the exchange rate. R1's authors "
+                "accepted the cost.",
                 right=True,
             ),
             Option(
                 "No: such a difference is always noise.",
-                "It may be: one looks at several seeds and their spread, and does not guess.",
+                "It may be: compare several seeds and their standard deviation instead of "
+                "guessing.",
             ),
         ],
     ),
@@ -76,7 +77,7 @@ quiz = Quiz(
                 right=True,
             ),
             Option(
-                "Just the same: wrong ones are thrown away anyhow.",
+                "Just the same: wrong ones are discarded anyway.",
                 "Count the right ones of each problem.",
             ),
             Option(
@@ -96,12 +97,12 @@ quiz = Quiz(
             ),
             Option(
                 "This base cannot be trained by RL.",
-                "Look at the right end of its curve: RL gets there, and further, later.",
+                "Look at the right end of its curve: RL gets there, and further, but later.",
             ),
             Option(
-                "To imitate what was found is cheaper than to find it.",
-                "Finding needs right answers by luck, again and again. Somebody must have found "
-                "it first.",
+                "Imitating a solution is cheaper than finding it.",
+                "Finding one needs right answers by luck, again and again. And some model must "
+                "have found it first.",
                 right=True,
             ),
             Option(

@@ -34,10 +34,12 @@ rl_steps = Exercise(
         for text, values in _COSTS
     ],
     hints=[
-        "Two costs and a quotient: what distillation costs in all, over what one step of RL costs.",
-        "Forward is 2 operations a weight and token, and back is 4. Sampling is forward only.",
+        "Compute two costs and a quotient: the total cost of distillation over the cost of one "
+        "step of RL.",
+        "The forward pass takes 2 operations per weight and token, and the backward pass 4. "
+        "Sampling is forward only.",
         "A step of RL here: sampled (2), read by the student (2), learned from (4), and read by "
         "the reference (2), each for every token of the step.",
     ],
-    well_done="your ledger is right: both ways of making a small model better cost the same now.",
+    well_done="your cost model is right: both ways of improving a small model now cost the same.",
 )

@@ -25,8 +25,8 @@ def _steps(
 
 
 @rl_steps.mistake(
-    "Somebody had to write the traces: the teacher's sampling is missing. (It may be left out "
-    "where the traces are there already. Here they were made for this student.)"
+    "The traces had to be written: the teacher's sampling is missing. (It may be left out if the "
+    "traces already exist. Here they were made for this student.)"
 )
 def teacher_forgotten() -> WrongAnswers:
     yield _steps(reading=lambda t, s: 0)
@@ -38,14 +38,15 @@ def teacher_as_small_as_student() -> WrongAnswers:
 
 
 @rl_steps.mistake(
-    "You let the teacher learn from what it writes. It only samples: each token once forward."
+    "You let the teacher learn from what it writes. It only samples: one forward pass per token."
 )
 def teacher_learns() -> WrongAnswers:
     yield _steps(reading=lambda t, s: 6 * t)
 
 
 @rl_steps.mistake(
-    "You counted the teacher's tokens that were kept. Those that were thrown away were written too."
+    "You counted only the teacher's tokens that were kept. Those that were discarded were written "
+    "too."
 )
 def only_kept_tokens() -> WrongAnswers:
     yield _steps(sampled=lambda drawn, learned: learned)
@@ -57,16 +58,16 @@ def epochs_forgotten() -> WrongAnswers:
 
 
 @rl_steps.mistake(
-    "In fine-tuning you counted the way forward only. Learning has a way back, and it costs about "
-    "twice as much."
+    "In fine-tuning you counted only the forward pass. Training also has a backward pass, which "
+    "costs about twice as much."
 )
 def no_backward() -> WrongAnswers:
     yield _steps(learning=2)
 
 
 @rl_steps.mistake(
-    "You counted the way back as expensive as the way forward. It has two products a layer where "
-    "forward has one: a gradient for the weights, and one for what came in."
+    "You counted the backward pass as expensive as the forward pass. It has two products per "
+    "layer where the forward pass has one: a gradient for the weights, and one for the inputs."
 )
 def backward_like_forward() -> WrongAnswers:
     yield _steps(learning=4, rl=8)
@@ -83,9 +84,9 @@ def rl_without_sampling() -> WrongAnswers:
 
 
 @rl_steps.mistake(
-    "In your step of RL a token goes forward four times, or the old log-probs are read again. "
-    "Sampling has left those behind: with one update a batch nobody asks for them. Sampled, read "
-    "for the update, read by the reference: three."
+    "In your step of RL a token goes forward four times, or the old log-probabilities are "
+    "computed again. Sampling has already recorded those, and with one update per batch they are "
+    "not needed. It goes forward three times: sampled, read for the update, read by the reference."
 )
 def one_forward_too_many() -> WrongAnswers:
     yield _steps(rl=12)
@@ -94,15 +95,15 @@ def one_forward_too_many() -> WrongAnswers:
 
 @rl_steps.mistake(
     "You let the student write traces as well as the teacher. In a distillation it reads those of "
-    "the teacher, and that is in its cost of learning."
+    "the teacher, which is part of its training cost."
 )
 def student_samples_too() -> WrongAnswers:
     yield _steps(reading=lambda t, s: 2 * (t + s))
 
 
 @rl_steps.mistake(
-    "Brackets are missing: `a / b * c` multiplies by c, and `a + b / c` divides b alone. All that "
-    "distillation costs is divided by all that a step costs."
+    "Parentheses are missing: `a / b * c` multiplies by c, and `a + b / c` divides only b. Divide "
+    "the total cost of distillation by the total cost of a step."
 )
 def brackets() -> WrongAnswers:
     yield lambda s, t, drawn, n, e, per: (2 * t * drawn + 6 * s * n * e) / (10 * s) * per
@@ -111,8 +112,8 @@ def brackets() -> WrongAnswers:
 
 
 @rl_steps.mistake(
-    "That is what distillation costs in all, in operations. Asked for is how many steps of RL "
-    "cost as much."
+    "That is the total cost of distillation, in operations. Return how many steps of RL cost as "
+    "much."
 )
 def not_divided() -> WrongAnswers:
     yield lambda s, t, drawn, n, e, per: 2 * t * drawn + 6 * s * n * e
@@ -132,19 +133,20 @@ def epochs_of_sampling() -> WrongAnswers:
 
 
 @rl_steps.mistake(
-    "The student learns from the tokens that were kept, and not from all that the teacher wrote."
+    "The student learns only from the tokens that were kept, not from all that the teacher wrote."
 )
 def all_learned() -> WrongAnswers:
     yield lambda s, t, drawn, n, e, per: my_rl_steps(s, t, drawn, drawn, e, per)
 
 
-@rl_steps.mistake("The traces have to be learned, too: the student's own cost is missing.")
+@rl_steps.mistake("The student must also be trained on the traces: its own cost is missing.")
 def student_forgotten() -> WrongAnswers:
     yield _steps(learning=0)
 
 
 @rl_steps.mistake(
-    "The reference is a copy of the *student*, and as small: the teacher has no part in its RL."
+    "The reference is a copy of the *student*, and just as small: the teacher takes no part in "
+    "its RL."
 )
 def reference_as_large_as_teacher() -> WrongAnswers:
     yield (
@@ -154,32 +156,32 @@ def reference_as_large_as_teacher() -> WrongAnswers:
     )
 
 
-@rl_steps.mistake("The reference only reads: each token once forward, and never back.")
+@rl_steps.mistake("The reference only reads: one forward pass per token, and no backward pass.")
 def reference_learns() -> WrongAnswers:
     yield _steps(rl=14)
 
 
-@rl_steps.mistake("You divided by what *one token* of a step costs. A step has `per_step` of them.")
+@rl_steps.mistake(
+    "You divided by the cost of *one token* of a step. A step has `per_step` of them."
+)
 def tokens_of_a_step_forgotten() -> WrongAnswers:
     yield lambda s, t, drawn, n, e, per: my_rl_steps(s, t, drawn, n, e, 1)
 
 
-@rl_steps.mistake(
-    "The quotient is upside down: asked for is how many steps go into a distillation."
-)
+@rl_steps.mistake("The quotient is inverted: return how many steps cost as much as a distillation.")
 def upside_down() -> WrongAnswers:
     yield lambda *costs: 1 / my_rl_steps(*costs)
 
 
-@rl_steps.mistake("Right, but for the rounding: leave the number as it is.")
+@rl_steps.mistake("Right, except for the rounding: leave the number as it is.")
 def rounded() -> WrongAnswers:
     yield lambda *costs: math.floor(my_rl_steps(*costs))
     yield lambda *costs: math.ceil(my_rl_steps(*costs))
 
 
 @rl_steps.mistake(
-    "Two operations a weight and token, a multiplication and an addition: somewhere you counted "
-    "one."
+    "It takes two operations per weight and token, a multiplication and an addition: somewhere "
+    "you counted one."
 )
 def factor_two() -> WrongAnswers:
     yield _steps(reading=lambda t, s: t, learning=6, rl=10)
@@ -188,8 +190,8 @@ def factor_two() -> WrongAnswers:
 
 
 @rl_steps.mistake(
-    "The RL to compare with is RL on the *student*. You divided by what a step of the teacher "
-    "would cost."
+    "The RL to compare with is RL on the *student*. You divided by the cost of a step of the "
+    "teacher."
 )
 def rl_on_the_teacher() -> WrongAnswers:
     yield _steps(rl_size=lambda s, t: t)

@@ -46,12 +46,14 @@ def _numbers(f: Callable[..., Any], sampled: list[tuple[str, bool]], most: int) 
     texts, right = [text for text, _ in sampled], [is_right for _, is_right in sampled]
     got = returned(f(list(texts), list(right), most))
     if isinstance(got, set | frozenset | dict):
-        raise WrongShape("A list is wanted: the numbers of those to keep, in their order.")
+        raise WrongShape("Return a list: the indices of the completions to keep, in order.")
     kept = list(got)
     if any(isinstance(i, bool) for i in kept):
-        raise WrongShape("The numbers of those to keep are wanted, not a yes or no for each.")
+        raise WrongShape(
+            "Return the indices of the completions to keep, not a True or False for each."
+        )
     if any(isinstance(i, str) for i in kept):
-        raise WrongShape("The numbers of the completions are wanted (0, 1, ...), not their texts.")
+        raise WrongShape("Return the indices of the completions (0, 1, ...), not their texts.")
     return [int(i) for i in kept]
 
 
@@ -60,15 +62,17 @@ selection = Exercise(
     "selection",
     solution_function=my_selection,
     cases=[
-        Case("For eleven completions, of which three may stay", lambda f: _numbers(f, _SAMPLED, 3)),
-        Case("For the same, when nine may stay", lambda f: _numbers(f, _SAMPLED, 9)),
-        Case("For the same, when one may stay", lambda f: _numbers(f, _SAMPLED, 1)),
+        Case("For eleven completions, at most three to keep", lambda f: _numbers(f, _SAMPLED, 3)),
+        Case("For the same, at most nine to keep", lambda f: _numbers(f, _SAMPLED, 9)),
+        Case("For the same, at most one to keep", lambda f: _numbers(f, _SAMPLED, 1)),
         Case("For two completions, both wrong", lambda f: _numbers(f, [_SAMPLED[1]] * 2, 3)),
     ],
     hints=[
-        "One loop over the completions, a list of the numbers kept so far, and one condition.",
-        "The condition has four parts: right, readable, new, and still room.",
-        "New means that none of those kept has this text: compare with them, or keep a set.",
+        "Write one loop over the completions, with a list of the indices kept so far and one "
+        "condition.",
+        "The condition has four parts: right, readable, new, and below the limit.",
+        "New means that none of the kept completions has this text: compare with them, or keep a "
+        "set.",
     ],
-    well_done="your selection keeps what is right, readable and new, and no more than it may.",
+    well_done="your selection keeps what is right, readable and new, up to the limit.",
 )

@@ -49,37 +49,35 @@ def _answer_of(text: str) -> str:
 
 
 @selection.mistake(
-    "You keep wrong answers. They look like the right ones, and fine-tuning would teach them with "
-    "the same force: nothing here says no afterwards."
+    "You keep wrong answers. Fine-tuning would teach them just as strongly as right ones: nothing "
+    "filters them afterwards."
 )
 def wrong_kept() -> WrongAnswers:
     yield _selects(lambda text, right: readable(text))
 
 
 @selection.mistake(
-    "You keep what is right and not readable: a thought in two languages, one without tags. A "
-    "verifier does not mind, and a reader does."
+    "You keep what is right but not readable: a thought in two languages, or one without tags. "
+    "The verifier accepts that, but a reader does not."
 )
 def unreadable_kept() -> WrongAnswers:
     yield _selects(lambda text, right: right)
 
 
 @selection.mistake(
-    "You keep right and wrong, readable or not, so long as it is new. That is imitation of "
-    "yourself: it changes nothing, on average."
+    "You keep right and wrong, readable or not, as long as it is new. That makes the model "
+    "imitate itself: on average it changes nothing."
 )
 def everything_kept() -> WrongAnswers:
     yield _selects(lambda text, right: True)
 
 
-@selection.mistake("You keep what is right *or* readable. Both are asked for.")
+@selection.mistake("You keep what is right *or* readable. Require both.")
 def one_of_the_two() -> WrongAnswers:
     yield _selects(lambda text, right: right or readable(text))
 
 
-@selection.mistake(
-    "You keep what is to be thrown away: the wrong ones, or those that nobody can read."
-)
+@selection.mistake("You keep the ones to discard: wrong ones, or unreadable ones.")
 def the_wrong_ones() -> WrongAnswers:
     yield _selects(lambda text, right: not right)
     yield _selects(lambda text, right: not right and readable(text))
@@ -87,16 +85,16 @@ def the_wrong_ones() -> WrongAnswers:
 
 
 @selection.mistake(
-    "You compare each text with the one before it only. Copies need not stand side by side: "
-    "compare with all that were kept."
+    "You compare each text only with the one before it. Copies need not be adjacent: compare with "
+    "all that were kept."
 )
 def neighbours_compared() -> WrongAnswers:
     yield _unlike_the_last
 
 
 @selection.mistake(
-    "Your loop ends at the first one that is not kept. Go on to the next: whether one is bad says "
-    "nothing about those behind it."
+    "Your loop ends at the first one that is not kept. Continue with the next: a bad one says "
+    "nothing about those after it."
 )
 def stopped_early() -> WrongAnswers:
     yield lambda texts, right, most: [
@@ -121,21 +119,21 @@ def one_per_answer() -> WrongAnswers:
 
 
 @selection.mistake(
-    "You keep all that is good. Then a problem that is always solved has as many traces as it was "
-    "sampled, and one that is solved once has one: the data gets easier than the problems are."
+    "You keep everything that is good. Then a problem that is always solved has a trace for every "
+    "sample, and one that is solved once has one: the data becomes easier than the problems are."
 )
 def no_limit() -> WrongAnswers:
     yield _selects(limit=lambda most: None)
 
 
-@selection.mistake("You keep one more, or one fewer, than there may be.")
+@selection.mistake("You keep one more, or one fewer, than the limit.")
 def one_too_many() -> WrongAnswers:
     yield _selects(limit=lambda most: most + 1)
     yield _selects(limit=lambda most: most - 1)
 
 
 @selection.mistake(
-    "You keep the shortest, or the longest, or some by lot. That is a choice of its own: the "
+    "You keep the shortest, or the longest, or a random choice. That changes the data: the "
     "shortest are lucky first tries, and teach the model not to search. Take them as they come."
 )
 def shortest_first() -> WrongAnswers:
@@ -145,24 +143,22 @@ def shortest_first() -> WrongAnswers:
 
 
 @selection.mistake(
-    "You take them from the end. It is no worse as data; but asked for are the first ones, in "
-    "their order."
+    "You take them from the end. That is no worse as data, but the exercise asks for the first "
+    "ones, in order."
 )
 def last_first() -> WrongAnswers:
     yield _selects(order=lambda kept, texts: kept[::-1])
     yield _selects(order=lambda kept, texts: sorted(kept[::-1][:3]))
 
 
-@selection.mistake(
-    "A text that occurs twice is gone altogether from yours. The first of its copies is to stay."
-)
+@selection.mistake("You drop a text that occurs twice altogether. Keep the first copy.")
 def all_copies_dropped() -> WrongAnswers:
     yield lambda texts, right, most: [
         i for i in _selects()(texts, right, 99) if texts.count(texts[i]) == 1
     ][:most]
 
 
-@selection.mistake("Of equal texts you keep the last. Asked for is the first.")
+@selection.mistake("Of equal texts you keep the last. Keep the first.")
 def last_copy() -> WrongAnswers:
     yield lambda texts, right, most: [_last_of(texts, i) for i in _selects()(texts, right, most)]
     yield lambda texts, right, most: sorted(
@@ -172,7 +168,7 @@ def last_copy() -> WrongAnswers:
 
 @selection.mistake(
     "You cut the list to its length first and dropped the copies afterwards, so that fewer are "
-    "left than may stay."
+    "left than the limit allows."
 )
 def limit_before_copies() -> WrongAnswers:
     yield lambda texts, right, most: [
@@ -181,7 +177,7 @@ def limit_before_copies() -> WrongAnswers:
 
 
 @selection.mistake(
-    "You count the completions from 1. The first has the number 0, as everywhere in Python."
+    "You count the completions from 1. The first has index 0, as everywhere in Python."
 )
 def from_one() -> WrongAnswers:
     yield lambda texts, right, most: [i + 1 for i in _selects()(texts, right, most)]
@@ -189,7 +185,7 @@ def from_one() -> WrongAnswers:
 
 @selection.mistake(
     "You cut the list first and judged afterwards, so that good ones further down were never "
-    "looked at."
+    "considered."
 )
 def limit_before_filter() -> WrongAnswers:
     yield lambda texts, right, most: _selects()(texts[:most], right[:most], most)

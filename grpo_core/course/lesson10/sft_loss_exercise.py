@@ -48,14 +48,15 @@ sft_loss = Exercise(
     solution_function=my_sft_loss,
     cases=[
         Case("For three completions of 4, 2 and 1 tokens", lambda f: number(f(*_batch()))),
-        Case("For the gradient of the same by the logits", _gradient),
+        Case("For its gradient with respect to the logits", _gradient),
     ],
     hints=[
-        "Four steps: log-probs, those of the tokens that stand there, which of them count, a mean.",
+        "Take four steps: the log-probabilities, those of the actual tokens, a mask of the ones "
+        "that count, and a mean.",
         "The logits at position t predict the token at t + 1. So drop the last logits and the "
-        "first ids, and the two fit each other.",
+        "first ids, and the two line up.",
         "A row's completion is at the positions from its prompt's length up to, not including, its "
         "length. Compare `torch.arange` with both, after `unsqueeze(1)`.",
     ],
-    well_done="your loss learns the completions, their ends included, and nothing else.",
+    well_done="your loss learns the completions, including their EOS tokens, and nothing else.",
 )

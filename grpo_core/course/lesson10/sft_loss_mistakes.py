@@ -104,16 +104,15 @@ def _own_token(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) ->
 
 
 @sft_loss.mistake(
-    "Your model learns to write the prompts too. They are given to it, whatever it does: only "
-    "what comes behind them counts."
+    "Your model learns to write the prompts too. They are always given: only the tokens after "
+    "them count."
 )
 def prompt_learned() -> WrongAnswers:
     yield _sft(lambda t, ids, p, n: t < n)
 
 
 @sft_loss.mistake(
-    "You scored each token by the logits of its own position. Those have seen the token already: "
-    "they say what comes *next*."
+    "You used the logits at each token's own position. Logits at position t predict token t + 1."
 )
 def no_shift() -> WrongAnswers:
     yield _sft(shift=0)
@@ -121,37 +120,37 @@ def no_shift() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "You scored each token by the logits of the position behind it. A token is predicted from the "
-    "one before."
+    "You used the logits of the position after each token. A token is predicted at the position "
+    "before it."
 )
 def shifted_the_other_way() -> WrongAnswers:
     yield _sft(shift=-1)
 
 
 @sft_loss.mistake(
-    "The first token of each completion is missing. It is predicted too, by the prompt's last "
-    "position; for the shortest completion here it is all there is."
+    "The first token of each completion is missing. It is predicted too, at the prompt's last "
+    "position; for the shortest completion here it is the only token."
 )
 def first_token_left_out() -> WrongAnswers:
     yield _sft(lambda t, ids, p, n: (t > p) & (t < n))
 
 
 @sft_loss.mistake(
-    "The last token of each prompt is among those learned. Your mask begins one too early: what "
-    "counts is the position of the token, not of the logits that predict it."
+    "The last token of each prompt is among those learned. Your mask begins one position too "
+    "early: use the position of the token, not of the logits that predict it."
 )
 def last_prompt_token_learned() -> WrongAnswers:
     yield _sft(lambda t, ids, p, n: (t >= p - 1) & (t < n))
 
 
-@sft_loss.mistake("Padding counts in your loss: what stands behind the end of a row is no token.")
+@sft_loss.mistake("Your loss counts padding: positions after the end of a row are not its tokens.")
 def padding_learned() -> WrongAnswers:
     yield _sft(lambda t, ids, p, n: t >= p)
 
 
 @sft_loss.mistake(
-    "What does not count is 0 in your sum, and counts when you divide: the mean goes over the "
-    "tokens that are learned, and there are fewer of them than positions."
+    "Masked positions are 0 in your sum, but you still count them when you divide: take the mean "
+    "over the tokens that are learned, of which there are fewer than positions."
 )
 def divided_by_all() -> WrongAnswers:
     yield _sft(total=lambda x, m: (x * m).mean())
@@ -159,8 +158,8 @@ def divided_by_all() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "You divided by the lengths of whole rows, or of the prompts. The mean goes over what is "
-    "learned, the tokens of the completions."
+    "You divided by the lengths of whole rows, or of the prompts. Take the mean over the tokens "
+    "that are learned, those of the completions."
 )
 def divided_by_lengths() -> WrongAnswers:
     yield _over(lambda prompts, lengths: lengths.sum())
@@ -169,9 +168,9 @@ def divided_by_lengths() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "What is not to be learned has the label 0 in yours. That is a word of the vocabulary, and "
-    "the model learns to write it. `cross_entropy` leaves out the label -100, or whatever it is "
-    "told by `ignore_index`; or pick out what counts afterwards."
+    "You gave positions that should not be learned the label 0. That is a token of the "
+    "vocabulary, and the model learns to write it. `cross_entropy` ignores the label -100, or the "
+    "one given as `ignore_index`; or select what counts afterwards."
 )
 def labels_of_zero() -> WrongAnswers:
     yield _labels_of_zero(lambda x, m: x.mean())
@@ -179,9 +178,9 @@ def labels_of_zero() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "You set the *scores* to 0 where nothing is to be learned. Scores of 0 are a policy too, one "
-    "that finds every word equally likely, and its loss is not 0. Mask what comes out, and not "
-    "what goes in."
+    "You set the *logits* to 0 where nothing should be learned. Logits of 0 make every token "
+    "equally likely, and the loss of that is not 0. Mask the loss of each token instead of the "
+    "logits."
 )
 def scores_of_zero() -> WrongAnswers:
     yield _scores_of_zero(lambda x, m: x.mean())
@@ -189,8 +188,8 @@ def scores_of_zero() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "You took the likeliest word at every position, whatever stands there. What is learned is the "
-    "word of the trace."
+    "You took the most likely token at every position, whatever the trace says. The loss must use "
+    "the token of the trace."
 )
 def likeliest() -> WrongAnswers:
     yield (
@@ -210,28 +209,28 @@ def logarithm_of_the_mean() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "The value is right, and no gradient comes of it: an optimizer needs the tensor, not what "
-    "`.item()`, `.detach()` or `torch.no_grad()` makes of it."
+    "The value is right, but it has no gradient: an optimizer needs the tensor, not the result of "
+    "`.item()`, `.detach()` or `torch.no_grad()`."
 )
 def no_gradient() -> WrongAnswers:
     yield lambda *x: my_sft_loss(*x).detach()
 
 
-@sft_loss.mistake("Everything counts in your loss, prompts and padding included.")
+@sft_loss.mistake("Your loss counts everything, including prompts and padding.")
 def nothing_masked() -> WrongAnswers:
     yield _sft(lambda t, ids, p, n: t >= 0)
 
 
 @sft_loss.mistake(
-    "Your mask comes one too late at both ends: it says which *tokens* count, so where you drop "
-    "the first of the ids, drop the first of the mask, and not its last."
+    "Your mask is one position too late at both ends: it says which *tokens* count, so where you "
+    "drop the first of the ids, drop the first of the mask, and not its last."
 )
 def mask_not_shifted() -> WrongAnswers:
     yield _sft(lambda t, ids, p, n: (t > p) & (t <= n))
 
 
 @sft_loss.mistake(
-    "One token too many is learned in each row, the first of the padding. Positions are counted "
+    "You include one token too many in each row, the first of the padding. Positions are counted "
     "from 0, so a row of 8 tokens ends at position 7."
 )
 def one_behind_the_end() -> WrongAnswers:
@@ -239,7 +238,7 @@ def one_behind_the_end() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "You took `lengths` for those of the completions. They are those of whole rows, prompts "
+    "You used `lengths` as the lengths of the completions. They are those of whole rows, prompts "
     "included."
 )
 def lengths_of_completions() -> WrongAnswers:
@@ -247,7 +246,7 @@ def lengths_of_completions() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "You took probabilities, or the logits themselves. The formula has the logarithm of the "
+    "You used probabilities, or the logits themselves. The formula uses the logarithm of the "
     "probability."
 )
 def no_logarithm() -> WrongAnswers:
@@ -256,8 +255,8 @@ def no_logarithm() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "Your probabilities add up to 1 over the positions, or over the rows. They are to do so over "
-    "the words of the vocabulary, the last axis."
+    "Your probabilities add up to 1 over the positions, or over the rows. They must do so over "
+    "the vocabulary, the last dimension."
 )
 def wrong_axis() -> WrongAnswers:
     yield _scored(lambda x: torch.log_softmax(x, dim=1))
@@ -265,8 +264,8 @@ def wrong_axis() -> WrongAnswers:
 
 
 @sft_loss.mistake(
-    "The end token is not learned, so the model will not know how to stop. Here the padding has "
-    "the same id as the end: masking by id takes both. Go by the lengths."
+    "EOS is not learned, so the model will not know how to stop. Here the padding has the same id "
+    "as EOS: masking by id removes both. Use the lengths."
 )
 def end_left_out() -> WrongAnswers:
     yield _sft(lambda t, ids, p, n: (t >= p) & (ids != PAD))
@@ -281,15 +280,15 @@ def mean_of_means() -> WrongAnswers:
     yield _sft(total=_row_means)
 
 
-@sft_loss.mistake("You added up and did not divide: the loss of a large batch would be large.")
+@sft_loss.mistake("You summed and did not divide: the loss of a large batch would be large.")
 def summed() -> WrongAnswers:
     yield _sft(total=lambda x, m: (x * m).sum())
     yield _sft(total=lambda x, m: (x * m).sum() / len(x))
 
 
 @sft_loss.mistake(
-    "Your loss is below 0: you return the log-probability. A loss is made small, and this one "
-    "would be made small by forgetting the traces."
+    "Your loss is negative: you return the log-probability. A loss is minimised, and this one "
+    "would be minimised by forgetting the traces."
 )
 def sign() -> WrongAnswers:
     yield _sft(total=lambda x, m: -(x * m).sum() / m.sum())
