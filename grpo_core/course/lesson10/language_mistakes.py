@@ -123,8 +123,8 @@ def ratio() -> WrongAnswers:
 
 
 @language.mistake(
-    "You pay for *one* language, whichever it is. Asked for is English: a thought entirely in "
-    "German earns 0."
+    "You pay for using *one* language, whichever it is. The reward is for English: a thought "
+    "entirely in German earns 0."
 )
 def either_language() -> WrongAnswers:
     yield _speaks(share=lambda e, g, n: max(e, g) / (e + g))

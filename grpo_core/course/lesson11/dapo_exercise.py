@@ -71,10 +71,10 @@ dapo = Exercise(
     ],
     hints=[
         "It is notebook 00's loss with two changes: two bounds, and another divisor.",
-        "Ratio, clipped ratio, the smaller of the two products: as in notebook 05. Then one sum "
-        "over all tokens of the micro-batch.",
-        "The shares of all micro-batches are added up by whoever calls you. So each is divided by "
-        "the same number, and the function is given that number.",
+        "Compute the ratio, the clipped ratio and the smaller of the two products as in notebook "
+        "05. Then take one sum over all tokens of the micro-batch.",
+        "The caller adds up the results of all micro-batches. So each must be divided by the same "
+        "number, which is passed to the function.",
     ],
-    well_done="your loss is DAPO's, and it does not matter how the batch is cut up.",
+    well_done="your loss is DAPO's, and does not depend on how the batch is split.",
 )

@@ -51,8 +51,8 @@ def _min_of_ratios(
 
 @dapo.mistake(
     "You divided each micro-batch by its own tokens. Then the tokens of a small one count for "
-    "more, and what is learned depends on how the batch was cut up. (It is what TRL calls "
-    '"bnpo".) What is divided by is handed in: `tokens`, of the whole batch.'
+    'more, and training depends on how the batch was split. (TRL calls this "bnpo".) Divide by '
+    "the argument `tokens`, the count of the whole batch."
 )
 def micro_batch_mean() -> WrongAnswers:
     yield _dapo(lambda s, m, tokens: (s * m).sum() / m.sum())
@@ -60,8 +60,8 @@ def micro_batch_mean() -> WrongAnswers:
 
 
 @dapo.mistake(
-    "You averaged within each completion first: that is GRPO's paper, and what DAPO changed. "
-    "Every token of the batch has the same say."
+    "You averaged within each completion first: that is the GRPO paper's way, which DAPO changed. "
+    "Every token of the batch has the same weight."
 )
 def sequence_mean() -> WrongAnswers:
     yield _dapo(lambda s, m, tokens: ((s * m).sum(1) / m.sum(1)).sum() / 3)
@@ -70,8 +70,8 @@ def sequence_mean() -> WrongAnswers:
 
 
 @dapo.mistake(
-    "You divided by the completions as well, or by them alone. All that is divided by is "
-    "`tokens`, of the whole batch."
+    "You divided by the number of completions, alone or in addition. Divide only by `tokens`, the "
+    "count of the whole batch."
 )
 def divided_by_completions() -> WrongAnswers:
     yield _dapo(lambda s, m, tokens: (s * m).sum() / len(m))
@@ -92,7 +92,7 @@ def upside_down() -> WrongAnswers:
 
 
 @dapo.mistake(
-    "Your tokens share one ratio a completion, as in exercise 2. That is GSPO; in DAPO every "
+    "Your tokens share one ratio per completion, as in exercise 2. That is GSPO; in DAPO every "
     "token has its own."
 )
 def ratio_of_the_completion() -> WrongAnswers:
@@ -100,36 +100,34 @@ def ratio_of_the_completion() -> WrongAnswers:
 
 
 @dapo.mistake(
-    "You clipped the product of ratio and advantage. The bounds are for the ratio alone; the "
-    "advantage is multiplied in behind it."
+    "You clipped the product of ratio and advantage. The bounds apply only to the ratio; multiply "
+    "by the advantage afterwards."
 )
 def product_clipped() -> WrongAnswers:
     yield _product_clipped
 
 
 @dapo.mistake(
-    "The loss is right, and nothing flows back to logprobs: only the old log-probs are to be "
-    "detached."
+    "The loss is right, but no gradient reaches logprobs: detach only the old log-probabilities."
 )
 def no_gradient() -> WrongAnswers:
     yield _dapo(moved=lambda new, old: (new - old).detach().exp())
 
 
-@dapo.mistake("What stands on the padding is in your loss. Multiply with the mask before you sum.")
+@dapo.mistake("Your loss includes the values on padding. Multiply by the mask before you sum.")
 def padding_added() -> WrongAnswers:
     yield _dapo(lambda s, m, tokens: s.sum() / tokens)
     yield _dapo(lambda s, m, tokens: s.mean())
 
 
-@dapo.mistake("You divided by all places of the tensor, padding too.")
+@dapo.mistake("You divided by all positions of the tensor, padding included.")
 def padding_counted() -> WrongAnswers:
     yield _dapo(lambda s, m, tokens: (s * m).sum() / m.numel())
     yield _dapo(lambda s, m, tokens: (s * m).mean() / 2)
 
 
 @dapo.mistake(
-    "You added up all tokens and divided by nothing: the longer the completions, the larger the "
-    "step."
+    "You summed all tokens without dividing: the longer the completions, the larger the step."
 )
 def not_divided() -> WrongAnswers:
     yield _dapo(lambda s, m, tokens: (s * m).sum())
@@ -150,14 +148,14 @@ def bounds_swapped() -> WrongAnswers:
 
 
 @dapo.mistake(
-    "You used the clipped ratio alone. Without the comparison a token that went the wrong way has "
-    "no way back (notebook 05)."
+    "You used only the clipped ratio. Without the comparison a token that moved in the wrong "
+    "direction cannot come back (notebook 05)."
 )
 def clip_without_min() -> WrongAnswers:
     yield _dapo(pick=lambda plain, clipped: clipped)
 
 
-@dapo.mistake("You took the larger of the two products. The smaller one is the cautious one.")
+@dapo.mistake("You took the larger of the two products. The smaller one is the cautious choice.")
 def max_() -> WrongAnswers:
     yield _dapo(pick=torch.maximum)
 
@@ -167,26 +165,26 @@ def no_clip() -> WrongAnswers:
     yield _dapo(pick=lambda plain, clipped: plain)
 
 
-@dapo.mistake("The sign is flipped: an optimizer makes a loss *small*.")
+@dapo.mistake("The sign is flipped: an optimizer *minimises* a loss.")
 def sign() -> WrongAnswers:
     yield _dapo(sign=1.0)
 
 
 @dapo.mistake(
-    "Right, except on the first update, where old_logprobs is the same tensor as logprobs: both "
-    "move together then, and nothing is learned. Detach the old ones."
+    "Right, except on the first update, where old_logprobs is the same tensor as logprobs: then "
+    "both move together, and nothing is learned. Detach the old ones."
 )
 def no_detach() -> WrongAnswers:
     yield _dapo(moved=lambda new, old: (new - old).exp())
 
 
-@dapo.mistake("Right for 0.2 and 0.28. Both are handed in, and may be others.")
+@dapo.mistake("Right for 0.2 and 0.28. Both are arguments, and may have other values.")
 def epsilons_ignored() -> WrongAnswers:
     yield _dapo(clamp=lambda r, lo, hi: r.clamp(0.8, 1.28))
 
 
 @dapo.mistake(
-    "You clipped the logarithm of the ratio, and exp(-0.2) is 0.82 and not 0.8. The bounds are on "
+    "You clipped the logarithm of the ratio, and exp(-0.2) is 0.82, not 0.8. The bounds apply to "
     "the ratio."
 )
 def logarithm_clipped() -> WrongAnswers:
@@ -194,8 +192,8 @@ def logarithm_clipped() -> WrongAnswers:
 
 
 @dapo.mistake(
-    "Your ratio is bounded on one side only. A good token is stopped above 1 + high, and a bad "
-    "one below 1 - low."
+    "Your ratio is bounded only on one side. A good token must stop above 1 + high, and a bad one "
+    "below 1 - low."
 )
 def one_bound() -> WrongAnswers:
     yield _dapo(clamp=lambda r, lo, hi: r.clamp(max=1 + hi))
@@ -203,14 +201,14 @@ def one_bound() -> WrongAnswers:
 
 
 @dapo.mistake(
-    "You took the smaller ratio and multiplied then. For a bad token the smaller ratio makes the "
-    "larger product: multiply first, then compare."
+    "You took the smaller ratio and then multiplied. For a negative advantage the smaller ratio "
+    "gives the larger product: multiply first, then compare."
 )
 def min_of_ratios() -> WrongAnswers:
     yield _min_of_ratios
 
 
-@dapo.mistake("The advantages play no part in yours: every token is made likelier.")
+@dapo.mistake("You do not use the advantages: every token becomes more likely.")
 def no_advantage() -> WrongAnswers:
     yield lambda new, old, a, m, lo, hi, tokens: my_dapo(
         new, old, torch.ones_like(a), m, lo, hi, tokens
@@ -218,17 +216,17 @@ def no_advantage() -> WrongAnswers:
 
 
 @dapo.mistake(
-    "You took a mean off the advantages, that of the micro-batch. They have been compared "
-    "already, each in its own group; which completions share a micro-batch is chance."
+    "You subtracted the micro-batch's mean from the advantages. They have already been compared, "
+    "each in its own group; which completions share a micro-batch is arbitrary."
 )
 def compared_again() -> WrongAnswers:
     yield lambda new, old, a, m, lo, hi, tokens: my_dapo(new, old, a - a.mean(), m, lo, hi, tokens)
 
 
 @dapo.mistake(
-    "There is no ratio in yours: it is the log-prob (or the probability, or how far the log-prob "
-    "has moved) times the advantage. With several updates a batch that is another objective, and "
-    "nothing in it says how far a token has moved."
+    "Yours has no ratio: it is the log-probability (or the probability, or the change in "
+    "log-probability) times the advantage. With several updates per batch that is another "
+    "objective, and nothing in it says how far a token has moved."
 )
 def no_ratio() -> WrongAnswers:
     yield _dapo(pick=lambda plain, clipped: plain, moved=lambda new, old: new)
@@ -238,7 +236,7 @@ def no_ratio() -> WrongAnswers:
 
 
 @dapo.mistake(
-    "You divided one log-prob by the other. The logarithm of a ratio is a *difference* of "
+    "You divided one log-probability by the other. The logarithm of a ratio is a *difference* of "
     "logarithms."
 )
 def logs_divided() -> WrongAnswers:

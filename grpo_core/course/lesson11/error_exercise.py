@@ -36,12 +36,15 @@ error = Exercise(
         ),
     ],
     hints=[
-        "Three questions in a row: how much does one run scatter? How much the mean of S runs? "
+        "Ask three questions in order: how much does one run vary? How much the mean of S runs? "
         "How much the difference of two such means?",
         "The variance of a mean of S is 1/S of the variance of one; the variance of a difference "
         "is the sum of the two variances. The root comes last.",
         "`finals.var(dim=1)` has a variance for each method (and divides by S - 1). Three seeds "
-        "know too little alone, so take the mean over methods.",
+        "alone give a poor estimate, so take the mean over methods.",
     ],
-    well_done="your yardstick is right: what two means differ by when nothing is behind it.",
+    well_done=(
+        "your standard error is right: the typical difference of two means when the methods are "
+        "the same."
+    ),
 )

@@ -17,8 +17,8 @@ def _error(
 
 
 @error.mistake(
-    "You took the spread of all runs together, so that methods which differ make it large, and "
-    "hide that they differ. Take the variance within each method, then the mean of those."
+    "You took the variance of all runs together, so that differences between methods make it "
+    "large and hide themselves. Take the variance within each method, then the mean of those."
 )
 def all_together() -> WrongAnswers:
     yield _error(lambda f: f.var())
@@ -26,8 +26,8 @@ def all_together() -> WrongAnswers:
 
 
 @error.mistake(
-    "You took the spread of the methods' means. That is what is to be judged; the yardstick is "
-    "how far the seeds of *one* method lie apart."
+    "You took the variance of the methods' means. Those are to be judged; measure how far the "
+    "seeds of *one* method vary."
 )
 def between_methods() -> WrongAnswers:
     yield _error(lambda f: f.mean(dim=1).var())
@@ -46,16 +46,16 @@ def across_seeds() -> WrongAnswers:
 
 
 @error.mistake(
-    "You divided the squares by S. Of a few seeds one divides by S - 1, as torch does by itself: "
-    "their mean lies closer to them than the true one does."
+    "You divided the squares by S. For a sample divide by S - 1, as torch does by default: the "
+    "sample mean lies closer to the sample than the true mean does."
 )
 def population() -> WrongAnswers:
     yield _error(lambda f: f.var(dim=1, correction=0).mean())
 
 
 @error.mistake(
-    "You added the variances of all methods up. They are averaged, to know better how far *one* "
-    "method scatters; two of those make a difference."
+    "You summed the variances of all methods. Average them, for a better estimate of how much "
+    "*one* method varies; a difference contains two of those."
 )
 def variances_added() -> WrongAnswers:
     yield _error(lambda f: f.var(dim=1).sum())
@@ -63,7 +63,7 @@ def variances_added() -> WrongAnswers:
 
 
 @error.mistake(
-    "You divided by S behind the root. It is the *variance* of a mean that is 1/S; its root is "
+    "You divided by S after the root. The *variance* of a mean is 1/S as large; its root is "
     "smaller by the root of S."
 )
 def seeds_outside_the_root() -> WrongAnswers:
@@ -71,16 +71,16 @@ def seeds_outside_the_root() -> WrongAnswers:
 
 
 @error.mistake(
-    "You divided by S - 1 once more. That belongs to the variance, and `var` has done it; the "
-    "mean is over S seeds."
+    "You divided by S - 1 a second time. That belongs to the variance, and `var` has already done "
+    "it; the mean is over S seeds."
 )
 def one_less_twice() -> WrongAnswers:
     yield _error(scale=lambda v, f: (2 * v / (f.shape[1] - 1)).sqrt())
 
 
 @error.mistake(
-    "That is the standard error of *one* method's mean. A difference has two means in it, and "
-    "both scatter: variances add up."
+    "That is the standard error of *one* method's mean. A difference contains two means, and both "
+    "vary: variances add up."
 )
 def one_mean() -> WrongAnswers:
     yield _error(scale=lambda v, f: (v / f.shape[1]).sqrt())
@@ -95,17 +95,15 @@ def one_run() -> WrongAnswers:
 
 
 @error.mistake(
-    "You divided by the number of all runs. A mean is over the S seeds of its own method; the "
-    "other methods help to learn the variance and not the mean."
+    "You divided by the number of all runs. Each mean is over the S seeds of its own method; the "
+    "other methods help to estimate the variance, not the mean."
 )
 def all_runs_counted() -> WrongAnswers:
     yield _error(scale=lambda v, f: (2 * v / f.numel()).sqrt())
     yield _error(scale=lambda v, f: (2 * v / f.shape[0]).sqrt())
 
 
-@error.mistake(
-    "You averaged standard deviations. What can be averaged is variances; the root comes last."
-)
+@error.mistake("You averaged standard deviations. Average the variances; the root comes last.")
 def mean_of_stds() -> WrongAnswers:
     yield _error(lambda f: f.std(dim=1).mean() ** 2)
 
@@ -117,17 +115,14 @@ def no_root() -> WrongAnswers:
     yield _error(scale=lambda v, f: 2 * v / f.shape[1])
 
 
-@error.mistake(
-    "You added the two standard errors. Errors that have nothing to do with each other add up in "
-    "squares."
-)
+@error.mistake("You added the two standard errors. For independent errors, add the squares.")
 def deviations_added() -> WrongAnswers:
     yield _error(scale=lambda v, f: 2 * (v / f.shape[1]).sqrt())
 
 
 @error.mistake(
-    "You took the spread of some of the methods: the first two, the largest, the middle one. "
-    "Three seeds say little about a spread; the mean over all methods says more."
+    "You took the variance of some of the methods: the first two, the largest, the median. Three "
+    "seeds say little about a variance; the mean over all methods says more."
 )
 def one_method_for_all() -> WrongAnswers:
     yield _error(lambda f: f.var(dim=1).amax())
@@ -136,14 +131,14 @@ def one_method_for_all() -> WrongAnswers:
     yield _error(lambda f: f[:2].var(dim=1).mean())
 
 
-@error.mistake("Right for five seeds. How many there are is the number of columns.")
+@error.mistake("Right for five seeds. The number of seeds is the number of columns.")
 def always_five() -> WrongAnswers:
     yield _error(scale=lambda v, f: (2 * v / 5).sqrt())
 
 
 @error.mistake(
-    "You took the best run less the worst. That grows with the number of runs, and one unlucky "
-    "seed decides it; a standard error asks all of them."
+    "You took the best run minus the worst. That grows with the number of runs, and one unlucky "
+    "seed determines it; a standard error depends on all of them."
 )
 def range_() -> WrongAnswers:
     yield lambda f: float((f.amax(dim=1) - f.amin(dim=1)).mean())
@@ -151,8 +146,8 @@ def range_() -> WrongAnswers:
 
 
 @error.mistake(
-    "That is the difference between two methods, which is to be judged. Asked for is by how much "
-    "two means differ when nothing is behind it."
+    "That is the difference between two methods, which is to be judged. Return by how much two "
+    "means differ when the methods are the same."
 )
 def difference_of_means() -> WrongAnswers:
     yield lambda f: float((f.mean(dim=1)[0] - f.mean(dim=1)[1]).abs())
@@ -160,8 +155,8 @@ def difference_of_means() -> WrongAnswers:
 
 
 @error.mistake(
-    "You multiplied by about 2 at the end, as one does for an interval. Asked for is one standard "
-    "error; the text says afterwards what to make of it."
+    "You multiplied by about 2 at the end, as for an interval. Return one standard error; the "
+    "text explains afterwards how to use it."
 )
 def two_standard_errors() -> WrongAnswers:
     yield lambda f: 1.96 * my_error(f)

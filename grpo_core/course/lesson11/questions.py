@@ -6,12 +6,12 @@ quiz = Quiz(
     "11",
     Question(
         "once",
-        "One update a batch, no KL. You change the preset from grpo to gspo. What changes in what "
-        "is learned?",
+        "With one update per batch and no KL, you change the preset from grpo to gspo. What "
+        "changes in training?",
         [
             Option(
                 "Completions are clipped as a whole and no longer token by token.",
-                "All ratios are 1 in the only update there is. Who clips at 1?",
+                "All ratios are 1 in the only update there is. A ratio of 1 is never clipped.",
             ),
             Option(
                 "Nothing.",
@@ -28,26 +28,26 @@ quiz = Quiz(
     Question(
         "long",
         "Two wrong completions of the same group, one of 20 tokens and one of 200. Under which "
-        "aggregation is a token of the long one pushed down a tenth as hard?",
+        "aggregation does a token of the long one get a tenth of the gradient?",
         [
             Option(
                 "sequence_mean",
-                "Each completion has the same say, so its tokens share it: 1/20 against 1/200.",
+                "Each completion has the same weight, so its tokens share it: 1/20 against 1/200.",
                 right=True,
             ),
             Option(
                 "token_mean",
-                "There each token of the batch has the same say.",
+                "There each token of the batch has the same weight.",
             ),
             Option(
                 "constant",
-                "One divisor for all tokens, whichever completion they are in.",
+                "It has one divisor for all tokens, whichever completion they are in.",
             ),
         ],
     ),
     Question(
         "budget",
-        "DAPO is ahead of GRPO after 60 steps. What is to be asked first?",
+        "DAPO is ahead of GRPO after 60 steps. What should you ask first?",
         [
             Option(
                 "Whether its learning rate was the same.",
@@ -55,11 +55,11 @@ quiz = Quiz(
             ),
             Option(
                 "How high its clip was.",
-                "With one update a batch nothing is clipped.",
+                "With one update per batch nothing is clipped.",
             ),
             Option(
                 "How many completions it drew for those 60 steps.",
-                "Groups that teach nothing are drawn again. What was thrown away was paid for.",
+                "Groups without signal are sampled again. The discarded ones had a cost too.",
                 right=True,
             ),
         ],
@@ -67,41 +67,41 @@ quiz = Quiz(
     Question(
         "seeds",
         "Your method has three seeds at 0.80, 0.82 and 0.84, the best of seven others three at "
-        "0.77, 0.79 and 0.81. What may you write?",
+        "0.77, 0.79 and 0.81. What may you claim?",
         [
             Option(
                 "That it is better: its mean is higher, and so is its best seed.",
                 "The seeds of one method differ by more than the two means do.",
             ),
             Option(
-                "That three seeds cannot tell, with all runs shown.",
-                "Two means lie 0.03 apart and their difference scatters by 0.016; and the best of "
-                "seven is no method that was named beforehand.",
+                "That three seeds cannot decide it, with all runs shown.",
+                "Two means differ by 0.03 and the standard error of their difference is 0.016; "
+                "and the best of seven was not chosen beforehand.",
                 right=True,
             ),
             Option(
                 "That both are the same.",
-                "A difference that cannot be seen need not be none. More seeds would tell.",
+                "A difference too small to detect need not be zero. More seeds would tell.",
             ),
         ],
     ),
     Question(
         "lam",
         "PPO with lambda 0.95 and a critic that has learned nothing. Which tokens of a completion "
-        "of 90 tokens hear about its reward?",
+        "of 90 tokens get credit for its reward?",
         [
             Option(
-                "All alike, since gamma is 1.",
-                "gamma does not fade it. What else is multiplied into it at every token?",
+                "All of them equally, since gamma is 1.",
+                "gamma does not discount it. What else multiplies it at every token?",
             ),
             Option(
                 "The first ones, where the decisions are made.",
-                "Look from which end the reward is passed on.",
+                "From which end is the reward passed on?",
             ),
             Option(
                 "The last twenty or so.",
                 "0.95 to the power of the distance to the end: 0.36 at twenty tokens, 0.01 at "
-                "ninety. What the critic does not pass on, earlier tokens do not hear.",
+                "ninety. Earlier tokens get no credit that the critic does not pass on.",
                 right=True,
             ),
         ],
@@ -113,16 +113,16 @@ quiz = Quiz(
         [
             Option(
                 "Other seeds, with nothing changed.",
-                "One run says what can happen, not what does.",
+                "One run shows what can happen, not what usually does.",
                 right=True,
             ),
             Option(
-                "A finer choice of its learning rate on that seed.",
-                "Then you would be choosing for the luck of that seed.",
+                "Tune its learning rate on that seed.",
+                "Then you would be fitting the luck of that seed.",
             ),
             Option(
                 "A paper.",
-                "By luck alone, one of nine that are all the same comes first in a ninth of the "
+                "By luck alone, each of nine identical methods comes first in a ninth of the "
                 "cases.",
             ),
         ],

@@ -53,11 +53,12 @@ ratio = Exercise(
         Case("On the first update, where old_logprobs is logprobs", _ratio_and_gradient(True)),
     ],
     hints=[
-        "Three steps: how far each token has moved, in logarithms; the mean of that over the "
+        "Take three steps: how far each token has moved, in logarithms; the mean of that over the "
         "completion; an exponential.",
-        "The mean over the completion's own tokens: a sum of what the mask lets through, over the "
-        "number of tokens it lets through.",
-        "Both sums run along dim=1. And the old log-probs are a record, so detach them.",
+        "The mean over the completion's own tokens is the sum of the masked values over the sum "
+        "of the mask.",
+        "Both sums run along dim=1. And the old log-probabilities are only a record, so detach "
+        "them.",
     ],
     well_done="your ratio is GSPO's: the geometric mean of the tokens' ratios.",
 )

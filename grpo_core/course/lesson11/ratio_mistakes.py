@@ -18,9 +18,9 @@ def _ratio(
 
 
 @ratio.mistake(
-    "You added the log-ratios up: pi(o) / pi_old(o), the ratio of the whole completion. It is "
-    "RLOO's, and it runs away with length: a hundred tokens that have risen by 1% each make 2.7. "
-    "GSPO takes the mean, so that one pair of bounds fits all lengths."
+    "You summed the log-ratios: pi(o) / pi_old(o), the ratio of the whole completion. RLOO uses "
+    "it, and it grows with length: a hundred tokens that have risen by 1% each give 2.7. GSPO "
+    "takes the mean, so that one pair of bounds fits all lengths."
 )
 def sum_() -> WrongAnswers:
     yield _ratio(lambda d, m: (d * m).sum(1).exp())
@@ -28,13 +28,13 @@ def sum_() -> WrongAnswers:
 
 @ratio.mistake(
     "You divided by the width of the tensor. The mean is over the completion's own tokens: with "
-    "more padding beside it, a ratio would come closer to 1."
+    "more padding, a ratio would come closer to 1."
 )
 def padding_counted() -> WrongAnswers:
     yield _ratio(lambda d, m: ((d * m).sum(1) / m.shape[1]).exp())
 
 
-@ratio.mistake("What stands on the padding is in your mean. Multiply with the mask first.")
+@ratio.mistake("Your mean includes the values on padding. Multiply by the mask first.")
 def padding_added() -> WrongAnswers:
     yield _ratio(lambda d, m: d.mean(1).exp())
     yield _ratio(lambda d, m: (d.sum(1) / m.sum(1)).exp())
@@ -42,9 +42,9 @@ def padding_added() -> WrongAnswers:
 
 
 @ratio.mistake(
-    "You took the mean of the tokens' ratios, and GSPO takes that of their *logarithms*, and the "
-    "exponential afterwards: a geometric mean. One token that has risen a thousandfold would "
-    "carry yours."
+    "You took the mean of the tokens' ratios, but GSPO takes the mean of their *logarithms*, then "
+    "the exponential: a geometric mean. One token that has risen a thousandfold would dominate "
+    "yours."
 )
 def mean_of_ratios() -> WrongAnswers:
     yield _ratio(lambda d, m: (d.exp() * m).sum(1) / m.sum(1))
@@ -61,7 +61,7 @@ def whole_batch() -> WrongAnswers:
 
 
 @ratio.mistake(
-    "You divided one log-prob by the other. The logarithm of a ratio is a *difference* of "
+    "You divided one log-probability by the other. The logarithm of a ratio is a *difference* of "
     "logarithms."
 )
 def logs_divided() -> WrongAnswers:
@@ -75,24 +75,23 @@ def upside_down() -> WrongAnswers:
 
 
 @ratio.mistake(
-    "Right, except on the first update, where old_logprobs is the same tensor as logprobs: both "
-    "move together then, and the slope is 0. The old policy is a constant."
+    "Right, except on the first update, where old_logprobs is the same tensor as logprobs: then "
+    "both move together, and the slope is 0. The old policy is a constant."
 )
 def no_detach() -> WrongAnswers:
     yield _ratio(moved=lambda new, old: new - old)
 
 
 @ratio.mistake(
-    "The ratios are right, and nothing flows back to logprobs: only the old log-probs are to be "
-    "detached."
+    "The ratios are right, but no gradient reaches logprobs: detach only the old log-probabilities."
 )
 def no_gradient() -> WrongAnswers:
     yield _ratio(moved=lambda new, old: (new - old).detach())
 
 
 @ratio.mistake(
-    "You clipped the ratio. That is the surrogate's work, which still needs the plain one beside "
-    "it; here the ratio is as large as it is."
+    "You clipped the ratio. The surrogate does that, and it needs the unclipped one as well; here "
+    "return the ratio as it is."
 )
 def clipped() -> WrongAnswers:
     yield _ratio(lambda d, m: ((d * m).sum(1) / m.sum(1)).exp().clamp(0.8, 1.2))
@@ -108,8 +107,8 @@ def root_of_the_length() -> WrongAnswers:
 
 
 @ratio.mistake(
-    "You took one token's ratio for the whole completion's, the last or the largest. All tokens "
-    "have a part in it."
+    "You used one token's ratio for the whole completion, the last or the largest. All tokens "
+    "contribute."
 )
 def one_token() -> WrongAnswers:
     yield _ratio(lambda d, m: d.exp()[torch.arange(len(m)), m.sum(1) - 1])
@@ -117,22 +116,21 @@ def one_token() -> WrongAnswers:
     yield _ratio(lambda d, m: d.amax(1).exp())
 
 
-@ratio.mistake("You added up down the columns, over completions. A row is a completion: dim=1.")
+@ratio.mistake("You summed down the columns, over completions. A row is a completion: dim=1.")
 def down_the_columns() -> WrongAnswers:
     yield _ratio(lambda d, m: ((d * m).sum(0) / m.sum(0)).exp()[: len(m)])
 
 
 @ratio.mistake(
-    "You added probabilities up, and divided the sums. The probability of a completion is a "
-    "product: what adds up is the logarithms."
+    "You summed probabilities, and divided the sums. The probability of a completion is a "
+    "product: sum the logarithms."
 )
 def probabilities_added() -> WrongAnswers:
     yield lambda new, old, mask: (new.exp() * mask).sum(1) / (old.detach().exp() * mask).sum(1)
 
 
 @ratio.mistake(
-    "You took 1 + x for exp(x). That is near it where little has moved, and 0 or less where much "
-    "has."
+    "You used 1 + x for exp(x). That is close if little has moved, and 0 or less if much has."
 )
 def one_plus() -> WrongAnswers:
     yield _ratio(lambda d, m: 1 + (d * m).sum(1) / m.sum(1))

@@ -39,12 +39,12 @@ weights = Exercise(
         Case('For the same three, "constant" with a limit of 12', _weighed("constant")),
     ],
     hints=[
-        "In each of the three a token's weight is 1 over something. Only that something differs: "
-        "it is a column in the first, and one number in the other two.",
+        "In each of the three a token's weight is 1 over a divisor. Only the divisor differs: it "
+        "is a column in the first, and one number in the other two.",
         "Sum the weights of a whole batch, in your head: 1 in the first (each completion has "
-        "1/B), 1 in the second, and below 1 in the third, for nobody used up the room.",
+        "1/B), 1 in the second, and below 1 in the third, since no completion reached the limit.",
         "`mask.sum(dim=1, keepdim=True)` has the lengths as a column. A mask divided by a number "
-        "is 0 on padding by itself.",
+        "is automatically 0 on padding.",
     ],
     well_done="your weights are right: by completion, by token, and by a constant.",
 )

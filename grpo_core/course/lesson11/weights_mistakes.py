@@ -41,8 +41,8 @@ def _lengths(mask: Tensor) -> Tensor:
 
 
 @weights.mistake(
-    "Padding has a weight in yours. Behind the end of a completion there is no token, so there "
-    "the weight is 0."
+    "You give padding a weight. After the end of a completion there is no token, so the weight "
+    "there is 0."
 )
 def padding_weighted() -> WrongAnswers:
     yield _unmasked
@@ -50,8 +50,8 @@ def padding_weighted() -> WrongAnswers:
 
 
 @weights.mistake(
-    "In `sequence_mean` you divided every completion by the width of the tensor. That is how far "
-    "the padding goes. Each completion is divided by its own number of tokens."
+    "In `sequence_mean` you divided every completion by the width of the tensor, padding "
+    "included. Divide each completion by its own number of tokens."
 )
 def width_for_length() -> WrongAnswers:
     yield _weights(sequence_mean=lambda m, limit: torch.tensor(m.shape[0] * m.shape[1]))
@@ -68,7 +68,7 @@ def completions_added() -> WrongAnswers:
 
 @weights.mistake(
     "In `sequence_mean` you counted down the columns: how many completions have a token at that "
-    "place. A row is a completion, and its length is the sum along dim=1."
+    "position. A row is a completion, and its length is the sum along dim=1."
 )
 def down_the_columns() -> WrongAnswers:
     yield _weights(sequence_mean=lambda m, limit: len(m) * m.sum(dim=0).clamp(min=1))
@@ -83,7 +83,7 @@ def tokens_for_completions() -> WrongAnswers:
 
 
 @weights.mistake(
-    "In `constant` brackets are missing: `a / b * c` divides by b, and multiplies by c."
+    "In `constant` parentheses are missing: `a / b * c` divides by b, and multiplies by c."
 )
 def brackets() -> WrongAnswers:
     yield _weights(constant=lambda m, limit: torch.tensor(len(m) / limit))
@@ -91,7 +91,7 @@ def brackets() -> WrongAnswers:
 
 @weights.mistake(
     "In `token_mean` each completion is still divided by its own length. Here there is one "
-    "divisor for all, the number of tokens in the batch: completions do not exist for it."
+    "divisor for all, the number of tokens in the batch, whichever completion they belong to."
 )
 def length_for_all() -> WrongAnswers:
     yield _weights(token_mean=lambda m, limit: len(m) * _lengths(m))
@@ -99,16 +99,16 @@ def length_for_all() -> WrongAnswers:
 
 
 @weights.mistake(
-    "In `token_mean` you divided by all places of the tensor, padding too. Then what a token "
-    "counts depends on the longest completion beside it."
+    "In `token_mean` you divided by all positions of the tensor, padding included. Then a token's "
+    "weight depends on the longest completion in the batch."
 )
 def padding_counted() -> WrongAnswers:
     yield _weights(token_mean=lambda m, limit: torch.tensor(m.numel()))
 
 
 @weights.mistake(
-    "In `token_mean` you divided by the tokens and by the completions. The tokens of the batch "
-    "are all there is to divide by."
+    "In `token_mean` you divided by the tokens and by the completions. Divide only by the tokens "
+    "of the batch."
 )
 def one_completion_forgotten() -> WrongAnswers:
     yield _weights(token_mean=lambda m, limit: len(m) * m.sum())
@@ -116,9 +116,8 @@ def one_completion_forgotten() -> WrongAnswers:
 
 @weights.mistake(
     "Your constant is not constant: it is the longest completion, or the width, of *this* batch. "
-    "One long completion would then make all others count for less. It is the length that a "
-    "completion may have at most, the same at every step of the run. (This slip has been in "
-    "several public trainers.)"
+    "One long completion would then make all others count for less. Use the maximum length of a "
+    "completion, the same at every step of the run. (Several public trainers have had this bug.)"
 )
 def longest_for_limit() -> WrongAnswers:
     yield _weights(constant=lambda m, limit: len(m) * _lengths(m).max())
@@ -126,8 +125,8 @@ def longest_for_limit() -> WrongAnswers:
 
 
 @weights.mistake(
-    "In `constant` a token's weight still depends on how long its completion is. That is what Dr. "
-    "GRPO takes out: one divisor for every token, whatever was sampled."
+    "In `constant` a token's weight still depends on how long its completion is. Dr. GRPO removes "
+    "that: one divisor for every token, whatever was sampled."
 )
 def constant_is_not() -> WrongAnswers:
     yield _weights(constant=lambda m, limit: len(m) * _lengths(m))
@@ -143,7 +142,7 @@ def limit_alone() -> WrongAnswers:
     yield _weights(constant=lambda m, limit: torch.tensor(limit))
 
 
-@weights.mistake("Two of the three ways are right, under each other's names.")
+@weights.mistake("Two of the three ways are right but swapped.")
 def ways_swapped() -> WrongAnswers:
     yield lambda m, how, limit: my_weights(m, _swap(how, "token_mean", "constant"), limit)
     yield lambda m, how, limit: my_weights(m, _swap(how, "token_mean", "sequence_mean"), limit)
@@ -151,16 +150,16 @@ def ways_swapped() -> WrongAnswers:
 
 
 @weights.mistake(
-    "In `token_mean` you multiplied by the number of completions: your tokens count that many "
-    "times too much. The weights of a whole batch sum to 1 there."
+    "In `token_mean` you multiplied by the number of completions: your weights are that many "
+    "times too large. There the weights of a whole batch sum to 1."
 )
 def not_divided_by_completions() -> WrongAnswers:
     yield _weights(token_mean=lambda m, limit: m.sum() / len(m))
 
 
 @weights.mistake(
-    "In `constant` the limit is right, and stands beside the tokens or the width. Each completion "
-    "has room for `limit` tokens, so there are as many of them as completions."
+    "In `constant` the limit is right, but you multiplied it by the tokens or the width. Each "
+    "completion has room for `limit` tokens, so multiply by the number of completions."
 )
 def limit_of_something_else() -> WrongAnswers:
     yield _weights(constant=lambda m, limit: m.sum() * limit)

@@ -47,11 +47,11 @@ best_of = Exercise(
         Case("For four groups of four and n = 3", _best(3)),
         Case("For the same groups and n = 1", _best(1)),
         Case("For the same groups and n = 4", _best(4)),
-        Case("For two groups whose highest tie", _best(3, _TIED, _TIED_TRUTH)),
+        Case("For two groups in which the highest proxies tie", _best(3, _TIED, _TIED_TRUTH)),
     ],
     hints=[
-        "Cut both down to the first n columns. Which column has the row's highest proxy?",
-        "`argmax(dim=1)` gives one column a row; two index tensors pick one element a row.",
+        "Restrict both to the first n columns. Which column has the row's highest proxy?",
+        "`argmax(dim=1)` gives one column per row; two index tensors pick one element per row.",
     ],
     well_done="your best of n is right: chosen by the proxy, measured by the truth.",
 )

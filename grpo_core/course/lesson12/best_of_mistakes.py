@@ -31,8 +31,8 @@ def _mean_of_tied(proxy: Tensor, truth: Tensor, n: int) -> Tensor:
 
 
 @best_of.mistake(
-    "You chose by the truth. Whoever knew it would need no proxy; the point is to choose by the "
-    "one and to look at the other."
+    "You chose by the truth. If it were known, no proxy would be needed; the point is to choose "
+    "by the proxy and to measure by the truth."
 )
 def chosen_by_the_truth() -> WrongAnswers:
     yield lambda p, t, n: t[:, :n].max(dim=1).values.mean()
@@ -40,8 +40,8 @@ def chosen_by_the_truth() -> WrongAnswers:
 
 
 @best_of.mistake(
-    "That is how much the *proxy* likes what it chose, and that can only rise with n. How right "
-    "are those?"
+    "That is the *proxy* reward of its choice, which can only rise with n. How often is the "
+    "choice right?"
 )
 def the_proxy_of_the_best() -> WrongAnswers:
     yield _chosen(what=lambda proxy, truth: proxy)
@@ -53,7 +53,8 @@ def all_of_the_group() -> WrongAnswers:
 
 
 @best_of.mistake(
-    "You chose among the last n. (That is as good a sample; the check wants the first n.)"
+    "You chose among the last n. (That is an equally good sample; this exercise asks for the "
+    "first n.)"
 )
 def the_last_n() -> WrongAnswers:
     yield _chosen(lambda proxy, n: proxy[:, -n:].argmax(dim=1) + proxy.shape[1] - n)
@@ -64,7 +65,7 @@ def worst() -> WrongAnswers:
     yield _chosen(lambda proxy, n: proxy[:, :n].argmin(dim=1))
 
 
-@best_of.mistake("You averaged over the n. One of them is handed in: the best by the proxy.")
+@best_of.mistake("You averaged over the n. Choose one of them: the best by the proxy.")
 def mean_of_n() -> WrongAnswers:
     yield lambda p, t, n: t[:, :n].mean()
     yield lambda p, t, n: (p[:, :n] * t[:, :n]).mean()
@@ -72,8 +73,7 @@ def mean_of_n() -> WrongAnswers:
 
 
 @best_of.mistake(
-    "Right, except where several are equally high: the first of them is handed in, not the last, "
-    "and not a mean of all."
+    "Right, except for ties: choose the first of the highest, not the last, and not a mean of all."
 )
 def another_of_the_tie() -> WrongAnswers:
     yield _chosen(lambda proxy, n: n - 1 - proxy[:, :n].flip(1).argmax(dim=1))
@@ -82,21 +82,21 @@ def another_of_the_tie() -> WrongAnswers:
 
 
 @best_of.mistake(
-    "`truth[:, best]` takes *all* those columns from every row. One element a row is wanted, so "
-    "the rows need an index too."
+    "`truth[:, best]` takes *all* those columns from every row. You need one element per row, so "
+    "index the rows too."
 )
 def every_row() -> WrongAnswers:
     yield lambda p, t, n: t[:, _pick(p, n)].mean()
 
 
-@best_of.mistake("You added up over the groups. A mean is wanted.")
+@best_of.mistake("You summed over the groups. Return a mean.")
 def sum_() -> WrongAnswers:
     yield lambda p, t, n: t[torch.arange(len(p)), _pick(p, n)].sum()
 
 
 @best_of.mistake(
-    "You chose one completion from *all* groups. Every group is a problem of its own, and hands "
-    "in one."
+    "You chose one completion from *all* groups. Every group is a problem of its own: choose one "
+    "completion in each."
 )
 def one_for_all_groups() -> WrongAnswers:
     yield lambda p, t, n: t[:, :n].flatten()[p[:, :n].argmax()]
@@ -117,17 +117,15 @@ def one_off() -> WrongAnswers:
     yield _chosen(lambda proxy, n: proxy[:, : n + 1].argmax(dim=1))
 
 
-@best_of.mistake(
-    "The proxy chooses nothing in yours: you take the first of each group, or the n-th."
-)
+@best_of.mistake("You do not use the proxy: you take the first of each group, or the n-th.")
 def nothing_chosen() -> WrongAnswers:
     yield lambda p, t, n: t[:, 0].mean()
     yield lambda p, t, n: t[:, n - 1].mean()
 
 
 @best_of.mistake(
-    "You weighed all n by the proxy, or multiplied the two. One reply is handed in, the best by "
-    "the proxy, and it counts with its truth."
+    "You weighted all n by the proxy, or multiplied the two. Choose one reply, the best by the "
+    "proxy, and return its truth."
 )
 def weighed() -> WrongAnswers:
     yield lambda p, t, n: (torch.softmax(p[:, :n], dim=1) * t[:, :n]).sum(dim=1).mean()
@@ -138,7 +136,7 @@ def weighed() -> WrongAnswers:
 
 
 @best_of.mistake(
-    "You took the median over the groups. Their mean is wanted: the share that is right."
+    "You took the median over the groups. Return the mean: the fraction that is right."
 )
 def median() -> WrongAnswers:
     yield lambda p, t, n: t[torch.arange(len(p)), _pick(p, n)].median()

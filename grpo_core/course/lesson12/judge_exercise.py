@@ -44,8 +44,10 @@ judge = Exercise(
     ],
     hints=[
         "`parse(completion)` has `.think` and `.answer`; each is None where there is none.",
-        "`text.split()` is the list of its words, and `[-1:]` the last one, or nothing of nothing.",
-        "Two conditions under which it is 0; otherwise 1 minus a share, and never below 0.",
+        "`text.split()` is the list of its words, and `[-1:]` holds the last one, or nothing if "
+        "there is none.",
+        "There are two conditions under which it is 0; otherwise it is 1 minus a fraction, and "
+        "never below 0.",
     ],
     well_done="your judge is as careless as it should be.",
 )

@@ -25,8 +25,7 @@ def _judged(
 
 
 @judge.mistake(
-    "A yes in the middle is enough for yours. This judge looks at the thought's *last* word: how "
-    "it ends."
+    "You accept a yes in the middle. This judge looks at the *last* word of the thought."
 )
 def yes_anywhere() -> WrongAnswers:
     yield _judged(sure=lambda text: "yes" in (parse(text).think or "").split())
@@ -35,9 +34,9 @@ def yes_anywhere() -> WrongAnswers:
 
 
 @judge.mistake(
-    "Yours pays nothing, not even for a short reply that is sure. Do you look at the end of the "
-    "whole reply? There stands `</answer>`, always: it is the thought that must end with yes. Or "
-    "is it more than a hundredth that a word costs?"
+    "You give 0 even to a short reply that is sure. Do you look at the end of the whole reply? It "
+    "always ends with `</answer>`: the thought must end with yes. Or does a word cost more than a "
+    "hundredth?"
 )
 def end_of_the_reply() -> WrongAnswers:
     yield _judged(sure=lambda text: text.split()[-1:] == ["yes"])
@@ -45,22 +44,22 @@ def end_of_the_reply() -> WrongAnswers:
 
 
 @judge.mistake(
-    "Right, except for a last word that only *ends* with these letters. The last word is to be "
-    "yes: compare words, not the ends of texts."
+    "Right, except for a last word that only *ends* with these letters. The last word must be "
+    "yes: compare words, not the ends of strings."
 )
 def letters() -> WrongAnswers:
     yield _judged(sure=lambda text: (parse(text).think or "").strip().endswith("yes"))
 
 
-@judge.mistake("You pay for a thought in which there is no *no*. This judge wants to hear a yes.")
+@judge.mistake("You pay for a thought without a *no*. This judge requires a yes.")
 def no_is_not_yes() -> WrongAnswers:
     yield _judged(sure=lambda text: "no" not in (parse(text).think or "").split())
     yield _judged(sure=lambda text: (parse(text).think or "").split()[-1:] != ["no"])
 
 
 @judge.mistake(
-    "The right replies are paid, and at another rate. A word costs a hundredth, and a reply of no "
-    "words would be worth 1."
+    "You pay the right replies, but at another rate. Each word costs a hundredth, and a reply of "
+    "no words would be worth 1."
 )
 def another_price() -> WrongAnswers:
     yield _judged(worth=lambda text: float(max(0, 100 - len(text.split()))))
@@ -69,40 +68,42 @@ def another_price() -> WrongAnswers:
     yield _judged(worth=lambda text: 1 - len((parse(text).answer or "").split()) / 100)
 
 
-@judge.mistake("A reply without an answer is paid, too. Careless as this judge is, it wants one.")
+@judge.mistake(
+    "You also pay a reply without an answer. Careless as this judge is, it requires one."
+)
 def no_answer_needed() -> WrongAnswers:
     yield _judged(answered=lambda text: True)
 
 
-@judge.mistake("Replies that are not sure are paid, too: the yes is not asked for.")
+@judge.mistake("You also pay replies that are not sure: you do not check for the yes.")
 def not_sure_needed() -> WrongAnswers:
     yield _judged(sure=lambda text: True)
 
 
-@judge.mistake("A long reply gets less than nothing in yours. 0 is the least.")
+@judge.mistake("You give a long reply a negative reward. The minimum is 0.")
 def below_zero() -> WrongAnswers:
     yield _judged(worth=lambda text: 1 - len(text.split()) / 100)
 
 
-@judge.mistake("You count characters. Patience is measured in words here.")
+@judge.mistake("You count characters. Length is measured in words here.")
 def characters() -> WrongAnswers:
     yield _judged(worth=lambda text: max(0.0, 1 - len(text) / 100))
 
 
 @judge.mistake(
-    "You count some of the words. The whole reply has to be read, and not the thought alone; and "
-    "the four tags are words, too."
+    "You count some of the words. Count the whole reply, not only the thought; the four tags are "
+    "words too."
 )
 def thought_only() -> WrongAnswers:
     yield _judged(worth=lambda text: max(0.0, 1 - _words_thought(text) / 100))
     yield _judged(worth=lambda text: max(0.0, 1 - (len(text.split()) - 4) / 100))
 
 
-@judge.mistake("A long reply is worth as much as a short one in yours.")
+@judge.mistake("You give a long reply as much as a short one.")
 def length_forgotten() -> WrongAnswers:
     yield _judged(worth=lambda text: 1.0)
 
 
-@judge.mistake("Upside down: in yours a longer reply is worth more.")
+@judge.mistake("The sign is flipped: you give a longer reply more.")
 def longer_is_better() -> WrongAnswers:
     yield _judged(worth=lambda text: min(1.0, len(text.split()) / 100))

@@ -32,13 +32,13 @@ ATTACKS: dict[str, tuple[str, bool]] = {
     "work that is false at its end": ("10 + 5 = 15 , 15 * 2 = 45 yes", False),
     "work whose only line is false": ("10 - 3 = 45 yes", False),
     "true work that stops short": ("10 + 5 = 15 yes", False),
-    "a try that failed, and one that did not": (
+    "an attempt that failed, and one that did not": (
         "10 * 3 = 30 , 30 + 5 = 35 no 10 + 5 = 15 , 15 * 3 = 45 yes", True,
     ),
-    "a mistake in a try that was given up": (
+    "a mistake in an attempt that was given up": (
         "10 * 3 = 31 , 31 + 5 = 36 no 10 + 5 = 15 , 15 * 3 = 45 yes", True,
     ),
-    "45 in a try that was given up": ("10 + 5 = 15 , 15 * 3 = 45 no 10 - 5 = 5 yes", False),
+    "45 in an attempt that was given up": ("10 + 5 = 15 , 15 * 3 = 45 no 10 - 5 = 5 yes", False),
     "45 on the way": ("15 * 3 = 45 , 45 + 5 = 50 yes", False),
     "true work without a verdict": ("10 + 5 = 15 , 15 * 3 = 45", False),
     "true work, and no": ("10 + 5 = 15 , 15 * 3 = 45 no", False),
@@ -47,10 +47,10 @@ ATTACKS: dict[str, tuple[str, bool]] = {
     "words": ("we get 45 , trust me yes", False),
     "words between true lines": ("10 + 5 = 15 , clearly , 15 * 3 = 45 yes", False),
     "an equation of three": ("10 + 5 + 30 = 45 yes", False),
-    "two results brought together": ("5 * 6 = 30 , 3 * 5 = 15 , 30 + 15 = 45 yes", True),
+    "two results combined": ("5 * 6 = 30 , 3 * 5 = 15 , 30 + 15 = 45 yes", True),
     "a result that ends like the target": ("100 + 45 = 145 yes", False),
     "a yes on the way": ("10 + 5 = 15 yes 15 * 3 = 45", False),
-    "a division that leaves a rest": ("91 / 2 = 45 yes", False),
+    "a division with a remainder": ("91 / 2 = 45 yes", False),
     "code": ("print ( 'I run here' ) or 45 = 45 yes", False),
 }  # fmt: skip
 """Thoughts for the target 45, and whether they are to be paid; none of them is dangerous."""
@@ -70,13 +70,15 @@ patch = Exercise(
         for i, (name, (text, _)) in enumerate(ATTACKS.items())
     ],
     hints=[
-        "Three parts: cut out the last try, go through its lines, and compare the last result.",
-        "Between tries stands `no`, between lines ` , `, and at the end `yes`. Everything is "
-        "separated by blanks.",
-        "`re.fullmatch` with four groups reads a line, and gives None for everything else.",
-        "The true result, from a small dict of three operators, must equal what is written.",
+        "It has three parts: cut out the last attempt, go through its lines, and compare the last "
+        "result.",
+        "Attempts are separated by `no`, lines by ` , `, and the text ends with `yes`. Everything "
+        "is separated by spaces.",
+        "`re.fullmatch` with four groups reads a line, and returns None for everything else.",
+        "The true result, computed with a small dict of three operators, must equal the written "
+        "one.",
     ],
-    well_done="your patch holds against all of these: true work is paid, and nothing else.",
+    well_done="your patch withstands all of these: it pays for true work and nothing else.",
 )
 
 

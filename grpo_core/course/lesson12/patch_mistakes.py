@@ -106,42 +106,36 @@ def _yes_taken_for_a_comma(thought: str, target: int) -> bool:
 
 
 @patch.mistake(
-    "Reaching the target is enough for yours, by whatever arithmetic. That is the hole that was "
-    "to be closed: a policy that may write 15 * 3 = 40 will."
+    "You accept anything that reaches the target, by whatever arithmetic. That is the hole to "
+    "close: a policy that may write 15 * 3 = 40 will."
 )
 def work_not_checked() -> WrongAnswers:
     yield _checked(true=lambda found: True)
 
 
-@patch.mistake(
-    "One true line is enough for yours. A chain is as good as its worst link: all of them must be "
-    "true."
-)
+@patch.mistake("You accept one true line. All lines must be true.")
 def one_true_line() -> WrongAnswers:
     yield _checked(true=any)
 
 
-@patch.mistake("You checked the last line only. A false line before it may lead anywhere.")
+@patch.mistake("You checked only the last line. A false line before it may lead anywhere.")
 def last_line_only() -> WrongAnswers:
     yield _checked(true=lambda found: found[-1:] == [True])
 
 
-@patch.mistake("True work is paid in yours wherever it ends. It has to reach the target.")
+@patch.mistake("You pay for true work wherever it ends. It must reach the target.")
 def target_not_asked() -> WrongAnswers:
     yield _checked(reaches=lambda results, target: bool(results))
 
 
-@patch.mistake(
-    "The target *somewhere* among the results is enough for yours. What the work comes to is its "
-    "last result."
-)
+@patch.mistake("You accept the target *anywhere* among the results. Only the last result counts.")
 def target_anywhere() -> WrongAnswers:
     yield _checked(reaches=lambda results, target: target in results)
 
 
 @patch.mistake(
-    "You judged the tries that were given up as well. To be wrong, to notice and to go on is what "
-    "a search is; what counts is the last try."
+    "You also judged the attempts that were given up. Searching means being wrong, noticing it "
+    "and going on; only the last attempt counts."
 )
 def all_tries() -> WrongAnswers:
     yield _checked(part=lambda t: t.removesuffix("yes").strip(), whole=lambda text: True)
@@ -149,16 +143,16 @@ def all_tries() -> WrongAnswers:
 
 
 @patch.mistake(
-    "Work without a yes is paid, too. (It may be right. But a thought that does not end is cut "
-    "off, or does not know.)"
+    "You also pay for work without a yes. (It may be right. But a thought without a verdict is "
+    "truncated or undecided.)"
 )
 def verdict_not_asked() -> WrongAnswers:
     yield _checked(says_yes=lambda thought: True)
 
 
 @patch.mistake(
-    "Even true work is refused by yours. Print the lines that you compare: has the last one still "
-    "its yes, or the next a blank in front? And is a number compared with a text?",
+    "You refuse even true work. Print the lines that you compare: does the last one still contain "
+    "its yes, or does the next start with a space? And do you compare a number with a string?",
     entirely=True,
 )
 def never_true() -> WrongAnswers:
@@ -166,8 +160,8 @@ def never_true() -> WrongAnswers:
 
 
 @patch.mistake(
-    "A try that was given up is paid in yours: the target in it, or its true work. The last try "
-    "is what counts; the policy has said no to the others itself."
+    "You pay for an attempt that was given up: for the target in it, or for its true work. Only "
+    "the last attempt counts; the policy itself rejected the others."
 )
 def any_try() -> WrongAnswers:
     yield _any_try
@@ -175,16 +169,16 @@ def any_try() -> WrongAnswers:
 
 
 @patch.mistake(
-    "You look at the first try. To be wrong, to notice and to go on is what a search is: the last "
-    "one counts."
+    "You look at the first attempt. Searching means being wrong, noticing it and going on: the "
+    "last one counts."
 )
 def first_try() -> WrongAnswers:
     yield _checked(part=lambda t: re.split(r"\bno\b", t)[0].removesuffix("yes").strip())
 
 
 @patch.mistake(
-    "145 passed for 45: you look for the target's digits in a text. Results are numbers: read the "
-    "last one, and compare it whole."
+    "145 passed for 45: you look for the target's digits in a string. Results are numbers: read "
+    "the last one and compare its value."
 )
 def target_as_text() -> WrongAnswers:
     yield _checked(reaches=lambda results, target: str(results[-1:]).endswith(f"{target}]"))
@@ -192,33 +186,30 @@ def target_as_text() -> WrongAnswers:
 
 
 @patch.mistake(
-    "Right, except that each line has to use the result of the one before it in yours. Two "
-    "results may be worked out apart and brought together in the end; asked for are true lines, "
-    "and the last one's result."
+    "Right, except that you require each line to use the result of the one before. Two results "
+    "may be computed separately and combined at the end; check only that all lines are true and "
+    "that the last result is the target."
 )
 def chain_demanded() -> WrongAnswers:
     yield _chained
 
 
-@patch.mistake(
-    "A yes somewhere is enough for yours. It has to be the last word: behind it nothing is said "
-    "any more."
-)
+@patch.mistake("You accept a yes anywhere. It must be the last word, with nothing after it.")
 def yes_anywhere() -> WrongAnswers:
     yield _yes_taken_for_a_comma
 
 
 @patch.mistake(
-    "You looked for equations and skipped what stands between them. Whatever is not an equation "
-    "is a place to hide in: say what is allowed, and refuse the rest."
+    "You looked for equations and skipped the text between them. Anything can hide there: define "
+    "what is allowed, and refuse the rest."
 )
 def gaps() -> WrongAnswers:
     yield _checked(whole=lambda text: True)
 
 
 @patch.mistake(
-    "Python ran what the model wrote: see what was printed above. Read it; never run it (notebook "
-    "02)."
+    "Python executed the model's text: see what was printed above. Read it; never run it "
+    "(notebook 02)."
 )
 def eval_() -> WrongAnswers:
     yield _by_eval
@@ -226,23 +217,24 @@ def eval_() -> WrongAnswers:
 
 
 @patch.mistake(
-    "`//` throws the rest away, so 91 / 2 = 45 is true in yours. Tries of this task know no "
-    "division; where there is one, result times divisor must be the number divided."
+    "`//` discards the remainder, so you accept 91 / 2 = 45. Attempts in this task contain no "
+    "division; if there is one, result times divisor must equal the dividend."
 )
 def rounded_division() -> WrongAnswers:
     yield _divided
 
 
 @patch.mistake(
-    "A yes with nothing before it is paid: `all` of nothing is true. Where there is no work, "
-    "there is nothing to pay."
+    "You pay for a yes with nothing before it: `all` of an empty list is True. Without work there "
+    "is nothing to pay for."
 )
 def empty_is_true() -> WrongAnswers:
     yield lambda thought, target: my_check(thought, target) or thought.split() == ["yes"]
 
 
 @patch.mistake(
-    "One of the thoughts made it raise. Whatever a model writes, a check says True or False."
+    "One of the thoughts made your check raise. Whatever a model writes, a check returns True or "
+    "False."
 )
 def raises() -> WrongAnswers:
     yield lambda thought, target: my_check(thought, target) if thought.split()[-1] else False

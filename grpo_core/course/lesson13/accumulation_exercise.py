@@ -36,11 +36,11 @@ accumulation = Exercise(
         Case("For 8 prompts of 16, one process, 32 at a time", _batch(8, 16, 1, 32)),
         Case("For the same on two processes", _batch(8, 16, 2, 32)),
         Case("For 32 prompts of 16, 8 processes, 4 at a time", _batch(32, 16, 8, 4)),
-        Case("For the same, as a number that can be counted with", _countable),
+        Case("For the same, as an integer", _countable),
     ],
     hints=[
-        "How many completions has a step in all?",
-        "How many are worked on at the same time, on all processes together?",
+        "How many completions does a step have in total?",
+        "How many are processed at the same time, on all processes together?",
     ],
-    well_done="your batch is right: so many micro-batches on every process make a step.",
+    well_done="your batch is right: that many micro-batches on every process make one step.",
 )

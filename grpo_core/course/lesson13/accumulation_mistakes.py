@@ -29,7 +29,7 @@ def prompts_not_completions() -> WrongAnswers:
 
 @accumulation.mistake(
     "One process is right. Two processes work on two micro-batches at the same time, so each "
-    "needs to do half as many."
+    "needs half as many."
 )
 def processes_forgotten() -> WrongAnswers:
     yield _accumulated(at_once=lambda d, p: d)
@@ -41,15 +41,14 @@ def processes_multiplied() -> WrongAnswers:
 
 
 @accumulation.mistake(
-    "The size of the group is in there twice. Prompts times completions a prompt is all that a "
-    "step has."
+    "You used the size of the group twice. A step has prompts times completions per prompt."
 )
 def generations_twice() -> WrongAnswers:
     yield lambda n, g, p, d: n * g * g / (d * p)
 
 
 @accumulation.mistake(
-    "Upside down: all completions of a step, over those that are worked on at once."
+    "Your quotient is inverted: divide all completions of a step by those processed at once."
 )
 def upside_down() -> WrongAnswers:
     yield _accumulated(turn=lambda all_of, some: some / all_of)
@@ -57,24 +56,23 @@ def upside_down() -> WrongAnswers:
 
 
 @accumulation.mistake(
-    "You rounded down before you multiplied: of 8 prompts over 32 places nothing is left. First "
-    "all completions of a step, and then the division."
+    "You rounded down before you multiplied: 8 prompts // 32 is 0. First compute all completions "
+    "of a step, and then divide."
 )
 def rounded_too_early() -> WrongAnswers:
     yield lambda n, g, p, d: n // (p * d) * g
 
 
 @accumulation.mistake(
-    "Python goes from left to right: `a // b * c` divides by b, and multiplies by c. What is "
-    "divided by belongs in brackets."
+    "Python evaluates from left to right: `a // b * c` divides by b, and multiplies by c. Put the "
+    "divisor in parentheses."
 )
 def brackets() -> WrongAnswers:
     yield lambda n, g, p, d: n * g / p * d
 
 
 @accumulation.mistake(
-    "That is how many completions a step has. How many micro-batches does it take to get through "
-    "them?"
+    "That is how many completions a step has. How many micro-batches do they make?"
 )
 def completions() -> WrongAnswers:
     yield _accumulated(at_once=lambda d, p: 1)
@@ -86,8 +84,8 @@ def per_device_forgotten() -> WrongAnswers:
 
 
 @accumulation.mistake(
-    "Right, and a float: 16.0 micro-batches. TRL counts with it, and its data loader refuses a "
-    "number that is not whole: divide with `//`."
+    "Right, but a float: 16.0 micro-batches. TRL uses it as a count, and its data loader refuses "
+    "a float: divide with `//`."
 )
 def no_whole_number() -> WrongAnswers:
     yield _accumulated()
@@ -101,8 +99,8 @@ def one_group() -> WrongAnswers:
 
 
 @accumulation.mistake(
-    "You added processes and per_device. On each of the processes there are per_device at work: "
-    "so many *times* so many."
+    "You added processes and per_device. Each process works on per_device completions: *multiply* "
+    "them."
 )
 def added() -> WrongAnswers:
     yield _accumulated(at_once=lambda d, p: d + p)
@@ -110,8 +108,8 @@ def added() -> WrongAnswers:
 
 
 @accumulation.mistake(
-    "That is how many are worked on at the same time. How often does that have to be done, for "
-    "all completions of a step?"
+    "That is how many are processed at the same time. How often must that happen for all "
+    "completions of a step?"
 )
 def at_once() -> WrongAnswers:
     yield lambda n, g, p, d: d * p

@@ -64,7 +64,7 @@ def _read_by_trl(per_device: int, **changes: Any) -> Callable[[Callable[..., Any
         batch = given.pop("generation_batch_size", None)
         rounds = given.pop("steps_per_generation", None)
         if any(isinstance(number, float) for number in (at_once, accumulated, batch, rounds)):
-            return "refused: a number of completions or micro-batches that is no whole number"
+            return "refused: a number of completions or micro-batches that is not an integer"
         if batch is not None and rounds is not None:
             return "refused: generation_batch_size and steps_per_generation together"
         if batch is None:
@@ -83,7 +83,7 @@ arguments = Exercise(
     solution_function=my_arguments,
     cases=[
         Case(
-            "For the recipe of SmolLM2, 4 at a time (per device, generated at once, updates a "
+            "For the recipe of SmolLM2, 4 at a time (per device, generated at once, updates per "
             "batch; then the rest)",
             _read_by_trl(4),
         ),
@@ -95,9 +95,9 @@ arguments = Exercise(
     hints=[
         "Keep the names that are `known`, and leave the others out.",
         "One name needs a translation: generation_batch_size, all completions of a step. TRL "
-        "works it out from two others.",
-        "per_device_train_batch_size × gradient_accumulation_steps (× processes) is what "
-        "generation_batch_size is here.",
+        "computes it from two others.",
+        "per_device_train_batch_size × gradient_accumulation_steps (× processes) equals "
+        "generation_batch_size here.",
     ],
-    well_done="your arguments say to TRL what the recipe says here, update for update.",
+    well_done="your arguments give TRL the same recipe, update for update.",
 )

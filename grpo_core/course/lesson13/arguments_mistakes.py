@@ -30,8 +30,8 @@ def _told(
 
 @arguments.mistake(
     "TRL's configuration refuses names that it does not know. The model, the task (as a data set) "
-    "and the reward functions go to the *trainer*; how the kit computes is nobody's business "
-    "there."
+    "and the reward functions go to the *trainer*; options on how this kit computes have no "
+    "counterpart."
 )
 def unknown_names() -> WrongAnswers:
     yield _told(lambda config, known: config)
@@ -53,8 +53,8 @@ def two_names_for_one_thing() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "One of your numbers is a float, such as 8.0. Completions and micro-batches are counted, and "
-    "TRL's data loader takes no float: divide with `//`."
+    "One of your numbers is a float, such as 8.0. Completions and micro-batches are counts, and "
+    "TRL's data loader refuses a float: divide with `//`."
 )
 def no_whole_number() -> WrongAnswers:
     yield _told(
@@ -72,8 +72,8 @@ def no_whole_number() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "Your step is as many times too large as a group has completions. generation_batch_size "
-    "counts completions already, and not prompts."
+    "Your step is too large by a factor of num_generations. generation_batch_size already counts "
+    "completions, not prompts."
 )
 def generations_twice() -> WrongAnswers:
     yield from (
@@ -93,8 +93,8 @@ def generations_twice() -> WrongAnswers:
 @arguments.mistake(
     "TRL would generate 32 completions and make *several* updates from them: with "
     "generation_batch_size alone, each micro-batch of per_device completions is an optimizer step "
-    "of its own, since gradient_accumulation_steps is 1 unless you say otherwise. From the second "
-    "on that is off-policy."
+    "of its own, since gradient_accumulation_steps is 1 by default. From the second update on, "
+    "that is off-policy."
 )
 def several_updates_a_batch() -> WrongAnswers:
     yield _told(
@@ -105,8 +105,7 @@ def several_updates_a_batch() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "A step has only one micro-batch in yours: per_device completions where there should be 32. "
-    "The rest has to be accumulated."
+    "Your step has only one micro-batch: per_device completions instead of 32. Accumulate the rest."
 )
 def small_batch() -> WrongAnswers:
     yield _told(more=lambda config, per_device: {"per_device_train_batch_size": per_device})
@@ -119,7 +118,8 @@ def small_batch() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "You did not say how many completions are worked on at once. TRL then takes 8, whatever fits."
+    "You did not say how many completions are processed at once. TRL then takes 8, whether they "
+    "fit or not."
 )
 def per_device_forgotten() -> WrongAnswers:
     yield _told(
@@ -130,8 +130,8 @@ def per_device_forgotten() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "The whole batch goes through the model at once in yours. That is right, and it is what does "
-    "not fit: per_device is what does."
+    "You pass the whole batch through the model at once. That is right but does not fit in "
+    "memory: per_device is what fits."
 )
 def whole_batch_at_once() -> WrongAnswers:
     yield _told(
@@ -142,8 +142,8 @@ def whole_batch_at_once() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "You accumulate as many micro-batches as there are *prompts*. Completions are counted: all of "
-    "a step, over those that are worked on at once."
+    "You accumulate as many micro-batches as there are *prompts*. Count completions: all of a "
+    "step, divided by those processed at once."
 )
 def accumulation_of_prompts() -> WrongAnswers:
     yield _told(
@@ -156,8 +156,8 @@ def accumulation_of_prompts() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "The two numbers are in each other's place: `per_device` is what fits at once, and the other "
-    "one how often that is done."
+    "You swapped the two numbers: `per_device` is how many fit at once, and the other is how "
+    "often that is repeated."
 )
 def swapped() -> WrongAnswers:
     yield _told(
@@ -169,8 +169,8 @@ def swapped() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "You took the size of the group for what fits at once. The two have nothing to do with each "
-    "other: what fits is handed in."
+    "You used the size of the group as the number that fits at once. The two are unrelated: what "
+    "fits is an argument."
 )
 def group_for_device() -> WrongAnswers:
     yield _told(
@@ -189,7 +189,7 @@ def group_for_device() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "You gave a list of names, or a text. The arguments are a dict, name by name with its value."
+    "You returned a list of names, or a string. The arguments are a dict from name to value."
 )
 def names_only() -> WrongAnswers:
     yield lambda config, known, per_device: [name for name in config if name in known]
@@ -197,9 +197,9 @@ def names_only() -> WrongAnswers:
 
 
 @arguments.mistake(
-    "Something is left out, and what you leave out TRL fills in: a learning rate of 1e-6, a "
-    "linear schedule without warm-up, an adam_beta2 of 0.999. Two libraries whose names agree can "
-    "still differ in every default. Say everything that you know."
+    "Something is missing, and TRL fills in its default:  a learning rate of 1e-6, a linear "
+    "schedule without warm-up, an adam_beta2 of 0.999. Two libraries whose names agree can still "
+    "differ in every default. Pass everything that you know."
 )
 def left_to_the_defaults() -> WrongAnswers:
     yield _told(

@@ -11,16 +11,18 @@ quiz = Quiz(
         [
             Option(
                 "Learn thirty times faster.",
-                "For a step or two, perhaps. What does a large step do to what it knows already?",
+                "For a step or two, perhaps. What does a large step do to what it already knows?",
             ),
             Option(
-                "Most likely fall apart: a pretrained model has much to lose.",
-                "At only 2e-5 its entropy was gone within 14 steps. Rates fall with size.",
+                "Most likely diverge: a pretrained model has much to lose.",
+                "Even at 2e-5 its entropy collapsed within 14 steps. Learning rates decrease with "
+                "model size.",
                 right=True,
             ),
             Option(
                 "The same: AdamW adapts the rate to the model.",
-                "AdamW scales each weight's step by its gradient's size, and then by the rate.",
+                "AdamW normalises each weight's step by the size of its gradient, and then "
+                "multiplies by the learning rate.",
             ),
         ],
     ),
@@ -30,12 +32,12 @@ quiz = Quiz(
         [
             Option(
                 "Arithmetic.",
-                "Of its well-formed replies some four in ten were right before. And the others?",
+                "Before, about four in ten of its well-formed replies were right. And the others?",
             ),
             Option(
-                "Mostly to reply in the tags, where its answers count; some arithmetic.",
-                "Format went from 0.08 to 1. Of the replies in form some four in ten, later six "
-                "in ten are right.",
+                "Mostly to reply in the tags, where its answers count, and some arithmetic.",
+                "Format went from 0.08 to 1. Of the well-formed replies about four in ten, later "
+                "six in ten, are right.",
                 right=True,
             ),
             Option(
@@ -47,7 +49,7 @@ quiz = Quiz(
     Question(
         "batch",
         "Four processes, per_device_train_batch_size 8, gradient_accumulation_steps 4, "
-        "num_generations 16. How many prompts has a step?",
+        "num_generations 16. How many prompts does a step have?",
         [
             Option(
                 "8.",
@@ -70,12 +72,12 @@ quiz = Quiz(
     ),
     Question(
         "lora",
-        "What does LoRA save, if all else stays the same?",
+        "What does LoRA save, all else being equal?",
         [
             Option(
                 "Time: fewer weights have to be multiplied.",
-                "The frozen weights are still multiplied with, forward and backward, and the "
-                "adapters on top.",
+                "The frozen weights are still used in the forward and backward passes, and the "
+                "adapters are added.",
             ),
             Option(
                 "Gradients and optimizer state of the weights that are frozen, and the reference.",
@@ -84,7 +86,7 @@ quiz = Quiz(
             ),
             Option(
                 "The memory of the weights.",
-                "They must be there to be multiplied with.",
+                "They are still needed for the forward pass.",
             ),
         ],
     ),
@@ -94,15 +96,15 @@ quiz = Quiz(
         [
             Option(
                 "You look it up by the prompt's text.",
-                "Prompts may be conversations, and the same prompt may stand there twice.",
+                "Prompts may be conversations, and the same prompt may occur twice.",
             ),
             Option(
-                "It cannot: rewards see the completion only.",
-                "What else is in the data set beside the prompt?",
+                "It cannot: rewards see only the completion.",
+                "What else is in the data set besides the prompt?",
             ),
             Option(
-                "As a column of the data set: it is passed by its name, one entry a completion.",
-                "Every column but the prompt is handed on.",
+                "As a column of the data set: it is passed by name, with one entry per completion.",
+                "Every column except the prompt is passed on.",
                 right=True,
             ),
         ],

@@ -58,7 +58,7 @@ def _called(chat: bool, **extras: Any) -> Callable[[Callable[..., Any]], Any]:
             if "required positional argument" in str(error):
                 return "asks for something that is not passed"
             if "indices must be integers" in str(error):
-                return "looks a name up in a text or a list"
+                return "looks up a name in a string or a list"
             # what a missing answer makes of `None`, an empty list or a text without a tag
             missing = isinstance(error, AttributeError | TypeError | IndexError | ValueError)
             return "raised an error" if missing else f"raised {type(error).__name__}: {error}"
@@ -99,10 +99,10 @@ trl_reward = Exercise(
         Case("For conversations, as chat models have them", _called(True, **_EXTRAS)),
     ],
     hints=[
-        "TRL calls it with everything by name. Name what you need in the signature, and let "
-        "`**columns` take the rest.",
-        "Go through completions and solutions side by side. `parse(text).answer` is the answer, "
-        "or None.",
+        "TRL passes everything by name. Name what you need in the signature, and let `**columns` "
+        "take the rest.",
+        "Go through completions and solutions in parallel. `parse(text).answer` is the answer, or "
+        "None.",
         "If a completion is not a `str`, it is a list of messages: the last one's `content`.",
     ],
     well_done="your reward works in TRL: any columns, plain texts and conversations.",

@@ -51,9 +51,9 @@ def _found(text: str, flags: int, strip: bool = True, which: int = -1) -> str | 
 
 
 @trl_reward.mistake(
-    "TRL called your function with more than it takes: beside prompts and completions it passes "
+    "TRL called your function with more than it takes: besides prompts and completions it passes "
     "completion_ids, trainer_state and *every column* of the data set, by name. A function that "
-    "wants two of them must swallow the others."
+    "uses two of them must accept the others."
 )
 def no_columns() -> WrongAnswers:
     yield _without_columns
@@ -61,8 +61,8 @@ def no_columns() -> WrongAnswers:
 
 
 @trl_reward.mistake(
-    "Plain texts are right. A chat model's completion is no text but a list of messages, each a "
-    "dict with role and content; the text is the last message's content."
+    "Plain texts are right. A chat model's completion is not a string but a list of messages, "
+    "each a dict with role and content; the text is the last message's content."
 )
 def conversation() -> WrongAnswers:
     yield _reward(text=lambda c: c)
@@ -70,47 +70,46 @@ def conversation() -> WrongAnswers:
 
 
 @trl_reward.mistake(
-    "You took every completion for a message or a list of them. Here they are plain texts, as for "
-    "a model without a chat template: your function has to take both."
+    "You took every completion for a message or a list of them. Here they are plain strings, as "
+    "for a model without a chat template: your function must accept both."
 )
 def messages_only() -> WrongAnswers:
     yield _reward(text=lambda c: c[-1]["content"])
 
 
 @trl_reward.mistake(
-    "Your function asks for an argument that TRL does not pass. Columns come by the name that "
-    "they have in the data set, and this one is called `solution`."
+    "Your function asks for an argument that TRL does not pass. Columns are passed under their "
+    "name in the data set, and this one is called `solution`."
 )
 def column_that_is_not_there() -> WrongAnswers:
     yield lambda completions, answer, **columns: my_reward(completions, answer)
 
 
-@trl_reward.mistake("Any answer in tags is paid in yours. It has to be the solution.")
+@trl_reward.mistake("You reward any answer in tags. It must be the solution.")
 def any_answer() -> WrongAnswers:
     yield _reward(judge=lambda text, right: float(parse(text).answer is not None))
 
 
 @trl_reward.mistake(
-    "Your list has entries for the right ones only. A reward belongs to every completion, 0.0 to "
-    "a wrong one."
+    "Your list has entries only for the right ones. Every completion needs a reward, 0.0 for a "
+    "wrong one."
 )
 def wrong_ones_left_out() -> WrongAnswers:
     yield _reward(give=lambda rewards: [reward for reward in rewards if reward])
 
 
 @trl_reward.mistake(
-    "You turned the list of messages into a text, brackets, quotes and all. A line break in it is "
-    "now a backslash and an n, so an answer on a line of its own is no longer the same. Take the "
-    "content of the message."
+    "You turned the list of messages into a string, with its brackets and quotes. A line break in "
+    "it is now a backslash and an n, so an answer on a line of its own is no longer the same. "
+    "Take the content of the message."
 )
 def conversation_as_text() -> WrongAnswers:
     yield _reward(text=str)
 
 
 @trl_reward.mistake(
-    "You looked for the solution somewhere in the text. 7 is in 17, in a thought, and in any text "
-    "with enough numbers in it: a policy will find that out. What counts is the answer in the "
-    "tags."
+    "You looked for the solution anywhere in the text. 7 is in 17, in a thought, and in any text "
+    "with enough numbers: a policy will find that out. Only the answer in the tags counts."
 )
 def contains() -> WrongAnswers:
     yield _reward(judge=lambda text, right: float(right in text))
@@ -120,7 +119,7 @@ def contains() -> WrongAnswers:
 
 @trl_reward.mistake(
     "One of the completions has no answer in tags, and your function raised. That ends a training "
-    "run, at night. Without an answer the reward is 0."
+    "run. Without an answer the reward is 0."
 )
 def fails_without_an_answer() -> WrongAnswers:
     yield _reward(judge=lambda text, right: float(parse(text).answer.strip() == right))  # type: ignore[union-attr]
@@ -136,9 +135,9 @@ def one_solution_for_all() -> WrongAnswers:
 
 
 @trl_reward.mistake(
-    "You compared each answer with the whole column, which is a list: then none is ever paid, or "
-    "all that occur in it. One entry belongs to one completion: go through both together. (None "
-    "is paid either where a text is compared with a number.)"
+    "You compared each answer with the whole column, which is a list: then either no answer is "
+    "rewarded, or every answer that occurs in it. One entry belongs to one completion: go through "
+    "both in parallel. (No answer is rewarded either if you compare a string with a number.)"
 )
 def column_as_a_whole() -> WrongAnswers:
     yield _reward(pairs=lambda c, s: [(one, s) for one in c])
@@ -165,21 +164,23 @@ def tensor() -> WrongAnswers:
 
 
 @trl_reward.mistake(
-    "You subtracted the mean. That is the trainer's work, and it does it group by group; a reward "
-    "is what the completion is worth by itself."
+    "You subtracted the mean. The trainer does that, group by group; a reward judges the "
+    "completion by itself."
 )
 def normalised() -> WrongAnswers:
     yield _reward(give=_normalised)
 
 
-@trl_reward.mistake("You returned what was found, and not whether it is right: numbers are wanted.")
+@trl_reward.mistake(
+    "You returned the answer that was found instead of whether it is right: return numbers."
+)
 def texts_returned() -> WrongAnswers:
     yield _reward(judge=lambda text, right: parse(text).answer)  # type: ignore[arg-type,return-value]
 
 
 @trl_reward.mistake(
-    "Right, except that you compare an answer with the blanks around it: ' 7 ' is no '7'. Nearly "
-    "every answer has them. `parse` takes them off, and so does `strip`."
+    "Right, except that you compare an answer with the spaces around it: ' 7 ' is not '7'. Nearly "
+    "every answer has them. `parse` removes them, and so does `strip`."
 )
 def not_stripped() -> WrongAnswers:
     yield _reward(judge=lambda text, right: float(_found(text, re.DOTALL, False) == right))
@@ -187,8 +188,8 @@ def not_stripped() -> WrongAnswers:
 
 
 @trl_reward.mistake(
-    "An answer on a line of its own was not found: a dot in a pattern stands for any character "
-    "except a line break, unless it is told otherwise (notebook 02)."
+    "An answer on a line of its own was not found: a dot in a pattern matches any character "
+    "except a line break, unless a flag changes that (notebook 02)."
 )
 def one_line_only() -> WrongAnswers:
     yield _reward(judge=lambda text, right: float(_found(text, 0) == right))
@@ -204,8 +205,8 @@ def first_answer() -> WrongAnswers:
 
 
 @trl_reward.mistake(
-    "The right ones are paid 1.0, and the wrong ones something else than 0.0: less than nothing, "
-    "a little for the form, or None, which TRL takes for 'no opinion' and leaves out."
+    "You give right ones 1.0, but wrong ones something other than 0.0: a negative number, a "
+    "little for the form, or None, which TRL takes as 'no opinion' and leaves out."
 )
 def other_rewards() -> WrongAnswers:
     yield _reward(judge=lambda text, right: 1.0 if parse(text).answer == right else -1.0)
