@@ -1,4 +1,4 @@
-"""TRL's trainer, started as one would: a script under `accelerate launch`. For lesson 13."""
+"""Run TRL's trainer as a script under `accelerate launch`. For lesson 13."""
 
 import json
 import os
@@ -15,15 +15,15 @@ SCRIPT = NOTEBOOKS / "train_with_trl.py"
 
 
 def launch(folder: str | Path, *options: str, processes: int = 1) -> list[dict[str, Any]]:
-    """Run the script on the CPU, away from any network, and read what TRL logged.
+    """Run the script on the CPU, offline, and return what TRL logged.
 
     Args:
-        folder: where the trained model and the log go.
-        *options: of the script, such as "--max_steps", "3".
-        processes: how many work on it together.
+        folder: the folder for the trained model and the log.
+        *options: options of the script, such as "--max_steps", "3".
+        processes: the number of processes that train together.
 
     Returns:
-        One dict a logged step: reward, rewards/<name>/mean, completions/mean_length and so on.
+        One dict per logged step: reward, rewards/<name>/mean, completions/mean_length and so on.
 
     Raises:
         LabError: TRL or the script is missing, or the run failed; the message ends with its last
@@ -31,12 +31,14 @@ def launch(folder: str | Path, *options: str, processes: int = 1) -> list[dict[s
     """
     require_package("trl", "'grpo-lab[trl]'")
     if not SCRIPT.is_file():
-        raise LabError(f"{SCRIPT} is missing here: it comes with the kit's notebooks.")
+        raise LabError(
+            f"{SCRIPT} is missing: it comes with the notebooks, in a clone of the repository."
+        )
     command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu"]
     command += ["--num_processes", str(processes), str(SCRIPT), "--output_dir", str(folder)]
     done = subprocess.run([*command, *options], env=_environment(), capture_output=True, text=True)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise LabError(f"TRL's run failed: {last}")
     log = json.loads(Path(folder, "log_history.json").read_text(encoding="utf-8"))
     return [entry for entry in log if "reward" in entry]

@@ -69,5 +69,5 @@ def test_without_the_script_nothing_is_started(
     trl: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("grpo_core.course.trl_launch.SCRIPT", tmp_path / "none.py")
-    with pytest.raises(LabError, match="is missing here"):
+    with pytest.raises(LabError, match="it comes with the notebooks"):
         launch(tmp_path)

@@ -21,7 +21,7 @@ def _value_and_gradient(value: Any, logprobs: Tensor) -> Tensor:
     if value.shape != logprobs.shape:
         expected, got = tuple(logprobs.shape), tuple(value.shape)
         raise WrongShape(
-            f"One number a token is wanted, so the shape {expected}; yours has {got}. The mean "
+            f"Return one number per token, in the shape {expected}; yours has {got}. The mean "
             "over tokens comes later."
         )
     gradient = None

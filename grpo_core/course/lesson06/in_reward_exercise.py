@@ -36,7 +36,7 @@ def _penalised(f: Callable[..., Any], beta: float = 0.1) -> Tensor:
     got = tensor(got)
     if got.shape != rewards.shape:
         raise WrongShape(
-            f"One number a completion is wanted, so the shape (3,); yours has {tuple(got.shape)}."
+            f"Return one number per completion, in the shape (3,); yours has {tuple(got.shape)}."
         )
     return torch.cat([got.detach(), torch.tensor([float(got.requires_grad)])])
 

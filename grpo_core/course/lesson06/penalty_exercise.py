@@ -28,7 +28,7 @@ def _average_gradient(f: Callable[..., Any]) -> Tensor:
         value = tensor(f(logprobs, old.clone(), torch.log_softmax(reference, dim=0)))
         if value.shape != logprobs.shape:
             raise WrongShape(
-                f"One number a token is wanted, so the shape {tuple(logprobs.shape)}; yours has "
+                f"Return one number per token, in the shape {tuple(logprobs.shape)}; yours has "
                 f"{tuple(value.shape)}."
             )
         gradient = None

@@ -17,7 +17,7 @@ def _verdict(value: Any) -> str:
     """What a learner's test said."""
     value = returned(value)
     if isinstance(value, Tensor) and value.numel() != 1:
-        raise WrongShape(f"True or False is wanted, not a tensor of {value.numel()}.")
+        raise WrongShape(f"Return True or False, not a tensor of {value.numel()}.")
     return "right" if bool(value) else "broken"
 
 

@@ -29,7 +29,7 @@ def my_loss(
 
 _OLD = torch.tensor([[-1.0, -2.0, -0.5, -0.7], [-0.3, -1.5, -1.0, -2.0]])
 _NEW = _OLD + torch.tensor([[0.1, 0.5, -0.05, 3.0], [-0.1, -0.4, 2.5, 1.0]])
-# row 1 was good and is rarer now, row 2 was bad and likelier: there nothing may be clipped
+# Row 1 has a positive advantage and became less likely, row 2 the reverse: nothing may be clipped.
 _BACK = _OLD + torch.tensor([[-0.5, 0.1, -0.3, 3.0], [0.6, 0.4, 2.5, 1.0]])
 _FAR = _OLD + torch.tensor([[1.2, -2.0, 0.25, 3.0], [-1.9, 1.1, 2.5, 1.0]])
 _REF = _OLD + torch.tensor([[-0.4, 0.3, 0.2, -4.0], [0.6, -0.2, -3.0, 3.0]])
@@ -42,7 +42,7 @@ def _loss_and_gradient(value: Any, logprobs: Tensor) -> Tensor:
     """The loss, and its gradient by the log-probs behind it."""
     loss = tensor(value)
     if loss.numel() != 1:
-        raise WrongShape(f"One number is wanted; yours has the shape {tuple(loss.shape)}.")
+        raise WrongShape(f"Return one number; yours has the shape {tuple(loss.shape)}.")
     gradient = torch.full_like(logprobs, float("nan"))
     if loss.requires_grad:
         (found,) = torch.autograd.grad(loss.sum(), logprobs, allow_unused=True)

@@ -40,8 +40,7 @@ def _learned(
         got = tensor(function(now, _OLD_VALUES.clone(), _ADVANTAGES.clone(), mask, clip))
         if got.numel() != 1:
             raise WrongShape(
-                f"One number is wanted, the mean over tokens; yours has the shape "
-                f"{tuple(got.shape)}."
+                f"Return one number, the mean over tokens; yours has the shape {tuple(got.shape)}."
             )
         gradient = torch.zeros_like(now)
         if got.requires_grad:

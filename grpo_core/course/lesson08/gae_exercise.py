@@ -34,7 +34,7 @@ def _credited(lam: float, *lengths: int) -> Callable[[Callable[..., Any]], Any]:
         got = tensor(function(_GAE_REWARDS[:rows].clone(), _GAE_VALUES[:rows].clone(), mask, lam))
         if got.shape != mask.shape:
             raise WrongShape(
-                f"One advantage a token is wanted, so the shape {tuple(mask.shape)}; yours has "
+                f"Return one advantage per token, in the shape {tuple(mask.shape)}; yours has "
                 f"{tuple(got.shape)}."
             )
         return got * mask  # what stands on padding is not looked at

@@ -33,7 +33,7 @@ def _paid(
         got = tensor(function(scores, kl.clone(), mask_of_lengths(*lengths), beta))
         if got.shape != _KL.shape:
             raise WrongShape(
-                f"One reward a token is wanted, so the shape (3, 4); yours has {tuple(got.shape)}."
+                f"Return one reward per token, in the shape (3, 4); yours has {tuple(got.shape)}."
             )
         return got
 

@@ -22,7 +22,7 @@ WORDS = ("faithful", "another", "against", "nothing")
 def _word(value: Any) -> str:
     value = returned(value)
     if value not in WORDS:
-        raise WrongShape(f"One of {', '.join(WORDS)} is wanted, not {str(value)[:40]!r}.")
+        raise WrongShape(f"Return one of {', '.join(WORDS)}, not {str(value)[:40]!r}.")
     return str(value)
 
 

@@ -45,7 +45,7 @@ def _batch_loss(
         for rows in _SHARES:
             share = tensor(f(logprobs[rows], old[rows], worth[rows], HERE[rows], low, high, tokens))
             if share.numel() != 1:
-                raise WrongShape(f"One number is wanted; yours has the shape {tuple(share.shape)}.")
+                raise WrongShape(f"Return one number; yours has the shape {tuple(share.shape)}.")
             loss = loss + share.reshape(())
         gradient = None
         if loss.requires_grad:

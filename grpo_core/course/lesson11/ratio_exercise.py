@@ -29,7 +29,7 @@ def _ratio_and_gradient(first: bool) -> Callable[[Callable[..., Any]], Any]:
         value = tensor(f(logprobs, old, HERE.clone()))
         if value.shape not in ((3,), (3, 1)):
             raise WrongShape(
-                f"One number a completion is wanted, so the shape (3,); yours has "
+                f"Return one number per completion, in the shape (3,); yours has "
                 f"{tuple(value.shape)}."
             )
         value, gradient = value.flatten(), None

@@ -32,7 +32,7 @@ def _best(
         got = tensor(returned(function(proxy.clone(), truth.clone(), n)))
         if got.numel() != 1:
             raise WrongShape(
-                f"One number is wanted, a mean over groups; yours has the shape {tuple(got.shape)}."
+                f"Return one number, a mean over groups; yours has the shape {tuple(got.shape)}."
             )
         return float(got)
 

@@ -85,7 +85,7 @@ patch = Exercise(
 def _plain(value: Any) -> Any:
     """True and False as such, whatever kind they are; all else as it is."""
     if isinstance(value, str) and not value.startswith("raised "):
-        raise WrongShape(f"True or False is wanted, not the text {value[:40]!r}.")
+        raise WrongShape(f"Return True or False, not the text {value[:40]!r}.")
     return bool(value) if isinstance(value, bool | int | float) else value
 
 

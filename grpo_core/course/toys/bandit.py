@@ -30,10 +30,10 @@ def draw(logits: Tensor, values: Tensor, groups: int, size: int, seed: int) -> G
     """Sample from one policy.
 
     Args:
-        logits: (K,) scores.
-        values: (K,) each arm's chance of a reward.
+        logits: (K,) the policy's logits.
+        values: (K,) each arm's probability of a reward.
         groups, size: N and G.
-        seed: decides everything.
+        seed: random seed of the samples and rewards.
     """
     generator = torch.Generator().manual_seed(seed)
     probabilities = torch.softmax(logits, dim=0)
@@ -44,10 +44,10 @@ def draw(logits: Tensor, values: Tensor, groups: int, size: int, seed: int) -> G
 
 
 def estimates(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor:
-    """Each group's estimate of dJ/dlogits: mean over i of A_i (1[k = a_i] - pi(k)).
+    """Return each group's estimate of dJ/dlogits: mean over i of A_i (1[k = a_i] - pi(k)).
 
     Args:
-        logits: (K,), or (N, K) where every group has a policy of its own.
+        logits: (K,), or (N, K) if every group has a policy of its own.
         actions: (N, G) int64.
         advantages: (N, G) float.
 
@@ -60,7 +60,7 @@ def estimates(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor:
 
 
 def expected_estimate(logits: Tensor, values: Tensor, size: int, scale_rewards: str) -> Tensor:
-    """The mean of the estimate over everything that can be sampled, by going through it all.
+    """Return the expectation of the estimate, by enumerating everything that can be sampled.
 
     Args:
         logits, values: (K,) each.
@@ -68,7 +68,7 @@ def expected_estimate(logits: Tensor, values: Tensor, size: int, scale_rewards: 
         scale_rewards: an advantage's name, as in `group_advantages`.
 
     Returns:
-        (K,) float32; in float64 on the way.
+        (K,) float32, computed in float64.
     """
     chances = torch.softmax(logits.double(), dim=0)
     arms = torch.tensor(list(product(range(len(logits)), repeat=size)))
@@ -94,18 +94,18 @@ def learn(
     runs: int = 200,
     learning_rate: float = 0.5,
 ) -> Tensor:
-    """Plain gradient ascent by estimates, many times over from the same start.
+    """Run plain gradient ascent by estimates, in many runs from the same start.
 
     Args:
-        logits, values: (K,) each; where it starts, and each arm's chance of a reward.
+        logits, values: (K,) each; the initial logits, and each arm's probability of a reward.
         baseline: what is subtracted from the rewards; the learned critic is a running mean that
             starts from 0 and moves by a twentieth of its error.
         offset: added to every reward.
-        seed: decides everything.
-        steps, size, runs, learning_rate: one group of `size` a step, in each of `runs` runs.
+        seed: random seed of the samples and rewards.
+        steps, size, runs, learning_rate: one group of `size` per step, in each of `runs` runs.
 
     Returns:
-        (runs, steps) float32: the chance of a reward before each step.
+        (runs, steps) float32: the probability of a reward before each step.
     """
     generator = torch.Generator().manual_seed(seed)
     theta = logits.repeat(runs, 1)

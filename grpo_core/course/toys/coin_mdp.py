@@ -1,9 +1,9 @@
-"""A world in which the true value of every token is known: coins. For lesson 08.
+"""An MDP of coin tosses, in which the true value of every token is known. For lesson 08.
 
 A completion is T coins, heads or tails, and it is right if more than half of them are heads. So
-what a critic should say before each coin is a sum of binomial coefficients, and how much the coin
-is worth is the difference of two such values. Small enough to see what lambda does to both the
-truth and the noise of an advantage.
+the true value before each coin is a sum of binomial coefficients, and the coin's effect is the
+difference of two such values. It is small enough to see what lambda does to both the bias and the
+noise of an advantage.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from torch import Tensor
 from grpo_core.algorithm.critic import gae
 
 Critic = Callable[[Tensor], Tensor]
-"""What a critic makes of the true values: it knows them, or less."""
+"""Turns the true values into those that the critic predicts."""
 
 CRITICS: dict[str, Critic] = {
     "knows nothing": lambda values: torch.zeros_like(values),
@@ -25,12 +25,12 @@ CRITICS: dict[str, Critic] = {
 
 
 def chance(heads: Tensor, left: int, length: int) -> Tensor:
-    """The chance that a completion will be right: its true value.
+    """Return the probability that a completion will be right: its true value.
 
     Args:
-        heads: (B,) how many there are so far.
-        left: how many coins are still to be tossed.
-        length: of the completion, odd.
+        heads: (B,) int64, the number of heads so far.
+        left: the number of coins still to be tossed.
+        length: the length of the completion, odd.
 
     Returns:
         (B,) float32 in [0, 1].
@@ -41,12 +41,12 @@ def chance(heads: Tensor, left: int, length: int) -> Tensor:
 
 
 def toss(count: int, length: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Completions, their rewards and the true value before every coin.
+    """Return completions, their rewards and the true value before every coin.
 
     Args:
-        count: how many completions.
-        length: coins each, odd.
-        seed: decides them.
+        count: the number of completions.
+        length: the number of coins in each, odd.
+        seed: random seed of the tosses.
 
     Returns:
         coins (B, T) int64, 1 for heads; rewards (B, T) float32, 1 on the last coin of a right
@@ -63,19 +63,19 @@ def toss(count: int, length: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor
 def push(
     coins: Tensor, rewards: Tensor, values: Tensor, lam: float, position: int = 0
 ) -> tuple[float, float, float]:
-    """What a policy gradient does to one coin, under advantages by GAE.
+    """Return what a policy gradient does to one coin, with advantages by GAE.
 
     The coin is a softmax over two answers at even odds, so a completion's estimate of the gradient
     is its advantage times (1 if heads, else 0, less 1/2).
 
     Args:
-        coins, rewards, values: of `toss`; the values may be any critic's.
-        lam: of GAE.
-        position: which coin.
+        coins, rewards, values: as `toss` returns them; the values may be any critic's.
+        lam: lambda of GAE.
+        position: the index of the coin.
 
     Returns:
         The mean of the estimate, its standard deviation from completion to completion, and the
-        exact gradient: a quarter of what the coin is worth.
+        exact gradient: a quarter of the coin's effect on the value.
     """
     length = coins.shape[1]
     advantages, _ = gae(rewards, values, torch.ones_like(coins).bool(), lam=lam)

@@ -1,6 +1,6 @@
-"""A policy on a leash: a softmax over K answers, held by a KL that is used in several ways.
+"""A bandit with a KL penalty: a softmax over K answers, and a KL that is used in several ways.
 
-Small enough that every expectation is a sum over all answers. For lesson 06.
+It is small enough that every expectation is a sum over all answers. For lesson 06.
 """
 
 from collections.abc import Callable
@@ -11,15 +11,15 @@ from torch import Tensor
 from grpo_core.algorithm.kl import k1, k2, k3
 
 Penalty = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Log-probs, old and reference log-probs, each (K,) -> what is added to the loss, (K,)."""
+"""Log-probabilities: new, old and reference, each (K,) -> the term of the loss, (K,)."""
 
 
 def _ratio(new: Tensor, old: Tensor) -> Tensor:
     return (new - old.detach()).exp()
 
 
-# In the reward, the penalty is a number that scales the gradient of log pi; as a term of the loss
-# that is the number as a constant, times log pi.
+# In the reward, the penalty is a constant that scales the gradient of log pi; as a term of the loss
+# that is the constant times log pi.
 USES: dict[str, Penalty] = {
     "k1 in the loss": lambda new, old, ref: k1(new, ref),
     "k2 in the loss": lambda new, old, ref: k2(new, ref),
@@ -31,20 +31,20 @@ USES: dict[str, Penalty] = {
 
 
 def kl(logits: Tensor, other: Tensor) -> Tensor:
-    """KL(softmax(logits), softmax(other)) in nats; (K,) and (K,) -> a scalar, differentiable."""
+    """Return KL(softmax(logits), softmax(other)) in nats, a differentiable scalar; both (K,)."""
     p, q = torch.log_softmax(logits, dim=-1), torch.log_softmax(other, dim=-1)
     return (p.exp() * (p - q)).sum(dim=-1)
 
 
 def kl_gradients(logits: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradients by `logits` of the reverse KL(pi, ref), and of the forward KL(ref, pi).
+    """Return the gradients by `logits` of the reverse KL(pi, ref) and the forward KL(ref, pi).
 
     Args:
-        logits: (K,) the policy's scores.
-        reference: (K,) the reference's.
+        logits: (K,) the policy's logits.
+        reference: (K,) the reference's logits.
 
     Returns:
-        Two (K,).
+        Two tensors (K,): reverse, forward.
     """
     leaf = logits.detach().requires_grad_()
     (reverse,) = torch.autograd.grad(kl(leaf, reference), leaf)
@@ -53,15 +53,15 @@ def kl_gradients(logits: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def expected_gradient(logits: Tensor, reference: Tensor, penalty: Penalty) -> Tensor:
-    """The gradient of a penalty, on average over what the policy samples.
+    """Return the gradient of a penalty, on average over what the policy samples.
 
-    sum_a sg[pi(a)] d penalty(a) / d logits: nothing flows through the sampling, as nothing does
-    when a batch of samples is what one has.
+    sum_a sg[pi(a)] d penalty(a) / d logits: no gradient flows through the sampling, just
+    as with a batch of samples.
 
     Args:
-        logits: (K,) the policy's scores; it sampled, and it is updated for the first time.
-        reference: (K,) the reference's.
-        penalty: what is added to the loss for each answer.
+        logits: (K,) the policy's logits, before its first update since it sampled.
+        reference: (K,) the reference's logits.
+        penalty: the term of the loss for each answer.
 
     Returns:
         (K,).
@@ -81,18 +81,18 @@ def train(
     steps: int,
     learning_rate: float = 0.5,
 ) -> Tensor:
-    """Follow the expected gradient of reward minus beta times a penalty, from the reference on.
+    """Follow the expected gradient of reward minus beta times a penalty, from the reference.
 
     Args:
-        rewards: (K,) each answer's.
-        reference: (K,) the scores of the reference, where it starts.
-        penalty: what is added to the loss.
-        beta: its coefficient.
+        rewards: (K,) the reward of each answer.
+        reference: (K,) the reference's logits, from which the policy starts.
+        penalty: the term of the loss for each answer.
+        beta: the coefficient of the penalty.
         steps, learning_rate: of plain gradient ascent.
 
     Returns:
-        (steps + 1, K) probabilities before each step and after the last. Scores are kept within
-        30 of the largest, so that a policy that runs away stays a number.
+        (steps + 1, K) probabilities before each step and after the last. Logits are kept within
+        30 of the largest, so that a policy that diverges stays finite.
     """
     logits, path = reference.clone(), []
     for step in range(steps + 1):
@@ -107,7 +107,7 @@ def train(
 
 
 def best(rewards: Tensor, reference: Tensor, beta: float) -> Tensor:
-    """The policy of the largest expected reward minus beta KL(pi, ref): pi ~ ref exp(r / beta).
+    """Return the policy that maximises reward minus beta KL(pi, ref): pi ~ ref exp(r / beta).
 
     Ziebart 2010; in language models since Ziegler et al. 2019, arXiv 1909.08593. (K,) -> (K,).
     """

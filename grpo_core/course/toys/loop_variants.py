@@ -1,9 +1,9 @@
-"""GRPO's loop in one function, with parts that can be exchanged for broken ones. For lesson 07.
+"""The GRPO loop in one function, with parts that can be replaced by broken ones. For lesson 07.
 
-Notebook 07 writes this loop out; here it can be run with a part that is wrong. A broken part
-raises nothing and is hardly to be seen in the code. `LOOPS` has the right loops and the broken ones
-under the names they have in the notebook, which do not say what is wrong; each is described where
-its part is defined.
+Notebook 07 writes this loop out; here it can be run with a broken part. A broken part raises
+nothing and is hard to see in the code. `LOOPS` has the right loops and the broken ones under the
+names they have in the notebook, which do not say what is wrong; each is described where its part is
+defined.
 """
 
 import random
@@ -29,13 +29,13 @@ from grpo_core.tasks import Problem, Task
 
 
 def scored(policy: Policy, samples: Samples, rows: Tensor, temperature: float) -> Tensor:
-    """Log-probs (R, T) of some completions under a policy, 0 on padding; differentiable.
+    """Return log-probabilities (R, T) of some completions, 0 on padding; differentiable.
 
     Args:
-        policy: whose.
+        policy: the policy that computes them.
         samples: B completions.
         rows: (R,) int64, which of them; T is the longest.
-        temperature: of the sampling.
+        temperature: the sampling temperature.
     """
     return forward(policy, samples, rows, temperature=temperature).logprobs
 
@@ -43,31 +43,31 @@ def scored(policy: Policy, samples: Samples, rows: Tensor, temperature: float) -
 def compared(
     rewards: Tensor, logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor, beta: float
 ) -> Tensor:
-    """Rewards (N, G) less beta times each completion's KL -> advantages (B,), B = N * G.
+    """Return advantages (B,), B = N * G, of the rewards (N, G) minus beta times the KL.
 
     Args:
-        rewards: as they were earned.
+        rewards: (N, G) float32.
         logprobs, ref_logprobs: (B, T) under policy and reference.
         mask: (B, T) bool.
-        beta: 0 where the KL is in the loss.
+        beta: 0 if the KL is in the loss.
     """
     kl = (k1(logprobs, ref_logprobs).detach() * mask).sum(dim=1)
     return group_advantages(rewards - beta * kl.view_as(rewards)).flatten()
 
 
 Mask = Callable[[Tensor, int], Tensor]
-"""Ids (B, T) and the id of the end -> (B, T) bool, the tokens that are trained."""
+"""Token ids (B, T) and the EOS id -> (B, T) bool, the tokens that are trained."""
 
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop: its parts, and the settings in which one differs from another.
+    """The parts and settings of one loop.
 
     Attributes:
         mask, logprobs, advantages: see `completion_mask`, `scored` and `compared`.
-        temperature: of the sampling.
+        temperature: the sampling temperature.
         beta: the coefficient of the KL.
-        kl_in_reward: take the KL from the rewards, by k1; else add it to the loss, by k3.
+        kl_in_reward: subtract the KL from the rewards (k1) instead of adding it to the loss (k3).
     """
 
     mask: Mask = completion_mask
@@ -82,25 +82,25 @@ class Loop:
 
 
 def shifted_mask(ids: Tensor, end: int) -> Tensor:
-    """The mask of one position further left: the first token is left out, one too many trained."""
+    """Return the mask shifted by one: the first token is left out, one after EOS is trained."""
     right = completion_mask(ids, end)
     return torch.cat([torch.zeros_like(right[:, :1]), right[:, :-1]], dim=1)
 
 
 def mask_without_padding(ids: Tensor, end: int) -> Tensor:
-    """Everything that is no padding, where padding and end are one id: no end is ever trained."""
+    """Mask every padding id, where padding and EOS share one id: EOS is never trained."""
     return ids != end
 
 
 def scored_at_one(policy: Policy, samples: Samples, rows: Tensor, temperature: float) -> Tensor:
-    """Log-probs that know nothing of the temperature the tokens were drawn at."""
+    """Return log-probabilities that ignore the sampling temperature."""
     return scored(policy, samples, rows, 1.0)
 
 
 def compared_and_differentiated(
     rewards: Tensor, logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor, beta: float
 ) -> Tensor:
-    """Advantages through which a gradient flows: the KL in them is not detached."""
+    """Return advantages through which a gradient flows: their KL is not detached."""
     kl = (k1(logprobs, ref_logprobs) * mask).sum(dim=1)
     return group_advantages(rewards - beta * kl.view_as(rewards)).flatten()
 
@@ -108,7 +108,7 @@ def compared_and_differentiated(
 _WARM = Loop(temperature=1.3)
 _IN_REWARD = Loop(kl_in_reward=True, beta=0.02)
 
-# A broken loop, and the right one of the same settings.
+# Each broken loop, and the right one with the same settings.
 LOOPS: dict[str, Loop] = {
     "right": Loop(),
     "A": replace(_IN_REWARD, advantages=compared_and_differentiated),
@@ -136,7 +136,7 @@ def train(
     learning_rate: float = 3e-4,
     warmup_steps: int = 5,
 ) -> Iterator[dict[str, float]]:
-    """GRPO, one update a batch, on `policy`: the metrics of each step.
+    """Train `policy` by GRPO with one update per batch, and yield the metrics of each step.
 
     Args:
         policy: trained in place.
@@ -188,7 +188,7 @@ def train(
 
 
 def draw_problems(task: Task, count: int, steps: int, seed: int) -> Iterator[list[Problem]]:
-    """The problems of each step, in the order in which the kit's Trainer takes them."""
+    """Yield the problems of each step, in the order in which the kit's Trainer takes them."""
     problems = list(task.problems("train"))
     per_epoch = len(problems) // count
     for step in range(steps):
@@ -200,7 +200,7 @@ def draw_problems(task: Task, count: int, steps: int, seed: int) -> Iterator[lis
 def _backward(
     loop: Loop, policy: Policy, reference: Policy, samples: Samples, rewards: Tensor
 ) -> tuple[float, float]:
-    """Add up the gradients of a batch, group by group; its loss, and the mean |log ratio|."""
+    """Accumulate a batch's gradients group by group; return its loss and the mean |log ratio|."""
     # filled up with the end, as a tokenizer without a padding token of its own does
     end = policy.eos_ids[0]
     mask = loop.mask(samples.completion_ids.masked_fill(~samples.mask, end), end)
@@ -241,7 +241,7 @@ def as_group(
     logprobs: Tensor,
     push: Tensor,
 ) -> Group:
-    """What a step did with one group, as the kit records it, so that it can be shown.
+    """Return one group of a step in the form that the kit records and shows.
 
     Args:
         policy: for its tokenizer.

@@ -1,9 +1,9 @@
-"""Sliders under a figure, where touching teaches; with nobody there to touch them, the figure.
+"""Show a figure with sliders, or the figure alone where sliders do not work.
 
     show_with_sliders(draw, advantage=(1.0, -2.0, 2.0, 0.1), method=["clip", "cispo"])
 
-The figure is an ordinary output of the cell that the sliders replace. So a saved notebook shows it,
-and so does an editor without widgets.
+The figure is an ordinary output of the cell, which the sliders update. So a saved notebook and an
+editor without widgets still show it.
 """
 
 import os
@@ -13,16 +13,16 @@ from typing import Any
 from IPython.display import display
 
 Slider = tuple[float, float, float, float]
-"""Where it starts, the least, the most, and the step."""
+"""Initial value, minimum, maximum and step."""
 
 
 def show_with_sliders(draw: Callable[..., Any], **controls: Slider | Sequence[str]) -> None:
-    """Show what `draw` returns, and a control for each of its arguments.
+    """Show the figure that `draw` returns, and a control for each of its arguments.
 
     Args:
         draw: takes the controls' values by name, and returns a figure.
-        **controls: name of an argument -> a slider, or a list of names to choose from, the first
-            at the start.
+        **controls: for each argument a slider, or a list of names to choose from; the first is the
+            initial one.
     """
     values = {name: c[0] for name, c in controls.items()}
     if not is_live():
@@ -49,7 +49,7 @@ def show_with_sliders(draw: Callable[..., Any], **controls: Slider | Sequence[st
 
 
 def is_live() -> bool:
-    """Whether somebody may be there to touch: not while notebooks are built or tested."""
+    """Return whether widgets work here; they are off while notebooks are built or tested."""
     if os.environ.get("GRPO_LAB_WIDGETS") == "off":
         return False
     try:
