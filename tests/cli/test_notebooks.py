@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from clilab import Lab
 
-from grpo_core.lessons import build, confined
+from grpo_core.course import confined, sources
 
 SOURCE = """# %% [markdown]
 # # 00 · A test
@@ -24,7 +24,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of notebooks with one source in it."""
     (tmp_path / "notebooks" / "source").mkdir(parents=True)
     (tmp_path / "notebooks" / "source" / "00_test.py").write_text(SOURCE)
-    monkeypatch.setattr(build, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(sources, "NOTEBOOKS", tmp_path / "notebooks")
     return tmp_path / "notebooks"
 
 
@@ -63,7 +63,7 @@ def test_a_notebook_there_is_not(lab: Lab, shelf: Path) -> None:
 def test_an_installed_package_has_no_sources(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(build, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(sources, "NOTEBOOKS", tmp_path)
     code, _, err = lab("notebooks", "build")
     assert code == 1 and "clone it" in err
 
