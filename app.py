@@ -23,6 +23,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="also answer under this name (a proxy's); may be given several times",
     )
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="Python file that adds tasks, rewards, models or presets to the page; its code is run "
+        "(may be given several times)",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument(
         "--class",
@@ -48,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # Imported here: argparse answers --help at once, and the line above is the first thing seen.
     try:
+        from grpo_core import child, plugins
         from grpo_core.dashboard.runs import RunBook
         from grpo_core.dashboard.server import serve
         from grpo_core.errors import LabError
@@ -56,9 +65,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{error.name} is not in this Python: start with `make app`.", file=sys.stderr)
         return 1
 
-    book = RunBook((options.runs or runs_dir()).absolute(), data_dir() / "runs")
+    child.secure_children_of_libraries()
     host, classroom = options.host or "127.0.0.1", None
     try:
+        plugins.load_installed()
+        plugins.load_files(options.plugin)
+        book = RunBook(
+            (options.runs or runs_dir()).absolute(),
+            data_dir() / "runs",
+            plugins=plugins.loaded_files(),
+        )
         if options.title is not None:
             from grpo_core.dashboard.classroom import Classroom
 

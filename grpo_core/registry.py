@@ -1,7 +1,8 @@
 """Names that users type, and the objects they stand for.
 
 A registry is a plain dict from a name to `"package.module:attribute"`. Modules are imported only
-when a name is used, so an optional dependency, or torch, is loaded by whoever needs it.
+when a name is used, so an optional dependency, or torch, is loaded only where it is needed. What a
+plugin adds (see plugins.py) is loaded already, and registered as the object itself.
 """
 
 import difflib
@@ -30,18 +31,20 @@ def check(registry: Mapping[str, object], name: str, kind: str) -> None:
         raise LabError(f"There is no {kind} called '{name}'.{hint} Known: {known}.")
 
 
-def load(registry: Mapping[str, str], name: str, kind: str) -> Any:
+def load(registry: Mapping[str, Any], name: str, kind: str) -> Any:
     """Return the object registered as `name`.
 
     Raises:
         LabError: `name` is not registered, or what it stands for cannot be imported.
     """
     check(registry, name, kind)
-    module_name, _, attribute = registry[name].partition(":")
+    registered = registry[name]
+    if not isinstance(registered, str):
+        return registered
+    module_name, _, attribute = registered.partition(":")
     try:
         return getattr(importlib.import_module(module_name), attribute)
     except Exception as error:
         raise LabError(
-            f"The {kind} '{name}', registered as '{registry[name]}', cannot be loaded: "
-            f"{told(error)}."
+            f"The {kind} '{name}', registered as '{registered}', cannot be loaded: {told(error)}."
         ) from error

@@ -8,21 +8,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.text import Text
 
 from grpo_core.cli.find import find_model
 from grpo_core.cli.options import (
     ConfigOption,
     JsonOption,
+    PluginOption,
     SetOption,
     TaskOption,
     build_config,
     merge,
     parse_setting,
 )
-from grpo_core.cli.output import in_words, measurement, print_json
+from grpo_core.cli.output import in_words, measurement, plain, print_json
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
+from grpo_core.plugins import loaded_files
 from grpo_core.tasks import get_task
 
 
@@ -42,6 +43,7 @@ def evaluate(
         typer.Option(help="Decides problems and sampling; unless told, as runs are measured."),
     ] = None,
     config: ConfigOption = None,
+    plugin: PluginOption = None,
     n: Annotated[int | None, typer.Option("-n", "--n", help="How many held-out problems.")] = None,
     temperature: Annotated[
         float, typer.Option(help="1: as it was trained. 0: the likeliest token each time.")
@@ -57,16 +59,21 @@ def evaluate(
     With --json: accuracy, format, mean_length, backtracks, truncated, n, steps (that the model was
     trained for), seconds.
     """
-    values = build_config(config, settings, task=task, model=model, eval_size=n)
+    values = build_config(config, settings, plugin=plugin, task=task, model=model, eval_size=n)
     source, step, run = find_model(values.model, steps)
     if run is not None and config is None:
         base = run.config.to_dict() | {k: v for k, v in (("task", task), ("eval_size", n)) if v}
         for setting in settings or []:
             merge(base, parse_setting(setting))
         values = GRPOConfig.from_dict(base)
+        if missing := sorted(set(run.config.plugins) - set(loaded_files())):
+            raise LabError(
+                f"Run '{run.name}' was trained with a plugin: name it here too, with --plugin "
+                f"{missing[0]}."
+            )
     console = Console(stderr=True)
     if steps is not None and run is None and steps != 0:
-        console.print(Text(f"--steps {steps} is ignored: '{source}' is a model, not a run."))
+        console.print(plain(f"--steps {steps} is ignored: '{source}' is a model, not a run."))
     if not 0 <= temperature < math.inf:
         raise LabError(f"--temperature must be 0 or above, not {temperature}.")
     if seed is not None and not 0 <= seed < 2**63:
@@ -76,7 +83,7 @@ def evaluate(
         result = {"steps": step, "seconds": round(seconds, 3), "model": source}
         print_json(measurement(measured) | result)
     else:
-        Console().print(Text(f"{source}: {in_words(measured)}, n {measured['n']:.0f}."))
+        Console().print(plain(f"{source}: {in_words(measured)}, n {measured['n']:.0f}."))
 
 
 def _evaluate(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from grpo_core import plugins
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
@@ -43,17 +44,43 @@ SetOption = Annotated[
         "May be repeated; wins over everything else.",
     ),
 ]
+
+
+def _load_plugins(files: list[Path] | None) -> list[Path] | None:
+    """Load plugins while the command line is read, so that other options can name what they add."""
+    plugins.load_installed()
+    plugins.load_files(files or [])
+    return files
+
+
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        callback=_load_plugins,
+        is_eager=True,
+        help="A Python file that adds tasks, rewards, models or presets (docs/adding.md). Its code "
+        "is run. May be repeated.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")
 ]
 
 
 def build_config(
-    file: Path | None, settings: list[str] | None, *, preset: str | None = None, **options: Any
+    file: Path | None,
+    settings: list[str] | None,
+    *,
+    preset: str | None = None,
+    plugin: list[Path] | None = None,
+    **options: Any,
 ) -> GRPOConfig:
     """The configuration that a file, a preset, the options given (not None) and the --set's make.
 
-    The file may be a recipe, by its name. Each wins over those before it.
+    The file may be a recipe, by its name. Each wins over those before it. Plugins come from the
+    command line alone, and are loaded already.
 
     Raises:
         LabError: any of it is refused.
@@ -65,6 +92,12 @@ def build_config(
     values |= {name: value for name, value in options.items() if value is not None}
     for setting in settings or []:
         merge(values, parse_setting(setting))
+    if values["plugins"]:
+        raise LabError(
+            "plugins can be set by --plugin FILE only: a plugin's code is run, so no file of "
+            "options may name one."
+        )
+    values["plugins"] = [str(file.expanduser().absolute()) for file in plugin or []]
     return GRPOConfig.from_dict(values)
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from grpo_core.cli.options import (
     ConfigOption,
     JsonOption,
+    PluginOption,
     PresetOption,
     SetOption,
     TaskOption,
@@ -29,6 +30,7 @@ def profile(
     steps: Annotated[int, typer.Option(help="Steps to look at, after one that warms up.")] = 5,
     config: ConfigOption = None,
     preset: PresetOption = None,
+    plugin: PluginOption = None,
     task: TaskOption = None,
     model: Annotated[str | None, typer.Option(help="A name, a folder, or a hub id.")] = None,
     settings: SetOption = None,
@@ -43,7 +45,7 @@ def profile(
 
     if not 1 <= steps <= 10_000:
         raise LabError(f"--steps must be between 1 and 10,000, not {steps}.")
-    built = build_config(config, settings, preset=preset, task=task, model=model)
+    built = build_config(config, settings, preset=preset, plugin=plugin, task=task, model=model)
     built = built.from_dict(built.to_dict() | {"eval_steps": 0, "eval_size": 1})
     built = built.from_dict(built.to_dict() | {"max_steps": max(built.max_steps, steps + 2)})
     os.environ.update(worker.environment(built))  # before torch is loaded

@@ -9,7 +9,6 @@ wait for it and the server stays small; one at a time, and of bounded duration.
 
 import asyncio
 import contextlib
-import os
 import shutil
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.background import BackgroundTask
 
+from grpo_core import child
 from grpo_core.dashboard.bodies import json_body
 from grpo_core.errors import LabError
 from grpo_core.store import Run
@@ -90,18 +90,12 @@ async def _grpo_lab(arguments: list[str], seconds: float) -> None:
     Raises:
         LabError: the command's own sentence, or that it took too long.
     """
-    home = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")]))
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "grpo_core.cli",
-        *arguments,
-        "--json",
+        *child.command("-m", "grpo_core.cli", *arguments, "--json"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
+        env=child.environment(),
     )
     low = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 10
     with contextlib.suppress(psutil.Error):

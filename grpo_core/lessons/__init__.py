@@ -18,6 +18,9 @@ The machinery is the same for all of them:
     replay     a recorded run in place of a long training
     build      both editions of every notebook from its source
     grade      a table of a class's notebooks, for a teacher
+    handed_in  what students hand in, read without trusting it
+    confined   a stranger's code, run so that it does no harm
+    cells      the cells of one notebook, run
 
 A new lesson is `notebooks/source/NN_name.py`, `lessons/lessonNN.py` and
 `tests/lessons/test_lessonNN.py`; nothing else is to be touched. `lesson01.py` is a short example.

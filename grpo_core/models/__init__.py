@@ -5,9 +5,12 @@ function, as "package.module:function", that returns a model and its tokenizer. 
 folder, or a hub id where there is a network. Importing this package loads no torch.
 """
 
+from pathlib import Path
+from typing import Any
+
 from grpo_core.paths import data_dir
 
-MODELS: dict[str, str] = {
+MODELS: dict[str, Any] = {
     "tiny": "tiny-base",
     "tiny-grpo": "tiny-grpo",
     "tiny-r1": "tiny-r1",
@@ -20,5 +23,8 @@ SHIPPED = tuple(name for name, where in MODELS.items() if ":" not in where)
 
 
 def resolve(name: str) -> str:
-    """The folder or hub id that `name` stands for; `name` itself where it is no shipped model."""
-    return str(data_dir() / "models" / MODELS[name]) if name in SHIPPED else name
+    """Return the folder or hub id that `name` stands for; `name` itself where that is one."""
+    if name in SHIPPED:
+        return str(data_dir() / "models" / MODELS[name])
+    registered = MODELS.get(name)
+    return str(registered) if isinstance(registered, Path) else name

@@ -18,7 +18,7 @@ from grpo_core.errors import LabError, told
 RewardFunction = Callable[..., list[float]]
 StepRewardFunction = Callable[..., list[list[tuple[int, float]]]]
 
-REWARDS: dict[str, str] = {
+REWARDS: dict[str, Any] = {
     "accuracy_reward": "grpo_core.rewards.accuracy:accuracy_reward",
     "brevity_reward": "grpo_core.rewards.brevity:brevity_reward",
     "format_reward": "grpo_core.rewards.format:format_reward",
@@ -29,7 +29,7 @@ REWARDS: dict[str, str] = {
 
 # For process supervision. The same arguments; for each completion a list of (where the step ends in
 # the text, its reward), in order.
-STEP_REWARDS: dict[str, str] = {
+STEP_REWARDS: dict[str, Any] = {
     "equations_true": "grpo_core.rewards.steps:equations_true",
 }
 

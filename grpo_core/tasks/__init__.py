@@ -15,7 +15,7 @@ from grpo_core.errors import LabError
 Split = Literal["pretrain", "train", "test"]
 SPLITS: tuple[Split, ...] = ("pretrain", "train", "test")
 
-TASKS: dict[str, str] = {
+TASKS: dict[str, Any] = {
     "arithmetic": "grpo_core.tasks.arithmetic:Arithmetic",
     "countdown": "grpo_core.tasks.countdown:Countdown",
     "scenarios": "grpo_core.tasks.scenarios:Scenarios",

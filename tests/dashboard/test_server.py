@@ -18,6 +18,7 @@ from grpo_core.dashboard.guard import hostname
 from grpo_core.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.dashboard.server import ASSETS, create_app, guarded, listen
 from grpo_core.errors import LabError
+from grpo_core.lens import labels
 from grpo_core.recipes import RECIPES
 from grpo_core.store import Run
 
@@ -100,6 +101,7 @@ def test_websocket_serves_a_board_and_survives_junk(client: TestClient) -> None:
         socket.send_json({"run": "../../etc/passwd"})
         kinds = [socket.receive_json() for _ in range(3)]
         assert [message["type"] for message in kinds] == ["hello", "runs", "gone"]
+        assert kinds[0]["methods"] == labels() and labels()["dr_grpo"] == "Dr. GRPO"
         socket.send_json({"run": RECORDED + "recorded", "step": 1, "group": 2})
         messages = [socket.receive_json() for _ in range(2)]
         assert messages[0]["type"] == "metrics" and messages[0]["steps"] == [0, 1, 2]
@@ -264,12 +266,22 @@ def test_the_lens_tells_all_of_a_token(client: TestClient) -> None:
         assert answer.status_code == 200 and answer.json()["text"]
 
 
+def test_the_lens_sends_the_formula_as_data(client: TestClient) -> None:
+    facts = ask(client, preset="sapo")["facts"]
+    lines = {line["symbol"]: line for line in facts["formula"]["lines"]}
+    assert lines["S"]["formula"][0][:2] == ["call", "sigmoid"]
+    assert facts["formula"]["written"]["tau"] == ["letter", "τ"]
+    assert facts["by_group"] and not facts["kl_in_reward"] and "KL" not in lines
+    assert "tau" not in ask(client, preset="grpo")["facts"]["formula"]["written"]
+    assert ask(client, preset="rloo", token=None)["facts"]["kl_in_reward"]
+
+
 def test_a_token_without_numbers_leaves_the_rest_of_the_answer(client: TestClient) -> None:
     for place in ([99, 0], [0, 99_999]):
         answer = ask(client, token=place)
         assert "no such token" in answer["token"]["refused"] and answer["board"]
     edited = ask(client, token=[0, 0], edits={"0": "<answer> 1 </answer>"})
-    assert "only the model could tell" in edited["token"]["refused"]
+    assert "not available without running the model" in edited["token"]["refused"]
     assert edited["board"]["completions"][0]["edited"]
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from grpo_core.algorithm.objective import Variant
 from grpo_core.algorithm.presets import PRESETS
+from grpo_core.algorithm.variant import Variant
 from grpo_core.lessons import frozen, replay
 from grpo_core.lessons.frozen import Frozen, freeze, likeness, push_of, variant_of
 from grpo_core.models.policy import load_policy

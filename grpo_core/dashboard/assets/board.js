@@ -72,7 +72,7 @@ export function board(parent, session) {
         ballots[i] = new Ballot(i, cards[i].element, session);
         ballots[i].update();
       }
-      cards[i].update(completion, largest, shading, Boolean(message.masked));
+      cards[i].update(completion, largest, shading, message.masked === "group");
     });
     if (ui.order.value !== sort) ui.order.value = sort;
     const places = order(message.completions, sort);
@@ -196,7 +196,7 @@ function why({ step, groups }) {
 /** "16 completions · accuracy 3 of 16 · brevity mean 0.71 · mean reward 0.42". */
 function facts(message) {
   const cards = message.completions;
-  if (message.masked) return `${cards.length} completions · ${MASKED}`;
+  if (message.masked === "group") return `${cards.length} completions · ${MASKED}`;
   const other = message.instead ? [`of step ${message.step}, the last that this file has`] : [];
   const parts = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
     const values = cards.map((c) => c.rewards[name] ?? 0);

@@ -8,6 +8,7 @@
 
 const FIRST_WAIT = 300;
 const LONGEST_WAIT = 4000;
+const PAUSE = 50; // milliseconds between two views that are sent; the server reads 20 a second
 const CAN_UNPACK = "DecompressionStream" in globalThis;
 
 /**
@@ -21,6 +22,8 @@ export function connect(base) {
   let wait = FIRST_WAIT;
   let timer = 0;
   let wanted = null;
+  let pause = 0; // a timer, while no view is sent
+  let sent = null;
   let last = Promise.resolve(); // unpacking takes a moment, and messages stay in order
   let onMessage = () => {};
   let onConnection = () => {};
@@ -30,7 +33,8 @@ export function connect(base) {
     socket.onopen = () => {
       wait = FIRST_WAIT;
       onConnection("open");
-      if (wanted !== null) socket.send(wanted);
+      sent = null;
+      tell();
     };
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
@@ -41,6 +45,16 @@ export function connect(base) {
       timer = setTimeout(open, wait * (0.75 + Math.random() / 2));
       wait = Math.min(wait * 2, LONGEST_WAIT);
     };
+  }
+
+  /** Send the view that is wanted; what is wanted in the pause after it is sent then, the last one. */
+  function tell() {
+    clearTimeout(pause);
+    pause = 0;
+    if (wanted === null || wanted === sent || socket?.readyState !== WebSocket.OPEN) return;
+    sent = wanted;
+    socket.send(sent);
+    pause = setTimeout(tell, PAUSE);
   }
 
   async function take(data) {
@@ -98,13 +112,14 @@ export function connect(base) {
       const text = JSON.stringify(view);
       if (text === wanted) return;
       wanted = text;
-      if (socket?.readyState === WebSocket.OPEN) socket.send(text);
+      if (!pause) tell();
     },
     get,
     post,
     download,
     close() {
       clearTimeout(timer);
+      clearTimeout(pause);
       if (socket) socket.onclose = null;
       socket?.close();
     },

@@ -5,7 +5,6 @@
 
 import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { advantage, number, rewardName } from "./format.js";
-import { methodName } from "./formula.js";
 import { OWN } from "./trial.js";
 
 const LONGEST = 4000; // characters of an edited completion, as on the server
@@ -22,7 +21,7 @@ function make(parent, session) {
     drawWeights(ui, session);
     if (session.board.step === record.step) drawBars(ui, session); // else the answer is on its way
     drawEdit(ui, session);
-    setText(ui.said, trial.problem ?? sentence(trial));
+    setText(ui.said, trial.problem ?? sentence(session));
     setAttribute(ui.said, "data-kind", trial.problem ? "error" : null);
     ui.reset.disabled = !trial.active;
   };
@@ -149,13 +148,12 @@ function drawBars(ui, session) {
   setAttribute(ui.bars, "aria-label", `Advantages now: ${now.map(advantage).join(", ")}`);
 }
 
-function sentence(trial) {
+function sentence({ trial, methods }) {
   const facts = trial.answer?.facts;
   if (!facts) return "";
-  const method = trial.preset === OWN ? "" : ` ${methodName(trial.preset)}.`;
+  const method = trial.preset === OWN ? "" : ` ${methods[trial.preset]}.`;
   const mean = number(facts.mean);
-  const own = ["gae", "process", "several"].includes(facts.switches.advantage);
-  if (facts.tied && !own) {
+  if (facts.tied && facts.by_group) {
     const rest = `All rewards are ${mean}, so every advantage is 0.`;
     return `std = 0: nothing to learn here. ${rest}${method}`;
   }
