@@ -5,6 +5,7 @@ import functools
 import os
 import re
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,7 +124,7 @@ def _sort_out(found: tuple[tuple[object, ...], ...]) -> tuple[frozenset[str], st
 def _known() -> dict[str, tuple[str, ...]]:
     """Table -> every definition of it that some version wrote, as `_plain` has them."""
     statements = [_plain(sql) for sql in SCHEMA.split(";") if sql.strip()]
-    known = {re.findall(r"\w+", sql)[2]: (sql,) for sql in statements}
+    known: dict[str, tuple[str, ...]] = {re.findall(r"\w+", sql)[2]: (sql,) for sql in statements}
     (newest,) = known["completions"]
     for column in reversed(ADDED_COLUMNS):
         newest = newest.replace(f" {column} BLOB,", "")
@@ -164,7 +165,7 @@ def _harden(connection: sqlite3.Connection, more: str = "") -> None:
     """Turn off what our own tables need nothing of."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limits.VALUE_BYTES)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    if hasattr(connection, "setconfig"):  # Python 3.12
+    if sys.version_info >= (3, 12):
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False)
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)
