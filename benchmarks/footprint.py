@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT))
 
 from grpo_core import child, machine  # noqa: E402
 from grpo_core.config import GRPOConfig  # noqa: E402
-from grpo_core.lessons import build  # noqa: E402
+from grpo_core.course import build  # noqa: E402
+from grpo_core.course.sources import notebook_sources  # noqa: E402
 
 MIB = 2**20
 EVERY = 0.2  # seconds between two looks
@@ -154,7 +155,7 @@ def to_measure(result: dict[str, Any], folder: Path, steps: int) -> Iterator[Cal
     if "run" not in result:
         result["run"] = {}
         yield partial(measure, result["run"], run, steps, folder)
-    for source in build.sources():
+    for source in notebook_sources():
         if source.stem not in result["notebooks"]:
             result["notebooks"][source.stem] = {}
             yield partial(measure, result["notebooks"][source.stem], notebook, source)

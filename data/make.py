@@ -181,11 +181,11 @@ def lessons(runs: Path, jobs: int) -> None:
 
 
 def loops() -> None:
-    """Train by some loops of lessons/loop.py, one seed each, and write one row a step."""
+    """Train some loops of course/toys/loop_variants.py, one seed each; write one row per step."""
     import torch
 
-    from grpo_core.lessons.loop import LOOPS
-    from grpo_core.lessons.loop import train as train_by
+    from grpo_core.course.toys.loop_variants import LOOPS
+    from grpo_core.course.toys.loop_variants import train as train_by
     from grpo_core.models.policy import load_policy
     from grpo_core.tasks import get_task
 

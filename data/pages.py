@@ -15,8 +15,8 @@ from settings import BESIDE_PPO, CHECKED, CHECKED_SEED
 
 from grpo_core import machine
 from grpo_core.config import GRPOConfig
+from grpo_core.course.recordings import method_comparison
 from grpo_core.ledger import report
-from grpo_core.lessons import comparison
 from grpo_core.pipeline import report as pipeline_report
 from grpo_core.speed import report as speed_report
 
@@ -39,14 +39,14 @@ def compared() -> str:
     heads = ["", "held-out accuracy, seeds 0, 1, 2", "mean"]
     rows = [[*heads, "steps to .5", "format", "length", "KL"]]
     for method in BESIDE_PPO:
-        seeds = comparison.frames(method)
+        seeds = method_comparison.frames(method)
         accuracy = pd.concat([f["eval/accuracy"].dropna() for f in seeds], axis=1)
         last = accuracy.iloc[-1]
         reached = [
             str(half.index[0]) if len(half := column[column >= 0.5]) else "-"
             for _, column in accuracy.items()
         ]
-        cells = [comparison.METHODS[method], " ".join(f"{a:.3f}" for a in last)]
+        cells = [method_comparison.METHODS[method], " ".join(f"{a:.3f}" for a in last)]
         cells += [f"{last.mean():.3f}", " ".join(reached)]
         rows.append([*cells, *_form_and_kl(seeds)])
     return report.markdown(rows)
@@ -56,11 +56,11 @@ def family() -> str:
     """What every method came to after the same number of completions, as a Markdown table."""
     heads = ["", "held-out accuracy, seeds 0, 1, 2", "mean", "less GRPO"]
     rows = [[*heads, "drawn to .5", "format", "length", "KL"]]
-    ends = comparison.ends("eval/accuracy")
-    grpo = np.mean(ends[comparison.METHODS["grpo"]])
-    for method, label in comparison.recorded().items():
-        seeds = comparison.frames(method)
-        reached = [comparison.completions_to(frame, 0.5) for frame in seeds]
+    ends = method_comparison.ends("eval/accuracy")
+    grpo = np.mean(ends[method_comparison.METHODS["grpo"]])
+    for method, label in method_comparison.recorded().items():
+        seeds = method_comparison.frames(method)
+        reached = [method_comparison.completions_to(frame, 0.5) for frame in seeds]
         cells = [label, " ".join(f"{a:.3f}" for a in ends[label]), f"{np.mean(ends[label]):.3f}"]
         cells.append("" if method == "grpo" else f"{np.mean(ends[label]) - grpo:+.3f}")
         cells.append(" ".join(f"{r:,.0f}" if np.isfinite(r) else "-" for r in reached))
@@ -71,12 +71,14 @@ def family() -> str:
 def _form_and_kl(seeds: Sequence[pd.DataFrame]) -> list[str]:
     """Format and length, means of the seeds after the budget, and the KL of the last ten steps."""
     means = {
-        name: np.mean([comparison.after(f, f"eval/{name}") for f in seeds])
+        name: np.mean([method_comparison.after(f, f"eval/{name}") for f in seeds])
         for name in ("format", "mean_length")
     }
     # a step's KL jumps about: the mean of ten
     kls = [
-        f.loc[f["drawn"] <= comparison.BUDGET, "kl"].iloc[-10:].mean() for f in seeds if "kl" in f
+        f.loc[f["drawn"] <= method_comparison.BUDGET, "kl"].iloc[-10:].mean()
+        for f in seeds
+        if "kl" in f
     ]
     kl = f"{np.mean(kls):.3f}" if kls else "-"  # no reference was kept
     return [f"{means['format']:.3f}", f"{means['mean_length']:.0f}", kl]
@@ -84,23 +86,26 @@ def _form_and_kl(seeds: Sequence[pd.DataFrame]) -> list[str]:
 
 def luck() -> str:
     """How far apart methods that are all the same would come to lie, in words."""
-    ends = comparison.ends("eval/accuracy")
-    pair, widest = comparison.luck(ends)
+    ends = method_comparison.ends("eval/accuracy")
+    pair, widest = method_comparison.luck(ends)
     spread = np.sqrt(np.array(list(ends.values())).var(axis=1, ddof=1).mean())
     return (
         f"The seeds of a method scatter with a standard deviation of {spread:.3f} (over all "
         f"{len(ends)} methods). Were the methods all the same, two of them that were named "
         f"beforehand would differ by more than {pair:.3f} in one comparison of twenty, and the "
         f"two furthest apart by more than {widest:.3f}. For the completions drawn to 0.5 the two "
-        "numbers are {0:,.0f} and {1:,.0f}.\n".format(*comparison.luck(_drawn_to_half()))
+        "numbers are {0:,.0f} and {1:,.0f}.\n".format(*method_comparison.luck(_drawn_to_half()))
     )
 
 
 def _drawn_to_half() -> dict[str, list[float]]:
     """Completions to an accuracy of 0.5, of the methods whose every seed got there."""
     reached = {
-        label: [comparison.completions_to(frame, 0.5) for frame in comparison.frames(method)]
-        for method, label in comparison.recorded().items()
+        label: [
+            method_comparison.completions_to(frame, 0.5)
+            for frame in method_comparison.frames(method)
+        ]
+        for method, label in method_comparison.recorded().items()
     }
     return {label: drawn for label, drawn in reached.items() if np.isfinite(drawn).all()}
 
@@ -108,7 +113,9 @@ def _drawn_to_half() -> dict[str, list[float]]:
 def checked() -> str:
     """What a faster critic does for PPO with lambda 0.95, in words."""
     slow, fast = (
-        comparison.after(comparison.frames(method, [CHECKED_SEED])[0], "eval/accuracy")
+        method_comparison.after(
+            method_comparison.frames(method, [CHECKED_SEED])[0], "eval/accuracy"
+        )
         for method in CHECKED
     )
     return (
@@ -120,16 +127,16 @@ def checked() -> str:
 
 def drawn_again() -> str:
     """What DAPO's dynamic sampling drew, in words."""
-    seeds = comparison.frames("dapo")
+    seeds = method_comparison.frames("dapo")
     groups = GRPOConfig().prompts_per_step
     early, late = (
         np.mean([f["dynamic_sampling/groups"].dropna().loc[a:b].mean() for f in seeds]) / groups
-        for a, b in ((1, 10), (comparison.STEPS - 9, comparison.STEPS))
+        for a, b in ((1, 10), (method_comparison.STEPS - 9, method_comparison.STEPS))
     )
-    within = [int((f["drawn"] <= comparison.BUDGET).sum()) - 1 for f in seeds]
+    within = [int((f["drawn"] <= method_comparison.BUDGET).sum()) - 1 for f in seeds]
     return (
         f"DAPO drew {early:.2f} times its batch in the first ten steps and {late:.2f} times in the "
-        f"last ten, and had used up {comparison.BUDGET:,} completions after "
+        f"last ten, and had used up {method_comparison.BUDGET:,} completions after "
         f"{', '.join(map(str, within))} steps.\n"
     )
 

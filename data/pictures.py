@@ -6,6 +6,7 @@ from pathlib import Path
 from recorded import RESULTS, frames, pipelines
 from settings import BESIDE_PPO, SEEDS
 
+from grpo_core.course.recordings import method_comparison
 from grpo_core.figures import (
     distillation,
     family_curves,
@@ -20,7 +21,6 @@ from grpo_core.figures import (
     step_seconds,
     use_style,
 )
-from grpo_core.lessons import comparison
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 PIPELINE = {
@@ -40,7 +40,7 @@ def draw() -> None:
         learning_curves(frames()).savefig(IMAGES / f"learning-curves{suffix}.png")
         if all((RESULTS / f"smollm2-seed{seed}.csv").exists() for seed in SEEDS):
             learning_curves(frames("smollm2")).savefig(IMAGES / f"smollm2{suffix}.png")
-        beside_ppo = {comparison.METHODS[m]: comparison.frames(m) for m in BESIDE_PPO}
+        beside_ppo = {method_comparison.METHODS[m]: method_comparison.frames(m) for m in BESIDE_PPO}
         method_curves(beside_ppo).savefig(IMAGES / f"compare{suffix}.png")
         _draw_family(suffix)
         for path in sorted(RESULTS.glob("memory-*.json")):
@@ -56,14 +56,14 @@ def draw() -> None:
 
 def _draw_family(suffix: str) -> None:
     """All methods: their curves by completions drawn, and what every seed came to."""
-    accuracy = comparison.curves("eval/accuracy")
+    accuracy = method_comparison.curves("eval/accuracy")
     family_curves(accuracy, "thousand completions drawn", "held-out accuracy").savefig(
         IMAGES / f"family{suffix}.png"
     )
-    ends = comparison.ends("eval/accuracy")
-    pair, widest = comparison.luck(ends)
+    ends = method_comparison.ends("eval/accuracy")
+    pair, widest = method_comparison.luck(ends)
     finals(
         ends,
-        f"held-out accuracy after {comparison.BUDGET:,} completions",
+        f"held-out accuracy after {method_comparison.BUDGET:,} completions",
         {"luck, one pair": pair, "luck, the widest pair": widest},
     ).savefig(IMAGES / f"finals{suffix}.png")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from grpo_core.algorithm.presets import PRESETS
-from grpo_core.lessons import comparison
+from grpo_core.course.recordings import method_comparison
 
 SEEDS = (0, 1, 2)
 RECORDED_SEED = 0  # the first one, not the best one
@@ -20,7 +20,7 @@ COMPARED: dict[str, dict[str, Any]] = {
     "ppo": PRESETS["ppo"] | {"beta": 0.001, "lam": 1.0},
     "ppo_lam95": PRESETS["ppo"] | {"beta": 0.001, "lam": 0.95},
 }
-COMPARED_STEPS = {"max_steps": comparison.STEPS, "eval_steps": 10}
+COMPARED_STEPS = {"max_steps": method_comparison.STEPS, "eval_steps": 10}
 # Is a method that falls behind hurt by what is common to all? Looked at on a seed of its own, since
 # nothing is tuned on the others.
 CHECKED = {

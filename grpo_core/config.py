@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from grpo_core import regular
 from grpo_core.algorithm.kl import KLPlacement
 from grpo_core.algorithm.methods import NUMBERS, MethodNumbers
 from grpo_core.errors import LabError
@@ -253,7 +254,8 @@ class GRPOConfig(KLPlacement, MethodNumbers):
             LabError: the file is missing, is not TOML, or holds a refused option.
         """
         try:
-            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            content = regular.read_bytes(path, MAX_FILE_BYTES, follow_links=True)
+            values = tomllib.loads(content.decode("utf-8-sig"))
         except OSError as error:
             raise LabError(f"Cannot read the config file {path}: {error.strerror}.") from error
         except (ValueError, RecursionError) as error:  # TOML's and Unicode's are ValueErrors
@@ -262,6 +264,7 @@ class GRPOConfig(KLPlacement, MethodNumbers):
         return cls.from_dict({**values, **overrides})
 
 
+MAX_FILE_BYTES = 1_000_000  # of a file of options
 CRITICS = ("separate", "value_head")
 
 _POSITIVE = (

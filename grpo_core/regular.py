@@ -102,7 +102,7 @@ def read_text(path: Path | str, max_bytes: int, *, follow_links: bool = False) -
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LabError(f"{path} is damaged: it is not UTF-8 text.") from error
+        raise LabError(f"{path} cannot be read as text: it is not UTF-8.") from error
 
 
 def read_json(path: Path | str, max_bytes: int, *, follow_links: bool = False) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from grpo_core.lessons.exercise import Exercise
+from grpo_core.course.exercise import Exercise
 
 Attempt = tuple[str | None, Callable[..., Any]]
 """The mistake that must be named, None for a right one, and the learner's function."""

@@ -24,7 +24,7 @@ TORCH_FREE = (
     "grpo_core.dashboard.server",
     "grpo_core.dashboard.classroom", "grpo_core.dashboard.classroom.routes",
     "grpo_core.share.html", "grpo_core.share.tables", "grpo_core.share.trl",
-    "grpo_core.lessons.board", "grpo_core.cli", "app",
+    "grpo_core.course.widgets.board", "grpo_core.cli", "app",
 )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_nothing_imports_to_the_right() -> None:
         "records", "glossary", "phases", "recipes", "timing", "threads", "tasks", "rewards",
         "algorithm", "models", "plugins", "decoding", "sampling", "evaluation", "rollout", "credit",
         "forward", "update", "training", "store", "diagnosis", "lens", "worker", "pipeline",
-        "ledger", "speed", "figures", "dashboard", "share", "lessons", "doctor", "cli",
+        "ledger", "speed", "figures", "dashboard", "share", "course", "doctor", "cli",
     ]  # fmt: skip
     exceptions = {("models", "evaluation")}  # a model card is a measurement
     root = Path(grpo_core.__file__).parent

@@ -91,7 +91,7 @@ def test_a_link_that_took_the_place_of_a_file(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\xff", "not UTF-8 text"),
+        (b"\xff", "cannot be read as text"),
         (b"{", "not a JSON file"),
         (b"[" * 100_000, "not a JSON file"),
         (b"1" * 5_000, "not a JSON file"),  # more digits than Python turns into a number

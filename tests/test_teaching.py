@@ -5,17 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from grpo_core.lessons import lessons
-from grpo_core.lessons.build import sources
-from grpo_core.lessons.exercise import Exercise
+from grpo_core.course.catalogue import lessons
+from grpo_core.course.sources import notebook_sources
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
-EVERY_LESSON = pytest.mark.parametrize("source", sources(), ids=lambda path: path.stem)
-
-
-def exercises(number: str) -> list[Exercise]:
-    return [value for value in vars(lessons()[number]).values() if isinstance(value, Exercise)]
+EVERY_LESSON = pytest.mark.parametrize("source", notebook_sources(), ids=lambda path: path.stem)
 
 
 @EVERY_LESSON
@@ -27,7 +22,7 @@ def test_every_lesson_has_its_row_of_minutes(source: Path) -> None:
     promised = re.search(r"\*\*Time:\*\* about (\d+) minutes", source.read_text(encoding="utf-8"))
     assert promised and row[1] == promised[1]
     listed = re.findall(r"`(\w+)` (\d+)", row[3])
-    assert sorted(name for name, _ in listed) == sorted(e.name for e in exercises(number))
+    assert sorted(name for name, _ in listed) == sorted(e.name for e in lessons()[number].exercises)
     assert int(row[2]) + sum(int(minutes) for _, minutes in listed) == int(row[1])
     assert row[3].count("**") == 2
 
@@ -38,8 +33,10 @@ def test_every_lesson_has_its_mistakes_and_they_exist(source: Path) -> None:
     part = re.search(rf"^### {number} · .*?(?=^##|\Z)", PAGE, re.M | re.S)
     assert part, f"docs/teaching.md does not say what students get wrong in {source.stem}"
     named = set(re.findall(r"`(\w+)`", part[0]))
-    known = {mistake.name for exercise in exercises(number) for mistake in exercise.mistakes}
-    known |= {exercise.name for exercise in exercises(number)}
+    known = {
+        mistake.name for exercise in lessons()[number].exercises for mistake in exercise.mistakes
+    }
+    known |= {exercise.name for exercise in lessons()[number].exercises}
     known |= {"max", "min", "eval"}  # Python's
     assert named <= known, named - known
     assert len(named) >= 3

@@ -38,7 +38,7 @@ class Symbol:
 
 
 def sym(name: str) -> Node:
-    """A symbol, or its value: which of the two is for the one who draws it to say."""
+    """A symbol, drawn as it is written or replaced by its value."""
     return ("sym", name)
 
 

@@ -23,7 +23,7 @@ NamesArgument = Annotated[
 @notebooks.command()
 def build(names: NamesArgument = None) -> None:
     """Write the learner's edition, run the solutions and write them with their outputs."""
-    from grpo_core.lessons.build import main
+    from grpo_core.course.build import main
 
     main(names or [])
 
@@ -31,9 +31,10 @@ def build(names: NamesArgument = None) -> None:
 @notebooks.command()
 def check(names: NamesArgument = None) -> None:
     """Say which editions are not what their source gives; exit code 1 when there are any."""
-    from grpo_core.lessons.build import sources, stale
+    from grpo_core.course.build import stale
+    from grpo_core.course.sources import notebook_sources
 
-    problems = [problem for source in sources(names or []) for problem in stale(source)]
+    problems = [problem for source in notebook_sources(names or []) for problem in stale(source)]
     for problem in problems:
         print(problem)
     if problems:
@@ -66,9 +67,9 @@ def grade(
     as little of this machine as the system can give it; what holds here is printed first. Where
     something does not, grade strangers' notebooks in a virtual machine.
     """
-    from grpo_core.lessons.confined import Limits, protections
-    from grpo_core.lessons.grade import grade as look_at
-    from grpo_core.lessons.grade import write_csv
+    from grpo_core.course.confined import Limits, protections
+    from grpo_core.course.grade import grade as look_at
+    from grpo_core.course.grade import write_csv
 
     for protection in (held := protections()):
         print(protection)

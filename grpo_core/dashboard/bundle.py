@@ -1,8 +1,8 @@
 """The script of assets/ as one module or one style sheet, for pages that have no server of ours.
 
-A notebook cell is handed one text of JavaScript and one of CSS (see lessons/board.py), and both are
-made here from the very files that the dashboard serves. No build step and no copy: modules are
-wrapped, in order of need, in functions that return what they export.
+A notebook cell is handed one text of JavaScript and one of CSS (see course/widgets/board.py), and
+both are made here from the very files that the dashboard serves. No build step and no copy: modules
+are wrapped, in order of need, in functions that return what they export.
 
     const dom_js = (() => { ...; return { h, setText }; })();
     const card_js = (() => { const { h } = dom_js; ...; return { Card }; })();

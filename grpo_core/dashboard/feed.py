@@ -246,7 +246,8 @@ class Feed:
         feed = await self._watched(key)
         await asyncio.to_thread(feed.refresh)
         hidden = self._hidden(key)
-        return await asyncio.to_thread(feed.metrics, 0, len(feed.rows), True, hidden)
+        found = await asyncio.to_thread(feed.metrics, 0, len(feed.rows), True, hidden)
+        return found if self._hidden(key) == hidden else await self.metrics_of(key)
 
     @contextlib.asynccontextmanager
     async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
@@ -264,6 +265,7 @@ class Feed:
             async with turns:
                 self.classroom.check_trial(member, asked)
                 yield
+                self.classroom.check_trial(member, asked)  # the question may have come meanwhile
 
     def _hidden(self, key: str) -> Hidden | None:
         """The group of a run whose answer no page must get, not even the teacher's on the wall."""
@@ -322,6 +324,9 @@ class Feed:
         if findings is not None and findings is not viewer.findings:
             viewer.findings = findings
             found.append(findings)
+        if self._hidden(feed.key) != hidden:  # a question came, or its answer, meanwhile
+            viewer.run = None
+            return await self._run_messages(viewer, view, feed)
         return found
 
     def _wanted(

@@ -53,7 +53,7 @@ class GradioOnly:
                 MutableHeaders(scope=message)["Content-Security-Policy"] = GRADIO_POLICY
             await send(message)
 
-        await self.app(scope | {"query_string": b""}, receive, send_with_policy)
+        await self.app({**scope, "query_string": b""}, receive, send_with_policy)
 
 
 def page() -> FastAPI:

@@ -67,7 +67,7 @@ def places(routes: Iterable[Any], prefix: str = "") -> Iterator[Place]:
     """
     for route in routes:
         path = prefix + getattr(route, "path", "")
-        within = (route, getattr(route, "original_router", None), getattr(route, "app", None))
+        within: list[Any] = [route, *(getattr(route, n, None) for n in ("original_router", "app"))]
         inner = next((room.routes for room in within if hasattr(room, "routes")), None)
         if inner:
             yield from places(inner, path.rstrip("/"))

@@ -268,6 +268,7 @@ def pyarrow() -> Any:
     """
     try:
         import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.compute  # type: ignore[import-untyped]
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
         raise LabError("Parquet needs pyarrow: pip install 'grpo-lab[parquet]'.") from error

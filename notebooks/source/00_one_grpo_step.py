@@ -20,7 +20,7 @@
 import torch
 
 from grpo_core import figures
-from grpo_core.lessons import lesson00 as check
+from grpo_core.course import lesson00 as check
 
 figures.use_style()
 
@@ -172,8 +172,8 @@ for i in range(4):
 # The check says what is right and names the mistake. Each further try gives
 # one more hint; `check.advantages.hint()` asks for the next one, and
 # `check.advantages.solution()` shows a solution, last. What you have passed
-# is remembered on your machine (`from grpo_core.lessons import progress`,
-# then `progress.show()`).
+# is remembered on your machine (`from grpo_core.course import overview`,
+# then `overview.show()`).
 #
 # <details><summary>Hint: shapes</summary>
 #
@@ -385,7 +385,8 @@ check.clipped_loss(my_loss)
 # The kit's version of the same, with its switches named:
 
 # %%
-from grpo_core.algorithm.objective import Variant, grpo_objective
+from grpo_core.algorithm.objective import grpo_objective
+from grpo_core.algorithm.variant import Variant
 
 token_mean = Variant(aggregation="token_mean")
 sequence_mean = Variant(aggregation="sequence_mean")

@@ -19,7 +19,7 @@
 import torch
 
 from grpo_core import figures
-from grpo_core.lessons import lesson01 as check
+from grpo_core.course import lesson01 as check
 
 figures.use_style()
 
@@ -171,7 +171,7 @@ check.estimate(my_estimate)
 # it move the middle of the cloud? Does it change its width?
 
 # %%
-from grpo_core.lessons.bandit import draw, estimates
+from grpo_core.course.toys.bandit import draw, estimates
 
 groups = draw(logits, values, groups=400, size=8, seed=0)
 plain = estimates(logits, groups.actions, groups.rewards)
@@ -271,7 +271,7 @@ print(f"  ratio: {ratio:.4f} = G / (G - 1) = {8 / 7:.4f}")
 # probability.
 
 # %%
-from grpo_core.lessons.bandit import expected_estimate
+from grpo_core.course.toys.bandit import expected_estimate
 
 exact = gradient
 of_all = expected_estimate(logits, values, size=2, scale_rewards="none")
@@ -356,7 +356,7 @@ figures.gradient_variance(sizes, noise, relative_to="perfect critic")
 # which arm is best. Which of the four will notice?
 
 # %%
-from grpo_core.lessons.bandit import learn
+from grpo_core.course.toys.bandit import learn
 
 panels = {}
 for title, offset in (("rewards 0 and 1", 0.0), ("rewards 3 and 4", 3.0)):

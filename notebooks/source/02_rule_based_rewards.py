@@ -25,7 +25,7 @@ from fractions import Fraction
 import torch
 
 from grpo_core import figures
-from grpo_core.lessons import lesson02 as check
+from grpo_core.course import lesson02 as check
 
 figures.use_style()
 
@@ -436,7 +436,7 @@ grid([1.0, 2.0])
 # has found the right answer and gets nothing for it. What is missing?
 
 # %%
-from grpo_core.lessons import replay
+from grpo_core.course.recordings import replay
 
 group = replay.recorded("countdown-seed0").group(step=1, group_index=0)
 figures.reward_grid(

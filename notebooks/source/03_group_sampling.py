@@ -24,7 +24,7 @@ import torch
 from transformers.utils import logging
 
 from grpo_core import figures
-from grpo_core.lessons import lesson03 as check
+from grpo_core.course import lesson03 as check
 from grpo_core.models.policy import load_policy
 from grpo_core.tasks import get_task
 
@@ -248,7 +248,7 @@ print("  base:", "  ".join(f"{x:.2f}" for x in base))
 print(" blind:", "  ".join(f"{x:.2f}" for x in blind))
 
 # %%
-from grpo_core.lessons import replay
+from grpo_core.course.recordings import replay
 
 run = replay.recorded("countdown-seed0")
 after = run.frame()["eval/accuracy"].dropna().iloc[-1]

@@ -25,9 +25,9 @@ import torch
 
 from grpo_core import figures
 from grpo_core.algorithm.advantages import group_advantages
-from grpo_core.lessons import lesson04 as check
-from grpo_core.lessons import replay
-from grpo_core.lessons.touch import touch
+from grpo_core.course import lesson04 as check
+from grpo_core.course.recordings import replay
+from grpo_core.course.widgets.sliders import show_with_sliders
 
 figures.use_style()
 METHODS = {
@@ -61,7 +61,7 @@ def draw(**rewards: float):
 
 
 start = [1.0, 0.3, 0.0, 0.0, 1.0, 0.3]
-touch(
+show_with_sliders(
     draw,
     **{f"reward_{i + 1}": (r, 0.0, 3.0, 0.01) for i, r in enumerate(start)},
 )
@@ -304,7 +304,7 @@ def my_weight(p: float, size: int, divide: bool) -> float:
 check.difficulty(my_weight)
 
 # %%
-from grpo_core.lessons.lesson04 import my_weight as weight
+from grpo_core.course.lesson04 import my_weight as weight
 
 chances = [i / 400 for i in range(1, 400)]
 curves = {"not divided, G = 16": [weight(p, 16, False) for p in chances]}

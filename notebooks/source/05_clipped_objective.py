@@ -26,9 +26,9 @@ import torch
 from transformers.utils import logging
 
 from grpo_core import figures
-from grpo_core.lessons import lesson05 as check
-from grpo_core.lessons import replay, reuse
-from grpo_core.lessons.touch import touch
+from grpo_core.course import lesson05 as check
+from grpo_core.course.recordings import replay, reused_batch
+from grpo_core.course.widgets.sliders import show_with_sliders
 from grpo_core.models.policy import load_policy
 
 figures.use_style()
@@ -37,7 +37,7 @@ logging.disable_progress_bar()
 
 policy = load_policy("tiny")  # the policy that sampled step 1 of ...
 run = replay.recorded("countdown-mu4-seed0")  # ... this run
-batch = reuse.batch_of(policy, run.step(1).groups[:2])
+batch = reused_batch.batch_of(policy, run.step(1).groups[:2])
 print(f"{len(batch.ids)} completions, {batch.mask.sum()} tokens")
 
 # %% [markdown]
@@ -54,7 +54,7 @@ print(f"{len(batch.ids)} completions, {batch.mask.sum()} tokens")
 # is there anything to learn from it?
 
 # %% tags=["measured"]
-logprobs = reuse.logprobs_of(policy, batch)
+logprobs = reused_batch.logprobs_of(policy, batch)
 ratio = torch.exp(logprobs - logprobs.detach())
 
 per_token = ratio * batch.advantages * batch.mask
@@ -78,7 +78,7 @@ with torch.no_grad():
     for distance in moved:
         for p, g in zip(parameters, gradient, strict=True):
             p -= distance * g / norm
-        ratio = torch.exp(reuse.logprobs_of(policy, batch) - old)
+        ratio = torch.exp(reused_batch.logprobs_of(policy, batch) - old)
         per_token = ratio * batch.advantages * batch.mask
         losses.append(-(per_token.sum(dim=1) / lengths).mean().item())
         for p, g in zip(parameters, gradient, strict=True):
@@ -124,7 +124,7 @@ def draw(ratio: float, advantage: float, low: float, high: float):
     return figures.clip_at(ratio, advantage, low, high)
 
 
-touch(
+show_with_sliders(
     draw,
     ratio=(1.1, 0.0, 2.0, 0.05),
     advantage=(1.0, -2.0, 2.0, 0.25),
@@ -351,7 +351,7 @@ figures.surrogates(
 def follow(surrogate, count=8):
     """KL to the policy that sampled and the largest ratio, by update."""
     kl, largest = [], []
-    for log_ratio in reuse.updates(policy, batch, surrogate, count):
+    for log_ratio in reused_batch.updates(policy, batch, surrogate, count):
         d = log_ratio[batch.mask]
         kl.append((d.exp() - 1 - d).mean().item())
         largest.append(d.exp().max().log10().item())

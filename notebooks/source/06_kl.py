@@ -22,9 +22,10 @@ import numpy as np
 import torch
 
 from grpo_core import figures
-from grpo_core.lessons import leash, replay
-from grpo_core.lessons import lesson06 as check
-from grpo_core.lessons.touch import touch
+from grpo_core.course import lesson06 as check
+from grpo_core.course.recordings import replay
+from grpo_core.course.toys import kl_bandit
+from grpo_core.course.widgets.sliders import show_with_sliders
 
 figures.use_style()
 
@@ -158,11 +159,13 @@ def draw(distance: float, tokens: float):
     estimates = {"k1": d, "k2": d**2 / 2, "k3": torch.exp(-d) + d - 1}
     means = {name: k.mean(dim=1).numpy() for name, k in estimates.items()}
     return figures.kl_estimates(
-        leash.kl(logits, reference).item(), means, size
+        kl_bandit.kl(logits, reference).item(), means, size
     )
 
 
-touch(draw, distance=(0.4, 0.05, 1.5, 0.05), tokens=(50, 5, 500, 5))
+show_with_sliders(
+    draw, distance=(0.4, 0.05, 1.5, 0.05), tokens=(50, 5, 500, 5)
+)
 
 # %% [markdown]
 # *See:* k1 scatters widely, and says now and then that two different
@@ -203,13 +206,13 @@ touch(draw, distance=(0.4, 0.05, 1.5, 0.05), tokens=(50, 5, 500, 5))
 
 # %%
 logits = somewhere
-reverse, forward = leash.kl_gradients(logits, reference)
+reverse, forward = kl_bandit.kl_gradients(logits, reference)
 figures.kl_gradients(
     reverse,
     forward,
     {
-        use: leash.expected_gradient(logits, reference, penalty)
-        for use, penalty in leash.USES.items()
+        use: kl_bandit.expected_gradient(logits, reference, penalty)
+        for use, penalty in kl_bandit.USES.items()
     },
 )
 
@@ -286,13 +289,13 @@ check.penalty(my_penalty)
 # %%
 rewards, beta = torch.tensor([0.2, 0.5, 0.3, 1.0, 0.9]), 0.3
 ends = {
-    use: leash.train(rewards, reference, penalty, beta, steps=4000)[-1]
-    for use, penalty in leash.USES.items()
+    use: kl_bandit.train(rewards, reference, penalty, beta, steps=4000)[-1]
+    for use, penalty in kl_bandit.USES.items()
 }
 figures.leashed(
     torch.softmax(reference, 0),
     rewards.tolist(),
-    leash.best(rewards, reference, beta),
+    kl_bandit.best(rewards, reference, beta),
     ends,
 )
 

@@ -27,9 +27,9 @@ from IPython.display import display
 from transformers.utils import logging
 
 from grpo_core import figures
-from grpo_core.lessons import lesson07 as check
-from grpo_core.lessons import loop
-from grpo_core.lessons.board import Board
+from grpo_core.course import lesson07 as check
+from grpo_core.course.toys import loop_variants
+from grpo_core.course.widgets.board import Board
 from grpo_core.models.policy import load_policy
 from grpo_core.paths import data_dir
 from grpo_core.tasks import get_task
@@ -118,7 +118,7 @@ check.logprobs(my_logprobs)
 
 # %%
 from grpo_core.algorithm.kl import k3
-from grpo_core.lessons.lesson05 import my_surrogate
+from grpo_core.course.lesson05 import my_surrogate
 
 
 # %% tags=["exercise"]
@@ -225,7 +225,7 @@ def train_step(policy, reference, optimizer, problems, generator):
         )
         part.backward()
         loss += part.item()
-        first = first or loop.as_group(
+        first = first or loop_variants.as_group(
             policy,
             problems[0],
             samples,
@@ -260,7 +260,7 @@ def train(steps, seed=0):
         weight_decay=0.0,
     )
     generator = torch.Generator().manual_seed(seed)
-    batches = loop.draw_problems(task, 8, steps, seed)
+    batches = loop_variants.draw_problems(task, 8, steps, seed)
     for step, problems in enumerate(batches, start=1):
         for group in optimizer.param_groups:
             group["lr"] = 3e-4 * min(1.0, step / 5)
@@ -354,9 +354,9 @@ for name, values in curve.items():
 
 # %% tags=["measured"]
 print("              right   form  tokens    loss  gradient")
-for name, suspect in loop.LOOPS.items():
+for name, suspect in loop_variants.LOOPS.items():
     policy = load_policy("tiny")
-    m = next(loop.train(policy, task, suspect, steps=1, seed=0))
+    m = next(loop_variants.train(policy, task, suspect, steps=1, seed=0))
     rates = f"{m['accuracy']:.3f}  {m['format']:.3f} {m['length']:>7.1f}"
     print(f"{name:<12}  {rates} {m['loss']:>7.3f} {m['grad_norm']:>9.3f}")
 
@@ -539,7 +539,7 @@ def tested(suspect):
 
 
 print("loop          mask   log-probs  advantages")
-for name, suspect in loop.LOOPS.items():
+for name, suspect in loop_variants.LOOPS.items():
     said = ["ok" if fine else "BROKEN" for fine in tested(suspect).values()]
     print(f"{name:<12} {said[0]:>6} {said[1]:>10} {said[2]:>11}")
 
@@ -551,7 +551,7 @@ for name, suspect in loop.LOOPS.items():
 ids = torch.tensor([[5, 6, 7, 9, 9, 9]])  # 9 is the end, and the padding
 print("ids  ", ids[0].tolist())
 for name in ("right", "B", "D"):
-    mask = loop.LOOPS[name].mask(ids, 9)[0].int().tolist()
+    mask = loop_variants.LOOPS[name].mask(ids, 9)[0].int().tolist()
     print(f"{name:<5}", mask)
 
 # %% [markdown]

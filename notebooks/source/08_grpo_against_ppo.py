@@ -26,9 +26,10 @@ import torch
 from transformers.utils import logging
 
 from grpo_core import figures
-from grpo_core.lessons import coins, replay
-from grpo_core.lessons import lesson08 as check
-from grpo_core.lessons.touch import touch
+from grpo_core.course import lesson08 as check
+from grpo_core.course.recordings import replay
+from grpo_core.course.toys import coin_mdp
+from grpo_core.course.widgets.sliders import show_with_sliders
 from grpo_core.paths import data_dir
 
 figures.use_style()
@@ -194,7 +195,9 @@ def draw(lam: float, score: float):
     return figures.credit(tokens, values[0], r[0], rows)
 
 
-touch(draw, lam=(0.5, 0.0, 1.0, 0.05), score=(1.0, 0.0, 1.0, 1.0))
+show_with_sliders(
+    draw, lam=(0.5, 0.0, 1.0, 0.05), score=(1.0, 0.0, 1.0, 1.0)
+)
 
 # %% [markdown]
 # *See:* at λ = 0 the token that went wrong is to blame, and the one that
@@ -222,12 +225,12 @@ touch(draw, lam=(0.5, 0.0, 1.0, 0.05), score=(1.0, 0.0, 1.0, 1.0))
 # coin at λ = 0.95: about 95%, 50%, 20% or 1%?
 
 # %%
-completions, rewards31, true_values = coins.toss(40_000, 31)
+completions, rewards31, true_values = coin_mdp.toss(40_000, 31)
 lams = [0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1]
 found = {}
-for name, critic in coins.CRITICS.items():
+for name, critic in coin_mdp.CRITICS.items():
     pushes = [
-        coins.push(completions, rewards31, critic(true_values), lam)
+        coin_mdp.push(completions, rewards31, critic(true_values), lam)
         for lam in lams
     ]
     mean, std, exact = np.array(pushes).T

@@ -32,8 +32,8 @@ import torch
 from transformers.utils import logging
 
 from grpo_core import figures
-from grpo_core.lessons import lesson09 as check
-from grpo_core.lessons import replay, zero
+from grpo_core.course import lesson09 as check
+from grpo_core.course.recordings import countdown_traces, replay
 from grpo_core.models.policy import load_policy
 from grpo_core.paths import data_dir
 from grpo_core.tasks import get_task
@@ -134,7 +134,7 @@ steps = list(replay.steps("countdown-seed0"))[1:]
 firsts = {}
 for step in steps:
     for c in step.groups[0].completions:
-        trace = zero.read(c.text)
+        trace = countdown_traces.read(c.text)
         right = c.rewards["accuracy_reward"] == 1
         formed = c.rewards["format_reward"] == 1
         seen = {
@@ -162,10 +162,10 @@ for name, index in firsts.items():
 # %%
 def shares(steps):
     """Share of each kind of completion, step by step."""
-    kinds = {kind: [] for kind in reversed(zero.KINDS)}
+    kinds = {kind: [] for kind in reversed(countdown_traces.KINDS)}
     for step in steps:
         texts = [c.text for g in step.groups[:1] for c in g.completions]
-        count = Counter(zero.read(text).kind for text in texts)
+        count = Counter(countdown_traces.read(text).kind for text in texts)
         for kind in kinds:
             kinds[kind].append(count[kind] / len(texts))
     return kinds
@@ -194,11 +194,13 @@ def told(name, sampled):
     print(f"{name}: right {right:.3f}, {length:.1f} tokens")
 
 
-before = zero.sample(load_policy("tiny"), task, problems, 64)
+before = countdown_traces.sample(load_policy("tiny"), task, problems, 64)
 told("base", before)
 
 # %% tags=["measured"]
-after = zero.sample(load_policy("tiny-grpo"), task, problems, 64)
+after = countdown_traces.sample(
+    load_policy("tiny-grpo"), task, problems, 64
+)
 told("after RL", after)
 
 
@@ -207,17 +209,19 @@ def table(sampled):
     """Share of each kind, and share of right ones among each kind."""
     kinds = [trace.kind for trace in sampled.traces]
     right = sampled.right.flatten().tolist()
-    how_often = [kinds.count(kind) / len(kinds) for kind in zero.KINDS]
+    how_often = [
+        kinds.count(kind) / len(kinds) for kind in countdown_traces.KINDS
+    ]
     how_well = [
         np.mean([r for k, r in zip(kinds, right, strict=True) if k == kind])
-        for kind in zero.KINDS
+        for kind in countdown_traces.KINDS
     ]
     return how_often, how_well
 
 
 of_base, of_rl = table(before), table(after)
 figures.kinds_compared(
-    zero.KINDS,
+    countdown_traces.KINDS,
     {"base": of_base[0], "after RL": of_rl[0]},
     {"base": of_base[1], "after RL": of_rl[1]},
 )
@@ -326,10 +330,12 @@ forks = {}
 for name in ("tiny", "tiny-grpo"):
     policy = load_policy(name)
     for right in (True, False):
-        lines = zero.one_line(task, held_out, right=right)
+        lines = countdown_traces.one_line(task, held_out, right=right)
         begun = [f"<think> {line}" for line in lines]
         words = ("yes", "no", "</think>")
-        forks[name, right] = zero.next_word(policy, held_out, begun, words)
+        forks[name, right] = countdown_traces.next_word(
+            policy, held_out, begun, words
+        )
 print("after one line that ...      yes     no   </think>")
 for (name, right), chances in forks.items():
     line = "reaches" if right else "misses"
@@ -364,9 +370,9 @@ for (name, right), chances in forks.items():
 # for it. We begin its reply with one wrong try and the word `no`:
 
 # %% tags=["measured"]
-lines = zero.one_line(task, problems, right=False)
+lines = countdown_traces.one_line(task, problems, right=False)
 begun = [f"<think> {line} no" for line in lines]
-pushed = zero.sample(
+pushed = countdown_traces.sample(
     load_policy("tiny"), task, problems, 16, beginnings=begun
 )
 print(f"the base, left alone     {before.right.float().mean():.3f}")
@@ -385,7 +391,7 @@ print(f"after RL                 {after.right.float().mean():.3f}")
 # how large must k be to be as good as one try of the trained model?
 
 # %%
-from grpo_core.lessons.lesson03 import my_pass_at_k as pass_at_k
+from grpo_core.course.lesson03 import my_pass_at_k as pass_at_k
 
 ks = [1, 2, 4, 8, 16, 32, 64]
 curves = {}
@@ -664,13 +670,16 @@ figures.method_curves(
 # %% tags=["measured"]
 recorded = list(replay.steps("noverify-seed0"))[1:]
 texts = [c.text for step in recorded for c in step.groups[0].completions]
-checked = sum(zero.read(text).kind in zero.KINDS[2:] for text in texts)
+checked = sum(
+    countdown_traces.read(text).kind in countdown_traces.KINDS[2:]
+    for text in texts
+)
 print(f"{checked} of {len(texts)} recorded completions have a verdict")
 
 policy = load_policy("tiny-noverify")
-lines = zero.one_line(task, held_out, right=False)
+lines = countdown_traces.one_line(task, held_out, right=False)
 begun = [f"<think> {line}" for line in lines]
-chance = zero.next_word(policy, held_out, begun, ("no",))["no"]
+chance = countdown_traces.next_word(policy, held_out, begun, ("no",))["no"]
 print(f"chance of a 'no' after a wrong line: {chance:.0e}")
 
 # %% [markdown]

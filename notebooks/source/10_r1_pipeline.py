@@ -23,8 +23,8 @@ import torch
 from transformers.utils import logging
 
 from grpo_core import figures
-from grpo_core.lessons import lesson10 as check
-from grpo_core.lessons import replay
+from grpo_core.course import lesson10 as check
+from grpo_core.course.recordings import replay
 from grpo_core.models.policy import load_policy
 from grpo_core.pipeline import report
 from grpo_core.tasks import get_task
@@ -280,7 +280,7 @@ for row in report.language_table(records):
 # English, no line twice) is the kit's own rule, and given.
 
 # %%
-from grpo_core.lessons.lesson10 import readable
+from grpo_core.course.lesson10 import readable
 
 
 # %% tags=["exercise"]

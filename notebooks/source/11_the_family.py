@@ -26,9 +26,14 @@ import torch
 from transformers.utils import logging
 
 from grpo_core import figures
-from grpo_core.lessons import comparison, replay
-from grpo_core.lessons import lesson11 as check
-from grpo_core.lessons.frozen import freeze, likeness, push_of, variant_of
+from grpo_core.course import lesson11 as check
+from grpo_core.course.recordings import method_comparison, replay
+from grpo_core.course.recordings.recorded_batch import (
+    likeness,
+    load_batch,
+    push_of,
+    variant_of,
+)
 from grpo_core.models.policy import load_policy
 
 figures.use_style()
@@ -102,7 +107,7 @@ for name in PRESETS:
 
 # %%
 run = replay.recorded("countdown-mu4-seed0")
-batch = freeze(run.step(5).groups, reference=load_policy("tiny"))
+batch = load_batch(run.step(5).groups, reference=load_policy("tiny"))
 print(f"{len(batch.mask)} completions, {batch.mask.sum()} tokens")
 
 group = list(range(32, 48))  # the rows of the third group
@@ -402,7 +407,7 @@ check.dapo(my_dapo)
 
 # %%
 figures.family_curves(
-    comparison.curves("eval/accuracy"),
+    method_comparison.curves("eval/accuracy"),
     "thousand completions drawn",
     "held-out accuracy",
 )
@@ -424,8 +429,8 @@ figures.family_curves(
 for names in (("dr_grpo", "rloo", "reinforce"), ("grpo", "gspo")):
     for name in names:
         seeds = [
-            comparison.after(frame, "eval/accuracy", drawn=2560)
-            for frame in comparison.frames(name)
+            method_comparison.after(frame, "eval/accuracy", drawn=2560)
+            for frame in method_comparison.frames(name)
         ]
         print(f"{name:>10}:", "  ".join(f"{a:.3f}" for a in seeds))
 
@@ -482,10 +487,10 @@ check.error(my_error)
 # pairs that one looks at, after all.
 
 # %%
-ends = comparison.ends("eval/accuracy")
+ends = method_comparison.ends("eval/accuracy")
 values = np.array(list(ends.values()))
-error = comparison.standard_error(values)
-pair, widest = comparison.by_chance(methods=len(values), seeds=3)
+error = method_comparison.standard_error(values)
+pair, widest = method_comparison.by_chance(methods=len(values), seeds=3)
 print(f"standard error of a difference: {error:.3f}")
 print(f"one pair, named before: {pair:.2f} errors, {pair * error:.3f}")
 print(f"the best from the worst: {widest:.2f} errors, {widest * error:.3f}")
@@ -558,7 +563,7 @@ figures.token_values(lines, "push (largest = 1)", width=66)
 # %%
 figures.method_curves(
     {
-        comparison.METHODS[name]: comparison.frames(name)
+        method_comparison.METHODS[name]: method_comparison.frames(name)
         for name in ("ppo", "ppo_lam95")
     }
 )
@@ -579,8 +584,10 @@ figures.method_curves(
 
 # %%
 for name in ("ppo_lam95", "ppo_lam95_critic"):
-    (frame,) = comparison.frames(name, seeds=[10])
-    print(f"{name:>16}: {comparison.after(frame, 'eval/accuracy'):.3f}")
+    (frame,) = method_comparison.frames(name, seeds=[10])
+    print(
+        f"{name:>16}: {method_comparison.after(frame, 'eval/accuracy'):.3f}"
+    )
 
 # %% [markdown]
 # It is level with λ = 1. One run, so a hint and no result, but the hint is
@@ -628,8 +635,8 @@ accuracy = step.metrics["eval/accuracy"]
 
 # %% tags=["measured"]
 drawn = 20 * 128
-others = comparison.ends("eval/accuracy", drawn)
-pair, widest = comparison.luck(others)
+others = method_comparison.ends("eval/accuracy", drawn)
+pair, widest = method_comparison.luck(others)
 figures.finals(
     others | {"mine": [accuracy]},
     "held-out accuracy after 2,560 completions",

@@ -23,8 +23,8 @@ import torch
 from transformers.utils import logging
 
 from grpo_core import figures
-from grpo_core.lessons import lesson12 as check
-from grpo_core.lessons import replay
+from grpo_core.course import lesson12 as check
+from grpo_core.course.recordings import replay
 from grpo_core.models.policy import load_policy
 from grpo_core.rewards.flawed import confident_reward
 from grpo_core.rewards.format import parse

@@ -29,8 +29,8 @@ import torch
 from transformers.utils import logging
 
 from grpo_core import figures
-from grpo_core.lessons import lesson13 as check
-from grpo_core.lessons.softly import need, softly
+from grpo_core.course import lesson13 as check
+from grpo_core.course.optional_import import require_package, try_or_explain
 from grpo_core.models.policy import load_policy
 from grpo_core.paths import data_dir
 from grpo_core.sampling import sample_groups
@@ -49,7 +49,7 @@ warnings.filterwarnings("ignore", category=FutureWarning)  # TRL's
 # quarter of a minute; `docs/smollm2.md` has the details.)
 
 # %%
-policy = softly(lambda: load_policy("smollm2"))
+policy = try_or_explain(lambda: load_policy("smollm2"))
 if policy is not None:
     count = policy.model.num_parameters()
     print(f"{count:,} weights, {count / 770_816:.0f} times the tiny model")
@@ -352,8 +352,10 @@ check.arguments(my_arguments)
 # filled in:
 
 # %%
-has_trl = softly(
-    lambda: need("trl", "'grpo-lab[trl]'") or True  # said once, here
+has_trl = try_or_explain(
+    lambda: (
+        require_package("trl", "'grpo-lab[trl]'") or True
+    )  # said once, here
 )
 if has_trl:
     from trl import GRPOConfig
@@ -389,7 +391,7 @@ if has_trl:
 # %% tags=["measured"]
 import tempfile
 
-from grpo_core.lessons.launch import launch
+from grpo_core.course.trl_launch import launch
 
 options = {
     "max_steps": 3,
@@ -401,7 +403,7 @@ options = {
 command = [part for k, v in options.items() for part in (f"--{k}", str(v))]
 if has_trl:
     with tempfile.TemporaryDirectory() as folder:
-        logged = softly(lambda: launch(folder, *command))
+        logged = try_or_explain(lambda: launch(folder, *command))
     for step in logged or []:
         accuracy = step["rewards/accuracy_reward/mean"]
         form = step["rewards/format_reward/mean"]

@@ -11,6 +11,7 @@ from waits import PATIENCE, address, tried, wait
 
 from grpo_core.config import GRPOConfig
 from grpo_core.glossary import explain
+from grpo_core.lens import labels
 from grpo_core.store import Run, RunWriter, create_run
 from grpo_core.tasks import get_task
 
@@ -484,7 +485,10 @@ def test_a_fork_races_its_parent(visit: Callable, dashboard) -> None:
     page = visit("#run=parent&step=6&tool=fork").page
     page.wait_for_selector(".lab-card [data-token]")
     expect(page.get_by_label("From the model of step")).to_have_value("4")
-    page.get_by_label("Method").select_option(value="gspo")
+    method = page.get_by_label("Method")
+    offered = method.locator("option").evaluate_all("all => all.map((e) => [e.value, e.text])")
+    assert dict(offered) == labels() and offered[0] == ["own", "this run"]
+    method.select_option(value="gspo")
     page.locator(".lab-fork").get_by_label("Beta").fill("0.02")
     page.locator(".lab-fork").get_by_label("Steps", exact=True).fill("500")
     page.get_by_role("button", name="Fork and race").click()

@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
+from grpo_core.course import lesson13 as lesson
+from grpo_core.course.trl_launch import launch
 from grpo_core.errors import LabError
-from grpo_core.lessons import lesson13 as lesson
-from grpo_core.lessons.launch import launch
 from grpo_core.models.policy import load_policy
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -68,6 +68,6 @@ def test_a_run_that_fails_says_why(trl: ModuleType, tmp_path: Path) -> None:
 def test_without_the_script_nothing_is_started(
     trl: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grpo_core.lessons.launch.SCRIPT", tmp_path / "none.py")
-    with pytest.raises(LabError, match="is missing here"):
+    monkeypatch.setattr("grpo_core.course.trl_launch.SCRIPT", tmp_path / "none.py")
+    with pytest.raises(LabError, match="it comes with the notebooks"):
         launch(tmp_path)

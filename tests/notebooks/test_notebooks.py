@@ -11,16 +11,17 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from grpo_core.course import build
+from grpo_core.course.catalogue import lessons
+from grpo_core.course.sources import NOTEBOOKS, notebook_sources
 from grpo_core.errors import LabError
-from grpo_core.lessons import build, lessons
-from grpo_core.lessons.exercise import Exercise
 
-SOURCES = build.sources()
+SOURCES = notebook_sources()
 EVERY_NOTEBOOK = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
 def shipped(source: Path, solved: bool) -> NotebookNode:
-    folder = build.NOTEBOOKS / "solutions" if solved else build.NOTEBOOKS
+    folder = NOTEBOOKS / "solutions" if solved else NOTEBOOKS
     return nbformat.read(folder / f"{source.stem}.ipynb", as_version=4)
 
 
@@ -41,7 +42,7 @@ def code(notebook: NotebookNode) -> list[str]:
 
 def test_there_are_notebooks() -> None:
     assert SOURCES
-    for folder in (build.NOTEBOOKS, build.NOTEBOOKS / "solutions"):
+    for folder in (NOTEBOOKS, NOTEBOOKS / "solutions"):
         assert sorted(p.stem for p in folder.glob("*.ipynb")) == [s.stem for s in SOURCES]
 
 
@@ -64,7 +65,7 @@ def test_the_learner_gets_stubs_and_no_outputs(source: Path) -> None:
 @EVERY_NOTEBOOK
 def test_the_solutions_are_complete(source: Path) -> None:
     notebook = shipped(source, solved=True)
-    path = build.NOTEBOOKS / "solutions" / f"{source.stem}.ipynb"
+    path = NOTEBOOKS / "solutions" / f"{source.stem}.ipynb"
     assert path.stat().st_size <= build.MAX_BYTES
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
@@ -142,10 +143,9 @@ def test_it_runs_from_top_to_bottom(
     source: Path, solved: bool, executed: dict[tuple[Path, bool], Future]
 ) -> None:
     notebook = executed[source, solved].result()
-    module = lessons()[source.stem[:2]]
-    exercises = [value for value in vars(module).values() if isinstance(value, Exercise)]
+    lesson = lessons()[source.stem[:2]]
     marks = [line[0] for line in printed(notebook).splitlines() if line[:2] in ("✓ ", "✗ ", "… ")]
-    expected = len(exercises) + len(module.quiz.questions)
+    expected = len(lesson.exercises) + len(lesson.quiz.questions)
     assert marks == ["✓" if solved else "…"] * expected
     if solved:
         text = printed(notebook)

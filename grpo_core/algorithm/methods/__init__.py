@@ -2,7 +2,7 @@
 
 A module in this folder with a `METHOD` is a method: nothing else is to be edited. Its numbers are
 options of a run, its loss types and presets can be chosen, and the lens, the page and
-docs/algorithms.md show it. Names that begin with an underscore are no methods.
+docs/algorithms.md show it. A module whose name begins with an underscore is skipped.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ export class Ballot {
     setAttribute(this.flag, "aria-label", `Flag completion ${this.index + 1} as a hack`);
   }
 
-  /** This card's flags: [step, group, completion, how many, 1 for a hit, null while that is hidden]. */
+  /** This card's flags: [step, group, completion, how many, 1 for a hit or null: hidden], or null. */
   #found(hunt) {
     const { record } = this.session;
     const place = [record?.step, record?.group, this.index];

@@ -1,6 +1,6 @@
 /**
  * The group board in a notebook cell: the dashboard's own board over a source that a notebook
- * feeds (grpo_core/lessons/board.py). anywidget calls `render` with what Python keeps in step:
+ * feeds (grpo_core/course/widgets/board.py). anywidget calls `render` with what Python keeps in step:
  *
  *     shown      JSON: {title, step, groups, boards}; groups as in a board message, boards all of them
  *     glossary   JSON: the entries of docs/glossary.md

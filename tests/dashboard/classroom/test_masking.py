@@ -444,6 +444,34 @@ def test_a_page_gets_the_rows_again_at_the_question_and_at_the_reveal(served: Se
     served.portal.call(scenario)
 
 
+def test_what_was_being_made_when_the_question_came_is_made_again(served: Served) -> None:
+    config = GRPOConfig(num_generations=SIZE, generation_batch_size=SIZE * GROUPS)
+    record(served.home / "runs", config, (2, 1), [1.0, 0.0, 0.0, 0.0])
+
+    async def scenario(name: str) -> None:
+        room, feed, loop = served.room, served.inner.state.feed, asyncio.get_running_loop()
+        group = (await feed.step_of("secret", 2))[0].groups[1]
+        inside = await feed._watched("secret")
+        real, place = getattr(inside, name), {"run": "secret", "step": 2, "group": 1}
+
+        def make(*given: Any) -> Any:
+            if room.polls.current is None:
+                loop.call_soon_threadsafe(room.open_poll, "teaches", "secret", 2, 1, group)
+            return real(*given)
+
+        setattr(inside, name, make)
+        if name == "metrics":
+            columns = (await feed.metrics_of("secret")).read()["metrics"]
+            assert columns["reward"][2] is None and columns["reward"][1] is not None
+        else:
+            assert (await board_of(served, THE_TEACHER, place))["masked"] == "group"
+        setattr(inside, name, real)
+        room.move_poll(room.polls.current.id, "ended")
+
+    for name in ("history", "metrics"):
+        served.portal.call(scenario, name)
+
+
 def test_the_teachers_page_is_masked_as_well(served: Served) -> None:
     opened(served, (2, 1), [1.0, 0.0, 0.0, 0.0])
     place = {"run": "secret", "step": 2, "group": 1}

@@ -1,0 +1,1 @@
+"""Recorded runs, in place of a long training: replayed, learned from again, compared."""

@@ -1,0 +1,1 @@
+"""Worlds so small that every expectation and gradient is known exactly."""

@@ -1,0 +1,156 @@
+"""The group board in a notebook: the cards of the dashboard, live while a cell trains.
+
+    from grpo_core.course.widgets.board import Board
+
+    board = Board()
+    board                        # the last line of a cell: the board appears under it
+    ...
+    for step in trainer:         # in the same cell or a later one
+        board.show(step)
+
+The cards, their shades and the numbers of a token are drawn by the dashboard's own script
+(dashboard/assets/), handed to the notebook through anywidget; nothing is fetched from anywhere.
+Under them lies a plain table of one group, hidden as long as the script runs: a saved notebook, a
+page of GitHub and an editor without widgets show that. With this module imported, a `Group` that is
+the last line of a cell shows as such a table too.
+
+Everything a model wrote is hostile: text nodes in the script, `html.escape` in the table.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+from IPython.display import HTML, display
+
+from grpo_core.config import GRPOConfig
+from grpo_core.course.widgets.sliders import is_live
+from grpo_core.course.widgets.static_board import static_board
+from grpo_core.dashboard import bundle, payloads
+from grpo_core.records import Group, Step
+
+PAUSE = 0.1  # seconds between two steps at least: no eye follows faster, and no browser is flooded
+
+
+class Board:
+    """A group board. Show it by naming it at the end of a cell; change it with `show`."""
+
+    def __init__(self, config: GRPOConfig | Mapping[str, Any] | None = None) -> None:
+        """Make a board with nothing on it.
+
+        Args:
+            config: of the run, or the options of a recorded one; with it, tokens that the clip
+                held back are marked.
+        """
+        self._options = vars(config) if isinstance(config, GRPOConfig) else dict(config or {})
+        self._name = uuid.uuid4().hex[:12]
+        self._table = static_board(None, [], name=self._name)
+        self._shown_at = 0.0
+        self._tables: list[Any] = []  # of the cells it was displayed under
+        self._widget = _widget(self._name) if _has_widgets() else None
+
+    def show(self, what: Step | Group | Sequence[Group], group: int = 0) -> None:
+        """Put a step's groups on the board, in place of those that are there.
+
+        Waits until `PAUSE` after the last call, so that a recording plays at a pace for people.
+
+        Args:
+            what: a step, or groups of your own.
+            group: which one the table shows; on the live board it is chosen by hand.
+
+        Raises:
+            IndexError: there is no such group.
+        """
+        index = what.index if isinstance(what, Step) else None
+        several = what.groups if isinstance(what, Step) else what
+        groups = [several] if isinstance(several, Group) else list(several)
+        self._table = static_board(index, groups, group, name=self._name)
+        for table in self._tables:
+            table.update(HTML(self._table))
+        if self._widget is not None:
+            time.sleep(max(0.0, self._shown_at + PAUSE - time.monotonic()))
+            self._shown_at = time.monotonic()
+            self._widget.shown = payloads.encode(_message(index, groups, self._options))
+
+    def _ipython_display_(self) -> None:
+        """Two outputs: the live board, which no editor saves, and the table, which all do."""
+        if self._widget is not None:
+            display(self._widget)
+        self._tables.append(display(HTML(self._table), display_id=True))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """For what shows an object in another way, a layout of widgets say."""
+        bundle = {"text/plain": repr(self), "text/html": self._table}
+        if self._widget is not None:
+            bundle |= self._widget._repr_mimebundle_()[0] | bundle
+        return bundle
+
+    def __repr__(self) -> str:
+        return "A group board; board.show(step) puts a step on it."
+
+
+def _message(index: int | None, groups: list[Group], options: Mapping[str, Any]) -> dict[str, Any]:
+    """What assets/notebook.js reads: every group, so that one may be chosen while a cell runs."""
+    return {
+        "title": "" if index is None else f"Step {index}",
+        "step": index or 0,
+        "groups": payloads.step_summary(groups),
+        "boards": [payloads.group_payload(g, options) for g in groups],
+    }
+
+
+def _has_widgets() -> bool:
+    """Whether somebody may be there to look at a live board, and anywidget to draw it."""
+    if not is_live():
+        return False
+    try:
+        import anywidget  # noqa: F401 (asked for, not used)
+    except ImportError:
+        return False
+    return True
+
+
+@cache
+def _widget_class() -> Any:
+    """The anywidget, made when a notebook first asks: importing it takes a moment."""
+    import anywidget
+    import traitlets
+
+    class GroupBoard(anywidget.AnyWidget):
+        """What Python and the page keep in step."""
+
+        _esm = bundle.script(bundle.ASSETS / "notebook.js")
+        _css = bundle.style(bundle.ASSETS / "notebook.css", scope="grpo-cell")
+        shown = traitlets.Unicode("").tag(sync=True)
+        glossary = traitlets.Unicode("[]").tag(sync=True)
+        still = traitlets.Unicode("").tag(sync=True)
+
+    return GroupBoard
+
+
+def _widget(name: str) -> Any:
+    """A live board with nothing on it, above the table of this name."""
+    return _widget_class()(still=name, glossary=json.dumps(payloads.glossary_payload()))
+
+
+def _show_groups_as_tables() -> None:
+    """Teach IPython, where we are in it, to show a Group: its own repr prints every array."""
+    shell = get_ipython()
+    if shell is None or shell.display_formatter is None:
+        return
+    formatters = shell.display_formatter.formatters
+    formatters["text/html"].for_type(Group, lambda group: static_board(None, [group]))
+    formatters["text/plain"].for_type(Group, lambda group, out, _: out.text(_in_words(group)))
+
+
+def _in_words(group: Group) -> str:
+    size = len(group.completions)
+    mean = f", mean reward {group.rewards.mean():.3g}" if size else ""
+    return f"Group: {size} completions of {payloads.clip(group.prompt, 80)!r}{mean}"
+
+
+_show_groups_as_tables()
