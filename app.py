@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # Imported here: argparse answers --help at once, and the line above is the first thing seen.
     try:
-        from grpo_core import plugins
+        from grpo_core import child, plugins
         from grpo_core.dashboard.runs import RunBook
         from grpo_core.dashboard.server import serve
         from grpo_core.errors import LabError
@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{error.name} is not in this Python: start with `make app`.", file=sys.stderr)
         return 1
 
+    child.secure_children_of_libraries()
     host, classroom = options.host or "127.0.0.1", None
     try:
         plugins.load_installed()

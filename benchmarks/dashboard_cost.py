@@ -25,6 +25,7 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from grpo_core import child  # noqa: E402
 from grpo_core.store import Run  # noqa: E402
 
 
@@ -63,9 +64,13 @@ def main() -> int:
     options = {"model": arguments.model, "max_steps": arguments.steps, "eval_size": 8}
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder) / "runs"
-        command = ["app.py", "--port", "7990", "--no-browser", "--runs", str(runs)]
+        words = ["app.py", "--port", "7990", "--no-browser", "--runs", str(runs)]
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            child.command(*words),
+            cwd=ROOT,
+            env=child.environment(),
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             base = next(line for line in process.stdout if "Open " in line).split()[1]

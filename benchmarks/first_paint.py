@@ -23,11 +23,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "dashboard")]
 
 import fake_run  # noqa: E402
 
+from grpo_core import child  # noqa: E402
+
 
 def import_gradio() -> float:
     """Seconds of a process that only imports gradio."""
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import gradio"], check=True)
+    command = child.command("-c", "import gradio")
+    subprocess.run(command, env=child.environment(), check=True)
     return time.perf_counter() - began
 
 
@@ -43,8 +46,10 @@ def app(browser: object, runs: Path) -> tuple[float, float]:
     port = free_port()
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     began = time.perf_counter()
-    command = ["app.py", "--port", str(port), "--no-browser", "--runs", str(runs)]
-    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.DEVNULL)
+    command = child.command("app.py", "--port", port, "--no-browser", "--runs", runs)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=child.environment(), stdout=subprocess.DEVNULL
+    )
     try:
         while True:
             with (

@@ -11,7 +11,6 @@ delete it to begin anew.
 import argparse
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from grpo_core import machine  # noqa: E402
+from grpo_core import child, machine  # noqa: E402
 from grpo_core.config import GRPOConfig  # noqa: E402
 from grpo_core.course import build  # noqa: E402
 from grpo_core.course.sources import notebook_sources  # noqa: E402
@@ -72,12 +71,11 @@ def held(process: psutil.Process) -> int:
 @contextlib.contextmanager
 def started(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process of this Python, ended on leaving; what it says goes into a file."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with (folder / "said.log").open("ab") as said:
         process = subprocess.Popen(
-            [sys.executable, *command],
+            child.command(*command),
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": path},
+            env=child.environment(),
             stdout=said,
             stderr=said,
         )

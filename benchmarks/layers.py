@@ -58,7 +58,9 @@ def main() -> None:
     torch.manual_seed(0)
     policy = load_policy(options.model)
     config = copy.deepcopy(policy.model.config)
-    plain = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+    plain = AutoModelForCausalLM.from_config(
+        config, attn_implementation="eager", trust_remote_code=False
+    ).eval()
     quick = copy.deepcopy(plain)
     quicken(quick)
     rows = max(options.tokens // WIDTH, 1)

@@ -36,7 +36,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from dashboard_cost import request  # noqa: E402
 
-from grpo_core import machine  # noqa: E402
+from grpo_core import child, machine  # noqa: E402
 
 EVERY = 5.0  # seconds
 TRIES = 4  # that succeed, of one look: what is about to be collected may still be counted
@@ -68,7 +68,7 @@ def dashboard(home: Path, seconds: float) -> Iterator[str]:
         port = probe.getsockname()[1]
     script = ROOT / "tests" / "dashboard" / "serve_fake.py"
     words = [script, home / "runs", home / "shipped", port, seconds]
-    process = subprocess.Popen([sys.executable, *map(str, words)], cwd=ROOT)
+    process = subprocess.Popen(child.command(*words), cwd=ROOT, env=child.environment())
     base = f"http://127.0.0.1:{port}/"
     try:
         while True:

@@ -30,16 +30,20 @@ sys.path.insert(0, str(ROOT))
 
 from dashboard_cost import request  # noqa: E402
 
-from grpo_core import machine  # noqa: E402
+from grpo_core import child, machine  # noqa: E402
 from grpo_core.store import Run  # noqa: E402
 
 
 @contextlib.contextmanager
 def dashboard(runs: Path) -> Iterator[str]:
     """A dashboard on a port of its own; its address."""
-    command = ["app.py", "--port", "7990", "--no-browser", "--runs", str(runs)]
+    words = ["app.py", "--port", "7990", "--no-browser", "--runs", str(runs)]
     process = subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        child.command(*words),
+        cwd=ROOT,
+        env=child.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         base = next(line for line in process.stdout if "Open " in line).split()[1]

@@ -25,7 +25,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import multiprocessing
 import random
 import re
 import sqlite3
@@ -48,7 +47,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from dashboard_cost import request  # noqa: E402
 
-from grpo_core import machine  # noqa: E402
+from grpo_core import child, machine  # noqa: E402
 from grpo_core.store import Run  # noqa: E402
 
 MIB = 2**20
@@ -149,9 +148,13 @@ def crowd(url: str, run: str, viewers: int, orders: Any) -> None:
 @contextlib.contextmanager
 def dashboard(runs: Path) -> Iterator[tuple[str, psutil.Process]]:
     """A dashboard on a port of its own; its address and process."""
-    command = ["app.py", "--port", "7990", "--no-browser", "--runs", str(runs)]
+    words = ["app.py", "--port", "7990", "--no-browser", "--runs", str(runs)]
     process = subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        child.command(*words),
+        cwd=ROOT,
+        env=child.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     server = psutil.Process(process.pid)
     try:
@@ -228,7 +231,7 @@ def watched(
     """The run with everybody looking."""
     run = begin(base, runs, options)
     url = base.replace("http", "ws", 1) + "lab/ws?packed=1"
-    context = multiprocessing.get_context("spawn")
+    context = child.spawning()
     mine, theirs = context.Pipe()
     process = context.Process(target=crowd, args=(url, run.name, viewers, theirs))
     process.start()

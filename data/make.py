@@ -25,9 +25,10 @@
     python data/make.py tuned        print the table of docs/smollm2.md from those CSVs
     python data/make.py compared     print the learning table of docs/grpo-vs-ppo.md
     python data/make.py family       print the tables of docs/family.md
-    python data/make.py page         write the tables of docs/grpo-vs-ppo.md, docs/family.md,
-                                     docs/smollm2.md, docs/pipeline.md, docs/teaching.md,
-                                     docs/lessons.md and benchmarks/README.md into them
+    python data/make.py page         write the tables of docs/algorithms.md, docs/grpo-vs-ppo.md,
+                                     docs/family.md, docs/smollm2.md, docs/pipeline.md,
+                                     docs/teaching.md, docs/lessons.md and benchmarks/README.md
+                                     into them
 
 What `grpo-lab bench memory --out data/results/memory-<model>.json`, `bench speed --out
 data/results/speed-<setting>.json` and `bench scaling --out data/results/scaling.json` measured is
@@ -38,10 +39,8 @@ Everything is what `grpo-lab train` does with the same settings; nothing is chos
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,6 +62,7 @@ from settings import (
     SEEDS,
 )
 
+from grpo_core import child
 from grpo_core.config import GRPOConfig
 from grpo_core.ledger import report
 from grpo_core.pipeline import report as pipeline_report
@@ -218,8 +218,8 @@ def r1(runs: Path, jobs: int) -> None:
 
     def one(seed: int) -> Path:
         folder = runs.absolute() / f"r1-seed{seed}"
-        command = [sys.executable, "-m", "grpo_core.cli", "r1", "--seed", str(seed)]
-        subprocess.run([*command, "--threads", "1", "--out", str(folder)], check=True)
+        words = ["-m", "grpo_core.cli", "r1", "--seed", seed, "--threads", "1", "--out", folder]
+        subprocess.run(child.command(*words), env=child.environment(), check=True)
         return folder
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -280,9 +280,9 @@ def _train_one(runs: Path, name: str, config: GRPOConfig) -> Path:
         create_run(runs, folder.name, config)
     if Run(folder).status != "finished":
         subprocess.run(
-            [sys.executable, "-m", "grpo_core.worker", str(folder)],
+            child.command("-m", "grpo_core.worker", folder),
             check=True,
-            env={**os.environ, **environment(config)},
+            env=child.environment(environment(config)),
         )
     return folder
 

@@ -1,4 +1,4 @@
-"""The tables in the documents, made from data/results/: `python data/make.py page`."""
+"""The tables in the documents: `python data/make.py page`."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import family_tables
 import numpy as np
 import pandas as pd
 from recorded import RESULTS, frames, pipelines
@@ -23,6 +24,7 @@ from grpo_core.speed import report as speed_report
 PAGES = [
     Path(__file__).resolve().parents[1] / name
     for name in (
+        "docs/algorithms.md",
         "docs/grpo-vs-ppo.md",
         "docs/family.md",
         "docs/smollm2.md",
@@ -316,6 +318,9 @@ def _with_machine(
 
 # what a marker asks for -> what makes it; those that take an argument are told which one
 TABLES: dict[str, Callable[..., str]] = {
+    "presets": family_tables.presets,
+    "methods": family_tables.methods,
+    "verified": family_tables.verified,
     "compared": compared,
     "family": family,
     "luck": luck,

@@ -17,8 +17,21 @@ so `import grpo_core` takes milliseconds and loads no torch:
     LabError                               what the user can put right, in one sentence
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import os
+import sys
+
+# `python -m grpo_core.cli` has put the working directory first on the module search path. A folder
+# of someone else's may hold a json.py, so it is taken off before anything more is imported, unless
+# the kit itself is in there. `grpo-lab` has no such moment. See also child.py.
+_is_program = sys.argv[:1] == ["-m"] and any(
+    word.removeprefix("-m").split(".")[0] == __name__ for word in sys.orig_argv
+)
+_home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+if _is_program and not sys.flags.safe_path and os.path.realpath(sys.path[0]) != _home:
+    del sys.path[0]
+
+import importlib  # noqa: E402
+from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:  # for editors and type checkers; _HOMES says the same to Python
     from grpo_core.algorithm.advantages import group_advantages as group_advantages

@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from grpo_core import regular
+from grpo_core.algorithm.kl import KLPlacement
+from grpo_core.algorithm.methods import NUMBERS, MethodNumbers
 from grpo_core.errors import LabError
 
 
 @dataclass(frozen=True)
-class GRPOConfig:
+class GRPOConfig(KLPlacement, MethodNumbers):
     """Options of one GRPO run. The defaults are the run the README shows.
 
     What, with what:
@@ -32,11 +35,13 @@ class GRPOConfig:
 
     The algorithm (see algorithm/objective.py for what each does):
         temperature, learning_rate, lr_scheduler_type, warmup_steps, adam_beta1, adam_beta2,
-        weight_decay, max_grad_norm, num_iterations, beta, epsilon, epsilon_high, delta,
-        loss_type, scale_rewards, importance_sampling_level, mask_truncated_completions,
-        multi_objective_aggregation, use_bias_correction_kl, sync_ref_model,
-        ref_model_mixup_alpha, ref_model_sync_steps, sapo_temperature_neg, sapo_temperature_pos,
-        vespo_k_pos, vespo_lambda_pos, vespo_k_neg, vespo_lambda_neg: as in trl.GRPOConfig.
+        weight_decay, max_grad_norm, num_iterations, beta, loss_type, scale_rewards,
+        importance_sampling_level, mask_truncated_completions, multi_objective_aggregation,
+        use_bias_correction_kl, sync_ref_model, ref_model_mixup_alpha, ref_model_sync_steps: as in
+        trl.GRPOConfig.
+        The methods' own numbers are options as well, epsilon, epsilon_high and delta among them.
+        Each is declared once, with its default and bound, in its method's module: see
+        algorithm/methods and the table in docs/algorithms.md.
         Beside TRL's values there are loss_type "reinforce" and "gmpo", scale_rewards "loo",
         "process" and "gae", and importance_sampling_level "sequence_token" and "sequence_sum".
         use_bias_correction_kl is off unless set, for DeepSeekMath's KL; TRL's default is on.
@@ -102,9 +107,6 @@ class GRPOConfig:
     max_grad_norm: float = 1.0
     num_iterations: int = 1
     beta: float = 0.001
-    epsilon: float = 0.2
-    epsilon_high: float | None = None
-    delta: float | None = None
     loss_type: str = "dapo"
     scale_rewards: str = "group"
     importance_sampling_level: str = "token"
@@ -118,12 +120,6 @@ class GRPOConfig:
     ref_model_mixup_alpha: float = 0.6
     ref_model_sync_steps: int = 512
     entropy_coef: float = 0.0
-    sapo_temperature_neg: float = 1.05
-    sapo_temperature_pos: float = 1.0
-    vespo_k_pos: float = 2.0
-    vespo_lambda_pos: float = 3.0
-    vespo_k_neg: float = 3.0
-    vespo_lambda_neg: float = 2.0
 
     dynamic_sampling: str = ""
     max_sampling_rounds: int = 4
@@ -170,8 +166,8 @@ class GRPOConfig:
         for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise LabError(f"{name} must lie between 0 and 1, not {getattr(self, name)}.")
-        if self.epsilon_high is not None and self.epsilon_high < 0:
-            raise LabError(f"epsilon_high must be 0 or above, not {self.epsilon_high}.")
+        for name, number in NUMBERS.items():
+            number.check(getattr(self, name))
         if self.critic_learning_rate is not None and self.critic_learning_rate <= 0:
             raise LabError(
                 f"critic_learning_rate must be above 0, not {self.critic_learning_rate}."
@@ -258,7 +254,8 @@ class GRPOConfig:
             LabError: the file is missing, is not TOML, or holds a refused option.
         """
         try:
-            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            content = regular.read_bytes(path, MAX_FILE_BYTES, follow_links=True)
+            values = tomllib.loads(content.decode("utf-8-sig"))
         except OSError as error:
             raise LabError(f"Cannot read the config file {path}: {error.strerror}.") from error
         except (ValueError, RecursionError) as error:  # TOML's and Unicode's are ValueErrors
@@ -267,6 +264,7 @@ class GRPOConfig:
         return cls.from_dict({**values, **overrides})
 
 
+MAX_FILE_BYTES = 1_000_000  # of a file of options
 CRITICS = ("separate", "value_head")
 
 _POSITIVE = (
@@ -282,10 +280,6 @@ _POSITIVE = (
     "max_sampling_rounds",
     "cliprange_value",
     "max_tokens_per_forward",
-    "sapo_temperature_neg",
-    "sapo_temperature_pos",
-    "vespo_lambda_pos",
-    "vespo_lambda_neg",
     "eval_size",
     "save_steps",
 )
@@ -294,9 +288,6 @@ _NOT_NEGATIVE = (
     "warmup_steps",
     "weight_decay",
     "beta",
-    "epsilon",
-    "vespo_k_pos",
-    "vespo_k_neg",
     "entropy_coef",
     "soft_punish_cache",
     "vf_coef",
@@ -323,7 +314,7 @@ def _check_types(config: GRPOConfig) -> None:
     for f in fields(config):
         value = getattr(config, f.name)
         expected: tuple[type, ...] = (type(f.default),)
-        if f.name in ("epsilon_high", "delta", "critic_learning_rate"):
+        if f.default is None:
             expected = (float, int, type(None))
         elif f.name == "task_options":
             expected = (dict,)

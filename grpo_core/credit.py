@@ -12,7 +12,7 @@ from grpo_core.algorithm.advantages import (
 )
 from grpo_core.algorithm.critic import gae, token_rewards, whiten
 from grpo_core.algorithm.kl import KL_ESTIMATORS, sequence_penalty
-from grpo_core.algorithm.objective import Variant
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError, told
 from grpo_core.evaluation import columns_of
@@ -72,22 +72,22 @@ def assign_credit(
     """
     rewards = rollout.rewards
     kl = None
-    if variant.kl_in_reward and variant.beta > 0:
+    if variant.kl_in_reward:
         assert scores is not None and scores.ref_logprobs is not None
-        kl = KL_ESTIMATORS[variant.kl](scores.logprobs, scores.ref_logprobs)
+        kl = KL_ESTIMATORS[variant.kl_estimator](scores.logprobs, scores.ref_logprobs)
         rewards = rewards - sequence_penalty(kl, mask, variant.beta).view_as(rewards)
-    if variant.advantage == "gae":
+    if variant.scale_rewards == "gae":
         assert scores is not None and scores.values is not None
         return _by_critic(rollout, rewards, kl, scores.values, mask, variant, config)
-    if variant.advantage == "process":
+    if variant.scale_rewards == "process":
         assert steps is not None
         return Credit(rewards, steps.advantages(rewards).float())
-    if variant.several_rewards == "normalize_then_sum":
+    if variant.multi_objective_aggregation == "normalize_then_sum":
         parts = torch.tensor(list(rollout.parts.values()), dtype=torch.float64)
         weights = torch.tensor(list(rollout.weights.values()), dtype=torch.float64)
         advantages = normalize_then_sum(parts.view(-1, *rewards.shape), weights)
     else:
-        advantages = group_advantages(rewards, variant.advantage)
+        advantages = group_advantages(rewards, variant.scale_rewards)
     return Credit(rewards, advantages.float().flatten())
 
 

@@ -1,15 +1,36 @@
 """The one exception type that is written for people, and how it tells of other people's."""
 
 import importlib
+import re
 import traceback
+
+# Controls (terminals obey them, a line break forges a line of a log), invisible and direction
+# marks, and halves of characters, which cannot be encoded.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters and other invisible ones written as escapes.
+
+    For whatever a stranger may have chosen (the name of a folder, a value in a file, the text of an
+    error) on its way to a terminal or a log: the result is one line that moves no cursor.
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class LabError(Exception):
     """Something the user can put right; the message is one sentence that says what to do.
 
     The command line prints it without a traceback, the dashboard shows it in a banner. Every
-    other exception is a bug of ours and keeps its traceback.
+    other exception is a bug of ours and keeps its traceback. The message may quote what a stranger
+    chose, so it is always `printable`.
     """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 def told(error: Exception) -> str:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_state_path
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -29,3 +29,9 @@ def cache_dir() -> Path:
     """What takes long to make and may be deleted: $GRPO_LAB_CACHE, or the user's cache folder."""
     chosen = os.environ.get("GRPO_LAB_CACHE")
     return Path(chosen).absolute() if chosen else user_cache_path("grpo-lab", appauthor=False)
+
+
+def state_dir() -> Path:
+    """What this installation must remember: $GRPO_LAB_STATE, or the user's folder for that."""
+    chosen = os.environ.get("GRPO_LAB_STATE")
+    return Path(chosen).absolute() if chosen else user_state_path("grpo-lab", appauthor=False)

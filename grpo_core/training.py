@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from grpo_core import plugins
-from grpo_core.algorithm.objective import Variant
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.credit import Credit, assign_credit, find_steps
 from grpo_core.errors import LabError
@@ -57,7 +57,7 @@ class Trainer:
         plugins.load_files(config.plugins)
         self.config = config
         self.variant = Variant.from_config(config)
-        if config.sync_ref_model and config.beta == 0:
+        if config.sync_ref_model and not config.needs_reference:
             raise LabError(
                 "sync_ref_model moves the reference, and with beta 0 there is none: set beta, to "
                 "0.001 for instance, or leave sync_ref_model out."
@@ -81,8 +81,8 @@ class Trainer:
         torch.set_num_threads(self.threads.within)
         self.sampling_dtype = torch.bfloat16 if config.bf16 else torch.float32
         self.base_fingerprint = _fingerprint(self.policy)
-        self.reference = self.policy.frozen_copy() if self.variant.beta > 0 else None
-        critic = Critic(self.policy, config.critic) if self.variant.advantage == "gae" else None
+        self.reference = self.policy.frozen_copy() if config.needs_reference else None
+        critic = Critic(self.policy, config.critic) if config.scale_rewards == "gae" else None
         self.learner = Learner(
             config, self.variant, self.policy, self.reference, critic, self.threads.workers
         )

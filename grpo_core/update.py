@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grpo_core.algorithm.aggregation import BatchSize, token_mean
+from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize, token_mean
 from grpo_core.algorithm.critic import value_loss
-from grpo_core.algorithm.objective import Variant, grpo_objective
+from grpo_core.algorithm.objective import grpo_objective
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.credit import Credit, Scores
 from grpo_core.errors import LabError
@@ -92,8 +93,7 @@ class Learner:
         critic are needed for the advantages, and so before anything.
         """
         updates = self.config.num_iterations * self.config.steps_per_generation
-        in_reward = self.variant.kl_in_reward and self.variant.beta > 0
-        return updates > 1 or in_reward or self.critic is not None
+        return updates > 1 or self.variant.kl_in_reward or self.critic is not None
 
     def score(self, samples: Samples) -> Scores:
         """What policy, reference and critic think of the completions, before they learn."""
@@ -304,10 +304,15 @@ class Learner:
         by its momentum.
         """
         variant = self.variant
-        kl = variant.beta > 0 and not variant.kl_in_reward
-        local = variant.aggregation == "local_token_mean"
+        local = AGGREGATIONS[variant.aggregation].local
         all_tie = not advantages.any()
-        if kl or local or all_tie or variant.entropy_coef > 0 or self.critic is not None:
+        if (
+            variant.kl_in_loss
+            or local
+            or all_tie
+            or variant.entropy_coef > 0
+            or self.critic is not None
+        ):
             return torch.zeros(len(advantages), dtype=torch.bool)
         return ~advantages.view(len(advantages), -1).any(dim=1)
 

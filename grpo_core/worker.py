@@ -30,10 +30,13 @@ from typing import Any, Protocol
 
 import psutil  # type: ignore[import-untyped]
 
+from grpo_core import child
 from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
+from grpo_core.errors import LabError, printable
 from grpo_core.records import Step
-from grpo_core.store import LIVE, Run, RunWriter, Want
+from grpo_core.store import LIVE, Run, RunWriter, Want, check_checkpoint, check_model
+from grpo_core.store.disk import told_plainly
+from grpo_core.store.regular import open_regular
 
 log = logging.getLogger(__name__)
 
@@ -96,24 +99,18 @@ def start(path: Path | str) -> int:
     run = Run(path)
     if run.status in LIVE:
         raise LabError(f"Run '{run.name}' is running already: pause or stop it instead.")
-    variables = {**os.environ, **environment(run.config), "PYTHONUNBUFFERED": "1"}
-    home = Path(__file__).resolve().parents[1]
-    if home.name not in ("site-packages", "dist-packages"):  # a clone that is not installed
-        variables["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [str(home), os.environ.get("PYTHONPATH")])
-        )
     options: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
         options = {"creationflags": flags}
     run.control("run")
-    with (run.path / "worker.log").open("ab") as log:
+    with open_regular(run.path / "worker.log", "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "grpo_core.worker", str(run.path)],
+            child.command("-m", "grpo_core.worker", run.path),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=variables,
+            env=child.environment({**environment(run.config), "PYTHONUNBUFFERED": "1"}),
             **options,
         )
     # Collect its exit status whenever it ends, or it would stay behind as a zombie.
@@ -277,6 +274,7 @@ class _Viewer:
 
 def _real_trainer(config: GRPOConfig) -> Trainer:
     """GRPO itself; this is where torch is loaded."""
+    check_model(Path(config.model))
     for name, value in environment(config).items():
         os.environ.setdefault(name, value)
     from transformers.utils import logging as transformers_logging
@@ -352,8 +350,9 @@ def _load(trainer: Trainer, writer: RunWriter) -> None:
         LabError: the checkpoint is damaged, or does not fit the configuration.
     """
     path = writer.path / "checkpoints" / "last.pt"
-    if not path.is_file():
-        return
+    with told_plainly(writer.path, "reading the checkpoint"):
+        if not check_checkpoint(path):
+            return
     import torch
 
     try:
@@ -377,9 +376,23 @@ def _export(trainer: Trainer, writer: RunWriter, step: int) -> None:
     writer.save_model(trainer.policy.save, step)
 
 
+class _Plain(logging.Formatter):
+    """A line of the log for each message, and for each line of a traceback."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The message as one line: what a stranger chose in it forges no other."""
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        """The traceback, whose last line quotes anything."""
+        return "\n".join(map(printable, super().formatException(ei).split("\n")))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """`python -m grpo_core.worker RUN`: 0 when finished or stopped, 1 when it failed."""
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Plain("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
     arguments = sys.argv[1:] if arguments is None else arguments
     if len(arguments) != 1:
         log.error("usage: python -m grpo_core.worker RUN_FOLDER")

@@ -98,10 +98,15 @@ def main() -> None:
     parser.set_defaults(**DEFAULTS)
     work, config = parser.parse_args_and_config()
     where = folder_of(work.model)
-    tokenizer = AutoTokenizer.from_pretrained(where)
+    tokenizer = AutoTokenizer.from_pretrained(
+        where, trust_remote_code=False
+    )
     trainer = GRPOTrainer(
         model=AutoModelForCausalLM.from_pretrained(
-            where, dtype=torch.float32
+            where,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,  # no pickle is opened
         ),
         processing_class=tokenizer,
         reward_funcs=[accuracy_reward, format_reward],

@@ -22,6 +22,8 @@ from itertools import chain, pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
+from grpo_core import child
+
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "docs" / "site"
 
@@ -254,9 +256,10 @@ def build(out: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         Site(folder / "pages").lay_out()
-        command = [sys.executable, "-m", "sphinx", "--builder", "html", "--quiet"]
-        command += ["--fail-on-warning", "--keep-going", "--doctree-dir", str(folder / "doctrees")]
-        subprocess.run([*command, str(folder / "pages"), str(folder / "site")], check=True)
+        words = ["-m", "sphinx", "--builder", "html", "--quiet", "--fail-on-warning"]
+        words += ["--keep-going", "--doctree-dir", str(folder / "doctrees")]
+        command = child.command(*words, folder / "pages", folder / "site")
+        subprocess.run(command, env=child.environment(), check=True)
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(folder / "site", out, ignore=shutil.ignore_patterns(".buildinfo"))
 

@@ -120,7 +120,7 @@ def has_nvidia_gpu() -> bool:
 def installed_torch() -> str | None:
     """The version of torch in .venv, read from its metadata: importing it takes seconds."""
     code = "from importlib.metadata import version; print(version('torch'))"
-    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([PYTHON, "-P", "-c", code], capture_output=True, text=True)
     return done.stdout.strip() or None
 
 
@@ -136,8 +136,8 @@ def make_venv() -> str:
             subprocess.run([*venv, VENV], check=True)
         return theirs
     print("Making .venv, with uv from PyPI in it ...", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-P", "-m", "venv", VENV], check=True)
+    pip = [PYTHON, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--constraint", CONSTRAINTS, "uv"], check=True)
     return str(BIN / "uv")
 

@@ -9,7 +9,6 @@ of SHOTS. The figures beside them are drawn by `python data/make.py draw`.
 
 import argparse
 import io
-import os
 import re
 import shutil
 import socket
@@ -24,6 +23,8 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from grpo_core import child
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -151,12 +152,11 @@ SHOTS = [
 def served(arguments: tuple[str, ...]) -> Iterator[str]:
     """The dashboard without any run of one's own; yields what it printed until it was ready."""
     with tempfile.TemporaryDirectory() as runs:
-        command = [sys.executable, "app.py", "--no-browser", "--port", str(PORT), "--runs", runs]
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        command = child.command("app.py", "--no-browser", "--port", PORT, "--runs", runs)
         server = subprocess.Popen(
             [*command, *arguments],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": path},
+            env=child.environment(),
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -1,7 +1,10 @@
 """What every test shares: a quiet, offline, single-threaded process."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 
 # Before anything imports torch, transformers, gradio or matplotlib. What is set already stays.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads on busy cores are many times slower
@@ -9,6 +12,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("MPLBACKEND", "Agg")
+if "GRPO_LAB_STATE" not in os.environ:  # which runs were made here is nothing to remember
+    os.environ["GRPO_LAB_STATE"] = tempfile.mkdtemp(prefix="grpo-lab-tests-")
+    atexit.register(shutil.rmtree, os.environ["GRPO_LAB_STATE"], ignore_errors=True)
 
 import pytest
 from hypothesis import settings

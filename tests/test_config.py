@@ -2,6 +2,7 @@
 
 import pytest
 
+from grpo_core.algorithm.methods import NUMBERS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 
@@ -30,6 +31,10 @@ def test_plain_values_make_the_same_config() -> None:
         ({"max_completion_length": 10**9}, "max_completion_length must be at most"),
         ({"adam_beta1": 1.0}, "adam_beta1 must be 0 or above and below 1"),
         ({"epsilon_high": -0.5}, "epsilon_high must be 0 or above"),
+        ({"epsilon": -0.5}, "epsilon must be 0 or above"),
+        ({"sapo_temperature_pos": 0}, "sapo_temperature_pos must be above 0"),
+        ({"delta": float("inf")}, "delta must be a finite number"),
+        ({"epsilon": None}, "float or int is expected"),
         ({"mask_truncated_completions": 1}, "bool is expected"),
         ({"task_options": "count=3"}, "dict is expected"),
         ({"reward_weights": "heavy"}, "reward_weights"),
@@ -59,3 +64,13 @@ def test_a_toml_file_and_what_is_wrong_with_one(tmp_path) -> None:
         GRPOConfig.from_toml(path)
     with pytest.raises(LabError, match="Cannot read the config file"):
         GRPOConfig.from_toml(tmp_path / "missing.toml")
+
+
+def test_the_numbers_of_the_methods_are_options() -> None:
+    """Each with the default and the bound that its method declares."""
+    options = GRPOConfig().to_dict()
+    for name, number in NUMBERS.items():
+        assert options[name] == number.default
+        if number.bound:
+            with pytest.raises(LabError, match=f"{name} must be {number.bound}"):
+                GRPOConfig.from_dict({name: -1.0})

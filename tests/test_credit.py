@@ -8,7 +8,7 @@ from smallpolicy import make_policy, make_rollout
 
 from grpo_core.algorithm.advantages import group_advantages, normalize_then_sum
 from grpo_core.algorithm.critic import gae, token_rewards, whiten
-from grpo_core.algorithm.objective import Variant
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.credit import Credit, Scores, Steps, assign_credit, find_steps
 from grpo_core.errors import LabError

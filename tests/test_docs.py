@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from grpo_core.algorithm.methods import METHODS
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 
@@ -35,7 +36,7 @@ def test_every_invariant_has_its_tests() -> None:
 
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_every_preset_has_its_row_its_numbers_and_its_tests(preset: str) -> None:
-    what_it_is, what_holds_it = ALGORITHMS.split("## What holds them true")
+    what_it_is, what_holds_it = ALGORITHMS.split("## How each method is verified")
     (row,) = re.findall(rf"^\| `{preset}` \|.*$", what_it_is, re.M)
     values = PRESETS[preset]
     if values["beta"]:
@@ -56,3 +57,21 @@ def test_settings_that_are_named_exist() -> None:
     known = {field.name for field in fields(GRPOConfig)}
     for name in re.findall(r"`((?:num|use|ref|scale|mask|multi|importance|sync)_\w+)`", ALGORITHMS):
         assert name in known
+
+
+def test_the_tables_are_those_of_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python data/make.py page` would change nothing."""
+    monkeypatch.syspath_prepend(str(ROOT / "data"))
+    import family_tables
+
+    for name in ("presets", "methods", "verified"):
+        (found,) = re.findall(rf"<!-- begin {name} -->\n(.*?)<!-- end -->", ALGORITHMS, re.S)
+        assert found == getattr(family_tables, name)()
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_every_method_has_its_row(method: str) -> None:
+    (row,) = re.findall(rf"^\| `{method}`: .*$", ALGORITHMS, re.M)
+    assert METHODS[method].paper.source in row
+    assert all(f"`{number.name}`" in row for number in METHODS[method].numbers)
+    assert all(f"`{loss_type}` (" in row for loss_type in METHODS[method].loss_types)

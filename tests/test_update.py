@@ -11,8 +11,9 @@ from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.aggregation import BatchSize, token_mean
 from grpo_core.algorithm.critic import value_loss
 from grpo_core.algorithm.logprobs import token_logprobs
-from grpo_core.algorithm.objective import Variant, grpo_objective
+from grpo_core.algorithm.objective import grpo_objective
 from grpo_core.algorithm.presets import PRESETS
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.credit import Credit, Scores
 from grpo_core.models.critic import Critic

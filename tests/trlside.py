@@ -1,10 +1,14 @@
 """TRL's trainer, told what one of our configurations says: for the tests that hold us to it."""
 
+import importlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 
+from grpo_core.algorithm.method import Method
+from grpo_core.algorithm.methods import METHODS, NUMBERS, switches_of
 from grpo_core.config import GRPOConfig
 from grpo_core.tasks import Problem
 from grpo_core.tasks.countdown import Countdown
@@ -80,24 +84,32 @@ def solution(problem: Problem) -> str:
     return next(c.expression for c in Countdown().candidates(numbers) if c.value == target)
 
 
-# What TRL takes: loss_type, importance_sampling_level, and what is peculiar to them.
+def settings_of(method: Method) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What TRL takes of a method: loss_type, importance_sampling_level, and other numbers.
+
+    Every loss type at every level that the method has, and once with each of its own numbers moved
+    (epsilon and its like are set by `configured`).
+    """
+    levels = ["token"] if method.own_ratio else ["token", "sequence"]
+    cap = {"epsilon_high": 1.1} if method.name == "cispo" else {}
+    for loss_type in method.loss_types:
+        yield from ((loss_type, level, cap) for level in levels)
+    own = [number for number in method.numbers if not number.name.startswith("epsilon")]
+    moved = {n.name: 1.5 if n.default is None else 2.0 * round(n.default) for n in own}
+    if moved:
+        yield from ((loss_type, "token", moved) for loss_type in list(method.loss_types)[:2])
+
+
 SETTINGS: list[tuple[str, str, dict[str, Any]]] = [
-    *((name, "token", {}) for name in ("grpo", "dapo", "bnpo", "dr_grpo", "sapo", "luspo")),
-    *((name, "sequence", {}) for name in ("grpo", "dapo", "bnpo", "dr_grpo", "sapo", "luspo")),
+    *(setting for method in METHODS.values() if method.trl for setting in settings_of(method)),
     ("grpo", "sequence_token", {}),
-    ("cispo", "token", {"epsilon_high": 1.1}),
-    ("cispo", "sequence", {"epsilon_high": 1.1}),
-    ("vespo", "token", {}),
     ("vespo", "token", {"vespo_k_pos": 1.0, "vespo_lambda_neg": 0.5}),
     ("sapo", "token", {"sapo_temperature_pos": 2.0, "sapo_temperature_neg": 3.0}),
-    ("grpo", "token", {"delta": 1.5}),
-    ("dapo", "token", {"delta": 1.5}),
-    ("gmpo", "token", {}),  # a trainer of its own, in trl.experimental
 ]
 EVERY_SETTING = pytest.mark.parametrize(
     ("loss_type", "level", "numbers"),
     SETTINGS,
-    ids=[f"{s[0]}-{s[1]}-{len(s[2])}" for s in SETTINGS],
+    ids=[f"{s[0]}-{s[1]}-{'-'.join(map(str, s[2].values()))}" for s in SETTINGS],
 )
 LOSS_TYPES = list(dict.fromkeys(setting[0] for setting in SETTINGS))
 
@@ -141,10 +153,8 @@ def tell(
     for name, value in of_trainer.items():
         assert hasattr(trainer, name), name
         monkeypatch.setattr(trainer, name, value)
-    of_arguments = ("delta", "use_bias_correction_kl", "sapo_temperature_pos",
-                    "sapo_temperature_neg", "vespo_k_pos", "vespo_lambda_pos", "vespo_k_neg",
-                    "vespo_lambda_neg")  # fmt: skip
-    for name in of_arguments:
+    of_methods = [name for name in NUMBERS if not name.startswith("epsilon")]
+    for name in ("use_bias_correction_kl", *of_methods):
         assert hasattr(trainer.args, name), name
         monkeypatch.setattr(trainer.args, name, getattr(config, name))
     steps = max(accumulate, 1)
@@ -156,11 +166,12 @@ def tell(
 
 def trl_loss(trainer: Any, config: GRPOConfig, inputs: dict[str, Any]) -> torch.Tensor:
     """The loss TRL computes for a batch, by the trainer that has the method."""
-    if config.loss_type == "gmpo":
-        from trl.experimental.gmpo import GMPOTrainer
-
-        return GMPOTrainer._compute_loss(trainer, trainer.model, inputs)
-    return trainer.compute_loss(trainer.model, inputs)
+    method, _ = switches_of(config.loss_type)
+    module, _, name = f"trl.{method.trl}".rpartition(".")
+    if module == "trl":
+        return trainer.compute_loss(trainer.model, inputs)
+    of_its_own = getattr(importlib.import_module(module), name)
+    return of_its_own._compute_loss(trainer, trainer.model, inputs)
 
 
 def inputs_of(

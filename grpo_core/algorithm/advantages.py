@@ -1,28 +1,36 @@
-"""Advantages: how much better a completion is than the others of its own group.
+"""Advantages: how a completion's reward compares with those of its own group.
 
-PPO learns a critic to tell what reward to expect; GRPO asks the group. The mean reward of G
-completions of the same prompt is the expectation, and what remains after subtracting it is the
-advantage: DeepSeekMath (arXiv 2402.03300), section 4.1.2.
+PPO learns a critic that predicts the reward; GRPO takes the mean reward of G completions of the
+same prompt instead. What remains after subtracting it is the advantage: DeepSeekMath (arXiv
+2402.03300), section 4.1.2.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from grpo_core.algorithm.choices import TensorFunction, choose
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from grpo_core.algorithm.choices import Array, TensorFunction, choose
+from grpo_core.algorithm.critic import gae
+from grpo_core.algorithm.formula import Formula, bracket, frac, num, op, sym
 from grpo_core.errors import LabError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 EPS = 1e-4  # as in TRL; keeps a nearly tied group from dividing by nearly 0
 
 
 def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float = EPS) -> Tensor:
-    """Group-relative advantages: A_i = (r_i - mean(r)) / (std(r) + eps) in the default.
+    """Return the group-relative advantages, A_i = (r_i - mean(r)) / (std(r) + eps) by default.
 
-    A group whose rewards all tie has advantage exactly 0: no completion is better than another.
-    That is decided by max == min and not by the arithmetic, because the float32 mean of sixteen
+    A group whose rewards are all equal has advantage exactly 0. A tie must be detected before the
+    arithmetic, by max == min, because the float32 mean of sixteen
     times 0.7 is not 0.7, and dividing the difference by a tiny eps would make an advantage of it.
 
     Args:
-        rewards: (N, G) float, one row a group; (G,) for a single group.
+        rewards: (N, G) float, one row per group; (G,) for a single group.
         scale_rewards: what the difference to the mean is divided by, a name from `ADVANTAGES` under
             TRL's names:
             "group": the standard deviation of the group (DeepSeekMath);
@@ -40,7 +48,7 @@ def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float =
     """
     if rewards.dim() == 0 or rewards.shape[-1] < 2:
         raise LabError("A group needs 2 or more completions: GRPO compares them with each other.")
-    if not torch.isfinite(rewards).all():
+    if not rewards.isfinite().all():
         raise LabError("A reward is NaN or infinite: every reward must be a finite number.")
     advantages = choose(ADVANTAGES, scale_rewards, "scale_rewards")(rewards, eps)
     tied = rewards.amax(dim=-1, keepdim=True) == rewards.amin(dim=-1, keepdim=True)
@@ -48,7 +56,7 @@ def group_advantages(rewards: Tensor, scale_rewards: str = "group", eps: float =
 
 
 def normalize_then_sum(parts: Tensor, weights: Tensor, eps: float = EPS) -> Tensor:
-    """Advantages of several rewards, each compared for itself before they are added.
+    """Return the advantages of several rewards, each normalised in its group before they are added.
 
     A_i = z_i / (std(z) + eps), z_i = sum_k w_k (r_ki - mean(r_k)) / (std(r_k) + eps)
 
@@ -68,14 +76,14 @@ def normalize_then_sum(parts: Tensor, weights: Tensor, eps: float = EPS) -> Tens
     Raises:
         LabError: as `group_advantages`.
     """
-    summed = torch.zeros_like(parts[0])
+    summed = parts[0].new_zeros(parts[0].shape)
     for rewards, weight in zip(parts, weights, strict=True):
         summed = summed + weight * group_advantages(rewards, "group", eps)
     return summed / (summed.std(correction=1) + eps)
 
 
 def process_advantages(step_rewards: Tensor, step_ends: Tensor, eps: float = EPS) -> Tensor:
-    """Process supervision: a token is answerable for the steps that end with it or after it.
+    """Return the advantages of process supervision: a token is credited with later steps.
 
     A_it = sum over steps of o_i ending at or after t of (r - mean) / (std + eps), mean and std over
     all steps of all G completions. DeepSeekMath (arXiv 2402.03300), section 4.1.3. With a single
@@ -89,14 +97,14 @@ def process_advantages(step_rewards: Tensor, step_ends: Tensor, eps: float = EPS
         eps: added to the standard deviation (ddof 1).
 
     Returns:
-        (N, G, T); 0 throughout a group that has fewer than two steps or whose rewards all tie.
+        (N, G, T); 0 throughout a group with fewer than two steps or with equal rewards.
 
     Raises:
         LabError: the reward of a step is not finite.
     """
-    if not torch.isfinite(step_rewards[step_ends]).all():
+    if not step_rewards[step_ends].isfinite().all():
         raise LabError("A step's reward is NaN or infinite: it must be a finite number.")
-    normalized = torch.zeros_like(step_rewards)
+    normalized = step_rewards.new_zeros(step_rewards.shape)
     for rewards, ends, out in zip(step_rewards, step_ends, normalized, strict=True):
         pool = rewards[ends]
         if len(pool) > 1 and pool.max() > pool.min():
@@ -138,9 +146,74 @@ def leave_one_out(rewards: Tensor, eps: float = EPS) -> Tensor:
     return centered(rewards) * (g / (g - 1))
 
 
+@dataclass(frozen=True)
+class Advantage:
+    """A choice of what rewards are compared with and divided by.
+
+    Attributes:
+        function: torch. ((N, G) rewards, eps) -> (N, G).
+        divisor: numpy. (a group's rewards, all rewards of the batch, eps) -> what the difference
+            to the group's mean is divided by.
+        formula: the advantage as data.
+    """
+
+    function: TensorFunction
+    divisor: Callable[[Array, Array, float], float]
+    formula: Formula
+
+    def __call__(self, rewards: Tensor, eps: float = EPS) -> Tensor:
+        """Return the advantages by `function`."""
+        return self.function(rewards, eps)
+
+
+@dataclass(frozen=True)
+class TokenAdvantage:
+    """A choice that gives every token an advantage of its own.
+
+    Attributes:
+        function: torch; what it takes differs, see credit.py.
+        words: in place of a formula, which one completion's numbers cannot fill.
+    """
+
+    function: Callable[..., Any]
+    words: str
+
+
+_CENTERED = (sym("r"), op("−"), sym("mean"))
+
+# A plain function of (rewards, eps) will do for training; the lens needs the rest.
 ADVANTAGES: dict[str, TensorFunction] = {
-    "group": group_scaled,
-    "batch": batch_scaled,
-    "none": centered,
-    "loo": leave_one_out,
+    "group": Advantage(
+        group_scaled,
+        lambda own, batch, eps: own.std(ddof=1) + eps,
+        (frac(_CENTERED, (sym("std"), op("+"), num(f"{EPS:.4f}"))),),
+    ),
+    "batch": Advantage(
+        batch_scaled,
+        lambda own, batch, eps: batch.std(ddof=1) + eps,
+        (frac(_CENTERED, (sym("divisor"),)),),
+    ),
+    "none": Advantage(centered, lambda own, batch, eps: 1.0, _CENTERED),
+    "loo": Advantage(
+        leave_one_out,
+        lambda own, batch, eps: (len(own) - 1) / len(own),
+        (frac((sym("G"),), (sym("G"), op("−"), num("1"))), bracket(*_CENTERED)),
+    ),
 }
+
+TOKEN_ADVANTAGES: dict[str, TokenAdvantage] = {
+    "process": TokenAdvantage(
+        process_advantages,
+        "normalised rewards of the steps that end here or later, as recorded",
+    ),
+    "gae": TokenAdvantage(
+        gae, "from the critic: GAE over the tokens that follow, whitened over the batch"
+    ),
+}
+
+REWARD_AGGREGATIONS = ("sum_then_normalize", "normalize_then_sum")
+SEVERAL = TokenAdvantage(
+    normalize_then_sum,
+    "each reward normalised in the group, then added up and scaled over the batch",
+)
+"""What multi_objective_aggregation "normalize_then_sum" does, where tokens still share."""

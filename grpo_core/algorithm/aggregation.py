@@ -1,4 +1,4 @@
-"""From one loss a token to one loss a batch: who gets how large a say.
+"""From one loss per token to one loss per batch: how much each token weighs.
 
 It looks like bookkeeping and decides what is learned. Averaging within each completion first
 (`sequence_mean`) makes the tokens of a long wrong answer cheap; averaging over all tokens
@@ -10,12 +10,17 @@ For the sum to be the whole batch's gradient, each must be divided by the size o
 is what `BatchSize` carries.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from grpo_core.algorithm.choices import TensorFunction
+from grpo_core.algorithm.formula import Formula, frac, num, op, sym
 from grpo_core.errors import LabError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class BatchSize:
     max_completion_length: int | None = None
 
     @classmethod
-    def of(cls, mask: Tensor, max_completion_length: int | None = None) -> "BatchSize":
+    def of(cls, mask: Tensor, max_completion_length: int | None = None) -> BatchSize:
         """The size of the batch with this (B, T) mask.
 
         A completion that is masked as a whole, because it was truncated or is only filling, is
@@ -50,7 +55,7 @@ def sequence_mean(values: Tensor, mask: Tensor, size: BatchSize | None = None) -
     1/B sum_i 1/len_i sum_t values_it. DeepSeekMath (arXiv 2402.03300), equation 3.
 
     Args:
-        values: (B, T) one number a token.
+        values: (B, T) one number per token.
         mask: (B, T) bool; masked positions count for nothing, whatever they hold.
         size: the whole batch's, when this is one micro-batch of several.
 
@@ -102,7 +107,7 @@ def constant(values: Tensor, mask: Tensor, size: BatchSize | None = None) -> Ten
 def length_weighted(values: Tensor, mask: Tensor, size: BatchSize | None = None) -> Tensor:
     """Sum over each completion's tokens, then mean over completions: loss_type "luspo".
 
-    1/B sum_i sum_t values_it. With one ratio a completion that is GSPO's term times its length:
+    1/B sum_i sum_t values_it. With one ratio per completion that is GSPO's term times its length:
     LUSPO (arXiv 2602.05261). With log-probs for values it is the textbook policy gradient, since
     log pi(o) is the sum over the tokens. Arguments and result as in `sequence_mean`.
     """
@@ -115,10 +120,51 @@ def _masked(values: Tensor, mask: Tensor) -> Tensor:
     return values.masked_fill(~mask.bool(), 0.0)
 
 
-AGGREGATIONS: dict[str, TensorFunction] = {
-    "sequence_mean": sequence_mean,
-    "token_mean": token_mean,
-    "local_token_mean": local_token_mean,
-    "constant": constant,
-    "length_weighted": length_weighted,
+@dataclass(frozen=True)
+class Aggregation:
+    """A way from one loss per token to one loss per batch.
+
+    Attributes:
+        function: torch. ((B, T) values, mask, size) -> a scalar.
+        share: (sequences, tokens, length of the completion, max_completion_length) -> what one of
+            its tokens counts in the loss, with a single micro-batch.
+        formula: the share as data.
+        local: whether the mean is that of each micro-batch.
+    """
+
+    function: Callable[..., Any]
+    share: Callable[[float, float, int, int], float]
+    formula: Formula
+    local: bool = False
+
+    def __call__(self, values: Tensor, mask: Tensor, size: BatchSize | None = None) -> Tensor:
+        """Return the loss by `function`."""
+        loss: Tensor = self.function(values, mask, size)
+        return loss
+
+
+def _one_over(*below: str) -> Formula:
+    symbols = [node for name in below for node in (op("·"), sym(name))][1:]
+    return (frac((num("1"),), tuple(symbols)),)
+
+
+AGGREGATIONS: dict[str, Aggregation] = {
+    "sequence_mean": Aggregation(
+        sequence_mean, lambda b, tokens, length, most: 1 / (b * length), _one_over("B", "len")
+    ),
+    "token_mean": Aggregation(
+        token_mean, lambda b, tokens, length, most: 1 / tokens, _one_over("tokens")
+    ),
+    "local_token_mean": Aggregation(
+        local_token_mean,
+        lambda b, tokens, length, most: 1 / tokens,
+        _one_over("tokens"),
+        local=True,
+    ),
+    "constant": Aggregation(
+        constant, lambda b, tokens, length, most: 1 / (b * most), _one_over("B", "L")
+    ),
+    "length_weighted": Aggregation(
+        length_weighted, lambda b, tokens, length, most: 1 / b, _one_over("B")
+    ),
 }

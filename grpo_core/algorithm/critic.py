@@ -4,7 +4,7 @@ This is what GRPO does without. The critic is a second model (or a second head),
 optimizer state of its own, and it must learn before its advantages are worth anything; in return
 every token gets its own advantage. All else is as in the family: the same clip, the same tokens.
 
-    score, KL -> reward a token -> with the critic's values -> advantages (GAE) -> clip
+    score, KL -> reward per token -> with the critic's values -> advantages (GAE) -> clip
                                                          +---> returns -> value loss
 
 Conventions are those of TRL's PPOTrainer (in TRL up to 1.9; 1.16.0 has none), which follows "The N+
@@ -12,8 +12,12 @@ Implementation Details of RLHF with PPO" (arXiv 2403.17031). All tensors are (B,
 otherwise; positions outside the mask count for nothing, whatever they hold.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
@@ -49,15 +53,15 @@ def gae(
         rewards: (B, T).
         values: (B, T) V_t, what the critic expects from here on, before token t is known.
         mask: (B, T) bool.
-        gamma: discount a token; 1 here, for a reward is no smaller for coming late.
+        gamma: discount per token; 1 here, for a reward is no smaller for coming late.
         lam: lambda in [0, 1].
 
     Returns:
         advantages, 0 outside the mask, and returns = advantages + values, the critic's target.
     """
     rewards, values = rewards.masked_fill(~mask, 0.0), values.masked_fill(~mask, 0.0)
-    advantages = torch.zeros_like(values)
-    later_advantage = later_value = torch.zeros_like(values[:, 0])
+    advantages = values.new_zeros(values.shape)
+    later_advantage = later_value = values.new_zeros(len(values))
     for t in reversed(range(values.shape[1])):
         delta = rewards[:, t] + gamma * later_value - values[:, t]
         later_advantage = (delta + gamma * lam * later_advantage) * mask[:, t]
@@ -74,8 +78,8 @@ def whiten(advantages: Tensor, mask: Tensor, eps: float = 1e-8) -> Tensor:
     """
     inside = advantages[mask]
     if len(inside) < 2:
-        return torch.zeros_like(advantages)
-    whitened = (advantages - inside.mean()) * torch.rsqrt(inside.var(correction=1) + eps)
+        return advantages.new_zeros(advantages.shape)
+    whitened = (advantages - inside.mean()) * (inside.var(correction=1) + eps).rsqrt()
     return whitened.masked_fill(~mask, 0.0)
 
 
@@ -98,4 +102,4 @@ def value_loss(
         (B, T), to be averaged over the tokens of the batch and weighted by vf_coef.
     """
     clipped = old_values + (values - old_values).clamp(-cliprange_value, cliprange_value)
-    return torch.maximum((values - returns).square(), (clipped - returns).square()) / 2
+    return (values - returns).square().maximum((clipped - returns).square()) / 2

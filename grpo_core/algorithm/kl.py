@@ -18,10 +18,50 @@ the reverse KL and k3 is biased.
 All take and return (B, T), in nats.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from grpo_core.algorithm.choices import TensorFunction
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from grpo_core.algorithm.choices import Array
+from grpo_core.algorithm.formula import Formula, call, frac, num, op, power, sym
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class KLPlacement:
+    """Where the KL goes: the one place that says so for a configuration and a variant.
+
+    Attributes:
+        beta: the coefficient of the KL; at 0 there is no KL, and no reference is needed.
+        use_kl_in_reward: take the KL from the reward, instead of adding it to the loss.
+    """
+
+    beta: float = 0.0
+    use_kl_in_reward: bool = False
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether there is a KL at all."""
+        return self.beta > 0
+
+    @property
+    def kl_in_loss(self) -> bool:
+        """Whether the KL is added to the loss."""
+        return self.beta > 0 and not self.use_kl_in_reward
+
+    @property
+    def beta_in_loss(self) -> float:
+        """The coefficient of the KL in the loss: beta, or 0 where it is elsewhere."""
+        return self.beta if self.kl_in_loss else 0.0
+
+    @property
+    def kl_in_reward(self) -> bool:
+        """Whether the KL is taken from the reward, before the advantages."""
+        return self.beta > 0 and self.use_kl_in_reward
 
 
 def k1(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
@@ -37,7 +77,7 @@ def k2(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
 def k3(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
     """GRPO's choice, exp(-d) + d - 1: unbiased, never negative. DeepSeekMath, equation 4."""
     d = logprobs - ref_logprobs
-    return torch.exp(-d) + d - 1
+    return (-d).exp() + d - 1
 
 
 def sequence_penalty(kl: Tensor, mask: Tensor, beta: float) -> Tensor:
@@ -50,8 +90,44 @@ def sequence_penalty(kl: Tensor, mask: Tensor, beta: float) -> Tensor:
     return beta * kl.detach().masked_fill(~mask.bool(), 0.0).sum(dim=1)
 
 
-KL_ESTIMATORS: dict[str, TensorFunction] = {
-    "k1": k1,
-    "k2": k2,
-    "k3": k3,
+@dataclass(frozen=True)
+class Estimator:
+    """A KL estimator.
+
+    Attributes:
+        function: torch. (logprobs, ref_logprobs), each (B, T) -> (B, T).
+        closed_form: numpy. d = log pi - log pi_ref -> the estimate and its derivative by d.
+        formula: the estimate as data.
+    """
+
+    function: Callable[..., Any]
+    closed_form: Callable[[Array], tuple[Array, Array]]
+    formula: Formula
+
+    def __call__(self, logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
+        """Return the estimate by `function`."""
+        estimate: Tensor = self.function(logprobs, ref_logprobs)
+        return estimate
+
+
+def _k1_closed(d: Array) -> tuple[Array, Array]:
+    return d, d * 0 + 1
+
+
+def _k2_closed(d: Array) -> tuple[Array, Array]:
+    return d**2 / 2, d
+
+
+def _k3_closed(d: Array) -> tuple[Array, Array]:
+    import numpy as np
+
+    return np.exp(-d) + d - 1, 1 - np.exp(-d)
+
+
+KL_ESTIMATORS: dict[str, Estimator] = {
+    "k1": Estimator(k1, _k1_closed, (sym("d"),)),
+    "k2": Estimator(k2, _k2_closed, (frac((power(sym("d"), "2"),), (num("2"),)),)),
+    "k3": Estimator(
+        k3, _k3_closed, (call("exp", (op("−"), sym("d"))), op("+"), sym("d"), op("−"), num("1"))
+    ),
 }

@@ -1,32 +1,24 @@
 """Presets: the methods of the family under their papers' names, each a row of GRPOConfig's fields.
 
 Nothing here is a special case: a preset says what a configuration could say, and every row says all
-of the five switches. Numbers are the papers' where they give them, else TRL's. See
-docs/algorithms.md for the papers.
+of the five switches. Numbers are the papers' where they give them, else TRL's. A preset that has a
+surrogate of its own stands in that method's module; here are those that choose otherwise on the
+other switches.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
-# TRL's loss_type sets two switches at once: (surrogate, aggregation). "reinforce" is this kit's,
-# "gmpo" the name of a trainer of its own in TRL.
-LOSS_TYPES: dict[str, tuple[str, str]] = {
-    "grpo": ("clip", "sequence_mean"),
-    "dapo": ("clip", "token_mean"),
-    "bnpo": ("clip", "local_token_mean"),
-    "dr_grpo": ("clip", "constant"),
-    "cispo": ("cispo", "token_mean"),
-    "sapo": ("sapo", "sequence_mean"),
-    "luspo": ("clip", "length_weighted"),
-    "vespo": ("vespo", "token_mean"),
-    "gmpo": ("gmpo", "sequence_mean"),
-    "reinforce": ("none", "length_weighted"),
-}
+from grpo_core.algorithm.method import Method, Preset
+from grpo_core.algorithm.methods import METHODS
+from grpo_core.errors import LabError
 
 # As TRL's RLOOConfig and PPOConfig; the RLOO paper's own beta is 0.03
 _KL_IN_REWARD: dict[str, Any] = {"beta": 0.05, "kl_estimator": "k1", "use_kl_in_reward": True}
 
-# What most of the papers do; a row says where it differs.
-_PLAIN: dict[str, Any] = {
+PLAIN: dict[str, Any] = {
+    "importance_sampling_level": "token",
+    "scale_rewards": "group",
     "beta": 0.0,
     "kl_estimator": "k3",
     "use_kl_in_reward": False,
@@ -38,34 +30,103 @@ _PLAIN: dict[str, Any] = {
     "dynamic_sampling": "",
     "soft_punish_cache": 0,
 }
+"""What most of the papers do; a row says where it differs."""
 
-_ROWS: list[tuple[str, str, str, str, dict[str, Any]]] = [
-    ("grpo", "grpo", "token", "group", {"beta": 0.04}),
-    ("dr_grpo", "dr_grpo", "token", "none", {}),
-    # the paper punishes the last fifth of its length; of 256 tokens that is 51
-    (
-        "dapo",
-        "dapo",
-        "token",
-        "group",
-        {"epsilon_high": 0.28, "soft_punish_cache": 51} | {"dynamic_sampling": "accuracy_reward"},
+_SHARED: dict[str, Preset] = {
+    "grpo": Preset("GRPO", "DeepSeekMath, 2402.03300", {"loss_type": "grpo", "beta": 0.04}),
+    "dr_grpo": Preset("Dr. GRPO", "2503.20783", {"loss_type": "dr_grpo", "scale_rewards": "none"}),
+    "dapo": Preset(
+        "DAPO",
+        "2503.14476",
+        # the paper punishes the last fifth of its length; of 256 tokens that is 51
+        {
+            "loss_type": "dapo",
+            "epsilon_high": 0.28,
+            "dynamic_sampling": "accuracy_reward",
+            "soft_punish_cache": 51,
+        },
+        around="dynamic sampling, overlong shaping",
     ),
-    ("bnpo", "bnpo", "token", "group", {}),
-    ("gspo", "grpo", "sequence", "group", {"epsilon": 3e-4, "epsilon_high": 4e-4}),
-    ("gspo_token", "grpo", "sequence_token", "group", {"epsilon": 3e-4, "epsilon_high": 4e-4}),
-    ("cispo", "cispo", "token", "group", {"epsilon_high": 5.0}),  # the cap itself, as in TRL
-    ("sapo", "sapo", "token", "group", {}),
-    ("luspo", "luspo", "sequence", "group", {"epsilon": 2e-3, "epsilon_high": 2.5e-3}),
-    ("vespo", "vespo", "token", "group", {}),
-    ("gmpo", "gmpo", "token", "group", {"epsilon": 0.4}),
-    ("rloo", "grpo", "sequence_sum", "loo", _KL_IN_REWARD),
-    ("reinforce", "reinforce", "token", "none", {}),
-    ("ppo", "dapo", "token", "gae", _KL_IN_REWARD),  # beside the family: with a critic
-]
+    "bnpo": Preset("BNPO", "the aggregation TRL calls so; 2506.02864", {"loss_type": "bnpo"}),
+    "gspo": Preset(
+        "GSPO",
+        "2507.18071",
+        {
+            "loss_type": "grpo",
+            "importance_sampling_level": "sequence",
+            "epsilon": 3e-4,
+            "epsilon_high": 4e-4,
+        },
+    ),
+    "gspo_token": Preset(
+        "GSPO-token",
+        "2507.18071",
+        {
+            "loss_type": "grpo",
+            "importance_sampling_level": "sequence_token",
+            "epsilon": 3e-4,
+            "epsilon_high": 4e-4,
+        },
+        against_trl="loss and gradient, against TRL's `sequence`",
+        by_property="`test_objective.py::test_gspo_by_tokens_is_gspo`",
+    ),
+    "luspo": Preset(
+        "LUSPO",
+        "2602.05261",
+        {
+            "loss_type": "luspo",
+            "importance_sampling_level": "sequence",
+            "epsilon": 2e-3,
+            "epsilon_high": 2.5e-3,
+        },
+    ),
+    "rloo": Preset(
+        "RLOO",
+        "2402.14740",
+        {"loss_type": "grpo", "importance_sampling_level": "sequence_sum", "scale_rewards": "loo"}
+        | _KL_IN_REWARD,
+        against_trl="loss and gradient, TRL's RLOOTrainer: `test_trl.py::test_our_rloo_is_trls`",
+        by_property="`test_objective.py::test_leave_one_out_is_the_policy_gradient_itself`; "
+        "its KL: `test_kl.py::test_in_the_reward_k1_follows_the_reverse_kl_and_k3_does_not`",
+    ),
+}
+_PPO = Preset(
+    "PPO",
+    "1707.06347; for language 2203.02155",
+    {"loss_type": "dapo", "scale_rewards": "gae"} | _KL_IN_REWARD,
+    around="a critic: value clip 0.2, vf_coef 0.1",
+    against_trl="TRL 1.16.0 has none",
+    by_property="`test_critic.py::test_with_a_perfect_critic_every_lambda_is_the_policy_gradient`, "
+    "`test_credit.py::test_a_critic_credits_every_token`, "
+    "`test_update.py::test_policy_and_critic_each_get_their_gradient`",
+)
 
+# How tables and menus list them; what is not named follows, and PPO, beside the family, ends them.
+_ORDER = (
+    "grpo", "dr_grpo", "dapo", "bnpo", "gspo", "gspo_token", "cispo", "sapo", "luspo", "vespo",
+    "gmpo", "rloo", "reinforce",
+)  # fmt: skip
+
+
+def described(methods: Iterable[Method]) -> dict[str, Preset]:
+    """Every preset under its name, in the order of tables and menus.
+
+    Raises:
+        LabError: two presets have one name.
+    """
+    found = dict(_SHARED)
+    for method in methods:
+        for name, preset in method.presets.items():
+            if name in found:
+                raise LabError(
+                    f"The preset '{name}' of the method '{method.name}' is there already: give it "
+                    "another name."
+                )
+            found[name] = preset
+    return {name: found.pop(name) for name in _ORDER if name in found} | found | {"ppo": _PPO}
+
+
+DESCRIBED: dict[str, Preset] = described(METHODS.values())
 PRESETS: dict[str, dict[str, Any]] = {
-    name: {"loss_type": loss, "importance_sampling_level": level, "scale_rewards": scale}
-    | _PLAIN
-    | numbers
-    for name, loss, level, scale, numbers in _ROWS
+    name: PLAIN | dict(preset.settings) for name, preset in DESCRIBED.items()
 }

@@ -26,7 +26,7 @@ from typing import Annotated
 
 import typer
 
-from grpo_core import __version__
+from grpo_core import __version__, child
 from grpo_core.cli import (
     bench,
     diagnose,
@@ -56,6 +56,7 @@ app = typer.Typer(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: what the `grpo-lab` script calls."""
+    child.secure_children_of_libraries()
     try:
         app(args=arguments, prog_name="grpo-lab")
     except LabError as error:

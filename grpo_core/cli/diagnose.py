@@ -5,11 +5,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.padding import Padding
-from rich.text import Text
 
 from grpo_core.cli.find import find_run
 from grpo_core.cli.options import JsonOption
-from grpo_core.cli.output import print_json
+from grpo_core.cli.output import plain, print_json
 
 _COLORS = {"fine": "green", "look": "yellow", "trouble": "red", "unknown": "dim"}
 
@@ -29,9 +28,9 @@ def diagnose(
         return
     console = Console()
     for finding in findings:
-        verdict = Text(f"{finding.verdict:8}", style=_COLORS[finding.verdict])
-        console.print(verdict + Text(finding.question, style="bold"))
-        console.print(Padding(Text(finding.answer), (0, 0, 0, 8), expand=False))
+        verdict = plain(f"{finding.verdict:8}", style=_COLORS[finding.verdict])
+        console.print(verdict + plain(finding.question, style="bold"))
+        console.print(Padding(plain(finding.answer), (0, 0, 0, 8), expand=False))
         if finding.metrics:
-            shown = Text(f"see {', '.join(finding.metrics)}", style="dim")
+            shown = plain(f"see {', '.join(finding.metrics)}", style="dim")
             console.print(Padding(shown, (0, 0, 0, 8), expand=False))

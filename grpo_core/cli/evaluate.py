@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.text import Text
 
 from grpo_core.cli.find import find_model
 from grpo_core.cli.options import (
@@ -21,7 +20,7 @@ from grpo_core.cli.options import (
     merge,
     parse_setting,
 )
-from grpo_core.cli.output import in_words, measurement, print_json
+from grpo_core.cli.output import in_words, measurement, plain, print_json
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.plugins import loaded_files
@@ -74,7 +73,7 @@ def evaluate(
             )
     console = Console(stderr=True)
     if steps is not None and run is None and steps != 0:
-        console.print(Text(f"--steps {steps} is ignored: '{source}' is a model, not a run."))
+        console.print(plain(f"--steps {steps} is ignored: '{source}' is a model, not a run."))
     if not 0 <= temperature < math.inf:
         raise LabError(f"--temperature must be 0 or above, not {temperature}.")
     if seed is not None and not 0 <= seed < 2**63:
@@ -84,7 +83,7 @@ def evaluate(
         result = {"steps": step, "seconds": round(seconds, 3), "model": source}
         print_json(measurement(measured) | result)
     else:
-        Console().print(Text(f"{source}: {in_words(measured)}, n {measured['n']:.0f}."))
+        Console().print(plain(f"{source}: {in_words(measured)}, n {measured['n']:.0f}."))
 
 
 def _evaluate(

@@ -46,14 +46,14 @@ def find_model(name: str, step: int | None = None) -> tuple[str, int, "Run | Non
     Raises:
         LabError: the run has no such model.
     """
-    from grpo_core.store import Run, is_run
+    from grpo_core.store import Run, check_model, is_run
 
     folders = [Path(name), runs_dir() / name]
     run_folder = next((p for p in folders if name not in MODELS and is_run(p)), None)
     if run_folder is None:
         inside = Path(name).absolute()
         if re.fullmatch(r"step-\d+", inside.name) and is_run(inside.parent.parent):
-            return str(inside), int(inside.name[5:]), Run(inside.parent.parent)
+            return str(check_model(inside)), int(inside.name[5:]), Run(inside.parent.parent)
         if name not in MODELS and "/" not in name and not os.path.isdir(name):
             raise LabError(
                 f"There is no model, folder or run called '{name}'. Shipped: {', '.join(MODELS)}. "
@@ -68,7 +68,7 @@ def find_model(name: str, step: int | None = None) -> tuple[str, int, "Run | Non
     if step not in models:
         steps = ", ".join(map(str, models))
         raise LabError(f"Run '{run.name}' has no model of step {step}; it has {steps}.")
-    return str(models[step]), step, run
+    return str(check_model(models[step])), step, run
 
 
 def name_of(run: "Run") -> str:

@@ -52,23 +52,46 @@ def grade(
     seconds: Annotated[
         float, typer.Option("--seconds", min=1.0, help="Most that one notebook may run.")
     ] = 300.0,
+    require_confinement: Annotated[
+        bool,
+        typer.Option(
+            "--require-confinement",
+            help="Run nothing where one of the protections that are printed does not hold.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a class's notebooks, read its exports, and write a table of what is passed.
 
-    **This executes the students' code with your rights**, each notebook in a process of its own
-    with a time limit. That is no sandbox: grade strangers' notebooks in a container.
+    **This executes the students' code.** Each notebook has a process of its own, with limits, and
+    as little of this machine as the system can give it; what holds here is printed first. Where
+    something does not, grade strangers' notebooks in a virtual machine.
     """
+    from grpo_core.course.confined import Limits, protections
     from grpo_core.course.grade import grade as look_at
     from grpo_core.course.grade import write_csv
 
+    for protection in (held := protections()):
+        print(protection)
+    if require_confinement and (missing := [p.name for p in held if not p.active]):
+        raise LabError(
+            f"Not protected on this machine: {', '.join(missing)}. Grade on a Linux system that "
+            "allows it, or run the command in a virtual machine without --require-confinement."
+        )
     rows = []
-    for row in look_at(folder, seconds):
+    for row in look_at(folder, Limits(seconds=seconds)):
         print(f"{row.file}: {row.problem or 'done'}", flush=True)
         rows.append(row)
     write_csv(rows, out)
     if as_json:
         troubled = [{"file": row.file, "problem": row.problem} for row in rows if row.problem]
-        print_json({"path": str(out.absolute()), "files": len(rows), "problems": troubled})
+        print_json(
+            {
+                "path": str(out.absolute()),
+                "files": len(rows),
+                "problems": troubled,
+                "protections": {p.name: p.active for p in held},
+            }
+        )
         return
     print(f"{len(rows)} files; the table is {out}")

@@ -5,10 +5,19 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
+from grpo_core.errors import printable
+
 if TYPE_CHECKING:
     from grpo_core.store import Run
 
 MEASURED = ("accuracy", "format", "mean_length", "backtracks", "truncated", "n")
+
+
+def plain(text: str, style: str = "") -> Text:
+    """One line for the terminal: what a stranger chose in it moves no cursor."""
+    return Text(printable(text), style=style)
 
 
 def print_json(value: Any) -> None:
@@ -25,9 +34,14 @@ def print_json(value: Any) -> None:
     print(json.dumps(finite(value), allow_nan=False), flush=True)
 
 
-def last_measured(run: "Run") -> tuple[int | None, dict[str, float]]:
-    """The last step that was measured on held-out problems, and what was measured."""
-    for step, metrics in reversed(run.metrics()):
+def last_measured(run: "Run", whole: bool = True) -> tuple[int | None, dict[str, float]]:
+    """The last step that was measured on held-out problems, and what was measured.
+
+    Args:
+        run: where to look.
+        whole: see `Run.metrics`.
+    """
+    for step, metrics in reversed(run.metrics(whole=whole)):
         found = {k.removeprefix("eval/"): v for k, v in metrics.items() if k.startswith("eval/")}
         if found:
             return step, found

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from grpo_core.cli.options import JsonOption
-from grpo_core.cli.output import print_json
+from grpo_core.cli.output import plain, print_json
 from grpo_core.errors import LabError
 from grpo_core.paths import data_dir
 
@@ -87,7 +86,7 @@ def pretrain(
     if as_json:
         print_json(measured | {"seconds": trainer.done.seconds})
     else:
-        Console().print(Text(f"Saved to {folder}; its README.md says what it can do."))
+        Console().print(plain(f"Saved to {folder}; its README.md says what it can do."))
 
 
 def _check_writable(folder: Path) -> None:

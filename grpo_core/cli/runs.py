@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from grpo_core.cli.options import JsonOption
-from grpo_core.cli.output import last_measured, print_json
+from grpo_core.cli.output import last_measured, plain, print_json
 from grpo_core.errors import LabError
 from grpo_core.paths import runs_dir
 
@@ -35,7 +34,7 @@ def runs(
         return
     console = Console()
     if not rows:
-        console.print(Text(f"No runs in {folder} yet. Start one: grpo-lab train"))
+        console.print(plain(f"No runs in {folder} yet. Start one: grpo-lab train"))
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "status", "step", "accuracy", "created"):
@@ -44,17 +43,17 @@ def runs(
         accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
         step = "" if row["step"] is None else f"{row['step']}/{row['max_steps'] or '?'}"
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["created"]))
-        table.add_row(*map(Text, (row["name"], row["status"], step, accuracy, created)))
+        table.add_row(*map(plain, (row["name"], row["status"], step, accuracy, created)))
     console.print(table)
     for row in rows:
         if row["problem"]:
-            console.print(Text(f"{row['name']}: {row['problem']}"))
+            console.print(plain(f"{row['name']}: {row['problem']}"))
 
 
 def _row(run: "Run") -> dict[str, Any]:
     """A run in a line; whatever is damaged, the others are still listed."""
     try:
-        measured = last_measured(run)[1]
+        measured = last_measured(run, whole=False)[1]
     except LabError:
         measured = {}
     try:

@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from grpo_core.cli.find import find_run, name_of
 from grpo_core.cli.options import JsonOption, SetOption, TaskOption, merge, parse_setting
-from grpo_core.cli.output import print_json
+from grpo_core.cli.output import plain, print_json
 from grpo_core.errors import LabError
 from grpo_core.paths import runs_dir
 
@@ -58,7 +57,7 @@ def share(
             description=description,
             choice=Choice(chosen, every, groups),
             max_mb=max_mb,
-            told=lambda sentence: status.update(Text(sentence)),
+            told=lambda sentence: status.update(plain(sentence)),
         )
     if as_json:
         size = {"bytes": shared.size, "left_out": shared.left_out}
@@ -66,8 +65,8 @@ def share(
         return
     console = Console()
     if shared.left_out:
-        console.print(Text(shared.left_out))
-    console.print(Text(f"{shared.path}: {shared.size / 1e6:.1f} MB. Open it in any browser."))
+        console.print(plain(shared.left_out))
+    console.print(plain(f"{shared.path}: {shared.size / 1e6:.1f} MB. Open it in any browser."))
 
 
 def parse_steps(text: str) -> frozenset[int]:
@@ -121,7 +120,7 @@ def export(
     with Console(stderr=True).status("") as status:
 
         def told(sentence: str) -> None:
-            status.update(Text(sentence))
+            status.update(plain(sentence))
 
         if form == "trl":
             from grpo_core.share.trl import export_trl
@@ -138,7 +137,7 @@ def export(
         print_json({"run": found.name, "path": str(path), "files": list(map(str, files))})
         return
     shown = ", ".join(map(str, files[:4])) + (f" and {len(files) - 4} more" if files[4:] else "")
-    Console().print(Text(f"{path}: {shown}"))
+    Console().print(plain(f"{path}: {shown}"))
 
 
 def import_trl(
@@ -189,9 +188,9 @@ def import_trl(
         return
     console = Console()
     for note in notes:
-        console.print(Text(note))
+        console.print(plain(note))
     said = f"Run '{name_of(run)}' goes to step {run.last_step()}: the dashboard shows it (app.py)."
-    console.print(Text(said))
+    console.print(plain(said))
 
 
 def parse_weights(text: str) -> dict[str, float]:

@@ -17,7 +17,6 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.text import Text
 
 from grpo_core.cli.find import find_model, find_run, name_of
 from grpo_core.cli.options import (
@@ -30,7 +29,7 @@ from grpo_core.cli.options import (
     TaskOption,
     build_config,
 )
-from grpo_core.cli.output import in_words, last_measured, measurement, print_json
+from grpo_core.cli.output import in_words, last_measured, measurement, plain, print_json
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.paths import runs_dir
@@ -130,9 +129,10 @@ def resume(
     """Go on with a run that was stopped, killed or failed.
 
     It continues from its last checkpoint and records the same steps, bit for bit, as if it had
-    never been interrupted.
+    never been interrupted. A run that was not made by this installation is copied first, and the
+    copy is what continues.
     """
-    from grpo_core.store import LIVE
+    from grpo_core.store import LIVE, Run, adopt
 
     found = find_run(run)
     if found.status in LIVE:
@@ -140,6 +140,10 @@ def resume(
     if found.status == "finished":
         _conclude(found, "finished", 0.0, as_json)
         return
+    adopted = adopt(found, runs_dir())
+    if adopted.notice:
+        Console(stderr=True).print(plain(adopted.notice))
+        found = Run(adopted.path)
     found.control("run")
     _train(found, as_json)
 
@@ -168,7 +172,8 @@ def _train(run: "Run", as_json: bool) -> None:
     from grpo_core import worker
 
     console = Console(stderr=as_json)
-    console.print(Text(f"Run '{run.name}' in {run.path}\nCtrl-C stops after the step in flight."))
+    console.print(plain(f"Run '{run.name}' in {run.path}"))
+    console.print(plain("Ctrl-C stops after the step in flight."))
     started = time.monotonic()
     with _training_bar(console, run) as show:
         status = worker.run(run.path, on_step=show)
@@ -182,9 +187,9 @@ def _conclude(run: "Run", status: str, seconds: float, as_json: bool) -> None:
     if status == "stopped":
         last = run.last_step()
         when = "before the first step" if last is None else f"after step {last}"
-        console.print(Text(f"Stopped {when}. Go on with: grpo-lab resume {name_of(run)}"))
+        console.print(plain(f"Stopped {when}. Go on with: grpo-lab resume {name_of(run)}"))
     else:
-        console.print(Text(f"Finished: {in_words(measured)}."))
+        console.print(plain(f"Finished: {in_words(measured)}."))
     if as_json:
         result = {
             "steps": run.last_step(),
@@ -217,7 +222,7 @@ def _training_bar(console: Console, run: "Run") -> Iterator[Callable[["Step"], N
             m = step.metrics
             if "eval/accuracy" in m:
                 measured = {k[5:]: v for k, v in m.items() if k.startswith("eval/")}
-                progress.console.print(Text(f"step {step.index:4d}: {in_words(measured)}"))
+                progress.console.print(plain(f"step {step.index:4d}: {in_words(measured)}"))
             numbers = "measured the untrained model"
             if step.index > 0:
                 right = m.get("rewards/accuracy_reward/mean", math.nan)

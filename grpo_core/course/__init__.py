@@ -21,11 +21,14 @@ All lessons share the same engine:
     catalogue    every lesson: its notebook, minutes, exercises and mistakes
     build        both editions of every notebook from its source
     grade        a table of a class's notebooks, for a teacher
+    handed_in    what students hand in, read without trusting it
+    cells        the cells of one notebook, run
 
 and what the notebooks run and show:
 
     toys/        worlds so small that every expectation is known exactly
     recordings/  recorded runs, in place of a long training
+    confined/    a stranger's code, run so that it does no harm
     widgets/     sliders and the dashboard's board, inside a notebook
 
 A new lesson is `notebooks/source/NN_name.py`, `course/lessonNN/` and

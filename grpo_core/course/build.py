@@ -20,7 +20,6 @@ is neither: to install whatever the package index has under our name would not b
 
 import base64
 import io
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -31,6 +30,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
+from grpo_core import child
 from grpo_core.course import sources
 from grpo_core.errors import LabError
 
@@ -116,18 +116,17 @@ def execute(notebook: NotebookNode) -> NotebookNode:
         coalesce_streams=True,  # or a busy machine cuts what is printed into pieces
         resources={"metadata": {"path": str(sources.NOTEBOOKS)}},
     )
-    path = os.pathsep.join(filter(None, [str(sources.ROOT), os.environ.get("PYTHONPATH")]))
     inline = "module://matplotlib_inline.backend_inline"
     client.execute(
-        env=os.environ
-        | {
-            "PYTHONPATH": path,
-            "MPLBACKEND": inline,
-            "HF_HUB_OFFLINE": "1",
-            "OMP_NUM_THREADS": "1",  # so that sums come out the same everywhere
-            "GRPO_LAB_PROGRESS": "off",  # this is no learner
-            "GRPO_LAB_WIDGETS": "off",  # and nobody moves a slider
-        }
+        env=child.environment(
+            {
+                "MPLBACKEND": inline,
+                "HF_HUB_OFFLINE": "1",
+                "OMP_NUM_THREADS": "1",  # so that sums come out the same everywhere
+                "GRPO_LAB_PROGRESS": "off",  # this is no learner
+                "GRPO_LAB_WIDGETS": "off",  # and nobody moves a slider
+            }
+        )
     )
     return notebook
 

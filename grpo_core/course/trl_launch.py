@@ -1,17 +1,21 @@
 """Run TRL's trainer as a script under `accelerate launch`. For lesson 13."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from grpo_core import child
 from grpo_core.course.optional_import import require_package
 from grpo_core.course.sources import NOTEBOOKS
 from grpo_core.errors import LabError
 
 SCRIPT = NOTEBOOKS / "train_with_trl.py"
+_VARIABLES = {  # one thread per process, and no network
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 def launch(folder: str | Path, *options: str, processes: int = 1) -> list[dict[str, Any]]:
@@ -34,23 +38,13 @@ def launch(folder: str | Path, *options: str, processes: int = 1) -> list[dict[s
         raise LabError(
             f"{SCRIPT} is missing: it comes with the notebooks, in a clone of the repository."
         )
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu"]
-    command += ["--num_processes", str(processes), str(SCRIPT), "--output_dir", str(folder)]
-    done = subprocess.run([*command, *options], env=_environment(), capture_output=True, text=True)
+    words = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
+    command = child.command(*words, SCRIPT, "--output_dir", folder, *options)
+    done = subprocess.run(
+        command, env=child.environment(_VARIABLES), capture_output=True, text=True
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise LabError(f"TRL's run failed: {last}")
     log = json.loads(Path(folder, "log_history.json").read_text(encoding="utf-8"))
     return [entry for entry in log if "reward" in entry]
-
-
-def _environment() -> dict[str, str]:
-    """One thread a process, no network, and this kit to be imported from."""
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    return os.environ | {
-        "PYTHONPATH": path,
-        "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }

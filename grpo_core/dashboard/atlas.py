@@ -136,22 +136,6 @@ def _cell(step: int, row: Mapping[str, float]) -> list[Any]:
     return [step, int(row["group"]), int(row["prompt"]), mean, dead, formed, solved, spread]
 
 
-def masked(found: dict[str, Any], hidden: tuple[int, int]) -> dict[str, Any]:
-    """What `Atlas.since` told, without what one group's rewards were.
-
-    A first that was seen later is left out, too: that it was not seen here would be telling.
-    """
-    firsts = found["firsts"].items()
-    return {
-        **found,
-        "cells": [
-            [*cell[:3], None, False, None, None, None] if (cell[0], cell[1]) == hidden else cell
-            for cell in found["cells"]
-        ],
-        "firsts": {n: p for n, p in firsts if (p["step"], p["group"]) < hidden},
-    }
-
-
 def _part(group: GroupOutline, word: str) -> list[float]:
     """The values of the reward whose name begins with a word, one a completion; [] without one."""
     names = [name for name in (group.parts[0] if group.parts else {}) if name.startswith(word)]

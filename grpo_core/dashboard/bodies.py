@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from fastapi import HTTPException, Request
+from starlette.requests import ClientDisconnect
 
 MAX_BODY = 20_000  # bytes of a request that changes something
 
@@ -20,10 +21,13 @@ async def json_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
     if not request.headers.get("content-type", "").startswith("application/json"):
         raise HTTPException(415, "application/json is expected.")
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise HTTPException(413, "The request is too large.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise HTTPException(413, "The request is too large.")
+    except ClientDisconnect:  # or its time was over; without this the terminal shows a traceback
+        raise HTTPException(400, "The request ended too early.") from None
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

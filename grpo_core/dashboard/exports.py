@@ -1,4 +1,7 @@
-"""A run as a file to take away: GET /lab/export?run=KEY&as=html|csv|parquet|trl.
+"""A run as a file to take away: POST /lab/export {"run": KEY, "as": "html|csv|parquet|trl"}.
+
+A POST, since it keeps this machine busy for a while and a link on any web page can make a browser
+send a GET. The page's script saves the answer as a file.
 
 Made by a process of its own (`grpo-lab share`, `grpo-lab export`), so that the live feed does not
 wait for it and the server stays small; one at a time, and of bounded duration.
@@ -6,19 +9,19 @@ wait for it and the server stays small; one at a time, and of bounded duration.
 
 import asyncio
 import contextlib
-import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
 import psutil  # type: ignore[import-untyped]
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.background import BackgroundTask
 
+from grpo_core import child
+from grpo_core.dashboard.bodies import json_body
 from grpo_core.errors import LabError
 from grpo_core.store import Run
 
@@ -37,12 +40,14 @@ def add_exports(app: FastAPI, find: Callable[[str], Run]) -> None:
     """
     busy = asyncio.Lock()
 
-    @app.get("/lab/export")
-    async def export(run: str, form: Annotated[str, Query(alias="as")]) -> Response:
+    @app.post("/lab/export")
+    async def export(request: Request) -> Response:
+        body = await json_body(request)
+        form = body.get("as")
         try:
             if form not in FORMS:
                 raise LabError(f"A run can be exported as {', '.join(FORMS)}.")
-            found = await asyncio.to_thread(find, run)
+            found = await asyncio.to_thread(find, str(body.get("run")))
             if busy.locked():
                 raise LabError("Another export is being made: try again when it is done.")
             async with busy:
@@ -85,18 +90,12 @@ async def _grpo_lab(arguments: list[str], seconds: float) -> None:
     Raises:
         LabError: the command's own sentence, or that it took too long.
     """
-    home = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")]))
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "grpo_core.cli",
-        *arguments,
-        "--json",
+        *child.command("-m", "grpo_core.cli", *arguments, "--json"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
+        env=child.environment(),
     )
     low = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 10
     with contextlib.suppress(psutil.Error):

@@ -8,11 +8,13 @@ nothing holds up nobody, and holds one message.
 
 Messages to the page, each a JSON object with a `type`, long ones compressed (see packing):
 
-    hello    {boot, ready}              ready: the whole page with its controls can be loaded
+    hello    {boot, ready, methods}     ready: the whole page with its controls can be loaded;
+                                        methods: name -> how it is written
     runs     {now, runs: [...]}         the run list, see runs.describe
     run      {now, run}                 the one entry of it that changed
     metrics  {run, reset, steps, metrics: {name: [...]}, phases: {name: [...]}}
-                                        steps the page has not got; seconds see phases.breakdown
+                                        steps the page has not got, or that are to replace those it
+                                        has (see masking); seconds see phases.breakdown
     board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
     atlas    {run, reset, cells: [...], prompts, firsts, last}
                                         groups of steps the page has not got, see atlas
@@ -33,10 +35,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from grpo_core.dashboard.masking import Hidden
 from grpo_core.dashboard.packing import Message
 from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.dashboard.runs import RunBook, describe, options_of, public, stamp
 from grpo_core.errors import LabError
+from grpo_core.lens import labels
 from grpo_core.records import Step
 from grpo_core.store import is_run
 
@@ -94,6 +98,7 @@ class Viewer:
     listed: int = 0  # version of the run list
     run: tuple[RunFeed, int, int] | None = None  # its epoch, and the page's turn
     rows: int = 0
+    hidden: Hidden | None = None  # what was left out of them
     board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
     atlas: tuple[Any, int] | None = None  # of which run and mask, and its last step
     findings: Message | None = None
@@ -128,6 +133,7 @@ class Feed:
         self.ready = False
         self.viewers: set[Viewer] = set()
         self._turns = asyncio.Semaphore(TRIALS_AT_ONCE)
+        self._teachers_turn = asyncio.Semaphore(1)  # does not wait behind the students
         self._telling: asyncio.TimerHandle | None = None
         self._told_at = 0.0  # of the loop's clock
         self._feeds: dict[str, RunFeed] = {}
@@ -198,7 +204,8 @@ class Feed:
         found: list[Message] = []
         if viewer.hello != self.ready:
             viewer.hello = self.ready
-            found.append(Message.of({"type": "hello", "boot": self.boot, "ready": self.ready}))
+            hello = {"type": "hello", "boot": self.boot, "ready": self.ready, "methods": labels()}
+            found.append(Message.of(hello))
         if not self._lists:
             await asyncio.to_thread(self.list_runs)
         if viewer.listed != self._version:
@@ -231,14 +238,16 @@ class Feed:
         return feed
 
     async def metrics_of(self, key: str) -> Message:
-        """The message with all of a run's metrics, for a page that shows another run.
+        """The message with a run's metrics, for a page that shows another run; see masking.
 
         Raises:
             LabError: there is no such run, or it cannot be read.
         """
         feed = await self._watched(key)
         await asyncio.to_thread(feed.refresh)
-        return await asyncio.to_thread(feed.metrics, 0, len(feed.rows), True)
+        hidden = self._hidden(key)
+        found = await asyncio.to_thread(feed.metrics, 0, len(feed.rows), True, hidden)
+        return found if self._hidden(key) == hidden else await self.metrics_of(key)
 
     @contextlib.asynccontextmanager
     async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
@@ -251,14 +260,16 @@ class Feed:
             async with self._turns:
                 yield
             return
+        turns = self._turns if self._is_student(member) else self._teachers_turn
         with self.classroom.trying(member):
-            async with self._turns:
+            async with turns:
                 self.classroom.check_trial(member, asked)
                 yield
+                self.classroom.check_trial(member, asked)  # the question may have come meanwhile
 
-    def _hidden(self, member: "Member | None", key: str) -> tuple[int, int] | None:
-        """The step and group of a run whose answer a viewer must not get; mostly None."""
-        return self.classroom.hidden(member, key) if self.classroom is not None else None
+    def _hidden(self, key: str) -> Hidden | None:
+        """The group of a run whose answer no page must get, not even the teacher's on the wall."""
+        return self.classroom.polls.hidden(key) if self.classroom is not None else None
 
     def words(self, error: LabError, member: "Member | None") -> str:
         """The error's sentence; for a student without where the runs lie."""
@@ -288,13 +299,18 @@ class Feed:
         found: list[Message] = []
         identity = (feed, feed.epoch, view.turn)
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
+        hidden = self._hidden(feed.key)
         if viewer.run != identity:
             viewer.run, viewer.board, viewer.findings = identity, None, None
-            found += await asyncio.to_thread(feed.history, count)
+            found += await asyncio.to_thread(feed.history, count, hidden)
+        elif viewer.hidden != hidden:
+            changed = [feed.masked_from(one) for one in (viewer.hidden, hidden) if one]
+            start = min(viewer.rows, *changed)
+            found.append(await asyncio.to_thread(feed.metrics, start, count, False, hidden))
         elif viewer.rows < count:
-            found.append(feed.metrics(viewer.rows, count, reset=False))
-        viewer.rows = count
-        wanted = self._wanted(viewer.member, view, feed)
+            found.append(feed.metrics(viewer.rows, count, False, hidden))
+        viewer.rows, viewer.hidden = count, hidden
+        wanted = self._wanted(view, feed, hidden)
         if wanted is not None and wanted != viewer.board:
             try:
                 made = feed.made(*wanted)
@@ -304,27 +320,29 @@ class Feed:
                 print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
         if view.atlas:
             found += await self._atlas_messages(viewer, view, feed)
-        findings = feed.findings
+        findings = feed.findings_without(hidden)
         if findings is not None and findings is not viewer.findings:
             viewer.findings = findings
             found.append(findings)
+        if self._hidden(feed.key) != hidden:  # a question came, or its answer, meanwhile
+            viewer.run = None
+            return await self._run_messages(viewer, view, feed)
         return found
 
     def _wanted(
-        self, member: "Member | None", view: View, feed: RunFeed
+        self, view: View, feed: RunFeed, hidden: Hidden | None
     ) -> tuple[int, int, int | None] | None:
         """The step and group that a view shows, and the group of it whose answer is hidden."""
         step = feed.resolve(view.step)
         if step is None:
             return None
-        hidden = self._hidden(member, feed.key)
-        return step, view.group, hidden[1] if hidden and hidden[0] == step else None
+        return step, view.group, hidden.group if hidden and hidden.step == step else None
 
     def _atlas_wanted(
         self, viewer: Viewer, view: View, feed: RunFeed
-    ) -> tuple[Any, int, tuple[int, int] | None]:
+    ) -> tuple[Any, int, Hidden | None]:
         """Which atlas a viewer gets, the last step that it has of it, and what is hidden there."""
-        hidden = self._hidden(viewer.member, feed.key)
+        hidden = self._hidden(feed.key)
         which = (feed, feed.epoch, view.turn, hidden)
         known = viewer.atlas
         return which, known[1] if known is not None and known[0] == which else -1, hidden
@@ -371,7 +389,7 @@ class Feed:
             asked = False
             for key, feed in list(self._feeds.items()):
                 try:
-                    news = await asyncio.to_thread(feed.diagnose)
+                    news = await asyncio.to_thread(feed.diagnose, self._hidden(key))
                 except Exception as error:  # somebody's own question, a damaged file
                     news = False
                     print(f"The diagnosis of {key} failed: {error}", flush=True)
@@ -406,10 +424,10 @@ class Feed:
             view = viewer.view
             if view.run != feed.key:
                 continue
-            step = feed.resolve(None) if view.step is None else None
+            wanted = self._wanted(view, feed, self._hidden(feed.key))
             with contextlib.suppress(Exception):  # whoever wants it is told
-                if step is not None:
-                    feed.board(step, view.group)
+                if wanted is not None and view.step is None:
+                    feed.board(*wanted)
                 if view.atlas:
                     feed.atlas(*self._atlas_wanted(viewer, view, feed)[1:])
 

@@ -3,7 +3,7 @@
 What moves (charts, board, run list) is assets/lab.js in two gr.HTML hosts, which Gradio renders
 once and never again. The buttons have no Python function: each calls the page's script, which
 posts to the API of `server`. So there is one way to change a run, guarded in one place, and
-nothing of Gradio's own API to protect.
+nothing of Gradio's own API is needed: `allowlist` opens a few of its paths, and closes the rest.
 """
 
 import json
@@ -12,8 +12,11 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grpo_core.config import GRPOConfig
+from grpo_core.dashboard.guard import GRADIO_POLICY
 from grpo_core.recipes import RECIPES, Recipe
 from grpo_core.rewards import REWARDS
 from grpo_core.tasks import TASKS
@@ -33,9 +36,30 @@ FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "san
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monospace"]
 
 
+class GradioOnly:
+    """What holds for Gradio's answers alone: its page's policy, and no query.
+
+    Nothing that the page needs has a query, while `/?deep_link=...` makes Gradio read a file.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on without its query, and add the policy to the answer."""
+
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Content-Security-Policy"] = GRADIO_POLICY
+            await send(message)
+
+        await self.app({**scope, "query_string": b""}, receive, send_with_policy)
+
+
 def page() -> FastAPI:
     """The whole page as an app of its own, to be mounted at the root."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(GradioOnly)
     return gr.mount_gradio_app(
         app,
         blocks(),

@@ -27,9 +27,6 @@ MAX_TOKENS = 1_024  # tokens of one completion
 MAX_TOKEN = 48  # characters of one token
 MAX_COMPLETIONS = 64  # cards of one group
 PUSH_LEVELS = 1_000  # a push travels as a whole number, this many to the group's largest
-AFTERMATH = ("ratio", "held", "kl", "advantages", "values", "change", "push")
-"""What a card tells of its tokens that follows from the rewards (with several updates a batch, how
-far the policy went, too)."""
 
 
 def encode(message: Mapping[str, Any]) -> str:
@@ -180,23 +177,6 @@ def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> 
         levels = np.nan_to_num(c.push[:MAX_TOKENS] / push_unit, posinf=0, neginf=0)
         card["push"] = np.rint(levels).astype(int).tolist()
     return card
-
-
-def mask(board: dict[str, Any], hidden: int) -> None:
-    """Take out of a board message what one group of the step earned and what follows from that.
-
-    What stays is what the policy did by itself: words, log-probs, entropy.
-    """
-    summary = board["groups"][hidden : hidden + 1]
-    for group in summary:
-        group |= {"mean": None, "max": None, "dead": None}
-    if board.get("group") != hidden:
-        return
-    board |= {"masked": True, "dead": None, "push_unit": None}
-    for card in board["completions"]:
-        for name in AFTERMATH:
-            card.pop(name, None)
-        card |= {"reward": None, "advantage": None, "rewards": {}}
 
 
 def _largest(values: NDArray[np.float32] | None) -> float:

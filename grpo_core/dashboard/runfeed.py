@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from grpo_core.dashboard import payloads
-from grpo_core.dashboard.atlas import Atlas, masked
+from grpo_core.dashboard.atlas import Atlas
 from grpo_core.dashboard.history import History
+from grpo_core.dashboard.masking import Hidden, mask_atlas, mask_board, mask_frame, mask_row
 from grpo_core.dashboard.packing import Message
 from grpo_core.dashboard.runs import options_of, stamp
 from grpo_core.diagnosis import MOST_GROUPS, QUESTIONS, answer_all
@@ -21,6 +22,7 @@ from grpo_core.store import Run
 
 CACHED_BYTES = 12 * 2**20  # of a run's boards: about a thousand
 CHUNK = 500  # steps of one message with metrics
+CACHED_METRICS = 16  # messages
 CACHED_STEPS = 3
 
 
@@ -39,20 +41,21 @@ class RunFeed:
         self.run = run
         self.epoch = 0  # counts how often the run was found to be another one of the same name
         self.rows = History()
-        self.findings: Message | None = None  # once somebody asked
-        self._asked = (0, 0)  # epoch and number of rows that the findings are of
+        self._findings: dict[Hidden | None, Message] = {}  # once somebody asked
+        self._asked: tuple[int, int, Hidden | None] = (0, 0, None)  # what they are of: epoch, rows
         self._recent: deque[tuple[int, list[Group]]] = deque()
         self._created = run.created
         self._stamp: tuple[Any, ...] | None = None
         self._lock = threading.Lock()
         self._atlas: tuple[int, Atlas] | None = None  # and the epoch it is of
-        self._atlas_parts: dict[tuple[int, tuple[int, int] | None], AtlasPart] = {}
+        self._atlas_parts: dict[tuple[int, Hidden | None], AtlasPart] = {}
         self._atlas_lock = threading.Lock()
         self._steps: OrderedDict[int, Step] = OrderedDict()
         self._boards: OrderedDict[tuple[int, int, int | None], Message] = OrderedDict()
         self._board_bytes = 0
-        self._metrics: dict[tuple[int, int, bool], Message] = {}
-        self._chunks: dict[int, Message] = {}  # of CHUNK steps each, which never change
+        self._metrics: dict[tuple[int, int, bool, Hidden | None], Message] = {}
+        # Of CHUNK steps each, which never change.
+        self._chunks: dict[tuple[int, Hidden | None], Message] = {}
 
     def refresh(self) -> bool:
         """Read what is new; True when there was something. Runs in a thread."""
@@ -75,23 +78,28 @@ class RunFeed:
         self.epoch += 1
         self._created = self.run.created
         self.rows = History()
-        self.findings = None
         self._board_bytes = 0
-        for cache in (self._recent, self._steps, self._boards, self._metrics, self._chunks):
+        for cache in (
+            self._findings, self._recent, self._steps, self._boards, self._metrics, self._chunks
+        ):  # fmt: skip
             cache.clear()
 
-    def metrics(self, start: int, stop: int, reset: bool) -> Message:
-        """The message with the rows from number `start` to before `stop`."""
-        key = (start, stop, reset)
+    def metrics(self, start: int, stop: int, reset: bool, hidden: Hidden | None = None) -> Message:
+        """The message with the rows from number `start` to before `stop`, see masking."""
+        key = (start, stop, reset, hidden)
         made = self._metrics.get(key)
         if made is None:
             rows = self.rows[start:stop]
+            if hidden is not None:
+                rows = [mask_row(row, hidden) for row in rows]
             message = {"type": "metrics", "run": self.key, "reset": reset}
             message |= payloads.metric_columns(rows) | {"phases": payloads.phase_columns(rows)}
+            if len(self._metrics) >= CACHED_METRICS:  # a run that is over never clears them
+                self._metrics.clear()
             made = self._metrics[key] = Message.of(message)
         return made
 
-    def history(self, stop: int) -> list[Message]:
+    def history(self, stop: int, hidden: Hidden | None = None) -> list[Message]:
         """Messages with all rows before `stop`. Of a long run only the end is made anew.
 
         Runs in a thread.
@@ -99,13 +107,29 @@ class RunFeed:
         with self._lock:
             stop = min(stop, len(self.rows))  # fewer, if another run took this one's place
             whole = stop // CHUNK * CHUNK
-            for start in range(0, whole, CHUNK):
-                if start not in self._chunks:
-                    self._chunks[start] = self.metrics(start, start + CHUNK, reset=not start)
-            messages = [self._chunks[start] for start in range(0, whole, CHUNK)]
+            for key in [key for key in self._chunks if key[1] not in (None, hidden)]:
+                del self._chunks[key]  # of a question that is over
+            messages = [self._chunk(start, hidden) for start in range(0, whole, CHUNK)]
             if whole < stop or not whole:
-                messages.append(self.metrics(whole, stop, reset=not whole))
+                messages.append(self.metrics(whole, stop, not whole, hidden))
             return messages
+
+    def _chunk(self, start: int, hidden: Hidden | None) -> Message:
+        """CHUNK rows from number `start`; those before what is hidden are the same for all."""
+        if hidden is not None and self.rows.steps[start + CHUNK - 1] < hidden.step:
+            hidden = None
+        made = self._chunks.get((start, hidden))
+        if made is None:
+            made = self.metrics(start, start + CHUNK, not start, hidden)
+            self._chunks[start, hidden] = made
+        return made
+
+    def masked_from(self, hidden: Hidden) -> int:
+        """The number of the first row that a question may change.
+
+        All after it may have changed, whatever is in them: how many are sent tells nothing.
+        """
+        return bisect.bisect_left(self.rows.steps, hidden.step)
 
     def resolve(self, step: int | None) -> int | None:
         """The last step recorded until this one, or of all; None while there is none."""
@@ -119,7 +143,7 @@ class RunFeed:
         """The message with one group, from the cache or read and kept. Runs in a thread.
 
         Args:
-            hidden: the group of this step whose answer is left out, see payloads.mask.
+            hidden: the group of this step whose answer is left out, see masking.
         """
         with self._lock:
             key = (step, group, hidden)
@@ -148,22 +172,37 @@ class RunFeed:
             board["groups"] = payloads.step_summary(groups)
             board |= {"group": group, **payloads.group_payload(groups[group], options_of(self.run))}
         if hidden is not None:
-            payloads.mask(board, hidden)
+            mask_board(board, hidden)
         return Message.of(board)
 
-    def diagnose(self) -> bool:
+    @property
+    def findings(self) -> Message | None:
+        """The message with the diagnosis so far; None until somebody asked for it."""
+        return self.findings_without(None)
+
+    def findings_without(self, hidden: Hidden | None) -> Message | None:
+        """The message with the diagnosis that leaves a step out; None until it was made."""
+        return self._findings.get(hidden)
+
+    def diagnose(self, hidden: Hidden | None = None) -> bool:
         """Ask every question again if there are new steps; True when there were.
 
         Once for all viewers. Runs in a thread, and without the lock while it thinks.
+
+        Args:
+            hidden: the group whose step is left out, see masking.
         """
         rows, count = self.rows, len(self.rows)  # a thread adds to it meanwhile
-        mark = (self.epoch, count)
+        mark = (self.epoch, count, hidden)
         if not count or mark == self._asked:
             return False
         self._asked = mark
-        findings = answer_all(
-            rows.frame(count), options_of(self.run), self._recent_groups(rows.steps[:count])
-        )
+        frame, recent = rows.frame(count), self._recent_groups(rows.steps[:count])
+        if hidden is not None:
+            frame = mask_frame(frame, hidden)
+            recent = [(step, groups) for step, groups in recent if step != hidden.step]
+        groups = [group for _, some in recent for group in some]
+        findings = answer_all(frame, options_of(self.run), groups)
         shown = payloads.findings_payload(dict(zip(QUESTIONS, findings, strict=True)))
         message = {
             "type": "findings",
@@ -173,13 +212,13 @@ class RunFeed:
         }
         with self._lock:
             if mark[0] == self.epoch:
-                self.findings = Message.of(message)
+                self._findings = {hidden: Message.of(message)}
             else:  # another run took this one's place meanwhile, and these may be its groups
                 self._recent.clear()
         return True
 
-    def _recent_groups(self, steps: Sequence[int]) -> list[Group]:
-        """Some groups of the last steps, the latest first; each step is read once."""
+    def _recent_groups(self, steps: Sequence[int]) -> list[tuple[int, list[Group]]]:
+        """The groups of some of the last steps, the latest first; each step is read once."""
         with self._lock:
             known = self._recent[-1][0] if self._recent else -1
             fresh: list[tuple[int, list[Group]]] = []
@@ -190,7 +229,7 @@ class RunFeed:
             self._recent.extend(reversed(fresh))
             while sum(len(groups) for _, groups in list(self._recent)[1:]) >= MOST_GROUPS:
                 self._recent.popleft()
-            return [group for _, groups in reversed(self._recent) for group in groups]
+            return list(reversed(self._recent))
 
     @property
     def atlas_end(self) -> int | None:
@@ -198,17 +237,17 @@ class RunFeed:
         atlas = self._atlas
         return atlas[1].last if atlas is not None and atlas[0] == self.epoch else None
 
-    def made_atlas(self, after: int, hidden: tuple[int, int] | None) -> "AtlasPart | None":
+    def made_atlas(self, after: int, hidden: Hidden | None) -> "AtlasPart | None":
         """What `atlas` has ready; for the event loop, which waits for no lock."""
         return self._atlas_parts.get((after, hidden))
 
-    def atlas(self, after: int, hidden: tuple[int, int] | None = None) -> "AtlasPart":
+    def atlas(self, after: int, hidden: Hidden | None = None) -> "AtlasPart":
         """The message with the groups of the steps above `after`, of all of them when it is -1.
 
         A very long run's come in several parts. Runs in a thread.
 
         Args:
-            hidden: step and group of which the rewards are left out.
+            hidden: the group whose rewards are left out, see masking.
 
         Raises:
             LabError: the run cannot be read.
@@ -226,7 +265,7 @@ class RunFeed:
             if part is None:
                 found = atlas.since(after)
                 if hidden is not None:
-                    found = masked(found, hidden)
+                    found = mask_atlas(found, hidden)
                 message = {"type": "atlas", "run": self.key, "reset": after < 0, **found}
                 part = AtlasPart(Message.of(message), found["last"])
                 self._atlas_parts[after, hidden] = part

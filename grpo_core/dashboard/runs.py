@@ -5,6 +5,8 @@ that is shipped with the kit. A key is only ever compared with the names of fold
 no key can lead anywhere else.
 """
 
+import json
+import os
 import re
 import threading
 import time
@@ -19,7 +21,7 @@ from grpo_core.errors import LabError
 from grpo_core.lens import method
 from grpo_core.recipes import get_recipe
 from grpo_core.rewards import REWARDS
-from grpo_core.store import LIVE, Run, create_run, list_runs
+from grpo_core.store import LIVE, Run, adopt, check_model, create_run, list_runs
 from grpo_core.tasks import TASKS, get_task
 
 RECORDED = "recorded:"
@@ -27,6 +29,7 @@ START_SECONDS = 60.0
 """A worker that has not written its state for so long after the run was made never will."""
 FAILED = "This run has failed: the machine that it is on says why."
 LOCAL = re.compile(r"[/\\.~]|[A-Za-z]:")  # begins the path of a folder, and no name of the hub
+MAX_OPTION = 1000  # characters
 WANTS = ("run", "pause", "step", "stop")
 SHOWN_OPTIONS = (
     "task",
@@ -119,6 +122,7 @@ class RunBook:
         registry.check(TASKS, config.task, "task")
         for name in config.reward_funcs:
             registry.check(REWARDS, name, "reward")
+        check_model(Path(config.model))
         if config.task_options:
             get_task(config.task, **config.task_options)
         with self._lock:
@@ -149,8 +153,13 @@ class RunBook:
             values["generation_batch_size"] = run.config.prompts_per_step * size
         return self.start(values)
 
-    def control(self, key: str, want: str) -> int:
+    def control(self, key: str, want: str) -> dict[str, Any]:
         """Ask a run's worker to run, pause, make one step or stop; starts it again if it is gone.
+
+        A stranger's run is copied first, and the copy is started.
+
+        Returns:
+            sequence, the number of the wish; of a copy also run, its key, and notice, a sentence.
 
         Raises:
             LabError: no such run or wish, or the run is over.
@@ -164,14 +173,19 @@ class RunBook:
         if status == "finished":
             raise LabError("This run is finished: press Start to train another.")
         with self._lock:
+            answer: dict[str, Any] = {}
             if status not in LIVE and want in ("run", "step"):
                 self._refuse_second_run()
+                adopted = adopt(run, self.root)
+                if adopted.notice:
+                    run = Run(adopted.path)
+                    answer = {"run": run.name, "notice": adopted.notice}
                 self._start_worker(run.path)
-            return run.control(want)
+            return {"sequence": run.control(want), **answer}
 
     def _refuse_second_run(self) -> None:
         for run in list_runs(self.root):
-            if describe(run.name, run)["status"] in LIVE:
+            if run.is_own and describe(run.name, run)["status"] in LIVE:
                 raise LabError(
                     f"The run {run.name} is still training, and a second one would slow both: "
                     "stop it first."
@@ -195,8 +209,14 @@ def describe(key: str, run: Run) -> dict[str, Any]:
         "problem": clip(problem, 500) if problem else None,
         "models": [step for step, _ in run.models()],
         "forked": _forked(run, options),
-        "config": {name: options[name] for name in SHOWN_OPTIONS if name in options},
+        "config": {name: _shown(options[name]) for name in SHOWN_OPTIONS if name in options},
     }
+
+
+def _shown(value: Any) -> Any:
+    """An option for the run list, where anything longer than one is cut off."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return value if len(text) <= MAX_OPTION else clip(text, MAX_OPTION)
 
 
 def public(entry: dict[str, Any]) -> dict[str, Any]:
@@ -254,7 +274,7 @@ def stamp(run: Run) -> tuple[Any, ...]:
     marks: list[Any] = []
     for name in ("run.db", "run.db-wal", "state.json"):
         try:
-            status = (run.path / name).stat()
+            status = os.lstat(run.path / name)
         except OSError:
             marks.append(None)
         else:

@@ -27,10 +27,12 @@ from starlette.requests import HTTPConnection
 
 from grpo_core.dashboard import payloads, trials
 from grpo_core.dashboard.bodies import json_body
+from grpo_core.dashboard.doors import Doors, descriptors, room_for
 from grpo_core.dashboard.exports import add_exports
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
 from grpo_core.dashboard.packing import Message, frame
+from grpo_core.dashboard.protocols import Config
 from grpo_core.dashboard.runs import RunBook
 from grpo_core.errors import LabError
 from grpo_core.lens import OWN
@@ -44,6 +46,7 @@ MAX_TRIAL = (
     250_000  # bytes of a request that tries something, which may hold several edited completions
 )
 PORTS_TRIED = 20
+QUEUE = 1_024  # connections that wait to be accepted; of one too many the peer tries again late
 
 
 def create_app(
@@ -186,7 +189,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     @app.post("/lab/api/runs/{key}/control")
     async def control(key: str, request: Request) -> Response:
         want = str((await json_body(request)).get("want"))
-        return await _answer(lambda: {"sequence": book.control(key, want)}, feed)
+        return await _answer(lambda: book.control(key, want), feed)
 
 
 def _refused(sentence: str) -> Response:
@@ -229,6 +232,8 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
         with contextlib.suppress(WebSocketDisconnect, KeyError):
             while True:
                 text = await websocket.receive_text()
+                if classroom is not None and member is not None:
+                    await asyncio.sleep(classroom.budgets.view(member))
                 with contextlib.suppress(ValueError, RecursionError):
                     yield json.loads(text)
 
@@ -314,13 +319,13 @@ def serve(
         classroom.lives_at(host, server_socket.getsockname()[1])
         url, lines = classroom.browser_url, classroom.words()
     names = [*(allowed_hosts or []), *([] if loopback else [host])]
-    config = uvicorn.Config(
+    doors = Doors(room_for(descriptors()))
+    if classroom is not None:
+        classroom.guarded_by(doors)
+    config = Config(
         guarded(create_app(book, classroom=classroom), names),
+        doors,
         proxy_headers=classroom is None,  # with a class nobody may say what their address is
-        log_level="warning",
-        ws_max_size=4_096,
-        ws_per_message_deflate=False,  # see packing
-        timeout_graceful_shutdown=2,
     )
     server = _Server(config, url, lines, open_browser)
     with contextlib.suppress(KeyboardInterrupt):
@@ -341,23 +346,30 @@ def _share_one_heap() -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, telling when it listens."""
+    """uvicorn, telling when it listens, and looking after its doors."""
 
-    def __init__(
-        self, config: uvicorn.Config, url: str, lines: list[str], open_browser: bool
-    ) -> None:
+    def __init__(self, config: Config, url: str, lines: list[str], open_browser: bool) -> None:
         super().__init__(config)
+        self.doors = config.doors
         self.url = url
         self.lines = lines
         self.open_browser = open_browser
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for each in sockets or []:
+            each.listen(QUEUE)  # uvicorn made it as short as what is accepted at once
         for line in self.lines:
             with contextlib.suppress(UnicodeEncodeError):  # a terminal without the QR code's blocks
                 print(line, flush=True)
         if self.open_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second."""
+        if counter % 10 == 0:
+            self.doors.sweep()
+        return await super().on_tick(counter)
 
 
 def _has_display() -> bool:

@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from grpo_core.algorithm.advantages import Advantage
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
 from grpo_core.errors import LabError
 from grpo_core.lens import Reconsidered, Trial, compare, reconsider
 from grpo_core.lens.presets import OWN
-from grpo_core.lens.symbols import source_of, switches, symbols
+from grpo_core.lens.symbols import advantage_of, lines, source_of, symbols, written
 from grpo_core.records import Step
 
 MAX_EDIT = 4_000  # characters of an edited completion
@@ -145,7 +146,7 @@ def _board(found: Reconsidered, options: Mapping[str, Any], trial: Trial) -> dic
 def _facts(found: Reconsidered) -> dict[str, Any]:
     """The numbers of the group as a whole, and one row a completion."""
     config, credit = found.config, found.credit
-    beta = 0.0 if config.use_kl_in_reward else config.beta
+    beta = config.beta_in_loss
     rows = [
         None
         if terms is None
@@ -162,7 +163,9 @@ def _facts(found: Reconsidered) -> dict[str, Any]:
     known = [terms for terms in found.terms if terms is not None]
     return {
         "weights": {payloads.clip(n, 64): payloads.number(w) for n, w in found.weights.items()},
-        "switches": switches(config),
+        "formula": {"lines": [asdict(line) for line in lines(config)], "written": written(config)},
+        "kl_in_reward": config.kl_in_reward,
+        "by_group": isinstance(advantage_of(config), Advantage),
         "numbers": _numbers(config),
         "mean": payloads.number(credit.mean),
         "std": payloads.number(credit.std),
@@ -208,8 +211,7 @@ def _token(
         "text": payloads.clip(c.tokens[token], payloads.MAX_TOKEN),
         "recorded_push": None if recorded is None else payloads.number(float(recorded[token])),
         "symbols": {
-            name: {"value": payloads.number(s.value), "entry": s.entry, "source": s.source}
-            for name, s in told.items()
+            name: asdict(s) | {"value": payloads.number(s.value)} for name, s in told.items()
         },
         "methods": {
             name: {"refused": numbers}

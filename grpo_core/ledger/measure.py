@@ -32,7 +32,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from grpo_core.algorithm.objective import Variant
+from grpo_core.algorithm.variant import Variant
 from grpo_core.credit import assign_credit
 from grpo_core.errors import LabError
 from grpo_core.ledger import Work
@@ -111,8 +111,8 @@ class Bench:
         if len(problems) < work.prompts:
             raise LabError(f"prompts must be at most {len(problems)}, not {work.prompts}.")
         self.problems = list(problems[: work.prompts])
-        reference = policy.frozen_copy() if self.variant.beta > 0 else None
-        gae = self.variant.advantage == "gae"
+        reference = policy.frozen_copy() if self.config.needs_reference else None
+        gae = self.config.scale_rewards == "gae"
         critic = Critic(policy, self.config.critic) if gae else None
         self.learner = Learner(self.config, self.variant, policy, reference, critic)
         self.kept: list[Tensor] = []

@@ -4,14 +4,12 @@ In turn, so that whatever the machine does meanwhile happens to all methods alik
 """
 
 import json
-import os
 import statistics
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from grpo_core import machine
+from grpo_core import child, machine
 from grpo_core.errors import LabError
 from grpo_core.ledger import LABELS, Work
 from grpo_core.worker import environment
@@ -59,11 +57,11 @@ def run(work: Work, on_progress: Callable[[int, int, str], None] | None = None) 
 
 def _in_a_process(method: str, work: Work, *, count: bool) -> dict[str, Any]:
     """What `measure.measured` finds, in a process that does nothing else."""
-    command = [sys.executable, "-m", "grpo_core.ledger.measure", method]
-    command += [json.dumps(work.to_dict()), *(["--count"] if count else [])]
+    words = ["-m", "grpo_core.ledger.measure", method, json.dumps(work.to_dict())]
+    command = child.command(*words, *(["--count"] if count else []))
     done = subprocess.run(
         command,
-        env={**os.environ, **environment(work.config(method))},
+        env=child.environment(environment(work.config(method))),
         capture_output=True,
         text=True,
     )

@@ -3,16 +3,16 @@
     recorded step -> credit.credit -> terms.token_terms -> trial.reconsider: records again
                                                 +--------> presets.compare: a token, every preset
 
-`algorithm/` is where the mathematics is; this says the same of a group that is on record, in closed
-form, so that the dashboard's process, which has no torch, can answer at once. It is held to
-`algorithm/` by differential tests: every preset, every switch, values and gradients
+`algorithm/` is where the mathematics is, in torch and in closed form; this applies the closed forms
+to a group that is on record, so that the dashboard's process, which has no torch, can answer at
+once. Differential tests compare the two: every preset, every switch, values and gradients
 (tests/lens/test_terms.py). What was sampled stays as it was: the lens asks what one update would
 have made of it, not what another run would have written.
 """
 
 from grpo_core.lens.batch import Batch
 from grpo_core.lens.credit import Credit, credit
-from grpo_core.lens.presets import OWN, compare, method, methods
+from grpo_core.lens.presets import OWN, compare, labels, method, methods
 from grpo_core.lens.rescore import rescore
 from grpo_core.lens.terms import Terms, held_back, token_terms
 from grpo_core.lens.trial import Reconsidered, Trial, reconsider
@@ -27,6 +27,7 @@ __all__ = [
     "compare",
     "credit",
     "held_back",
+    "labels",
     "method",
     "methods",
     "reconsider",

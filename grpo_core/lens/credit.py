@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grpo_core.algorithm.advantages import ADVANTAGES, EPS, Advantage
+from grpo_core.algorithm.choices import choose
+from grpo_core.algorithm.kl import KL_ESTIMATORS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.lens.batch import counts
 from grpo_core.records import Completion, Group
 
 Array = NDArray[np.float64]
-EPS = 1e-4  # as algorithm.advantages.EPS
 WHITEN_EPS = 1e-8
 OVERLONG = "soft_overlong_punishment_reward"  # what soft_punish_cache adds, with weight 1
 
@@ -48,10 +50,10 @@ def weights_of(config: GRPOConfig) -> dict[str, float]:
 def credit(
     groups: Sequence[Group], which: int, config: GRPOConfig, weights: Mapping[str, float]
 ) -> Credit:
-    """The advantages of one group of a step, its recorded reward parts weighed anew.
+    """Return the advantages of one group of a step, by other weights of its recorded rewards.
 
     Args:
-        groups: all recorded groups of the step: a spread over the batch is theirs.
+        groups: all recorded groups of the step: a standard deviation over the batch is theirs.
         which: the group that is asked about.
         config: scale_rewards and what else decides advantages.
         weights: reward function name -> what it counts; a name that is missing counts nothing.
@@ -85,12 +87,18 @@ def credit(
 
 
 def _divisor(scale_rewards: str, own: Array, rewards: Sequence[Array]) -> float:
-    """What the difference to the group's mean is divided by: see algorithm.advantages."""
-    if scale_rewards == "group":
-        return _std(own) + EPS
-    if scale_rewards == "batch":
-        return _std(np.concatenate(rewards)) + EPS
-    return (len(own) - 1) / len(own) if scale_rewards == "loo" else 1.0
+    """What the difference to the group's mean is divided by: see algorithm.advantages.
+
+    Raises:
+        LabError: the choice is unknown, or one for training alone.
+    """
+    choice = choose(ADVANTAGES, scale_rewards, "scale_rewards")
+    if not isinstance(choice, Advantage):
+        raise LabError(
+            f"scale_rewards '{scale_rewards}' has no closed form, so the lens cannot work it out: "
+            "make it an algorithm.advantages.Advantage."
+        )
+    return float(choice.divisor(own, np.concatenate(rewards), EPS))
 
 
 def _sums(group: Group, weights: Mapping[str, float]) -> Array:
@@ -112,7 +120,7 @@ def _recorded(group: Group, as_it_was: bool) -> list[Array]:
 
 def _penalty(c: Completion, config: GRPOConfig) -> float:
     """What the KL takes from a completion's reward: beta * sum_t KL_t, of what counts."""
-    if not config.use_kl_in_reward or config.beta == 0 or not counts(c, config):
+    if not config.kl_in_reward or not counts(c, config):
         return 0.0
     return config.beta * float(_sampled_kl(c, config).sum())
 
@@ -121,14 +129,9 @@ def _sampled_kl(c: Completion, config: GRPOConfig) -> Array:
     """(T,) KL of the policy that sampled to the reference, by the config's estimator."""
     if c.ref_logprobs is None:
         raise LabError("This method takes the KL to a reference, and this run recorded none.")
-    return kl_value(c.old_logprobs.astype(np.float64) - c.ref_logprobs, config.kl_estimator)
-
-
-def kl_value(d: Array, estimator: str) -> Array:
-    """k1, k2 or k3 of d = log pi - log pi_ref: see algorithm.kl."""
-    if estimator == "k1":
-        return d
-    return d**2 / 2 if estimator == "k2" else np.exp(-d) + d - 1
+    estimator = choose(KL_ESTIMATORS, config.kl_estimator, "kl_estimator")
+    estimate, _ = estimator.closed_form(c.old_logprobs.astype(np.float64) - c.ref_logprobs)
+    return np.asarray(estimate)
 
 
 def _std(values: Array) -> float:
@@ -138,7 +141,7 @@ def _std(values: Array) -> float:
 def _normalized_then_summed(
     groups: Sequence[Group], which: int, weights: Mapping[str, float]
 ) -> Array:
-    """GDPO: each part normalised in its group, then summed, then divided by the batch's spread."""
+    """GDPO: each part normalised in its group, then summed, then divided by the batch's std."""
 
     def scaled(values: Array) -> Array:
         tie = values.max() == values.min()
@@ -188,7 +191,7 @@ def _gae(c: Completion, score: float, config: GRPOConfig) -> Array:
     """(T,) generalized advantages of one completion: see algorithm.critic."""
     assert c.values is not None  # `credit` looked
     rewards = np.zeros(len(c))
-    if config.use_kl_in_reward and config.beta > 0:
+    if config.kl_in_reward:
         rewards -= config.beta * _sampled_kl(c, config)
     if len(c):
         rewards[-1] += score

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from grpo_core.algorithm.presets import PRESETS
+from grpo_core.algorithm.presets import DESCRIBED, PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.lens.batch import Batch
@@ -22,6 +22,12 @@ OF_SAMPLING = ("dynamic_sampling", "soft_punish_cache")
 def methods() -> list[str]:
     """What `method` takes: the run's own, then every preset."""
     return [OWN, *PRESETS]
+
+
+def labels() -> dict[str, str]:
+    """How the names of `methods` are written."""
+    names = {name: DESCRIBED[name].label if name in DESCRIBED else name for name in PRESETS}
+    return {OWN: "this run"} | names  # a plugin's preset goes by its name
 
 
 def method(options: Mapping[str, Any], name: str = OWN) -> GRPOConfig:

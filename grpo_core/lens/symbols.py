@@ -1,59 +1,92 @@
-"""The symbols of a method's formula, each with its value at one token, its word, and its function.
+"""The formula of a method at one token: its lines, and its symbols with their values.
 
 What a symbol means stands in docs/glossary.md under the name given here; what computes it is a
-function of `grpo_core`, whose source can be shown without importing it.
+function of `grpo_core`, whose source can be shown without importing it. The formulas themselves
+stand beside those functions, in `algorithm/`.
 """
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import grpo_core
-from grpo_core.algorithm.presets import LOSS_TYPES
+from grpo_core.algorithm.advantages import (
+    ADVANTAGES,
+    SEVERAL,
+    TOKEN_ADVANTAGES,
+    Advantage,
+    TokenAdvantage,
+)
+from grpo_core.algorithm.aggregation import AGGREGATIONS
+from grpo_core.algorithm.choices import choose, source_name
+from grpo_core.algorithm.formula import (
+    Formula,
+    Node,
+    bracket,
+    letter,
+    mean_of,
+    op,
+    row,
+    settled,
+    sub,
+    sym,
+    word,
+)
+from grpo_core.algorithm.kl import KL_ESTIMATORS
+from grpo_core.algorithm.levels import LEVELS
+from grpo_core.algorithm.methods import METHODS, numbers_in, switches_of
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.lens.presets import numbers_at
 from grpo_core.lens.trial import Reconsidered
 
-ADVANTAGE = {
-    "group": "algorithm.advantages:group_scaled",
-    "batch": "algorithm.advantages:batch_scaled",
-    "none": "algorithm.advantages:centered",
-    "loo": "algorithm.advantages:leave_one_out",
-    "process": "algorithm.advantages:process_advantages",
-    "gae": "algorithm.critic:gae",
-}
-SEVERAL = "algorithm.advantages:normalize_then_sum"
-LEVEL = {
-    "token": "algorithm.surrogates:token_level",
-    "sequence": "algorithm.surrogates:sequence_level",
-    "sequence_token": "algorithm.surrogates:sequence_token_level",
-    "sequence_sum": "algorithm.surrogates:sequence_sum_level",
-}
-SURROGATE = {
-    "clip": "algorithm.surrogates:clip",
-    "cispo": "algorithm.surrogates:cispo",
-    "sapo": "algorithm.surrogates:sapo",
-    "vespo": "algorithm.surrogates:vespo",
-    "gmpo": "algorithm.surrogates:gmpo",
-    "none": "algorithm.surrogates:plain",
-}
-KL = {name: f"algorithm.kl:{name}" for name in ("k1", "k2", "k3")}
-AGGREGATION = {
-    name: f"algorithm.aggregation:{name}"
-    for name in ("sequence_mean", "token_mean", "local_token_mean", "constant", "length_weighted")
-}
 REWARD = "rewards:RewardSum"
 LOGPROBS = "algorithm.logprobs:token_logprobs"
 OBJECTIVE = "algorithm.objective:grpo_objective"
 PUSH = "algorithm.objective:token_push"
 OPTIONS = "config:GRPOConfig"
-_SWITCHES = (ADVANTAGE, LEVEL, SURROGATE, KL, AGGREGATION)
-SOURCES = frozenset(
-    [SEVERAL, REWARD, LOGPROBS, OBJECTIVE, PUSH, OPTIONS]
-    + [name for switch in _SWITCHES for name in switch.values()]
-)
+
+WRITTEN: dict[str, Node] = {
+    "r": letter("r"),
+    "mean": mean_of(letter("r")),
+    "std": sub(letter("σ"), letter("r")),
+    "divisor": sub(letter("σ"), word("batch")),
+    "G": letter("G"),
+    "A": letter("A"),
+    "new": row(word("log"), sub(letter("π"), letter("θ"))),
+    "old": row(word("log"), sub(letter("π"), letter("old"))),
+    "ref": row(word("log"), sub(letter("π"), letter("ref"))),
+    "d": letter("d"),
+    "rho": letter("ρ"),
+    "S": letter("S"),
+    "slope": row(letter("∂"), letter("S")),
+    "beta": letter("β"),
+    "KL": word("KL"),
+    "klslope": row(letter("∂"), word("KL")),
+    "c": letter("c"),
+    "len": word("len"),
+    "B": letter("B"),
+    "tokens": word("tokens"),
+    "L": letter("L"),
+    "J": letter("J"),
+    "push": word("push"),
+}
+"""How the symbols that every method has are written; a method brings those of its own."""
+
+
+def sources() -> frozenset[str]:
+    """Every function that computes a symbol, "module:name" inside `grpo_core`."""
+    functions = [method.surrogate for method in METHODS.values()]
+    switches: list[Mapping[str, Any]] = [
+        *(ADVANTAGES, TOKEN_ADVANTAGES, LEVELS, KL_ESTIMATORS, AGGREGATIONS)
+    ]
+    for switch in switches:
+        functions += [getattr(choice, "function", choice) for choice in switch.values()]
+    named = [source_name(function) for function in [*functions, SEVERAL.function]]
+    return frozenset([REWARD, LOGPROBS, OBJECTIVE, PUSH, OPTIONS, *named])
 
 
 @dataclass(frozen=True)
@@ -64,53 +97,131 @@ class Symbol:
         value: NaN where it has none.
         entry: its name in the glossary.
         source: what computes it, "module:name" inside `grpo_core`.
+        meaning: one sentence, where the glossary has none.
     """
 
     value: float
     entry: str
     source: str
+    meaning: str = ""
 
 
-def switches(config: GRPOConfig) -> dict[str, str]:
-    """The choice on each switch, as the formula needs them."""
-    surrogate, aggregation = LOSS_TYPES[config.loss_type]
-    place = "reward" if config.use_kl_in_reward else "loss"
-    several = config.multi_objective_aggregation == "normalize_then_sum"
-    return {
-        "advantage": "several" if several else config.scale_rewards,
-        "level": config.importance_sampling_level,
-        "surrogate": surrogate,
-        "aggregation": aggregation,
-        "kl": config.kl_estimator,
-        "kl_place": place if config.beta > 0 else "none",
-        "kl_weighted": "yes" if config.use_bias_correction_kl else "no",
-        "delta": "none" if config.delta is None else "some",
-    }
+def advantage_of(config: GRPOConfig) -> Advantage | TokenAdvantage:
+    """The record of the way to an advantage.
+
+    Raises:
+        LabError: it is unknown, or one for training alone.
+    """
+    if config.multi_objective_aggregation == "normalize_then_sum":
+        return SEVERAL
+    found = choose({**ADVANTAGES, **TOKEN_ADVANTAGES}, config.scale_rewards, "scale_rewards")
+    if not isinstance(found, Advantage | TokenAdvantage):
+        raise LabError(f"scale_rewards '{config.scale_rewards}' has no formula.")
+    return found
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a method's formula.
+
+    Attributes:
+        name: of the line.
+        symbol: what it computes.
+        formula: how; empty where only words tell.
+        words: in place of a formula.
+        many: whether one token's numbers do not fill it, as it is made of many tokens.
+    """
+
+    name: str
+    symbol: str
+    formula: Formula
+    words: str = ""
+    many: bool = False
+
+
+def lines(config: GRPOConfig) -> list[Line]:
+    """The lines of a method's formula, from the reward to the push.
+
+    Raises:
+        LabError: a choice on a switch is unknown.
+    """
+    method, name = switches_of(config.loss_type)
+    advantage = advantage_of(config)
+    level = choose(LEVELS, config.importance_sampling_level, "importance_sampling_level")
+    estimator = choose(KL_ESTIMATORS, config.kl_estimator, "kl_estimator")
+    share = choose(AGGREGATIONS, name, "The aggregation").formula
+    made = advantage.formula if isinstance(advantage, Advantage) else ()
+    words = "" if isinstance(advantage, Advantage) else advantage.words
+    kl = estimator.formula
+    if config.use_bias_correction_kl:
+        kl = (sym("rho"), bracket(*kl))
+    distance = [
+        Line("distance", "d", (sym("new"), op("−"), sym("ref"))),
+        Line("KL", "KL", kl),
+    ]
+
+    def weighed(first: str, second: str) -> Formula:
+        if not config.kl_in_loss:
+            return (sym("c"), op("·"), sym(first))
+        return (sym("c"), op("·"), bracket(sym(first), op("−"), sym("beta"), op("·"), sym(second)))
+
+    return [
+        Line("advantage", "A", made, words),
+        Line("ratio", "rho", level.formula, many=level.many),
+        Line("surrogate", "S", settled(method.formula, method.taken(numbers_in(config)))),
+        *(distance if config.kl_in_loss else []),
+        Line("share", "c", share),
+        Line("objective", "J", weighed("S", "KL")),
+        Line("push", "push", weighed("slope", "klslope")),
+    ]
+
+
+def written(config: GRPOConfig) -> dict[str, Node]:
+    """Symbol -> how it is written, of all that the method's formula may use."""
+    method, _ = switches_of(config.loss_type)
+    return WRITTEN | {name: symbol.written for name, symbol in method.symbols.items()}
 
 
 def symbols(found: Reconsidered, row: int, token: int) -> dict[str, Symbol]:
     """Symbol -> what it is at one token of a completion.
 
     Raises:
-        LabError: the completion was edited, so nothing but a model could tell.
+        LabError: the completion was edited, so only a model could tell.
     """
     terms = found.terms[row]
     if terms is None or token >= len(terms.push):
-        raise LabError("What the model thinks of an edited text only the model could tell.")
+        raise LabError(
+            "Log-probabilities of an edited completion are not available without running the model."
+        )
+    numbers = numbers_at(terms, token)
+    objective = float(terms.objective(found.config.beta_in_loss)[token])
+    return _every(found, row, token, numbers | {"objective": objective}) | _own(found, numbers)
+
+
+def _own(found: Reconsidered, numbers: Mapping[str, float]) -> dict[str, Symbol]:
+    """The method's own symbols."""
+    method, _ = switches_of(found.config.loss_type)
+    taken = method.taken(numbers_in(found.config))
+    source = source_name(method.surrogate)
+    return {
+        name: Symbol(symbol.value(numbers, taken), symbol.entry, source, symbol.meaning)
+        for name, symbol in method.symbols.items()
+    }
+
+
+def _every(
+    found: Reconsidered, row: int, token: int, numbers: Mapping[str, float]
+) -> dict[str, Symbol]:
+    """The symbols that every method has."""
     c, config, credit = found.group.completions[row], found.config, found.credit
-    numbers, chosen = numbers_at(terms, token), switches(config)
-    nan = float("nan")
-    advantage = SEVERAL if chosen["advantage"] == "several" else ADVANTAGE[config.scale_rewards]
-    ref = nan if c.ref_logprobs is None else float(c.ref_logprobs[token])
-    high = config.epsilon if config.epsilon_high is None else config.epsilon_high
-    ratio, surrogate = LEVEL[config.importance_sampling_level], SURROGATE[chosen["surrogate"]]
-    aggregation = AGGREGATION[chosen["aggregation"]]
-    good = numbers["advantage"] > 0
-    tau = config.sapo_temperature_pos if good else config.sapo_temperature_neg
-    per_advantage = numbers["surrogate"] / numbers["advantage"] if numbers["advantage"] else nan
-    weight = numbers["slope"] / numbers["advantage"] if numbers["advantage"] else nan
-    objective = float(terms.objective(config.beta if chosen["kl_place"] == "loss" else 0.0)[token])
-    values = {
+    method, name = switches_of(config.loss_type)
+    ref = float("nan") if c.ref_logprobs is None else float(c.ref_logprobs[token])
+    advantage = source_name(advantage_of(config).function)
+    ratio = source_name(LEVELS[config.importance_sampling_level].function)
+    kl = source_name(KL_ESTIMATORS[config.kl_estimator].function)
+    aggregation = source_name(AGGREGATIONS[name].function)
+    surrogate = source_name(method.surrogate)
+    values: dict[str, Any] = {
         "r": (float(credit.rewards[row]), "completion reward", REWARD),
         "mean": (credit.mean, "group mean", advantage),
         "std": (credit.std, "group standard deviation", advantage),
@@ -120,26 +231,19 @@ def symbols(found: Reconsidered, row: int, token: int) -> dict[str, Symbol]:
         "new": (float(c.logprobs[token]), "logprobs", LOGPROBS),
         "old": (float(c.old_logprobs[token]), "old_logprobs", LOGPROBS),
         "ref": (ref, "ref_logprobs", LOGPROBS),
-        "d": (float(c.logprobs[token]) - ref, "d", KL[config.kl_estimator]),
+        "d": (float(c.logprobs[token]) - ref, "d", kl),
         "rho": (numbers["ratio"], "ratio", ratio),
-        "low": (1 - config.epsilon, "epsilon", OPTIONS),
-        "high": (1 + high, "epsilon", OPTIONS),
-        "cap": (high, "epsilon", OPTIONS),
-        "delta": (nan if config.delta is None else config.delta, "epsilon", OPTIONS),
-        "tau": (tau, "tau", OPTIONS),
-        "phi": (weight, "slope", surrogate),
-        "whole": (per_advantage, "ratio", surrogate),
         "S": (numbers["surrogate"], "surrogate", surrogate),
         "slope": (numbers["slope"], "slope", surrogate),
         "beta": (config.beta, "beta", OPTIONS),
-        "KL": (numbers["kl"], "kl", KL[config.kl_estimator]),
-        "klslope": (numbers["kl_slope"], "slope", KL[config.kl_estimator]),
+        "KL": (numbers["kl"], "kl", kl),
+        "klslope": (numbers["kl_slope"], "slope", kl),
         "c": (numbers["share"], "share", aggregation),
         "len": (float(len(c)), "length", aggregation),
         "B": (found.batch.sequences, "B", aggregation),
         "tokens": (found.batch.tokens, "tokens of the batch", aggregation),
         "L": (float(config.max_completion_length), "L", OPTIONS),
-        "J": (objective, "objective", OBJECTIVE),
+        "J": (numbers["objective"], "objective", OBJECTIVE),
         "push": (numbers["push"], "push", PUSH),
     }
     return {name: Symbol(*each) for name, each in values.items()}
@@ -150,9 +254,9 @@ def source_of(name: str) -> tuple[str, int, str]:
     """File, line and text of what computes a symbol, read without importing it.
 
     Raises:
-        LabError: it is none of `SOURCES`.
+        LabError: it is none of `sources()`.
     """
-    if name not in SOURCES:
+    if name not in sources():
         raise LabError("There is no such symbol.")
     module, _, wanted = name.partition(":")
     root = Path(grpo_core.__file__).parent

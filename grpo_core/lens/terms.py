@@ -5,8 +5,8 @@
 
 A slope is the derivative with respect to the token's log-probability of all the completion's
 surrogates (where a completion has one ratio, each of its tokens moves all of them) and is what an
-autograd of `algorithm.objective` gives: closed forms here, differentiated there, and compared in
-tests/lens/test_terms.py.
+autograd of `algorithm.objective` gives. The closed forms stand beside the functions that autograd
+differentiates, in `algorithm/`, and both are compared in tests/lens/test_terms.py.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grpo_core.algorithm.presets import LOSS_TYPES
+from grpo_core.algorithm.aggregation import AGGREGATIONS
+from grpo_core.algorithm.choices import choose
+from grpo_core.algorithm.kl import KL_ESTIMATORS
+from grpo_core.algorithm.levels import LEVELS, Level
+from grpo_core.algorithm.method import Method, Numbers, Tokens
+from grpo_core.algorithm.methods import LOSS_TYPES, NUMBERS, numbers_in, switches_of
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.lens.batch import Batch, counts
-from grpo_core.lens.credit import Array, kl_value
+from grpo_core.lens.credit import Array
 from grpo_core.records import Completion
-
-CLIPPING = tuple(name for name, (how, _) in LOSS_TYPES.items() if how in ("clip", "gmpo"))
 
 
 @dataclass(frozen=True)
@@ -71,161 +74,90 @@ def token_terms(c: Completion, advantage: Any, config: GRPOConfig, batch: Batch)
     Raises:
         LabError: the method has a KL in the loss, and no reference was recorded.
     """
+    method, _ = switches_of(config.loss_type)
+    level = choose(LEVELS, config.importance_sampling_level, "importance_sampling_level")
     logs = c.logprobs.astype(np.float64)
-    log_ratio = logs - c.old_logprobs
     advantages = np.broadcast_to(np.asarray(advantage, dtype=np.float64), logs.shape)
-    ratio = _ratio(log_ratio, config.importance_sampling_level)
-    surrogate, slope = _surrogate(ratio, log_ratio, logs, advantages, config)
-    kl, kl_slope = _kl(c, logs, ratio, config)
+    tokens = _tokens(logs, logs - c.old_logprobs, advantages, level)
+    numbers = method.taken(numbers_in(config))
+    surrogate, slope = method.closed_form(tokens, numbers)
+    kl, kl_slope = _kl(c, logs, tokens.ratio, level, config)
     share = _share(c, config, batch)
     push = share * (slope - config.beta * kl_slope)
-    held = held_back(c, config.to_dict(), advantages)
-    return Terms(advantages, ratio, surrogate, slope, held, kl, kl_slope, share, push)
+    held = _held(method, numbers, tokens)
+    return Terms(advantages, tokens.ratio, surrogate, slope, held, kl, kl_slope, share, push)
 
 
-def _ratio(log_ratio: Array, level: str) -> Array:
-    """(T,) the importance ratio: see algorithm.surrogates.LEVELS."""
-    if level == "token" or not len(log_ratio):
-        return np.exp(log_ratio)
-    whole = log_ratio.sum() if level == "sequence_sum" else log_ratio.mean()
-    return np.full(len(log_ratio), np.exp(whole))
+def _tokens(logs: Array, log_ratio: Array, advantages: Array, level: Level) -> Tokens:
+    """What a closed form takes of one completion."""
+    ratio = level.closed_form(log_ratio)
+    return Tokens(logs, log_ratio, ratio, advantages, level.moved(len(log_ratio)))
 
 
-def _surrogate(
-    ratio: Array, log_ratio: Array, logs: Array, advantages: Array, config: GRPOConfig
-) -> tuple[Array, Array]:
-    """(T,) surrogate and slope, by the loss type: see algorithm.surrogates."""
-    kind, _ = LOSS_TYPES[config.loss_type]
-    if kind == "clip":
-        value, by_ratio = _clip(ratio, advantages, config)
-    elif kind == "sapo":
-        value, by_ratio = _sapo(ratio, advantages, config)
-    elif kind == "gmpo":
-        return _gmpo(log_ratio, advantages, config)
-    else:  # a constant weight times A log pi
-        weight = _weight(kind, ratio, log_ratio, advantages, config)
-        return weight * advantages * logs, weight * advantages
-    # d ratio / d log pi is the ratio, once a token. A completion's own moves with the mean or the
-    # sum of its log-ratios, and with it the surrogates of all its tokens.
-    tokens = len(ratio) if config.importance_sampling_level == "sequence_sum" else 1
-    return value, by_ratio * ratio * tokens
-
-
-def _bounds(config: GRPOConfig) -> tuple[float, float]:
-    high = config.epsilon if config.epsilon_high is None else config.epsilon_high
-    return config.epsilon, high
-
-
-def _clip(ratio: Array, advantages: Array, config: GRPOConfig) -> tuple[Array, Array]:
-    """min(rho A, clip(rho) A), and its derivative by rho."""
-    low, high = _bounds(config)
-    clipped = np.clip(ratio, 1 - low, 1 + high)
-    bounded = ratio if config.delta is None else np.minimum(ratio, config.delta)
-    value = np.minimum(bounded * advantages, clipped * advantages)
-    free = bounded * advantages <= clipped * advantages
-    if config.delta is not None:
-        free = free & (ratio < config.delta)
-    return value, np.where(free, advantages, 0.0)
-
-
-def _sapo(ratio: Array, advantages: Array, config: GRPOConfig) -> tuple[Array, Array]:
-    """The smooth gate sigma(tau (rho - 1)) 4 / tau A, and its derivative by rho."""
-    tau = np.where(advantages > 0, config.sapo_temperature_pos, config.sapo_temperature_neg)
-    gate = 1 / (1 + np.exp(-tau * (ratio - 1)))
-    return gate * 4 / tau * advantages, 4 * gate * (1 - gate) * advantages
-
-
-def _gmpo(log_ratio: Array, advantages: Array, config: GRPOConfig) -> tuple[Array, Array]:
-    """exp(mean of clipped log-ratios) A for each token, and the slope of all of them together."""
-    low, high = _bounds(config)
-    good = advantages > 0
-    clipped = np.where(good, np.minimum(log_ratio, high), np.maximum(log_ratio, -low))
-    whole = np.exp(clipped.mean()) if len(clipped) else 1.0
-    free = np.where(good, log_ratio <= high, log_ratio >= -low)
-    return whole * advantages, np.where(free, whole * advantages, 0.0)
-
-
-def _weight(
-    kind: str, ratio: Array, log_ratio: Array, advantages: Array, config: GRPOConfig
-) -> Array:
-    """(T,) the constant that A log pi is multiplied by."""
-    if kind == "cispo":
-        return np.minimum(ratio, _bounds(config)[1])
-    if kind == "none":
-        return np.ones_like(ratio)
-    log_w = np.clip(np.clip(log_ratio, -20, 20).sum(), np.log(1e-8), 20)
-    good = advantages >= 0
-    k = np.where(good, config.vespo_k_pos, config.vespo_k_neg)
-    rate = np.where(good, config.vespo_lambda_pos, config.vespo_lambda_neg)
-    return np.asarray(np.exp(rate + k * log_w - rate * np.exp(log_w)))
-
-
-def _kl(c: Completion, logs: Array, ratio: Array, config: GRPOConfig) -> tuple[Array | None, Array]:
+def _kl(
+    c: Completion, logs: Array, ratio: Array, level: Level, config: GRPOConfig
+) -> tuple[Array | None, Array]:
     """(T,) the KL to the reference, or None, and the slope of what of it is in the loss."""
     nothing = np.zeros_like(logs)
     if c.ref_logprobs is None:
-        if config.beta > 0 and not config.use_kl_in_reward:
+        if config.kl_in_loss:
             raise LabError(
                 f"This method has a KL to a reference in its loss (beta {config.beta:g}), and this "
                 "run recorded no reference."
             )
         return None, nothing
-    d = logs - c.ref_logprobs
-    kl = kl_value(d, config.kl_estimator)
-    if config.use_kl_in_reward or config.beta == 0:
+    estimator = choose(KL_ESTIMATORS, config.kl_estimator, "kl_estimator")
+    kl, slope = estimator.closed_form(logs - c.ref_logprobs)
+    if not config.kl_in_loss:
         return kl, nothing
-    slope = {"k1": np.ones_like(d), "k2": d, "k3": 1 - np.exp(-d)}[config.kl_estimator]
     if not config.use_bias_correction_kl:
         return kl, slope
-    level = config.importance_sampling_level
-    moved = {"sequence": kl.mean() if len(kl) else 0.0, "sequence_sum": kl.sum()}.get(level, kl)
-    return ratio * kl, ratio * (slope + moved)
+    return ratio * kl, ratio * (slope + level.gathered(kl))
 
 
 def _share(c: Completion, config: GRPOConfig, batch: Batch) -> float:
     """What a token counts: see algorithm.aggregation; 0 where the completion is masked."""
     if not counts(c, config):
         return 0.0
-    _, aggregation = LOSS_TYPES[config.loss_type]
+    _, name = switches_of(config.loss_type)
+    aggregation = choose(AGGREGATIONS, name, "The aggregation")
     sequences, tokens = max(batch.sequences, 1), max(batch.tokens, 1)
-    return {
-        "sequence_mean": 1 / (sequences * len(c)),
-        "token_mean": 1 / tokens,
-        "local_token_mean": 1 / tokens,  # as with a single micro-batch
-        "constant": 1 / (sequences * config.max_completion_length),
-        "length_weighted": 1 / sequences,
-    }[aggregation]
+    return aggregation.share(sequences, tokens, len(c), config.max_completion_length)
 
 
-def held_back(
-    c: Completion, options: Mapping[str, Any], advantages: Array | None = None
-) -> NDArray[np.bool_]:
-    """(T,) the tokens that the clip leaves without gradient, as far as known.
+def _held(method: Method, numbers: Numbers, tokens: Tokens) -> NDArray[np.bool_]:
+    """(T,) the tokens that the method leaves without gradient."""
+    if method.counted is None or not method.held:
+        return np.zeros(len(tokens.ratio), dtype=bool)
+    found = method.counted(tokens.ratio, tokens.log_ratio, tokens.advantages, numbers)
+    return np.asarray(found[method.held])
 
-    As `algorithm.surrogates.clipped_tokens`: a good token that is already likelier by more than
-    epsilon_high, a bad one already less likely by more than epsilon.
+
+def held_back(c: Completion, options: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """(T,) the tokens that the clip leaves without gradient, as far as the record tells.
 
     Args:
         c: the completion.
-        options: of the run, as its config.json has them; they may be damaged.
-        advantages: (T,) others than the recorded ones.
+        options: of the run, as its config.json has them. They may be damaged, or another kit's:
+            what names no method that is known here, or no numbers, marks no token.
     """
-    low = options.get("epsilon", 0.2)
-    high = options.get("epsilon_high")
-    high = low if high is None else high
-    if options.get("loss_type") not in CLIPPING or not all(
-        isinstance(value, int | float) for value in (low, high)
+    loss_type = options.get("loss_type")
+    level = options.get("importance_sampling_level", "token")
+    if not isinstance(loss_type, str) or loss_type not in LOSS_TYPES:
+        return np.zeros(len(c), dtype=bool)
+    if not isinstance(level, str) or level not in LEVELS:
+        return np.zeros(len(c), dtype=bool)
+    method, _ = switches_of(loss_type)
+    numbers = {name: options.get(name, number.default) for name, number in NUMBERS.items()}
+    taken = method.taken(numbers)
+    if not all(
+        isinstance(value, int | float) or value is NUMBERS[name].default
+        for name, value in taken.items()
     ):
         return np.zeros(len(c), dtype=bool)
-    log_ratio = (c.logprobs - c.old_logprobs).astype(np.float64)
-    level = str(options.get("importance_sampling_level", "token"))
-    if level.startswith("sequence"):
-        whole = log_ratio.sum() if level == "sequence_sum" else log_ratio.mean()
-        log_ratio = np.full(len(c), whole if len(c) else 0.0)
-    ratio = 1 + log_ratio if options.get("loss_type") == "gmpo" else np.exp(log_ratio)
     own: Any = c.advantage if c.token_advantages is None else c.token_advantages
-    credited = own if advantages is None else advantages
-    return np.asarray(
-        ((ratio < 1 - low) & (np.less(credited, 0)))
-        | ((ratio > 1 + high) & (np.greater(credited, 0)))
+    log_ratio = (c.logprobs - c.old_logprobs).astype(np.float64)
+    advantages = np.broadcast_to(np.asarray(own), log_ratio.shape)
+    return _held(
+        method, taken, _tokens(c.logprobs.astype(np.float64), log_ratio, advantages, LEVELS[level])
     )

@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from grpo_core import registry
+from grpo_core import registry, regular
 from grpo_core.errors import LabError
 from grpo_core.models import MODELS, resolve
 from grpo_core.models.layers import quicken
@@ -29,6 +29,9 @@ _NO_MODEL = (
     "Cannot load the model '{name}': it is none of the shipped ones ({names}), no folder with a "
     "complete model, and no hub id that can be reached from here."
 )
+
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 @dataclass
@@ -207,8 +210,55 @@ def read(where: str | Path, **options: Any) -> tuple[PreTrainedModel, PreTrained
     """A model in float32 and its tokenizer from a folder or a hub id, by transformers.
 
     Plain attention is asked for: on a CPU, at the lengths of this kit, it beats the fused kernel.
+
+    Nothing of a model is run: weights are read from safetensors and never from a pickle, and code
+    that it brings is left alone. transformers asks at a terminal about such code unless told.
+
+    Raises:
+        LabError: it cannot be loaded without its own code or a pickle; a file in it is none.
+        OSError, ValueError, KeyError, RuntimeError, SafetensorError: it is no complete model.
     """
-    model = AutoModelForCausalLM.from_pretrained(
-        where, dtype=torch.float32, attn_implementation="eager", **options
-    )
-    return model, AutoTokenizer.from_pretrained(where, **options)
+    check_folder(Path(where))
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            where,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            trust_remote_code=False,
+            use_safetensors=True,
+            **options,
+        )
+        return model, AutoTokenizer.from_pretrained(where, trust_remote_code=False, **options)
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise LabError(
+            f"{where} can only be loaded with Python code that it brings, which is not run: use a "
+            "model whose architecture transformers knows."
+        ) from error
+
+
+def check_folder(folder: Path) -> None:
+    """Look at a model's folder before anything in it is opened; a hub id is none.
+
+    Raises:
+        LabError: a pipe, a device or the like lies in it, a description is larger than any, or its
+            weights are a pickle, which can run any code when it is read.
+    """
+    if not folder.is_dir():
+        return
+    files = [path for path in folder.iterdir() if not path.is_dir()]
+    for path in files:
+        # Links are followed: in the hub's cache, a model's files are links to where they lie.
+        regular.open_regular(path, _most_bytes(path), follow_links=True).close()
+    pickles = [path.name for path in files if path.suffix in PICKLES]
+    if pickles and not any(path.suffix in (".safetensors", ".gguf") for path in files):
+        raise LabError(
+            f"{folder} has its weights as a pickle ({min(pickles)}), which can run any code when "
+            "it is read: save the model as safetensors first."
+        )
+
+
+def _most_bytes(path: Path) -> int:
+    """The largest size of a file that makes sense in a model's folder."""
+    return 100_000_000 if path.suffix in (".json", ".txt", ".jinja", ".model") else 2**40

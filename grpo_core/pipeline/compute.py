@@ -44,7 +44,7 @@ def of_run(parameters: int, config: GRPOConfig, frame: pd.DataFrame) -> pd.Serie
     """
     tokens = frame["completions/num_tokens"].fillna(0.0)
     updates = config.num_iterations
-    forward = 1 + updates + (1 if config.beta > 0 else 0)
+    forward = 1 + updates + int(config.needs_reference)
     return operations(parameters, 1.0, 0.0) * (forward + 2 * updates) * tokens.cumsum()
 
 

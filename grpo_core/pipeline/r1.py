@@ -26,7 +26,7 @@ from grpo_core.pipeline.sft import MODEL, sft
 from grpo_core.pipeline.traces import FILE, read_traces, write_traces
 from grpo_core.pipeline.words import bilingual
 from grpo_core.pipeline.writers import cold_start, general
-from grpo_core.store import Run
+from grpo_core.store import Run, adopt
 from grpo_core.tasks import get_task
 
 
@@ -225,7 +225,7 @@ def compute(folder: Path, record: dict[str, Any], config: R1Config) -> dict[str,
     found = {"distilled": record["stages"]["5-distilled"]["operations"]}
     if not config.student_steps:
         return found
-    run = Run(folder / "5-student-rl")
+    run = Run(adopt(Run(folder / "5-student-rl"), folder).path)
     frame = run.frame()
     parameters = record["stages"]["5-distilled"]["tuning"]["parameters"]
     spent = of_run(parameters, run.config, frame)

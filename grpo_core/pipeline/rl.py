@@ -9,7 +9,7 @@ from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.pipeline.progress import Progress, Stopped, Watch, silent
 from grpo_core.records import Step
-from grpo_core.store import Run, create_run
+from grpo_core.store import Run, adopt, create_run
 
 CURVES = {
     "reward": "reward",
@@ -49,6 +49,7 @@ def rl(folder: Path, config: GRPOConfig, watch: Watch = silent) -> dict[str, Any
     run = Run(folder)
     if _settings(run.config) != _settings(config):
         raise LabError(f"{folder} was begun with other settings: name a new folder.")
+    run = Run(adopt(run, folder.parent).path)
     if run.status != "finished":
         run.control("run")
 
@@ -56,7 +57,7 @@ def rl(folder: Path, config: GRPOConfig, watch: Watch = silent) -> dict[str, Any
             figures = {k: step.metrics[v] for k, v in CURVES.items() if v in step.metrics}
             watch(Progress("training", step.index, config.max_steps, figures))
 
-        if worker.run(folder, on_step=show) != "finished":
+        if worker.run(run.path, on_step=show) != "finished":
             raise Stopped
     return _found(run)
 

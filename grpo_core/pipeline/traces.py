@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from grpo_core import regular
 from grpo_core.errors import LabError
 from grpo_core.pipeline.folder import saving
 
 FILE = "traces.jsonl"
+MAX_FILE_BYTES = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,12 @@ def read_traces(path: Path | str) -> list[Trace]:
     """
     path = traces_file(path)
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeError) as error:
-        raise LabError(f"{path} cannot be read as text: {error}.") from error
+        text = regular.read_text(path, MAX_FILE_BYTES, follow_links=True)
+    except OSError as error:
+        raise LabError(f"Cannot read {path}: {error.strerror}.") from error
     traces = [
         _trace(line, f"Line {number} of {path}")
-        for number, line in enumerate(lines, start=1)
+        for number, line in enumerate(text.split("\n"), start=1)
         if line.strip()
     ]
     if not traces:

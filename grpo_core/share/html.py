@@ -3,7 +3,7 @@
 The panels are the dashboard's, by the same script (dashboard/assets/replay.js), and so are the
 messages they are fed: those that `dashboard.feed` sends. Laid into the page they are compressed and
 base64, in elements that no browser takes for a script, so that nothing a model wrote can end its
-element, and the page's policy allows no script but its own and no request at all.
+element, and the page's policy allows no script or style but its own and no request at all.
 
 Left out is what a server works out: the formula lens, what-if, the microscope, forks, a class.
 
@@ -51,8 +51,7 @@ PAGE = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <link rel="icon" href="data:image/svg+xml;base64,{icon}">
-<style>
-{style}</style>
+<style>{style}</style>
 <script type="module">{script}</script>
 </head>
 <body>
@@ -346,7 +345,7 @@ def _pack(text: str) -> str:
 def _parts() -> tuple[str, str, str]:
     """The page's script, style and icon."""
     script = "\n" + bundle.script(bundle.ASSETS / "replay.js")
-    style = bundle.whole_style(bundle.ASSETS / "replay.css")
+    style = "\n" + bundle.whole_style(bundle.ASSETS / "replay.css")
     for text, end in ((script, "</script"), (script, "<!--"), (style, "</style")):
         if end in text.lower():
             raise ValueError(f"assets/ must not contain {end}: it would end its element.")
@@ -354,15 +353,19 @@ def _parts() -> tuple[str, str, str]:
     return script, style, icon
 
 
+def _digest(text: str) -> str:
+    """Return what a policy calls an inline script or style by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
 def _page_start(title: str) -> str:
     """The page until its data."""
     script, style, icon = _parts()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = "; ".join(
         [
             "default-src 'none'",
-            f"script-src 'sha256-{digest}'",
-            "style-src 'unsafe-inline'",
+            f"script-src '{_digest(script)}'",
+            f"style-src '{_digest(style)}'",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",

@@ -24,6 +24,7 @@ from grpo_core.errors import LabError
 from grpo_core.glossary import explain
 from grpo_core.records import Completion, Group, Step
 from grpo_core.share.whole import made_whole, new_place
+from grpo_core.spreadsheet import ENCODING, Empty, cell
 from grpo_core.store import Run
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 Column = tuple[str, str, str, str]  # name, type, unit, what it is
 Row = dict[str, Any]
 Told = Callable[[str], None]
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet program may evaluate."""
 
 PLACE: list[Column] = [
     (
@@ -211,10 +209,15 @@ class CsvWriter:
     empty cell without quotes.
     """
 
-    def __init__(self, path: Path, columns: list[Column], spreadsheet: bool = False) -> None:
+    def __init__(self, path: Path, columns: list[Column], guarded: bool = False) -> None:
+        """Begin the file.
+
+        Args:
+            guarded: for a spreadsheet program, see `spreadsheet.cell`: no longer exact.
+        """
         self.columns = columns
-        self.spreadsheet = spreadsheet
-        encoding = "utf-8-sig" if spreadsheet else "utf-8"
+        self._cell = cell if guarded else self._exact
+        encoding = ENCODING if guarded else "utf-8"
         self._file = path.open("w", encoding=encoding, newline="")
         self._csv = csv.writer(self._file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
         self._csv.writerow([self._cell(name) for name, *_ in columns])
@@ -224,27 +227,17 @@ class CsvWriter:
         for row in rows:
             self._csv.writerow([self._cell(row.get(name)) for name, *_ in self.columns])
 
-    def _cell(self, value: Any) -> Any:
+    @staticmethod
+    def _exact(value: Any) -> Any:
         if isinstance(value, bool):
             return int(value)
         if value is None or (isinstance(value, float) and math.isnan(value)):
-            return _Nothing()
-        if isinstance(value, str) and self.spreadsheet and value.startswith(FORMULA):
-            return "'" + value
+            return Empty()
         return value
 
     def close(self) -> None:
         """Finish the file."""
         self._file.close()
-
-
-class _Nothing(float):
-    """What csv takes for a number, and so writes without quotes: as nothing."""
-
-    def __str__(self) -> str:
-        return ""
-
-    __repr__ = __str__
 
 
 class ParquetWriter:
@@ -275,6 +268,7 @@ def pyarrow() -> Any:
     """
     try:
         import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.compute  # type: ignore[import-untyped]
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
         raise LabError("Parquet needs pyarrow: pip install 'grpo-lab[parquet]'.") from error
@@ -317,9 +311,10 @@ A text is written as it is. One that begins with = + - or @ is data here, but a 
 may take it for a formula: for such a program, export again with --spreadsheet.
 """,
     "spreadsheet": """Made for a spreadsheet program (--spreadsheet): UTF-8 with a byte order mark,
-and a text that begins with = + - @ or a tab has an apostrophe in front, so that it is not
-evaluated. Do not read these files as data; export without --spreadsheet for that. Excel cuts a
-cell at 32,767 characters.
+and = + - or @ has an apostrophe in front where a cell could begin: at the beginning of a text, and
+inside it after a comma, a semicolon, a bar, a tab or a line break, as the program may take any of
+these for the separator. So nothing is evaluated. Do not read these files as data; export without
+--spreadsheet for that. Excel cuts a cell at 32,767 characters.
 """,
     "parquet": """Read it with `pandas.read_parquet("completions.parquet")`, or with anything else
 that reads Parquet (DuckDB, Polars, R's arrow). A number that is missing is null; NaN stays NaN.

@@ -32,18 +32,22 @@ from typing import Any
 
 import numpy as np
 
-from grpo_core import __version__
+from grpo_core import __version__, regular
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.records import Completion, Group, Step
+from grpo_core.share.completion_files import read_rows, schema_of
 from grpo_core.share.tables import pyarrow
 from grpo_core.share.whole import made_whole, new_place
 from grpo_core.store import Run, RunWriter, create_run
-from grpo_core.store.disk import read_json, write_json
+from grpo_core.store.disk import write_json
 from grpo_core.tasks.conversation import as_text
 
 FIXED = ("step", "prompt", "completion", "advantage")
 RENAMED = {"step_time": "seconds/step"}  # all other metrics keep TRL's name
+MAX_STATE_BYTES = 64_000_000  # of a trainer_state.json: 100,000 logged steps have some 50 MB
+MAX_STEP = 999_999_999
+MAX_STEPS = 100_000
 OF_THE_WHOLE = ("total_flos", "train_loss", "train_runtime")  # a last entry, about no step
 
 README = """# The run {name} as TRL's completions
@@ -179,6 +183,8 @@ def import_folder(
     names, extra = reward_columns(files, log, weights)
     counted, how = weights_of(names, log, weights)
     steps = sorted({step_of(file) for file in files} | log.metrics.keys())
+    if len(steps) > MAX_STEPS:
+        raise LabError(f"{folder} has {len(steps):,} steps; at most {MAX_STEPS:,} are imported.")
     options: dict[str, Any] = {
         "reward_funcs": names,
         "reward_weights": [counted[name] for name in names],
@@ -234,44 +240,9 @@ def step_of(file: Path) -> int:
     return number
 
 
-def schema_of(file: Path) -> Any:
-    """The columns of a file. Raises LabError when it is damaged."""
-    pa = pyarrow()
-    try:
-        return pa.parquet.read_schema(file)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise LabError(f"{file} is damaged: it cannot be read as Parquet.") from error
-
-
-def read_table(file: Path, columns: list[str] | None = None) -> Any:
-    """A file as a pyarrow table.
-
-    Raises:
-        LabError: it is damaged, or lacks a column that TRL always writes.
-    """
-    pa = pyarrow()
-    try:
-        table = pa.parquet.ParquetFile(file).read(columns)
-        table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise LabError(f"{file} is damaged: it cannot be read as Parquet.") from error
-    for name in columns or ("prompt", "completion", "advantage"):
-        if name not in table.column_names:
-            raise LabError(
-                f"{file} has no column '{name}': TRL's log_completions did not write it."
-            )
-    return table
-
-
-def read_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows of a file. Raises LabError as `read_table`."""
-    rows: list[dict[str, Any]] = read_table(file).to_pylist()
-    return rows
-
-
 def prompts_of(file: Path) -> list[str]:
     """The prompts of a file, as text, a row each."""
-    return [plain(prompt) for prompt in read_table(file, ["prompt"])["prompt"].to_pylist()]
+    return [plain(row["prompt"]) for row in read_rows(file, ["prompt"])]
 
 
 def plain(value: Any) -> str:
@@ -405,7 +376,7 @@ def completion_of(row: Mapping[str, Any], weights: Mapping[str, float]) -> Compl
         tokens=[],
         token_ids=np.zeros(0, np.int32),
         rewards=parts,
-        reward=math.fsum(counted) if counted else math.nan,
+        reward=_sum(counted) if counted else math.nan,
         advantage=_float(row.get("advantage")),
         truncated=False,
         old_logprobs=none,
@@ -414,7 +385,19 @@ def completion_of(row: Mapping[str, Any], weights: Mapping[str, float]) -> Compl
 
 
 def _float(value: Any) -> float:
-    return math.nan if value is None else float(value)
+    """A number of a column that may hold anything; NaN for what is none."""
+    try:
+        return math.nan if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _sum(values: Sequence[float]) -> float:
+    """The exact sum; where it is beyond all floats, or of both infinities, infinite or NaN."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return sum(values)
 
 
 def measured_of(groups: Sequence[Group]) -> dict[str, float]:
@@ -455,13 +438,13 @@ def read_log(place: Path) -> Log:
     roots = [place.parent, place] if place.name == "completions" else [place]
     patterns = ("trainer_state.json", "checkpoint-*/trainer_state.json")
     files = [file for root in roots for pattern in patterns for file in root.glob(pattern)]
-    states = [read_json(file) for file in files]
+    states = [_state(file) for file in files]
     state = max(states, key=lambda s: int(_number_or(s.get("global_step"), 0)), default={})
     history = state.get("log_history")
     metrics: dict[int, dict[str, float]] = {}
     seconds, evaluated = None, set()
     for entry in history if isinstance(history, list) else []:
-        if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
+        if not isinstance(entry, dict) or not _is_step(entry.get("step")):
             continue
         if "train_runtime" in entry:
             seconds = _number_or(entry["train_runtime"], 0.0)
@@ -475,13 +458,34 @@ def read_log(place: Path) -> Log:
     return Log(metrics, seconds, frozenset(evaluated))
 
 
+def _state(file: Path) -> dict[str, Any]:
+    """A trainer_state.json. Raises LabError when it is damaged, too large or no regular file."""
+    state = regular.read_json(file, MAX_STATE_BYTES)
+    if not isinstance(state, dict):
+        raise LabError(f"{file} is damaged: it does not hold a JSON object.")
+    return state
+
+
+def _is_step(value: Any) -> bool:
+    """Whether it is the number of a step, as SQLite can keep it."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and 0 <= value <= MAX_STEP
+
+
 def _is_metric(name: str, value: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and name not in ("step", *OF_THE_WHOLE)
+    return number and _is_finite(value) and name not in ("step", *OF_THE_WHOLE)
+
+
+def _is_finite(value: int | float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int of hundreds of digits
+        return False
 
 
 def _number_or(value: Any, default: float) -> float:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else default
+    return float(value) if isinstance(value, int | float) and _is_finite(value) else default
 
 
 def notes_on(

@@ -201,7 +201,11 @@ def _trl_trainer(work: Setting, settings: TRLSettings, turns: TRLs, folder: str)
     policy = load_policy(work.model)
     policy.save(folder)  # loaded again by transformers, so that no layer of ours is in it
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation=settings.attention
+        folder,
+        dtype=torch.float32,
+        attn_implementation=settings.attention,
+        trust_remote_code=False,
+        use_safetensors=True,
     )
     batch = work.prompts * work.num_generations
     arguments = trl.GRPOConfig(

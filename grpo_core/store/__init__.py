@@ -4,6 +4,7 @@
     config.json    the GRPOConfig, as `GRPOConfig.from_dict` reads it
     control.json   what the viewer wants: {"sequence": n, "want": "run" | "pause" | "step" | "stop"}
     state.json     what the writer is doing: status, step, pid, heartbeat, acknowledged sequence
+    origin.json    that it was made here: see `origin`
     writer.lock    held by the one writer, let go by the operating system when it dies
     checkpoints/   last.pt to resume from, and step-000025/ ... to load as models
 
@@ -20,16 +21,27 @@ completion while there is one update a batch, and `logprobs` are the old ones, s
 
 No torch in here: the dashboard reads runs, and must start quickly.
 
+A folder may come from a stranger, and be made to do harm: it is read with care and written to by
+nothing here. To continue it, `adopt` copies it row by row into a folder of our own.
+
+    regular   opening regular files and nothing else
+    limits    how large and deep what a folder holds may be
+    origin    whether a folder was made here
     disk      small files replaced whole; what goes wrong, in one sentence
-    database  run.db: its schema, how it is opened
+    database  run.db: its schema, how it is opened, what is refused
+    snapshots a copy of a stranger's run that was not closed, to look at it
     rows      records as rows, arrays as blobs
     control   what a viewer asks for
     folder    names, and making a run
     reader    `Run`
     writer    `RunWriter`
+    checkpoints  what may be loaded of checkpoints/
+    adopt     a stranger's run copied into one of our own
     thin      a run made small enough to ship
 """
 
+from grpo_core.store.adopt import Adopted, adopt
+from grpo_core.store.checkpoints import check_checkpoint, check_model
 from grpo_core.store.control import Control, Want
 from grpo_core.store.database import SCHEMA, SCHEMA_VERSION
 from grpo_core.store.folder import check_name, create_run, is_run, run_path
@@ -43,11 +55,15 @@ __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
     "STALE_SECONDS",
+    "Adopted",
     "Control",
     "GroupOutline",
     "Run",
     "RunWriter",
     "Want",
+    "adopt",
+    "check_checkpoint",
+    "check_model",
     "check_name",
     "clean",
     "create_run",

@@ -8,6 +8,8 @@ from grpo_core.errors import LabError
 from grpo_core.store.disk import read_json
 
 Want = Literal["run", "pause", "step", "stop"]
+MOST = 2**53
+"""Sequence numbers are below it, as every program that reads JSON can count so far."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ def read_control(path: Path) -> Control:
     """
     value = read_json(path)
     sequence, want = value.get("sequence", 0), value.get("want", "run")
-    if type(sequence) is not int or want not in get_args(Want):
-        raise LabError(f"{path} is damaged: it asks for {want!r}, number {sequence!r}.")
+    if type(sequence) is not int or not 0 <= sequence < MOST or want not in get_args(Want):
+        raise LabError(f"{path} is damaged: it asks for {want!r:.40}, number {sequence!r:.40}.")
     return Control(sequence, want)
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from grpo_core.errors import LabError
+from grpo_core.store import limits
+from grpo_core.store.regular import is_link, open_regular, read_regular
 
 
 @contextlib.contextmanager
@@ -50,6 +53,8 @@ def _reason(error: sqlite3.Error | OSError, path: Path) -> str:
         )
     if code == sqlite3.SQLITE_READONLY or number in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{path} cannot be written to. Copy the folder to where you can write."
+    if code in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_TOOBIG):
+        return f"{path / 'run.db'} is refused: it takes too long to read, or a value is too large."
     if code == sqlite3.SQLITE_BUSY:
         return "another program keeps run.db locked. Close it and try again."
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
@@ -57,19 +62,24 @@ def _reason(error: sqlite3.Error | OSError, path: Path) -> str:
     return f"{error}."
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, limit: int = limits.FILE_BYTES) -> dict[str, Any]:
     """Read a JSON object; {} when there is no such file.
 
+    Args:
+        path: the file.
+        limit: its largest size in bytes.
+
     Raises:
-        LabError: the file is damaged (cut short, not JSON, not an object) or unreadable.
+        LabError: the file is damaged (cut short, not JSON, not an object), unreadable, no regular
+            file, too large or nested too deeply.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = limits.parse_json(read_regular(path, limit).decode("utf-8"), limit)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise LabError(f"Cannot read {path}: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise LabError(f"{path} is damaged: it is not a JSON file.") from error
     if not isinstance(value, dict):
         raise LabError(f"{path} is damaged: it does not hold a JSON object.")
@@ -84,7 +94,9 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        temporary.write_text(json.dumps(value), encoding="utf-8")
+        temporary.unlink(missing_ok=True)
+        with open_regular(temporary, "xb") as file:
+            file.write(json.dumps(value).encode())
         replace_file(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
@@ -117,9 +129,15 @@ def disk_error(error: BaseException | None) -> OSError | None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a folder, which may be missing."""
-    if path.is_dir():
+    """Delete a file, a folder or a link (never what it leads to), which may be missing."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(status.st_mode) and not is_link(status):
         shutil.rmtree(path)
+    elif stat.S_ISDIR(status.st_mode):  # a junction
+        path.rmdir()
     else:
         path.unlink(missing_ok=True)
 

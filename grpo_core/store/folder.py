@@ -10,6 +10,7 @@ from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.store.database import open_for_writing
 from grpo_core.store.disk import told_plainly, write_json
+from grpo_core.store.origin import mark_as_own
 
 _NAME = re.compile(r"\w[\w.-]{0,79}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -69,6 +70,7 @@ def create_run(root: Path, name: str | None, config: GRPOConfig) -> Path:
         config = GRPOConfig.from_dict({**config.to_dict(), "model": absolute})
     path = _make_folder(Path(root).absolute(), name, config)
     with told_plainly(path, "creation"):
+        mark_as_own(path)
         with contextlib.closing(open_for_writing(path)):
             pass
         state = {"status": "new", "created": time.time(), "acknowledged": 0, "step": None}

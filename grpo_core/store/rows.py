@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from grpo_core.records import Completion, Group
 from grpo_core.store.database import completion_columns
+from grpo_core.store.limits import Budget, as_numbers, inflate, parse_json
 
 
 def pack(array: NDArray[Any]) -> bytes:
@@ -22,8 +23,12 @@ def pack(array: NDArray[Any]) -> bytes:
 
 
 def unpack(blob: bytes, dtype: str = "<f4") -> NDArray[Any]:
-    """The (T,) array that `pack` was given. `token_ids` has dtype "<i4", all others "<f4"."""
-    planes = np.frombuffer(zlib.decompress(blob), np.uint8).reshape(4, -1)
+    """The (T,) array that `pack` was given. `token_ids` has dtype "<i4", all others "<f4".
+
+    Raises:
+        ValueError: it is damaged, or unpacks to more than a completion of ours can have.
+    """
+    planes = np.frombuffer(inflate(blob), np.uint8).reshape(4, -1)
     return np.ascontiguousarray(planes.T).reshape(-1).view(dtype)
 
 
@@ -86,20 +91,20 @@ def completion_row(c: Completion) -> tuple[Any, ...]:
     )
 
 
-def _completion(row: tuple[Any, ...]) -> Completion:
-    """The inverse of `completion_row`."""
+def _completion(row: tuple[Any, ...], budget: Budget) -> Completion:
+    """The inverse of `completion_row`. Raises ValueError where no writer of ours wrote the row."""
     text, _, truncated, reward, advantage, rewards, tokens, ids, old, new, *optional = row
     ref, entropy, push, token_advantages, values, after = (
         None if blob is None else unpack(blob) for blob in optional
     )
     old_logprobs = unpack(old)
-    return Completion(
-        text=text,
-        tokens=json.loads(zlib.decompress(tokens)),
+    found = Completion(
+        text=_text(text),
+        tokens=_tokens(tokens),
         token_ids=unpack(ids, "<i4"),
-        rewards=json.loads(rewards),
-        reward=float("nan") if reward is None else reward,
-        advantage=float("nan") if advantage is None else advantage,
+        rewards=as_numbers(parse_json(rewards)),
+        reward=_number(reward),
+        advantage=_number(advantage),
         truncated=bool(truncated),
         old_logprobs=old_logprobs,
         logprobs=old_logprobs.copy() if new is None else unpack(new),
@@ -110,6 +115,55 @@ def _completion(row: tuple[Any, ...]) -> Completion:
         values=values,
         after_logprobs=after,
     )
+    count = len(found.tokens)
+    arrays = [found.token_ids, old_logprobs, found.logprobs, ref, entropy, push]
+    arrays += [token_advantages, values, after]
+    if any(array is not None and len(array) != count for array in arrays):
+        raise ValueError("a completion's arrays are of different lengths")
+    budget.spend(4 * len(text) + (64 + 4 * len(arrays)) * count + 100 * len(found.rewards))
+    return found
+
+
+def _tokens(blob: Any) -> list[str]:
+    tokens = parse_json(inflate(blob))
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise ValueError("a list of tokens is expected")
+    return tokens
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text is missing")
+    return value
+
+
+def _number(value: Any) -> float:
+    """A number of a column in which NULL stands for NaN."""
+    if value is None:
+        return float("nan")
+    if not isinstance(value, int | float):
+        raise ValueError("a number is missing")
+    return float(value)
+
+
+def _columns(text: Any) -> dict[str, Any]:
+    columns = parse_json(text)
+    if not isinstance(columns, dict):
+        raise ValueError("a JSON object of columns is expected")
+    return columns
+
+
+def read_metrics(
+    db: sqlite3.Connection, after: int, budget: Budget, most: int = -1
+) -> list[tuple[int, dict[str, float]]]:
+    """(step, metrics) of the first `most` steps above `after`, in order; of all where it is -1."""
+    query = "SELECT step, metrics FROM steps WHERE step > ? ORDER BY step LIMIT ?"
+    found = []
+    for step, text in db.execute(query, (after, most)):
+        metrics = as_numbers(parse_json(text))
+        budget.spend(len(text) + 150 * len(metrics))
+        found.append((step, metrics))
+    return found
 
 
 @dataclass(frozen=True)
@@ -130,7 +184,9 @@ class GroupOutline:
     columns: dict[str, Any] = field(default_factory=dict)
 
 
-def read_outlines(db: sqlite3.Connection, after: int) -> Iterator[tuple[int, list[GroupOutline]]]:
+def read_outlines(
+    db: sqlite3.Connection, after: int, budget: Budget
+) -> Iterator[tuple[int, list[GroupOutline]]]:
     """The groups of every step above `after`, in order, without their blobs."""
     query = (
         "SELECT step, group_index, prompt, text, reward, advantage, rewards, columns "
@@ -141,28 +197,35 @@ def read_outlines(db: sqlite3.Connection, after: int) -> Iterator[tuple[int, lis
     for step, of_step in itertools.groupby(rows, key=lambda row: row[0]):
         groups = []
         for _, members in itertools.groupby(of_step, key=lambda row: row[1]):
-            whole = list(members)
-            _, _, prompt, *_ = whole[0]
+            whole = []
+            for row in members:
+                whole.append(row)
+                budget.spend(500 + 4 * len(_text(row[2])) + 4 * len(_text(row[3])))
             groups.append(
                 GroupOutline(
-                    prompt,
+                    whole[0][2],
                     [row[3] for row in whole],
-                    [float("nan") if row[4] is None else row[4] for row in whole],
-                    [json.loads(row[6]) for row in whole],
+                    [_number(row[4]) for row in whole],
+                    [as_numbers(parse_json(row[6])) for row in whole],
                     all(row[5] == 0 for row in whole),
-                    json.loads(whole[0][7]),
+                    _columns(whole[0][7]),
                 )
             )
         yield step, groups
 
 
-def read_reward_names(db: sqlite3.Connection) -> list[str]:
+def read_reward_names(db: sqlite3.Connection, budget: Budget) -> list[str]:
     """Every reward that a completion was given, in the order in which they came."""
-    rows = db.execute("SELECT DISTINCT rewards FROM completions")
-    return list(dict.fromkeys(name for (rewards,) in rows for name in json.loads(rewards)))
+    names: dict[str, None] = {}
+    for (rewards,) in db.execute("SELECT DISTINCT rewards FROM completions"):
+        budget.spend(len(_text(rewards)))
+        names |= dict.fromkeys(as_numbers(parse_json(rewards)))
+    return list(names)
 
 
-def read_groups(db: sqlite3.Connection, step: int, only: int | None = None) -> list[Group]:
+def read_groups(
+    db: sqlite3.Connection, step: int, budget: Budget, only: int | None = None
+) -> list[Group]:
     """The groups of a step in order, or the one with index `only`."""
     where = "WHERE step = ?" + ("" if only is None else " AND group_index = ?")
     key = (step,) if only is None else (step, only)
@@ -172,9 +235,10 @@ def read_groups(db: sqlite3.Connection, step: int, only: int | None = None) -> l
     query = f"SELECT group_index, {columns} FROM completions {where} "
     completions: dict[int, list[Completion]] = {}
     for index, *row in db.execute(query + "ORDER BY group_index, completion_index", key):
-        completions.setdefault(index, []).append(_completion(tuple(row)))
+        completions.setdefault(index, []).append(_completion(tuple(row), budget))
     query = f"SELECT group_index, prompt, columns FROM groups {where} ORDER BY group_index"
-    return [
-        Group(prompt, json.loads(columns), completions.get(index, []))
-        for index, prompt, columns in db.execute(query, key)
-    ]
+    groups = []
+    for index, prompt, columns in db.execute(query, key):
+        budget.spend(1000 + 4 * len(_text(prompt)) + 20 * len(_text(columns)))
+        groups.append(Group(prompt, _columns(columns), completions.get(index, [])))
+    return groups

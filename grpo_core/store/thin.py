@@ -1,12 +1,10 @@
 """A run made small enough to ship: every metric, and some of the groups."""
 
 import contextlib
-import shutil
-import sqlite3
 from pathlib import Path
 
 from grpo_core.errors import LabError
-from grpo_core.store.database import SCHEMA, check_version, open_for_reading
+from grpo_core.store.database import copy_rows, new_database
 from grpo_core.store.disk import read_json, remove, replace_file, told_plainly, write_json
 from grpo_core.store.reader import Run
 
@@ -47,7 +45,7 @@ def thin_copy(source: Path, target: Path, groups: int = 1, every: int = 1) -> Pa
             remove(temporary)
             temporary.mkdir(parents=True)
             _copy_database(run, temporary / "run.db", groups, every)
-            shutil.copyfile(run.path / "config.json", temporary / "config.json")
+            write_json(temporary / "config.json", run.options)
             state = read_json(run.path / "state.json")
             kept = {key: value for key, value in state.items() if key not in _OF_THE_PROCESS}
             write_json(temporary / "state.json", kept)
@@ -61,21 +59,13 @@ def thin_copy(source: Path, target: Path, groups: int = 1, every: int = 1) -> Pa
 
 def _copy_database(run: Run, target: Path, groups: int, every: int) -> None:
     """Copy the rows that stay into a new database, in the journal mode that is one file."""
-    source = open_for_reading(run.path / "run.db")
-    if source is None:
-        raise LabError(f"Run '{run.name}' has recorded nothing.")
     some = "WHERE group_index < :groups AND (step % :every = 0 OR step = :last)"
-    with contextlib.closing(source), contextlib.closing(sqlite3.connect(target)) as db:
-        source.execute("BEGIN")
-        check_version(source, run.path)
+    with run.reading(copying=True) as source:
+        if source is None:
+            raise LabError(f"Run '{run.name}' has recorded nothing.")
         (last,) = source.execute("SELECT max(step) FROM steps").fetchone()
         keep = {"groups": groups, "every": every, "last": last}
-        db.executescript(SCHEMA)
-        for table, which in (("meta", ""), ("steps", ""), ("groups", some), ("completions", some)):
-            rows = source.execute(f"SELECT * FROM {table} {which}", keep)
-            # by name: what an older version wrote has fewer columns
-            names = ", ".join(f'"{name}"' for name, *_ in rows.description)
-            marks = ", ".join("?" * len(rows.description))
-            db.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
-        db.commit()
-        db.execute("VACUUM")
+        with new_database(target) as db:
+            copy_rows(source, db, {"groups": some, "completions": some}, keep)
+            db.commit()
+            db.execute("VACUUM")

@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import json
+import os
+import re
 import sqlite3
 import threading
 import time
@@ -24,8 +26,12 @@ from grpo_core.store.disk import (
     told_plainly,
     write_json,
 )
-from grpo_core.store.reader import Run
+from grpo_core.store.reader import Run, refuse_foreign
+from grpo_core.store.regular import check_folder, check_regular, open_regular
 from grpo_core.store.rows import COLUMNS, clean, completion_row, to_json
+
+# What this program writes beside a file before it takes its place; control.json's are a viewer's.
+_LEFTOVER = re.compile(r"(state\.json\.[0-9]+-[0-9]+|last\.pt|step-[0-9]+)\.tmp")
 
 
 class RunWriter:
@@ -39,14 +45,17 @@ class RunWriter:
         """Take the writer's lock and open the database.
 
         Raises:
-            LabError: there is no run, it has a writer already, cannot be written to, is damaged
-                or of a newer version.
+            LabError: there is no run, it is a stranger's, has a writer already, cannot be written
+                to, is damaged or of a newer version.
         """
         self.run = Run(path)
         self.path = self.run.path
         self._mutex = threading.RLock()
+        refuse_foreign(self.path)
         self._lock = filelock.FileLock(self.path / "writer.lock", timeout=0)
         with told_plainly(self.path, "opening"):
+            check_regular(self.path / "writer.lock", written=True)
+            check_folder(self.path / "checkpoints")
             try:
                 self._lock.acquire()
             except filelock.Timeout:
@@ -71,9 +80,9 @@ class RunWriter:
 
     def _remove_leftovers(self) -> None:
         """Delete what a killed writer was in the middle of writing."""
-        for pattern in ("*.tmp", "checkpoints/*.tmp"):
+        for pattern in ("*.tmp", "checkpoints/*.tmp"):  # a checkpoints/ that is a link is refused
             for path in self.path.glob(pattern):
-                if not path.name.startswith("control.json"):
+                if _LEFTOVER.fullmatch(path.name):
                     remove(path)
 
     def close(self) -> None:
@@ -135,7 +144,7 @@ class RunWriter:
             except OSError as error:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
-                with path.open("r+b") as file:
+                with open_regular(path, "r+b") as file:
                     file.write(json.dumps(self._state).encode())
                     file.truncate()
 
@@ -177,11 +186,12 @@ class RunWriter:
         temporary = target.with_name(name + ".tmp")
         with told_plainly(self.path, doing):
             try:
-                target.parent.mkdir(exist_ok=True)
+                if not check_folder(target.parent):
+                    target.parent.mkdir()
                 remove(temporary)
                 write(temporary)
                 flush(temporary)
-                if target.is_dir():
+                if not os.path.isfile(target):
                     remove(target)
                 replace_file(temporary, target)
             except BaseException as error:

@@ -62,9 +62,10 @@ head = f"{'':>10}  {'advantage':9} {'level':14} {'surrogate':9}"
 print(f"{head} {'aggregation':16} KL")
 for name in PRESETS:
     v = variant_of(name)
-    where = "reward" if v.kl_in_reward else "loss"
-    kl = f"{v.kl} in the {where}, {v.beta:g}" if v.beta else "-"
-    row = f"{name:>10}  {v.advantage:9} {v.level:14} {v.surrogate:9}"
+    where = "loss" if v.kl_in_loss else "reward"
+    kl = f"{v.kl_estimator} in the {where}, {v.beta:g}" if v.beta else "-"
+    level = v.importance_sampling_level
+    row = f"{name:>10}  {v.scale_rewards:9} {level:14} {v.surrogate:9}"
     print(f"{row} {v.aggregation:16} {kl}")
 
 # %% [markdown]
@@ -281,7 +282,7 @@ check.ratio(my_ratio)
 # updates? And what does GSPO's ε of 0.0003 and 0.0004 leave of it?
 
 # %%
-from grpo_core.algorithm.surrogates import importance_ratio
+from grpo_core.algorithm.levels import importance_ratio
 
 for level in ("token", "sequence", "sequence_sum"):
     ratio = importance_ratio(
@@ -654,9 +655,9 @@ figures.finals(
 # - the median as the baseline: `r - r.median(dim=1, keepdim=True)[0]`;
 # - ranks instead of rewards: `r.argsort(1).argsort(1)`, and then? (Mind
 #   completions with the same reward.)
-# - a surrogate: a function of `(ratio, advantages, **others)` in
-#   `SURROGATES` (grpo_core/algorithm/surrogates.py), and a name for it in
-#   `LOSS_TYPES` (objective.py), to be used as `loss_type`.
+# - a surrogate: a file of your own in `grpo_core/algorithm/methods/`, made
+#   from the one there that is nearest to it. `docs/algorithms.md` says how;
+#   the run, the formula lens and the tests then know it.
 #
 # Before you believe in it: other seeds, without touching anything else.
 # `grpo-lab train --preset grpo --set scale_rewards=batch` trains what the

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grpo_core.algorithm.levels import importance_ratio
 from grpo_core.algorithm.logprobs import completion_mask, token_logprobs
-from grpo_core.algorithm.surrogates import importance_ratio
 from grpo_core.errors import LabError
 
 EOS = 9

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize
 from grpo_core.algorithm.logprobs import completion_mask, token_logprobs
-from grpo_core.algorithm.objective import LOSS_TYPES, Variant, grpo_objective, token_push
+from grpo_core.algorithm.methods import LOSS_TYPES
+from grpo_core.algorithm.methods import METHODS as registry
+from grpo_core.algorithm.objective import grpo_objective, token_push
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
 
@@ -21,23 +24,36 @@ EXACT = ["sequence_mean", "token_mean", "constant", "length_weighted"]  # under 
 METHODS = {
     name: Variant(**switches)
     for name, switches in {
-        "gspo": {"level": "sequence", "epsilon_low": 0.03, "epsilon_high": 0.04},
-        "gspo_token": {"level": "sequence_token", "epsilon_low": 0.03, "epsilon_high": 0.04},
-        "rloo": {"level": "sequence_sum", "advantage": "loo"},
-        "luspo": {"level": "sequence", "aggregation": "length_weighted"},
+        "gspo": {"importance_sampling_level": "sequence", "epsilon": 0.03, "epsilon_high": 0.04},
+        "gspo_token": {
+            "importance_sampling_level": "sequence_token",
+            "epsilon": 0.03,
+            "epsilon_high": 0.04,
+        },
+        "rloo": {"importance_sampling_level": "sequence_sum", "scale_rewards": "loo"},
+        "luspo": {"importance_sampling_level": "sequence", "aggregation": "length_weighted"},
         "cispo": {"surrogate": "cispo", "epsilon_high": 1.1},
-        "cispo_sequence": {"surrogate": "cispo", "level": "sequence", "epsilon_high": 1.1},
+        "cispo_sequence": {
+            "surrogate": "cispo",
+            "importance_sampling_level": "sequence",
+            "epsilon_high": 1.1,
+        },
         "sapo": {"surrogate": "sapo", "aggregation": "sequence_mean"},
         "vespo": {"surrogate": "vespo"},
         "gmpo": {
             "surrogate": "gmpo",
             "aggregation": "sequence_mean",
-            "epsilon_low": 0.4,
+            "epsilon": 0.4,
             "epsilon_high": 0.4,
         },
         "reinforce": {"surrogate": "none", "aggregation": "length_weighted"},
         "two_sided": {"delta": 1.5},
     }.items()
+}
+METHODS |= {  # a method that is new is among them
+    name: Variant(surrogate=name, aggregation=next(iter(method.loss_types.values())))
+    for name, method in registry.items()
+    if name not in {variant.surrogate for variant in METHODS.values()}
 }
 EVERY_METHOD = pytest.mark.parametrize("method", list(METHODS))
 EVERY_AGGREGATION = pytest.mark.parametrize("aggregation", list(AGGREGATIONS))
@@ -136,7 +152,7 @@ def test_the_temperature_belongs_to_the_policy(seed: int) -> None:
 def test_finite_differences(aggregation: str, kl: str, seed: int) -> None:
     b = batch(seed)
     logprobs = b.pop("logprobs").requires_grad_()
-    variant = Variant(aggregation=aggregation, kl=kl, beta=0.3, epsilon_high=0.28)
+    variant = Variant(aggregation=aggregation, kl_estimator=kl, beta=0.3, epsilon_high=0.28)
     size = BatchSize.of(b["mask"], L)
     _, stats = grpo_objective(logprobs, **b, variant=variant, size=size)
     assert stats["clip_ratio/low_mean"] > 0 and stats["clip_ratio/high_mean"] > 0
@@ -150,7 +166,7 @@ def test_finite_differences(aggregation: str, kl: str, seed: int) -> None:
 @given(st.integers(0, 500))
 def test_the_clip_stops_exactly_the_tokens_that_the_stats_count(seed: int) -> None:
     b = batch(seed) | {"ref_logprobs": None}
-    variant = Variant(epsilon_low=0.2, epsilon_high=0.28)
+    variant = Variant(epsilon=0.2, epsilon_high=0.28)
     _, stats = grpo_objective(**b, variant=variant)
     _, push = loss_and_push(b, variant)
     rho = (b["logprobs"] - b["old_logprobs"]).exp()
@@ -198,7 +214,7 @@ def test_on_policy_every_method_pushes_by_the_advantage(method: str, seed: int) 
     variant = METHODS[method]
     push = loss_and_push(b, variant)[1]
     expected = loss_and_push(b, Variant(aggregation=variant.aggregation))[1]
-    if variant.level == "sequence_sum":  # each of len tokens carries the gradient of all of them
+    if variant.importance_sampling_level == "sequence_sum":  # a token carries all tokens' gradient
         expected = expected * b["mask"].sum(1, keepdim=True)
     torch.testing.assert_close(push, expected)
 
@@ -272,7 +288,7 @@ def test_finite_differences_where_nothing_is_held_constant(method: str, seed: in
 def test_gspo_by_tokens_is_gspo(seed: int) -> None:
     b = batch(seed)
     gspo = replace(METHODS["gspo"], aggregation="sequence_mean", beta=0.1)
-    by_token = replace(gspo, level="sequence_token")
+    by_token = replace(gspo, importance_sampling_level="sequence_token")
     torch.testing.assert_close(loss_and_push(b, by_token), loss_and_push(b, gspo))
 
 
@@ -293,7 +309,7 @@ def test_the_ratio_weighs_the_kl_where_that_is_asked_for() -> None:
     tokens = b["mask"].sum()
     free, _ = grpo_objective(**b, variant=Variant())
     for weighted, weight in ((False, 1.0), (True, ratio)):
-        variant = Variant(beta=0.5, kl_weighted=weighted)
+        variant = Variant(beta=0.5, use_bias_correction_kl=weighted)
         loss, stats = grpo_objective(**b, variant=variant)
         expected = free + 0.5 * (weight * kl * b["mask"]).sum() / tokens
         torch.testing.assert_close(loss, expected)
@@ -304,9 +320,9 @@ def test_the_ratio_weighs_the_kl_where_that_is_asked_for() -> None:
 def test_a_kl_in_the_reward_is_not_in_the_loss() -> None:
     b = batch(1)
     free = loss_and_push(b, Variant())
-    torch.testing.assert_close(loss_and_push(b, Variant(beta=0.5, kl_in_reward=True)), free)
+    torch.testing.assert_close(loss_and_push(b, Variant(beta=0.5, use_kl_in_reward=True)), free)
     without = b | {"ref_logprobs": None}
-    loss, _ = grpo_objective(**without, variant=Variant(beta=0.5, kl_in_reward=True))
+    loss, _ = grpo_objective(**without, variant=Variant(beta=0.5, use_kl_in_reward=True))
     torch.testing.assert_close(loss, free[0])
 
 
@@ -500,7 +516,7 @@ class Bandit:
         expected = torch.zeros(())
         for group in itertools.product(range(len(self.completions)), repeat=g):
             index = torch.tensor(group)
-            a = group_advantages(self.rewards[index], variant.advantage, eps=0)
+            a = group_advantages(self.rewards[index], variant.scale_rewards, eps=0)
             mask = torch.ones(g, 2, dtype=torch.bool)
             size = BatchSize.of(mask, 2)
             loss, _ = grpo_objective(logprobs[index], None, None, a, mask, variant, size)
@@ -514,7 +530,7 @@ def test_without_scaling_the_expected_gradient_is_the_policy_gradient(
     aggregation: str, v: int, g: int
 ) -> None:
     bandit = Bandit(v)
-    gradient = bandit.expected_gradient(g, Variant(advantage="none", aggregation=aggregation))
+    gradient = bandit.expected_gradient(g, Variant(scale_rewards="none", aggregation=aggregation))
     expected_reward = (bandit.logprobs().sum(1).exp() * bandit.rewards).sum()
     (policy_gradient,) = torch.autograd.grad(expected_reward, bandit.theta)
     # (g - 1) / g: a completion's own reward is in the mean it is compared with. 1/2: two tokens.
@@ -529,7 +545,12 @@ def test_leave_one_out_is_the_policy_gradient_itself(surrogate: str) -> None:
     expected_reward = (bandit.logprobs().sum(1).exp() * bandit.rewards).sum()
     (policy_gradient,) = torch.autograd.grad(expected_reward, bandit.theta)
     torch.testing.assert_close(bandit.expected_gradient(2, variant), -policy_gradient)
-    rloo = replace(variant, level="sequence_sum", surrogate="clip", aggregation="sequence_mean")
+    rloo = replace(
+        variant,
+        importance_sampling_level="sequence_sum",
+        surrogate="clip",
+        aggregation="sequence_mean",
+    )
     torch.testing.assert_close(bandit.expected_gradient(2, rloo), -policy_gradient)
 
 
@@ -556,17 +577,17 @@ def test_trls_names_choose_the_switches() -> None:
         loss_type="dr_grpo", scale_rewards="none", beta=0.04, epsilon=0.1, epsilon_high=0.28
     )
     assert Variant.from_config(config) == Variant(
-        advantage="none",
-        level="token",
+        scale_rewards="none",
+        importance_sampling_level="token",
         surrogate="clip",
         aggregation="constant",
-        kl="k3",
+        kl_estimator="k3",
         beta=0.04,
-        epsilon_low=0.1,
+        epsilon=0.1,
         epsilon_high=0.28,
     )
     same_both_ways = Variant.from_config(GRPOConfig(epsilon=0.1, epsilon_high=None))
-    assert (same_both_ways.epsilon_low, same_both_ways.epsilon_high) == (0.1, 0.1)
+    assert same_both_ways == Variant(epsilon=0.1, epsilon_high=None, beta=0.001)
     for name in LOSS_TYPES:
         Variant.from_config(GRPOConfig(loss_type=name, epsilon_high=5.0))
 
@@ -574,7 +595,7 @@ def test_trls_names_choose_the_switches() -> None:
 @pytest.mark.parametrize(
     ("field", "sentence"),
     [
-        ({"loss_type": "drgrpo"}, "no loss_type 'drgrpo' yet. Known: grpo, dapo"),
+        ({"loss_type": "drgrpo"}, "no loss_type 'drgrpo' yet. Known: cispo, grpo, dapo"),
         ({"scale_rewards": "std"}, "scale_rewards has no choice called 'std'"),
         ({"importance_sampling_level": "sentence"}, "importance_sampling_level has no choice"),
     ],
@@ -642,6 +663,12 @@ def test_tensors_that_do_not_belong_together() -> None:
 
 
 def test_a_variant_is_refused_before_anything_is_computed() -> None:
-    for switch in ("advantage", "level", "surrogate", "aggregation", "kl"):
+    for switch in (
+        "scale_rewards",
+        "importance_sampling_level",
+        "surrogate",
+        "aggregation",
+        "kl_estimator",
+    ):
         with pytest.raises(LabError, match="has no choice called 'nonsense'"):
             replace(Variant(), **{switch: "nonsense"})

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from grpo_core.algorithm.objective import LOSS_TYPES, Variant
+from grpo_core.algorithm.methods import LOSS_TYPES
 from grpo_core.algorithm.presets import PRESETS
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,13 @@ def test_presets_are_all_different_and_use_every_loss_type() -> None:
         (
             "rloo",
             Variant(
-                "loo", "sequence_sum", "clip", "sequence_mean", "k1", beta=0.05, kl_in_reward=True
+                "loo",
+                "sequence_sum",
+                "clip",
+                "sequence_mean",
+                "k1",
+                beta=0.05,
+                use_kl_in_reward=True,
             ),
         ),
         ("reinforce", Variant("none", "token", "none", "length_weighted")),

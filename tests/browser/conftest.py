@@ -214,6 +214,21 @@ def classroom(tmp_path_factory: pytest.TempPathFactory, shipped: Path) -> Iterat
     kill_workers(board.runs)
 
 
+@pytest.fixture(scope="module", params=["alone", "class"])
+def board(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shipped: Path
+) -> Iterator[Dashboard]:
+    """A dashboard, alone or with a class, to be attacked: its Gradio finds the internet here."""
+    home = tmp_path_factory.mktemp("attacked")
+    board = (ClassDashboard if request.param == "class" else Dashboard)(home, shipped)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRPO_FAKE_INTERNET", "1")
+        board.start()
+    yield board
+    board.kill()
+    kill_workers(board.runs)
+
+
 def kill_workers(runs: Path) -> None:
     """End what a test left training."""
     from grpo_core.store import LIVE, list_runs

@@ -11,6 +11,7 @@ from waits import PATIENCE, address, tried, wait
 
 from grpo_core.config import GRPOConfig
 from grpo_core.glossary import explain
+from grpo_core.lens import labels
 from grpo_core.store import Run, RunWriter, create_run
 from grpo_core.tasks import get_task
 
@@ -109,9 +110,7 @@ def test_a_token_and_its_formula(visit: Callable, dashboard, shipped) -> None:
     said(page, ".lab-lens-meaning pre", "def token_level")
     meaning = re.sub(r"\s+", " ", page.inner_text(".lab-lens-meaning p >> nth=0"))
     assert meaning == re.sub(r"\s+", " ", explain("ratio").meaning)
-    assert "grpo_core/algorithm/surrogates.py, line" in page.inner_text(
-        ".lab-lens-source >> nth=-1"
-    )
+    assert "grpo_core/algorithm/levels.py, line" in page.inner_text(".lab-lens-source >> nth=-1")
     ppo = page.get_by_role("button", name="PPO", exact=True)
     assert ppo.is_disabled()
     before = page.evaluate("[...document.querySelectorAll('.lab-card .tk')].map(e => e.className)")
@@ -154,6 +153,28 @@ def test_every_method_has_its_formula(visit: Callable) -> None:
         worked = page.locator("[data-line=push] > b").inner_text().removeprefix("= ")
         assert numbers([worked])[0] == pytest.approx(push, rel=6e-2), name  # two digits
         assert page.locator("[data-line=surrogate] math").count() == 2, name
+
+
+def test_a_formula_of_an_unknown_kind_is_an_error(visit: Callable) -> None:
+    """It is never drawn as something else."""
+    page = visit(RECORDED).page
+    page.wait_for_selector(".lab-card [data-token]")
+    tried = """async ([nodes, forms]) => {
+      const { draw, written } = await import("./lab/assets/notation.js");
+      try {
+        return draw(nodes, (name) => written(forms, name)).map((e) => e.outerHTML).join("");
+      } catch (error) {
+        return error.message;
+      }
+    }"""
+    right = page.evaluate(
+        tried, [[["sym", "x"], ["op", "·"], ["num", "2"]], {"x": ["word", "<b>"]}]
+    )
+    assert "&lt;b&gt;" in right and "<b>" not in right  # text, whatever it holds
+    wrong = page.evaluate(tried, [[["html", "<b>"]], {}])
+    assert wrong == "A formula has no part of the kind 'html'."
+    assert page.evaluate(tried, [[["sym", "y"]], {}]) == "Nothing says how to write 'y'."
+    assert "no part of the kind 'toString'" in page.evaluate(tried, [[["toString"]], {}])
 
 
 def test_weights_move_the_advantages_at_once(visit: Callable) -> None:
@@ -464,7 +485,10 @@ def test_a_fork_races_its_parent(visit: Callable, dashboard) -> None:
     page = visit("#run=parent&step=6&tool=fork").page
     page.wait_for_selector(".lab-card [data-token]")
     expect(page.get_by_label("From the model of step")).to_have_value("4")
-    page.get_by_label("Method").select_option(value="gspo")
+    method = page.get_by_label("Method")
+    offered = method.locator("option").evaluate_all("all => all.map((e) => [e.value, e.text])")
+    assert dict(offered) == labels() and offered[0] == ["own", "this run"]
+    method.select_option(value="gspo")
     page.locator(".lab-fork").get_by_label("Beta").fill("0.02")
     page.locator(".lab-fork").get_by_label("Steps", exact=True).fill("500")
     page.get_by_role("button", name="Fork and race").click()

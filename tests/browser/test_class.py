@@ -272,6 +272,35 @@ def test_predict_then_reveal(teacher: Any, join: Callable, shipped) -> None:
         expect(page.locator("[data-part=charts] section").first).to_be_visible()
 
 
+KNOWN = """() => JSON.stringify([...grpoLab.session.history.metrics]
+  .map(([name, values]) => [name, values[grpoLab.session.steps.indexOf(STEP)] ?? null])
+  .filter(([, value]) => value !== null).sort())""".replace("STEP", str(STEP))
+
+
+def test_no_page_knows_the_metrics_of_the_step_until_the_reveal(
+    teacher: Any, join: Callable
+) -> None:
+    """What a page had is replaced, other steps stay, and the wall shows no more than a phone."""
+    pages = [teacher.page, join("Hilda", PLACE).page]
+    at(pages[1], STEP)
+    steps = "grpoLab.session.steps.length"
+    before = [(page.evaluate(KNOWN), page.evaluate(steps)) for page in pages]
+    assert '"reward"' in before[0][0] and before[0] == before[1]
+    press(teacher.page, "Ask: does this group teach anything?")
+    for page in pages:
+        page.wait_for_function(f"() => ({KNOWN})().split('],').length <= 1")
+        assert json.loads(page.evaluate(KNOWN))[0][0] == "learning_rate"
+        assert page.evaluate(steps) == before[0][1]
+        for card in page.evaluate("grpoLab.session.board.completions"):
+            assert not {"push", "kl", "ratio", "change"} & card.keys() and card["reward"] is None
+    press(teacher.page, "Reveal")
+    for page in pages:
+        page.wait_for_function(f"known => ({KNOWN})() === known", arg=before[0][0])
+        assert page.evaluate(steps) == before[0][1]
+        page.wait_for_function("() => grpoLab.session.board.completions[0].push !== undefined")
+    press(teacher.page, "End")
+
+
 def test_whether_a_group_teaches(teacher: Any, join: Callable) -> None:
     page = join("Carl").page
     press(teacher.page, "Ask: does this group teach anything?")

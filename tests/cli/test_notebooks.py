@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from clilab import Lab
 
-from grpo_core.course import sources
+from grpo_core.course import confined, sources
 
 SOURCE = """# %% [markdown]
 # # 00 · A test
@@ -76,6 +76,19 @@ def test_grade(lab: Lab, tmp_path: Path) -> None:
     result = json.loads(out.splitlines()[-1])
     assert code == 0 and result["files"] == 1 and result["problems"][0]["file"] == "x.ipynb"
     assert out_file.read_text(encoding="utf-8-sig").startswith("student,file,")
+    held = confined.protections()
+    assert out.splitlines()[: len(held)] == list(map(str, held))  # before anything is run
+    assert result["protections"] == {p.name: p.active for p in held}
+
+
+def test_grade_refuses_where_a_protection_is_missing(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(confined.claims, "layers", frozenset[str])
+    (tmp_path / "x.ipynb").write_text("nonsense")
+    code, out, err = lab("grade", tmp_path, "--require-confinement")
+    assert code == 1 and "x.ipynb" not in out
+    assert "Not protected on this machine: network, reading, writing, processes." in err
 
 
 def test_grade_of_nothing(lab: Lab, tmp_path: Path) -> None:

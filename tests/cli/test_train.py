@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from clilab import Counting, Lab, mini_options
 from minimodel import make_model
+from strangers import stranger
 
 from grpo_core import worker
 from grpo_core.cli.output import MEASURED
@@ -117,3 +118,15 @@ def test_ctrl_c_in_a_terminal(runs: Path, tmp_path: Path) -> None:
     assert process.returncode == 130 and "Traceback" not in err
     assert "Go on with: grpo-lab resume demo" in err
     assert json.loads(out)["status"] == "stopped" and Run(runs / "demo").status == "stopped"
+
+
+@pytest.mark.usefixtures("counting")
+def test_a_run_of_another_installation_is_copied_and_the_copy_resumed(lab: Lab, runs: Path) -> None:
+    runs.mkdir()
+    gift = stranger(runs, "gift", max_steps=5)
+    before = sorted((p.name, p.read_bytes()) for p in gift.iterdir())
+    code, out, err = lab("resume", "gift", "--json")
+    assert code == 0 and json.loads(out)["run"] == "gift-copy"
+    assert "Run 'gift' was not made by this installation of GRPO Lab: it was copied to" in err
+    assert Run(runs / "gift-copy").last_step() == 5
+    assert sorted((p.name, p.read_bytes()) for p in gift.iterdir()) == before

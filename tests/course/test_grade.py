@@ -1,15 +1,22 @@
-"""Grading: a broken notebook gives a row, never a crash, and leaves no process behind."""
+"""Grading: a broken or hostile file gives a row, never a crash, and leaves no process behind."""
 
 import csv
 import json
+import os
+import socket
+import sys
 import time
+import uuid
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
 import pytest
+from waits import until
 
 from grpo_core.course import lesson00, progress
+from grpo_core.course.confined import Limits, protections
 from grpo_core.course.grade import Row, grade, write_csv
 from grpo_core.course.sources import NOTEBOOKS, notebook_sources
 from grpo_core.errors import LabError
@@ -25,7 +32,7 @@ def write(path: Path, *cells: str) -> None:
 
 
 def one(folder: Path, seconds: float = 60) -> Row:
-    (row,) = grade(folder, seconds)
+    (row,) = grade(folder, Limits(seconds=seconds))
     return row
 
 
@@ -112,27 +119,25 @@ def test_a_hostile_export_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_process_is_left_behind(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
+    marks = [uuid.uuid4().hex, uuid.uuid4().hex]
     cell = (
-        "import subprocess, sys\n"
-        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
-        f"open({str(note)!r}, 'w').write(str(p.pid))"
+        "import os, subprocess, sys\n"
+        "def start(mark, **options):\n"
+        "    sleep = [sys.executable, '-c', 'import time; time.sleep(1000)', mark]\n"
+        "    subprocess.Popen(sleep, **options)\n"
+        f"start({marks[0]!r})\n"
+        f"start({marks[1]!r}, start_new_session=True)"
     )
     write(tmp_path / "class" / "x.ipynb", cell)
     started = time.monotonic()
     assert one(tmp_path / "class").problem == ""
     assert time.monotonic() - started < 250
-    pid, until = int(note.read_text()), time.monotonic() + 60
-    while is_running(pid) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not is_running(pid)
+    until(lambda: not any(map(runs, marks)))
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+def runs(mark: str) -> bool:
+    """Whether a process has this among its arguments; a zombie has none."""
+    return any(mark in (p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"]))
 
 
 def test_the_teachers_own_progress_is_not_touched(tmp_path: Path, progress_file: Path) -> None:
@@ -144,3 +149,146 @@ def test_the_teachers_own_progress_is_not_touched(tmp_path: Path, progress_file:
 def test_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no notebook"):
         list(grade(tmp_path))
+
+
+def test_what_a_notebook_gets_hold_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    write(tmp_path / "class" / "anna.ipynb", PASS)
+    other, outside = tmp_path / "class" / "anna.ipynb", tmp_path / "outside"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        cells = [
+            "import os, socket\nassert 'HF_TOKEN' in os.environ",
+            f"open({str(other)!r}).read()",
+            f"open({str(outside)!r}, 'w')",
+            f"socket.create_connection(('127.0.0.1', {server.getsockname()[1]}), 5)",
+            PASS,
+        ]
+        write(tmp_path / "class" / "eve.ipynb", *cells)
+        anna, eve = grade(tmp_path / "class")
+    held = {p.name: p.active for p in protections()}
+    raised = [True, held["reading"], held["writing"], held["network"]]
+    expected = ", ".join(str(i) for i, refused in enumerate(raised, 1) if refused)
+    assert anna.problem == "" and eve.problem == f"stopped: code cells that raised: {expected}"
+    assert outside.exists() != held["writing"]
+    assert "passed" in progress.find(eve.known, "00", "advantages")
+
+
+def test_nothing_is_imported_from_where_a_notebook_is(tmp_path: Path) -> None:
+    cell = (
+        "open('secrets.py', 'w').write('raise SystemExit')\nimport sys; assert '' not in sys.path"
+    )
+    write(tmp_path / "class" / "x.ipynb", cell, "import secrets", PASS)
+    (tmp_path / "class" / "torch.py").write_text("raise SystemExit")
+    assert one(tmp_path / "class").problem == ""
+
+
+FORGED: dict[str, Any] = {
+    "types": {"lessons": {"00": {"exercises": {"advantages": {"mistakes": {"sign": "many"}}}}}},
+    "floats": {"lessons": {"00": {"exercises": {"advantages": {"hints": 1e308}}}}},
+    "lists": {"lessons": [1, 2]},
+    "nested": None,
+    "large": {"lessons": {}, "filling": "x" * 1_000_001},
+}
+
+
+@pytest.mark.parametrize("kind", [*FORGED, "link", "pipe", "folder"])
+def test_forged_results_count_for_nothing(kind: str, tmp_path: Path) -> None:
+    if kind in ("link", "pipe") and os.name != "posix":
+        pytest.skip("missing here: links and pipes that anybody can make")
+    truth = tmp_path / "annas-results.json"
+    truth.write_text(json.dumps({"lessons": {"00": {"exercises": {"advantages": {"passed": {}}}}}}))
+    content = "[" * 100_000 if kind == "nested" else json.dumps(FORGED.get(kind))
+    make = {
+        "link": f"os.symlink({str(truth)!r}, file)",
+        "pipe": "os.mkfifo(file)",
+        "folder": "os.mkdir(file)",
+    }.get(kind, "open(file, 'w').write(open('content').read())")
+    begin = "import os\nfile = os.environ['GRPO_LAB_PROGRESS']\n"
+    begin += f"open('content', 'w').write({content!r})\n"
+    write(tmp_path / "class" / "x.ipynb", begin + make)
+    row = one(tmp_path / "class")
+    assert (row.problem, row.known) == ("", {})
+    assert len(table([row], tmp_path / "grades.csv")) == 1
+
+
+def test_only_what_the_kit_knows_is_taken_over(tmp_path: Path) -> None:
+    entry = {
+        "mistakes": {"sign": 10**4000, "not_divided": -3, "=cmd()": 9, "shape": 1},
+        "hints": 10**4000,
+    }
+    forged = {
+        "name": "Eve\x1b[2J\ud800" + "e" * 10_000,
+        "lessons": {
+            "00": {
+                "exercises": {"advantages": entry, "no_such": {"passed": {}}},
+                "quiz": {"tied": {"right": "=1+1"}, "loss": {"right": True}, "no_such": {}},
+            },
+            "../99": {"exercises": {"advantages": {"passed": {}}}},
+        },
+    }
+    sys.set_int_max_str_digits(0)
+    try:
+        (tmp_path / "eve.json").write_text(json.dumps(forged))
+    finally:
+        sys.set_int_max_str_digits(4300)
+    (eve,) = table(list(grade(tmp_path)), tmp_path / "grades.csv")
+    assert (
+        eve["student"].startswith("Eve\N{REPLACEMENT CHARACTER}[2J") and len(eve["student"]) == 200
+    )
+    assert eve["00 advantages"] in ("shape", "") and int(eve["hints"]) < 10
+    assert (eve["00 quiz tied"], eve["00 quiz loss"]) == ("", "right")
+
+
+def test_a_class_full_of_odd_files(tmp_path: Path) -> None:
+    folder = tmp_path / "class"
+    write(folder / "zoe.ipynb", PASS)
+    good = (folder / "zoe.ipynb").read_text()
+    files = {
+        "cut.ipynb": good[: len(good) // 2].encode(),
+        "huge.ipynb": b" " * 50_000_001,
+        "large.json": b" " * 1_000_001,
+        "nested.ipynb": b'{"cells": ' + b"[" * 200_000,
+        "numbers.ipynb": b'{"cells": [{"cell_type": "code", "source": [1, 2]}]}',
+        "utf16.ipynb": good.encode("utf-16"),
+        "utf16.json": b'{"lessons": {}}'.decode().encode("utf-16"),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    expected = dict.fromkeys(files, "stopped: this is no notebook, or it is damaged")
+    expected |= {"huge.ipynb": "larger than 50,000,000 bytes"}
+    expected |= {"large.json": "larger than 1,000,000 bytes"}
+    expected |= {"utf16.json": "utf16.json is no export of progress.", "zoe.ipynb": ""}
+    if os.name == "posix":
+        (folder / "link.ipynb").symlink_to(folder / "zoe.ipynb")
+        (folder / "dangling.json").symlink_to(folder / "nowhere")
+        os.mkfifo(folder / "pipe.ipynb")
+        os.mkfifo(folder / "pipe.json")
+        (folder / "up").symlink_to(folder, target_is_directory=True)
+        is_a_link = "is a link: hand in the file itself"
+        expected |= {"link.ipynb": is_a_link, "dangling.json": is_a_link}
+        expected |= dict.fromkeys(("pipe.ipynb", "pipe.json"), "is not a regular file")
+    deep = folder.joinpath(*"abcdefghijk")
+    deep.mkdir(parents=True)
+    (deep / "x.ipynb").write_text(good)
+    expected[str(Path(*"abcdefghi"))] = "more than 8 folders deep"
+    rows = list(grade(folder))
+    assert {row.file: row.problem for row in rows} == expected
+    written = table(rows, tmp_path / "grades.csv")
+    assert {line["file"]: line["exercises_passed"] for line in written}["zoe.ipynb"] == "1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    Path(os.fsdecode(bytes(tmp_path) + b"/a\xff\x1b.json")).write_text("{}")
+    (row,) = table(list(grade(tmp_path)), tmp_path / "grades.csv")
+    assert row["file"] == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}.json"
+
+
+def test_students_with_the_same_names_stay_apart(tmp_path: Path) -> None:
+    lesson00.advantages(lesson00.my_advantages)
+    for student in ("anna", "bob"):
+        (tmp_path / "class" / student).mkdir(parents=True)
+        progress.export("Anna", tmp_path / "class" / student)  # Bob hands in under Anna's name
+    anna, bob = table(list(grade(tmp_path / "class")), tmp_path / "grades.csv")
+    assert (anna["student"], bob["student"]) == ("anna", "bob")
+    assert anna["file"] != bob["file"]

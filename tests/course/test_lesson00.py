@@ -10,7 +10,8 @@ from attempts import Attempt, assert_all_planted, assert_meets_its_own_hint, eve
 from torch import Tensor
 
 from grpo_core.algorithm.advantages import group_advantages
-from grpo_core.algorithm.objective import Variant, grpo_objective
+from grpo_core.algorithm.objective import grpo_objective
+from grpo_core.algorithm.variant import Variant
 from grpo_core.course import lesson00 as check
 from grpo_core.course.exercise import Exercise
 
@@ -102,7 +103,7 @@ def learner_loss(
 
 
 def kit_loss(lp: Tensor, old: Tensor, a: Tensor, mask: Tensor, epsilon: float = 0.2) -> Tensor:
-    variant = Variant(epsilon_low=epsilon, epsilon_high=epsilon)
+    variant = Variant(epsilon=epsilon, epsilon_high=epsilon)
     return grpo_objective(lp, old, None, a, mask, variant)[0]
 
 

@@ -8,14 +8,15 @@ import torch
 from attempts import Attempt, assert_all_planted, assert_meets_its_own_hint, every
 from torch import Tensor
 
-from grpo_core.algorithm.surrogates import cispo, clip
+from grpo_core.algorithm.methods.cispo import cispo
+from grpo_core.algorithm.methods.clip import clip
 from grpo_core.course import lesson05 as check
 from grpo_core.course.exercise import Exercise
 
 
 def by_autograd(r: Tensor, a: Tensor, low: float, high: float) -> Tensor:
     lp = r.log().requires_grad_()
-    value = clip(lp.exp(), a, epsilon_low=low, epsilon_high=high)
+    value = clip(lp.exp(), a, epsilon=low, epsilon_high=high)
     return torch.autograd.grad(value.sum(), lp)[0]
 
 
@@ -34,7 +35,7 @@ WEIGHTS: list[Attempt] = [
     ("wrong_corners", where(lambda r, a, lo, hi: torch.where(a < 0, r > 1 + hi, r < 1 - lo))),
     ("nothing_inside", where(lambda r, a, lo, hi: ~((r * a) < r.clip(1 - lo, 1 + hi) * a))),
     ("bounds_as_they_are", where(lambda r, a, lo, hi: torch.where(a > 0, r > hi, r < lo))),
-    ("value", lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi)),
+    ("value", lambda r, a, lo, hi: clip(r, a, epsilon=lo, epsilon_high=hi)),
     ("slope_by_ratio", where(done, lambda r, a: a + 0 * r)),
     ("only_above", where(lambda r, a, lo, hi: (r > 1 + hi) & (a > 0))),
     ("only_below", where(lambda r, a, lo, hi: (r < 1 - lo) & (a < 0))),
@@ -75,7 +76,7 @@ def weighed(new: Tensor, old: Tensor, a: Tensor, lo: float, hi: float) -> Tensor
 
 
 SURROGATES: list[Attempt] = [
-    (None, ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi))),
+    (None, ppo(lambda r, a, lo, hi: clip(r, a, epsilon=lo, epsilon_high=hi))),
     (None, ppo(lambda r, a, lo, hi: a * torch.where(a > 0, r.clamp(max=1 + hi), r.clamp(1 - lo)))),
     ("max", ppo(lambda r, a, lo, hi: torch.maximum(r * a, r.clamp(1 - lo, 1 + hi) * a))),
     ("min_of_ratios", ppo(lambda r, a, lo, hi: least(r, r.clamp(1 - lo, 1 + hi)) * a)),
@@ -88,32 +89,32 @@ SURROGATES: list[Attempt] = [
     ("weight_times_log", weighed),
     ("no_lower_bound", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(max=1 + hi) * a))),
     ("no_upper_bound", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(min=1 - lo) * a))),
-    ("one_epsilon", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=lo))),
-    ("bounds_swapped", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=hi, epsilon_high=lo))),
+    ("one_epsilon", ppo(lambda r, a, lo, hi: clip(r, a, epsilon=lo, epsilon_high=lo))),
+    ("bounds_swapped", ppo(lambda r, a, lo, hi: clip(r, a, epsilon=hi, epsilon_high=lo))),
     ("bounds_as_they_are", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(lo, hi) * a))),
     ("logarithm_clipped", ppo(lambda r, a, lo, hi: least(r * a, r.log().clamp(-lo, hi).exp() * a))),
-    ("no_detach", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi), False)),
-    ("no_gradient", ppo(lambda r, a, lo, hi: clip(r.detach(), a, epsilon_low=lo, epsilon_high=hi))),
-    ("upside_down", ppo(lambda r, a, lo, hi: clip(1 / r, a, epsilon_low=lo, epsilon_high=hi))),
-    ("sign", ppo(lambda r, a, lo, hi: -clip(r, a, epsilon_low=lo, epsilon_high=hi))),
+    ("no_detach", ppo(lambda r, a, lo, hi: clip(r, a, epsilon=lo, epsilon_high=hi), False)),
+    ("no_gradient", ppo(lambda r, a, lo, hi: clip(r.detach(), a, epsilon=lo, epsilon_high=hi))),
+    ("upside_down", ppo(lambda r, a, lo, hi: clip(1 / r, a, epsilon=lo, epsilon_high=hi))),
+    ("sign", ppo(lambda r, a, lo, hi: -clip(r, a, epsilon=lo, epsilon_high=hi))),
     ("bounds_ignored", ppo(lambda r, a, lo, hi: least(r * a, r.clamp(0.8, 1.3) * a))),
     ("no_ratio", lambda new, old, a, lo, hi: new * a[:, None]),
     ("no_ratio", lambda new, old, a, lo, hi: torch.exp(new) * a[:, None]),
     ("no_ratio", lambda new, old, a, lo, hi: clip(
-        new.exp(), a[:, None], epsilon_low=lo, epsilon_high=hi)),
+        new.exp(), a[:, None], epsilon=lo, epsilon_high=hi)),
     ("no_exponential", ppo(lambda r, a, lo, hi: clip(
-        r.log(), a, epsilon_low=lo, epsilon_high=hi))),
+        r.log(), a, epsilon=lo, epsilon_high=hi))),
     ("no_exponential", ppo(lambda r, a, lo, hi: least(r.log() * a, r.log().clamp(-lo, hi) * a))),
     ("no_exponential", ppo(lambda r, a, lo, hi: r.log() * a)),
     ("logs_divided", lambda new, old, a, lo, hi: clip(
-        new / old.detach(), a[:, None], epsilon_low=lo, epsilon_high=hi)),
+        new / old.detach(), a[:, None], epsilon=lo, epsilon_high=hi)),
     ("no_advantage", ppo(lambda r, a, lo, hi: least(r, r.clamp(1 - lo, 1 + hi)))),
-    ("no_advantage", ppo(lambda r, a, lo, hi: clip(r, a.abs(), epsilon_low=lo, epsilon_high=hi))),
+    ("no_advantage", ppo(lambda r, a, lo, hi: clip(r, a.abs(), epsilon=lo, epsilon_high=hi))),
     ("bounds_in_the_wrong_direction", ppo(
         lambda r, a, lo, hi: least(r * a, torch.clip(r, 1 + lo, 1 - hi) * a))),
     ("clipped_detached", ppo(
         lambda r, a, lo, hi: torch.min(r * a, (r.clamp(1 - lo, 1 + hi) * a).detach()))),
-    ("shape", ppo(lambda r, a, lo, hi: clip(r, a, epsilon_low=lo, epsilon_high=hi).mean())),
+    ("shape", ppo(lambda r, a, lo, hi: clip(r, a, epsilon=lo, epsilon_high=hi).mean())),
     ("raised", lambda new, old, a, lo, hi: torch.exp(new - old) * a),
     ("unfinished", lambda new, old, a, lo, hi: ...),
     ("unknown", ppo(lambda r, a, lo, hi: 3 * r * a)),

@@ -11,7 +11,7 @@ from torch import Tensor
 from grpo_core.algorithm.aggregation import BatchSize, token_mean
 from grpo_core.algorithm.kl import k1, k3
 from grpo_core.algorithm.logprobs import token_logprobs
-from grpo_core.algorithm.surrogates import clip
+from grpo_core.algorithm.methods.clip import clip
 from grpo_core.course import lesson07 as check
 from grpo_core.course.exercise import Exercise
 
@@ -75,7 +75,7 @@ def whole(
     def loss(
         new: Tensor, old: Tensor, ref: Tensor, a: Tensor, mask: Tensor, beta: float, n: int
     ) -> Tensor:
-        s = clip(torch.exp(new - old), a[:, None], epsilon_low=0.2, epsilon_high=0.2)
+        s = clip(torch.exp(new - old), a[:, None], epsilon=0.2, epsilon_high=0.2)
         return -token_mean(each(s, kl(new, ref), a[:, None], beta), mask, BatchSize(0, n))
 
     return loss
@@ -218,9 +218,7 @@ LOSSES: list[Attempt] = [
     ),
     (
         "other_bounds",
-        with_gain(
-            lambda new, old, a: clip((new - old).exp(), a, epsilon_low=0.2, epsilon_high=0.28)
-        ),
+        with_gain(lambda new, old, a: clip((new - old).exp(), a, epsilon=0.2, epsilon_high=0.28)),
     ),
     ("product_clipped", with_gain(lambda new, old, a: torch.clip(a * (new - old).exp(), 0.8, 1.2))),
     ("gain_without_gradient", with_gain(lambda new, old, a: gain(new.detach(), old, a[:, 0]))),

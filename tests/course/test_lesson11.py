@@ -11,8 +11,10 @@ from attempts import Attempt, assert_all_planted, assert_meets_its_own_hint, eve
 from torch import Tensor
 
 from grpo_core.algorithm import aggregation
-from grpo_core.algorithm.objective import Variant, grpo_objective
-from grpo_core.algorithm.surrogates import clip, importance_ratio
+from grpo_core.algorithm.levels import importance_ratio
+from grpo_core.algorithm.methods.clip import clip
+from grpo_core.algorithm.objective import grpo_objective
+from grpo_core.algorithm.variant import Variant
 from grpo_core.course import lesson11 as check
 from grpo_core.course.exercise import Exercise
 from grpo_core.course.recordings import method_comparison
@@ -129,16 +131,14 @@ RATIOS: list[Attempt] = [
 
 
 def kits(new: Tensor, old: Tensor, a: Tensor, m: Tensor, lo: float, hi: float, tokens: int) -> Any:
-    variant = Variant(epsilon_low=lo, epsilon_high=hi)
+    variant = Variant(epsilon=lo, epsilon_high=hi)
     size = aggregation.BatchSize(3, tokens)
     return grpo_objective(new, old, None, a, m, variant, size)[0]
 
 
 def loss_of(
     total: Callable[..., Any] = lambda s, m, tokens: s[m].sum() / tokens,
-    surrogate: Callable[..., Any] = lambda r, a, lo, hi: clip(
-        r, a, epsilon_low=lo, epsilon_high=hi
-    ),
+    surrogate: Callable[..., Any] = lambda r, a, lo, hi: clip(r, a, epsilon=lo, epsilon_high=hi),
     old: Callable[[Tensor], Tensor] = Tensor.detach,
 ) -> Any:
     """`total` of surrogate (B, T), mask and the batch's tokens."""
@@ -168,7 +168,7 @@ DAPO: list[Attempt] = [
     ),
     (
         "upside_down",
-        loss_of(surrogate=lambda r, a, lo, hi: clip(1 / r, a, epsilon_low=lo, epsilon_high=hi)),
+        loss_of(surrogate=lambda r, a, lo, hi: clip(1 / r, a, epsilon=lo, epsilon_high=hi)),
     ),
     (
         "ratio_of_the_completion",
@@ -177,7 +177,7 @@ DAPO: list[Attempt] = [
                 clip(
                     importance_ratio(new, old.detach(), m, "sequence").view(-1, 1),
                     a[:, None],
-                    epsilon_low=lo,
+                    epsilon=lo,
                     epsilon_high=hi,
                 )
                 * m
@@ -191,9 +191,7 @@ DAPO: list[Attempt] = [
     ),
     (
         "no_gradient",
-        loss_of(
-            surrogate=lambda r, a, lo, hi: clip(r.detach(), a, epsilon_low=lo, epsilon_high=hi)
-        ),
+        loss_of(surrogate=lambda r, a, lo, hi: clip(r.detach(), a, epsilon=lo, epsilon_high=hi)),
     ),
     ("padding_added", loss_of(lambda s, m, tokens: s.sum() / tokens)),
     ("padding_added", loss_of(lambda s, m, tokens: s.mean())),
@@ -202,11 +200,11 @@ DAPO: list[Attempt] = [
     ("one_epsilon", loss_of(surrogate=lambda r, a, lo, hi: clip(r, a, epsilon_high=lo))),
     (
         "one_epsilon",
-        loss_of(surrogate=lambda r, a, lo, hi: clip(r, a, epsilon_low=hi, epsilon_high=hi)),
+        loss_of(surrogate=lambda r, a, lo, hi: clip(r, a, epsilon=hi, epsilon_high=hi)),
     ),
     (
         "bounds_swapped",
-        loss_of(surrogate=lambda r, a, lo, hi: clip(r, a, epsilon_low=hi, epsilon_high=lo)),
+        loss_of(surrogate=lambda r, a, lo, hi: clip(r, a, epsilon=hi, epsilon_high=lo)),
     ),
     ("clip_without_min", loss_of(surrogate=lambda r, a, lo, hi: r.clip(1 - lo, 1 + hi) * a)),
     (
@@ -218,7 +216,7 @@ DAPO: list[Attempt] = [
     ("no_detach", loss_of(old=lambda x: x)),
     (
         "epsilons_ignored",
-        loss_of(surrogate=lambda r, a, lo, hi: clip(r, a, epsilon_low=0.2, epsilon_high=0.28)),
+        loss_of(surrogate=lambda r, a, lo, hi: clip(r, a, epsilon=0.2, epsilon_high=0.28)),
     ),
     (
         "logarithm_clipped",
@@ -238,7 +236,7 @@ DAPO: list[Attempt] = [
     (
         "logs_divided",
         lambda new, old, a, m, lo, hi, n: (
-            -clip(new / old.detach(), a[:, None], epsilon_low=lo, epsilon_high=hi)[m].sum() / n
+            -clip(new / old.detach(), a[:, None], epsilon=lo, epsilon_high=hi)[m].sum() / n
         ),
     ),
     ("shape", loss_of(lambda s, m, tokens: s * m / tokens)),

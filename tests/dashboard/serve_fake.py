@@ -4,7 +4,8 @@
 
 With a title it serves a class of that name, on 127.0.0.1, and prints the teacher's link and the
 code as app.py does. `fake_run.hacked` records runs for a hunt. Where GRPO_FAKE_HOLD names a file,
-the controls are not loaded before that file is there.
+the controls are not loaded before that file is there. With GRPO_FAKE_INTERNET set, what Gradio
+would fetch from the internet it takes from this machine: there is no other in a test.
 """
 
 import os
@@ -42,6 +43,13 @@ def main() -> None:
         return load()
 
     server._import_page = load_late
+    if os.environ.get("GRPO_FAKE_INTERNET"):
+        import safehttpx
+
+        async def is_here(hostname: str) -> str:
+            return "127.0.0.1"
+
+        safehttpx.async_validate_url = is_here
     book = RunBook(Path(runs), Path(shipped), start)
     server.serve(book, port=int(port), open_browser=False, classroom=classroom)
 

@@ -1,4 +1,4 @@
-"""GET /lab/export: the file is made elsewhere, one at a time, and nothing is left behind."""
+"""POST /lab/export: the file is made elsewhere, one at a time, and nothing is left behind."""
 
 import asyncio
 import io
@@ -41,11 +41,21 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
 
 
 def test_the_page_is_a_download(client: TestClient, room: Path) -> None:
-    answer = client.get("/lab/export", params={"run": KEY, "as": "html"})
+    answer = client.post("/lab/export", json={"run": KEY, "as": "html"})
     assert answer.status_code == 200 and b'id="lab-head"' in answer.content
     assert answer.headers["content-disposition"] == 'attachment; filename="recorded.html"'
     assert answer.headers["content-security-policy"] == "sandbox"
     assert list(room.iterdir()) == []
+
+
+def test_a_get_makes_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    monkeypatch.setattr(exports, "make", lambda *arguments: made.append(arguments))
+    query = {"run": KEY, "as": "html"}
+    for method in ("GET", "HEAD", "OPTIONS"):
+        assert client.request(method, "/lab/export", params=query).status_code == 404
+    assert client.post("/lab/export", params=query).status_code == 415
+    assert made == []
 
 
 @pytest.mark.parametrize(
@@ -57,7 +67,7 @@ def test_the_page_is_a_download(client: TestClient, room: Path) -> None:
     ],
 )
 def test_folders_come_zipped(client: TestClient, room: Path, form: str, files: list[str]) -> None:
-    answer = client.get("/lab/export", params={"run": KEY, "as": form})
+    answer = client.post("/lab/export", json={"run": KEY, "as": form})
     assert answer.status_code == 200
     names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
     assert {f"recorded-{form}/{name}" for name in files} <= set(names)
@@ -70,17 +80,20 @@ def test_folders_come_zipped(client: TestClient, room: Path, form: str, files: l
         ({"run": KEY, "as": "exe"}, "exported as html, csv"),
         ({"run": "nothing", "as": "csv"}, "no run called"),
         ({"run": "../../etc", "as": "csv"}, "no run called"),
+        ({"run": ["x"], "as": "csv"}, "no run called"),
+        ({"run": KEY}, "exported as html, csv"),
+        ({"run": KEY, "as": ["csv"]}, "exported as html, csv"),
     ],
 )
-def test_refusals(client: TestClient, room: Path, query: dict[str, str], said: str) -> None:
-    answer = client.get("/lab/export", params=query)
+def test_refusals(client: TestClient, room: Path, query: dict[str, object], said: str) -> None:
+    answer = client.post("/lab/export", json=query)
     assert answer.status_code == 409 and said in answer.json()["error"]
     assert list(room.iterdir()) == []
 
 
 def test_the_commands_own_sentence_is_told(client: TestClient, tmp_path: Path, room: Path) -> None:
     (tmp_path / "shipped" / "recorded" / "run.db").write_bytes(b"rubbish" * 1000)
-    answer = client.get("/lab/export", params={"run": KEY, "as": "csv"})
+    answer = client.post("/lab/export", json={"run": KEY, "as": "csv"})
     assert answer.status_code == 409 and "is damaged" in answer.json()["error"]
     assert list(room.iterdir()) == []
 
@@ -88,12 +101,12 @@ def test_the_commands_own_sentence_is_told(client: TestClient, tmp_path: Path, r
 def test_one_at_a_time(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     async def nested(run: Run, form: str) -> Path:
         query = {"run": KEY, "as": "csv"}
-        asked = asyncio.to_thread(client.get, "/lab/export", params=query)
+        asked = asyncio.to_thread(client.post, "/lab/export", json=query)
         answer = await asyncio.wait_for(asked, 60)
         raise LabError(json.dumps(answer.json()))
 
     monkeypatch.setattr(exports, "make", nested)
-    answer = client.get("/lab/export", params={"run": KEY, "as": "csv"})
+    answer = client.post("/lab/export", json={"run": KEY, "as": "csv"})
     assert "Another export is being made" in answer.json()["error"]
 
 

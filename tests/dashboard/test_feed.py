@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 import fake_run
 import numpy as np
 import pytest
+from strangers import stranger
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
@@ -400,14 +402,14 @@ def test_boards_are_there_before_anybody_is_woken(book: RunBook) -> None:
         real = inside.board
 
         def board(*place: int) -> str:
-            asked.append(place)
+            asked.append((sys._getframe(1).f_code.co_name, *place[:2]))
             return real(*place)
 
         inside.board = board  # type: ignore[method-assign]
         await asyncio.to_thread(record_steps, path, 2, 2)
         await until(lambda: all(page.of("board")[-1]["step"] == 2 for page in pages))
-        # By the one who looks, who asks by step and group: a viewer says what is hidden as well.
-        assert {(2, 0), (2, 5)} <= set(asked)
+        # By the one who looks, and not only by a viewer that was woken.
+        assert {("_make_messages", 2, 0), ("_make_messages", 2, 5)} <= set(asked)
         for page in pages:
             page.views.put_nowait(None)
         await asyncio.gather(*tasks)
@@ -662,3 +664,58 @@ def test_refusals_are_sentences(book: RunBook) -> None:
         book.control("../a", "pause")
     with pytest.raises(LabError, match="asked to"):
         book.control("a", "explode")
+
+
+# --- runs of strangers ---------------------------------------------------------------------------
+
+
+def test_a_stranger_s_run_is_copied_and_its_copy_started(tmp_path: Path) -> None:
+    started: list[Path] = []
+    book = RunBook(tmp_path, start_worker=started.append)
+    path = stranger(tmp_path, "gift")
+    before = sorted((p.name, p.read_bytes()) for p in path.iterdir())
+    answer = book.control("gift", "run")
+    assert answer["run"] == "gift-copy" and started == [tmp_path / "gift-copy"]
+    assert "it was copied to 'gift-copy', which is continued" in answer["notice"]
+    assert sorted((p.name, p.read_bytes()) for p in path.iterdir()) == before
+    with pytest.raises(LabError, match="can only be looked at"):
+        book.control("gift", "pause")
+
+
+def test_a_stranger_s_run_that_says_it_is_live_stops_no_other(tmp_path: Path) -> None:
+    book = RunBook(tmp_path, start_worker=lambda path: None)
+    path = stranger(tmp_path, "gift")
+    state = {"status": "running", "host": "elsewhere", "heartbeat": time.time() + 10**8}
+    (path / "state.json").write_text(json.dumps(state))
+    assert describe("gift", book.get("gift"))["status"] == "lost"
+    state["heartbeat"] = time.time()
+    (path / "state.json").write_text(json.dumps(state))
+    assert describe("gift", book.get("gift"))["status"] == "running"
+    assert book.start({})
+
+
+def test_a_stranger_s_folder_is_one_line_of_the_list(tmp_path: Path) -> None:
+    path = stranger(tmp_path, "gift", task_options={"x": 1})
+    options = json.loads((path / "config.json").read_text())
+    options |= {"model": "m" * 10**5, "reward_funcs": ["r"] * 10**5, "reward_weights": {}}
+    (path / "config.json").write_text(json.dumps(options))
+    state = {"status": "\x1b[2J", "started": [[]], "error": "\x1b[2J" * 10**5}
+    (path / "state.json").write_text(json.dumps(state))
+    entry = describe("gift", Run(path))
+    assert len(json.dumps(entry)) < 6_000 and "\x1b" not in str(entry)
+    assert entry["status"] == "stopped" and entry["started"] > 0
+
+
+def test_a_model_of_a_stranger_that_brings_code_is_not_trained_from(tmp_path: Path) -> None:
+    path = stranger(tmp_path, "gift")
+    model = path / "checkpoints" / "step-000003"
+    model.mkdir(parents=True)
+    (model / "pytorch_model.bin").write_bytes(b"pickle")
+    book = RunBook(tmp_path, start_worker=lambda path: None)
+    for start in (
+        lambda: book.fork("gift", 3, "own", {}),
+        lambda: book.start({"model": str(model)}),
+    ):
+        with pytest.raises(LabError, match=r"is refused as a model: 'pytorch_model\.bin'"):
+            start()
+    assert book.runs().keys() == {"gift"}

@@ -26,8 +26,9 @@ from trlside import (
 
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.aggregation import BatchSize
-from grpo_core.algorithm.objective import Variant, grpo_objective
+from grpo_core.algorithm.objective import grpo_objective
 from grpo_core.algorithm.presets import PRESETS
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.rewards.accuracy import accuracy_reward
 from grpo_core.rewards.format import format_reward

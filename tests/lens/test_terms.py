@@ -10,16 +10,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grpo_core.algorithm.advantages import ADVANTAGES, TOKEN_ADVANTAGES
 from grpo_core.algorithm.aggregation import BatchSize
-from grpo_core.algorithm.objective import Variant, grpo_objective, token_push
-from grpo_core.algorithm.presets import LOSS_TYPES, PRESETS
-from grpo_core.algorithm.surrogates import clipped_tokens, importance_ratio
+from grpo_core.algorithm.kl import KL_ESTIMATORS
+from grpo_core.algorithm.levels import LEVELS, importance_ratio
+from grpo_core.algorithm.methods import LOSS_TYPES, METHODS
+from grpo_core.algorithm.methods.clip import clipped_tokens
+from grpo_core.algorithm.objective import grpo_objective, token_push
+from grpo_core.algorithm.presets import PRESETS
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.credit import Credit, Scores, assign_credit
 from grpo_core.errors import LabError
 from grpo_core.lens import Batch, credit, held_back, method, token_terms
 from grpo_core.lens.credit import weights_of
-from grpo_core.lens.terms import CLIPPING
+from grpo_core.lens.symbols import lines
 from grpo_core.records import Completion, Group
 
 LIMIT = 9  # max_completion_length
@@ -105,8 +110,7 @@ def assert_the_same(groups: list[Group], config: GRPOConfig) -> None:
     for row, (c, mine) in enumerate(zip(reference.rows, terms, strict=True)):
         np.testing.assert_allclose(mine.push, push[row, : len(c)], rtol=1e-6, atol=1e-12)
     loss, _ = grpo_objective(*settled)
-    in_loss = 0.0 if config.use_kl_in_reward else config.beta
-    total = sum(mine.objective(in_loss).sum() for mine in terms)
+    total = sum(mine.objective(config.beta_in_loss).sum() for mine in terms)
     assert -total == pytest.approx(float(loss), rel=1e-6, abs=1e-9)
 
 
@@ -127,9 +131,9 @@ def test_every_preset(preset: str, masked: bool) -> None:
 @given(
     seed=st.integers(0, 10**6),
     loss_type=st.sampled_from(sorted(LOSS_TYPES)),
-    level=st.sampled_from(["token", "sequence", "sequence_token", "sequence_sum"]),
-    scale=st.sampled_from(["group", "batch", "none", "loo", "gae"]),
-    kl=st.sampled_from(["k1", "k2", "k3"]),
+    level=st.sampled_from(sorted(LEVELS)),
+    scale=st.sampled_from(sorted({*ADVANTAGES, *TOKEN_ADVANTAGES} - {"process"})),
+    kl=st.sampled_from(sorted(KL_ESTIMATORS)),
     beta=st.sampled_from([0.0, 0.3]),
     place=st.sampled_from(["loss", "weighted", "reward"]),
     several=st.sampled_from(["sum_then_normalize", "normalize_then_sum"]),
@@ -157,8 +161,8 @@ def test_every_switch(
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from([*CLIPPING, "cispo", "reinforce"]),
-    st.sampled_from(["token", "sequence", "sequence_token", "sequence_sum"]),
+    st.sampled_from(sorted(LOSS_TYPES)),
+    st.sampled_from(sorted(LEVELS)),
     st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=6),
     st.sampled_from([-1.0, 0.0, 1.0]),
     st.none() | st.floats(0.01, 0.5),
@@ -190,7 +194,7 @@ def test_the_clip_is_marked_where_the_objective_clips(
     low_high = clipped_tokens(ratio, advantages, 0.2, 0.2 if high is None else high)
     expected = (low_high[0] | low_high[1]).expand(1, size)[0].tolist()
     clips = LOSS_TYPES[loss][0] in ("clip", "gmpo")
-    assert (loss in CLIPPING) == clips
+    assert bool(METHODS[LOSS_TYPES[loss][0]].held) == clips
     found = held_back(one, options).tolist()
     assert found == (expected if clips else [False] * size)
 
@@ -209,3 +213,50 @@ def test_what_was_not_recorded_is_said() -> None:
         token_terms(groups[0].completions[0], 1.0, grpo, Batch.of(groups, {}, grpo))
     with pytest.raises(LabError, match="no preset"):
         method(run, "nonsense")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"loss_type": "of another kit"},
+        {"loss_type": 3},
+        {"importance_sampling_level": "paragraph"},
+        {"importance_sampling_level": None},
+        {"epsilon": None},
+        {"epsilon": "0.2"},
+    ],
+)
+def test_damaged_options_mark_no_token(damage: dict[str, Any]) -> None:
+    one = replace(groups_of(0)[0].completions[0], advantage=1.0)
+    one.old_logprobs = one.logprobs - 1  # every token is above the clip
+    options = {"loss_type": "grpo", "epsilon": 0.2, "importance_sampling_level": "token"}
+    assert held_back(one, options).all()
+    assert held_back(one, options | damage).tolist() == [False] * len(one)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"loss_type": "nonsense"}, "no loss_type 'nonsense'"),
+        ({"importance_sampling_level": "nonsense"}, "importance_sampling_level has no choice"),
+        ({"scale_rewards": "nonsense"}, "scale_rewards has no choice called 'nonsense'"),
+        ({"kl_estimator": "nonsense", "beta": 0.1}, "kl_estimator has no choice"),
+    ],
+)
+def test_a_choice_that_is_unknown_is_an_error(options: dict[str, Any], words: str) -> None:
+    groups, config = groups_of(0), config_of(**options)
+    with pytest.raises(LabError, match=words):
+        credit(groups, 0, config, weights_of(config))
+        token_terms(groups[0].completions[0], 1.0, config, Batch.of(groups, {}, config))
+    with pytest.raises(LabError, match=words):
+        lines(config)
+
+
+def test_an_advantage_for_training_alone_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain function on the switch, as notebook 11 has it, trains; a closed form it is not."""
+    monkeypatch.setitem(ADVANTAGES, "mine", lambda rewards, eps: rewards)
+    config = config_of(scale_rewards="mine")
+    with pytest.raises(LabError, match="'mine' has no closed form"):
+        credit(groups_of(0), 0, config, weights_of(config))
+    with pytest.raises(LabError, match="'mine' has no formula"):
+        lines(config)

@@ -1,5 +1,6 @@
 """A group reconsidered: the record stands where nothing is changed, and moves as it should."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,19 +8,13 @@ import numpy as np
 import pytest
 from minimodel import MINI, make_model
 
+from grpo_core.algorithm import methods as registry
+from grpo_core.algorithm.formula import Formula, text
+from grpo_core.algorithm.presets import PRESETS
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
-from grpo_core.lens import Trial, compare, method, methods, reconsider, rescore
-from grpo_core.lens.symbols import (
-    ADVANTAGE,
-    AGGREGATION,
-    KL,
-    LEVEL,
-    SOURCES,
-    SURROGATE,
-    source_of,
-    symbols,
-)
+from grpo_core.lens import Trial, compare, labels, method, methods, reconsider, rescore
+from grpo_core.lens.symbols import WRITTEN, lines, source_of, sources, symbols, written
 from grpo_core.paths import data_dir
 from grpo_core.records import Step
 from grpo_core.store import Run
@@ -96,7 +91,7 @@ def test_an_edit_is_scored_by_the_verifier_and_moves_the_others() -> None:
     assert all(after.advantages[i] < before.advantages[i] for i in others)
     assert "".join(after.completions[wrong].tokens) == right.text
     assert after.completions[wrong].push is None and found.terms[wrong] is None
-    with pytest.raises(LabError, match="only the model"):
+    with pytest.raises(LabError, match="not available without running the model"):
         symbols(found, wrong, 0)
 
 
@@ -146,6 +141,15 @@ def test_every_method_is_compared_as_it_is_when_chosen() -> None:
     assert len({numbers["push"] for numbers in found.values() if not isinstance(numbers, str)}) > 6
 
 
+def test_every_method_has_a_label_and_a_plugins_goes_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(PRESETS, "theirs", {"loss_type": "grpo"})
+    assert list(labels()) == methods() and methods()[-1] == "theirs"
+    assert labels()["own"] == "this run" and labels()["theirs"] == "theirs"
+    assert labels()["gspo_token"] == "GSPO-token"
+
+
 def test_a_presets_sampling_and_rewards_stay_the_runs() -> None:
     dapo = method(RECORDED.options, "dapo")
     assert dapo.epsilon_high == 0.28
@@ -153,22 +157,9 @@ def test_a_presets_sampling_and_rewards_stay_the_runs() -> None:
 
 
 def test_symbols_name_the_functions_that_compute_them() -> None:
-    from grpo_core.algorithm.advantages import ADVANTAGES
-    from grpo_core.algorithm.aggregation import AGGREGATIONS
-    from grpo_core.algorithm.kl import KL_ESTIMATORS
-    from grpo_core.algorithm.objective import TOKEN_ADVANTAGES
-    from grpo_core.algorithm.surrogates import LEVELS, SURROGATES
-
-    for names, registry in [
-        (ADVANTAGE, ADVANTAGES | TOKEN_ADVANTAGES),
-        (LEVEL, LEVELS),
-        (SURROGATE, SURROGATES),
-        (KL, KL_ESTIMATORS),
-        (AGGREGATION, AGGREGATIONS),
-    ]:
-        found = {choice: f"{f.__module__}:{f.__name__}" for choice, f in registry.items()}
-        assert {choice: f"grpo_core.{name}" for choice, name in names.items()} == found
-    for name in SOURCES:
+    found = reconsider(shipped().groups, 0, RECORDED.options, shipped().metrics, Trial())
+    assert {symbol.source for symbol in symbols(found, 0, 0).values()} <= sources()
+    for name in sources():
         path, line, text = source_of(name)
         assert text.startswith(("def ", "class ")) and line > 1 and path.startswith("grpo_core/")
     for name in ("algorithm.kl:nothing", "../../etc/passwd", "store:Run"):
@@ -182,6 +173,41 @@ def test_every_symbol_is_in_the_glossary() -> None:
     found = reconsider(shipped().groups, 0, RECORDED.options, shipped().metrics, Trial())
     for name, symbol in symbols(found, 0, 0).items():
         assert explain(symbol.entry) is not None, name
+    for one in registry.METHODS.values():
+        for name, own in one.symbols.items():
+            assert name not in WRITTEN and (own.meaning or explain(own.entry)), name
+
+
+def used(formula: Formula) -> set[str]:
+    """The symbols in a formula."""
+    names: set[str] = set()
+    for node in formula:
+        assert isinstance(node[0], str)
+        if node[0] == "sym":
+            names.add(node[1])
+        for part in node[1:]:
+            if isinstance(part, tuple):
+                names |= used(part if isinstance(part[0], tuple) else (part,))
+    return names
+
+
+@pytest.mark.parametrize("preset", methods())
+def test_every_symbol_of_a_formula_is_written_and_has_a_value(preset: str) -> None:
+    step = shipped()
+    config = method(RECORDED.options, preset)
+    forms = written(config)
+    names = set().union(*(used(line.formula) | {line.symbol} for line in lines(config)))
+    assert names <= set(forms)
+    assert all(line.formula or line.words for line in lines(config))
+    for line in lines(config):
+        assert text(line.formula, forms) or line.words  # every kind of node is known
+    if preset == "ppo":
+        return  # no critic on record
+    found = reconsider(step.groups, 0, RECORDED.options, step.metrics, Trial(preset))
+    values = symbols(found, 0, 0)
+    assert names <= set(values)
+    assert all(np.isfinite(values[name].value) for name in names if name != "delta"), preset
+    assert json.loads(json.dumps(lines(config)[0].formula)) is not None
 
 
 def test_a_damaged_config_is_said() -> None:

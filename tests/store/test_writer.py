@@ -78,7 +78,7 @@ def test_a_closed_run_is_one_file_and_a_reader_adds_none(path: Path) -> None:
 def test_a_reader_in_the_way_does_not_hinder_closing(path: Path) -> None:
     with RunWriter(path) as writer:
         writer.append(step(1))
-        with Run(path)._read() as db:
+        with Run(path).reading() as db:
             assert db is not None
             start = time.monotonic()
             writer.close()

@@ -14,8 +14,9 @@ from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.aggregation import BatchSize
 from grpo_core.algorithm.critic import gae, token_rewards, whiten
 from grpo_core.algorithm.kl import KL_ESTIMATORS, sequence_penalty
-from grpo_core.algorithm.objective import Variant, token_push
+from grpo_core.algorithm.objective import token_push
 from grpo_core.algorithm.presets import PRESETS
+from grpo_core.algorithm.variant import Variant
 from grpo_core.config import GRPOConfig
 from grpo_core.course.recordings.reused_batch import batch_of, logprobs_of
 from grpo_core.models.policy import Policy
@@ -96,14 +97,14 @@ def advantages_of(batch: RecordedBatch, variant: Variant, lam: float = 1.0) -> T
         lam: lambda of GAE, for a method with a critic.
     """
     rewards = batch.rewards
-    kl = KL_ESTIMATORS[variant.kl](batch.old_logprobs, batch.ref_logprobs)
-    if variant.advantage == "gae":
+    kl = KL_ESTIMATORS[variant.kl_estimator](batch.old_logprobs, batch.ref_logprobs)
+    if variant.scale_rewards == "gae":
         per_token = token_rewards(rewards.flatten(), kl, batch.mask, variant.beta)
         advantages, _ = gae(per_token, torch.zeros_like(kl), batch.mask, lam=lam)
         return whiten(advantages, batch.mask)
     if variant.kl_in_reward:
         rewards = rewards - sequence_penalty(kl, batch.mask, variant.beta).view_as(rewards)
-    return group_advantages(rewards, variant.advantage).flatten()
+    return group_advantages(rewards, variant.scale_rewards).flatten()
 
 
 def push_of(batch: RecordedBatch, variant: Variant, lam: float = 1.0) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.kl import k1, k3
 from grpo_core.algorithm.logprobs import completion_mask
-from grpo_core.algorithm.surrogates import clip
+from grpo_core.algorithm.methods.clip import clip
 from grpo_core.evaluation import columns_of
 from grpo_core.forward import forward
 from grpo_core.models.policy import Policy
@@ -217,7 +217,7 @@ def _backward(
             rewards[number : number + 1], logprobs, ref_logprobs, here, in_reward
         )
         ratio = torch.exp(logprobs - old_logprobs)
-        surrogate = clip(ratio, advantages.unsqueeze(1), epsilon_low=0.2, epsilon_high=0.2)
+        surrogate = clip(ratio, advantages.unsqueeze(1), epsilon=0.2)
         per_token = surrogate - in_loss * k3(logprobs, ref_logprobs)
         part = -per_token[here].sum() / tokens
         part.backward()

@@ -5,7 +5,7 @@
  */
 
 import { MASKED } from "./card.js";
-import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { inline, number } from "./format.js";
 
 const ROW = 11; // pixels of a group
@@ -142,7 +142,7 @@ class Chart {
     const scale = devicePixelRatio || 1;
     const width = canvas.clientWidth;
     const height = this.rows * ROW + AXIS;
-    setAttribute(canvas, "style", `height:${height}px`);
+    setStyle(canvas, `height:${height}px`);
     if (canvas.width !== Math.round(width * scale)) canvas.width = Math.round(width * scale);
     if (canvas.height !== Math.round(height * scale)) canvas.height = Math.round(height * scale);
     const pen = canvas.getContext("2d");

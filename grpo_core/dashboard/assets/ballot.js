@@ -80,7 +80,7 @@ export class Ballot {
     setAttribute(this.flag, "aria-label", `Flag completion ${this.index + 1} as a hack`);
   }
 
-  /** This card's flags: [step, group, completion, how many, 1 for a hit], or null. */
+  /** This card's flags: [step, group, completion, how many, 1 for a hit or null: hidden], or null. */
   #found(hunt) {
     const { record } = this.session;
     const place = [record?.step, record?.group, this.index];
@@ -93,7 +93,7 @@ export class Ballot {
     if (poll && showsTallies(room)) said.push(votes(poll.tallies[this.index] ?? 0));
     const [, , , flags = 0, hit] = this.#found(hunt) ?? [];
     if (flags && room.teacher) said.push(flags === 1 ? "1 flag" : `${flags} flags`);
-    if (flags) said.push(hit ? "✓ hit" : "✗ miss");
+    if (flags && hit !== null) said.push(hit ? "✓ hit" : "✗ miss");
     return said.join(", ");
   }
 

@@ -12,7 +12,7 @@
 
 import { Ballot } from "./ballot.js";
 import { Card, MASKED } from "./card.js";
-import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { number, rewardName } from "./format.js";
 import { glossaryButton } from "./glossary.js";
 import { EXPLAINED, Inspector } from "./inspector.js";
@@ -72,7 +72,7 @@ export function board(parent, session) {
         ballots[i] = new Ballot(i, cards[i].element, session);
         ballots[i].update();
       }
-      cards[i].update(completion, largest, shading, Boolean(message.masked));
+      cards[i].update(completion, largest, shading, message.masked === "group");
     });
     if (ui.order.value !== sort) ui.order.value = sort;
     const places = order(message.completions, sort);
@@ -196,7 +196,7 @@ function why({ step, groups }) {
 /** "16 completions · accuracy 3 of 16 · brevity mean 0.71 · mean reward 0.42". */
 function facts(message) {
   const cards = message.completions;
-  if (message.masked) return `${cards.length} completions · ${MASKED}`;
+  if (message.masked === "group") return `${cards.length} completions · ${MASKED}`;
   const other = message.instead ? [`of step ${message.step}, the last that this file has`] : [];
   const parts = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
     const values = cards.map((c) => c.rewards[name] ?? 0);
@@ -233,7 +233,7 @@ function updatePicker(picker, groups, selected, session) {
     const button = picker.childNodes[i];
     const earned = group.dead ? "all tie" : number(group.mean, 2);
     setText(button.childNodes[1], group.left_out ? "left out" : earned);
-    setAttribute(button.lastChild.firstChild, "style", `width:${meter(group.mean, top)}%`);
+    setStyle(button.lastChild.firstChild, `width:${meter(group.mean, top)}%`);
     setAttribute(button, "aria-pressed", i === selected ? "true" : "false");
     setAttribute(button, "title", group.prompt);
     button.classList.toggle("lab-group-dead", group.dead);

@@ -1,6 +1,6 @@
 /** One completion of the group board. Its height is fixed, so new text never moves the page. */
 
-import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { advantage, number, rewardName, sizeOf } from "./format.js";
 import { answerStart, areWords, paint, parts, pieces } from "./tokens.js";
 
@@ -69,7 +69,7 @@ export class Card {
     setAttribute(this.element, "data-sign", sign);
     const share = (50 * Math.abs(value ?? 0)) / largest;
     const start = value < 0 ? 50 - share : 50;
-    setAttribute(this.bar, "style", `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
+    setStyle(this.bar, `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
     const cut = completion.truncated;
     const size = cut ? `cut at ${completion.length}` : sizeOf(completion);
     setText(this.length, completion.edited ? "edited" : size);
@@ -103,7 +103,7 @@ export class Card {
       setAttribute(label, "title", name);
       setText(figure, number(value, 2));
       const width = Math.round(100 * Math.min(1, Math.max(0, value ?? 0)));
-      setAttribute(meter.firstChild, "style", `width:${width}%`);
+      setStyle(meter.firstChild, `width:${width}%`);
     });
   }
 

@@ -4,6 +4,7 @@
  * is read from the last row: code, question and tallies are large.
  */
 
+import { door } from "./door.js";
 import { h, setAttribute, setHidden, setText } from "./dom.js";
 import { hunt } from "./hunt.js";
 import { question } from "./question.js";
@@ -23,7 +24,7 @@ export function classroom(parent, session) {
   const problem = h("p", { class: "lab-class-problem", role: "alert" });
   const section = h("section", { class: "lab-panel lab-class", "aria-label": "Class" }, head);
   const work = h("div", { class: "lab-class-work" });
-  const parts = [join(section, session)];
+  const parts = [join(section, session), door(section, session)];
   section.append(problem, work);
   parts.push(follow(work, session), question(work, session), hunt(work, session), results(work, room));
   parent.append(section);
@@ -66,8 +67,16 @@ function join(section, session) {
   function flip() {
     drawer.hidden = !drawer.hidden;
     setAttribute(more, "aria-expanded", String(!drawer.hidden));
-    if (!drawer.hidden && !picture.src) picture.src = new URL("lab/class/qr.svg", document.baseURI);
+    paint();
     session.touch();
+  }
+
+  /** The QR code, which has the class code in it. */
+  function paint() {
+    const { code } = room.message.join;
+    if (drawer.hidden || picture.dataset.code === code) return;
+    picture.dataset.code = code;
+    picture.src = new URL(`lab/class/qr.svg?of=${code}`, document.baseURI);
   }
 
   async function ask() {
@@ -86,6 +95,7 @@ function join(section, session) {
     setHidden(line, !room.teacher);
     if (!room.teacher || !message.join) return;
     setText(code, message.join.code.replace(/^(...)(...)$/, "$1 $2")); // as it is read aloud
+    paint();
     const { url } = message.join;
     setText(address, url?.replace(/^https?:\/\//, "") ?? "No network: nobody else can join.");
     const now = `${message.people} ${message.here}`;

@@ -49,6 +49,20 @@ export function setAttribute(node, name, value) {
   }
 }
 
+const styled = new WeakMap(); // element -> the style that it was given last
+
+/**
+ * Set an element's own style only when it differs. Not as an attribute: a policy without
+ * 'unsafe-inline' forbids those, and allows what a script writes to `style`.
+ * @param {HTMLElement} node
+ * @param {string} text declarations, as in a style attribute
+ */
+export function setStyle(node, text) {
+  if (styled.get(node) === text) return;
+  styled.set(node, text);
+  node.style.cssText = text;
+}
+
 /** Show or hide, touching the DOM only on a change. */
 export function setHidden(node, hidden) {
   if (node.hidden !== hidden) node.hidden = hidden;

@@ -2,12 +2,8 @@
 
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { number } from "./format.js";
-import { methodName } from "./formula.js";
-import { OWN } from "./trial.js";
 
 export const fork = { id: "fork", label: "Fork", make };
-
-const PRESETS = ["grpo", "dr_grpo", "dapo", "gspo", "cispo", "rloo", "reinforce"];
 
 const NONE =
   "This run has no saved model to fork from: train one of your own, which saves its model whenever " +
@@ -25,7 +21,6 @@ const FIELDS = [
 function make(parent, session) {
   const at = h("select", { class: "lab-choice" });
   const preset = h("select", { class: "lab-choice" });
-  preset.append(...[OWN, ...PRESETS].map((id) => h("option", { value: id }, methodName(id))));
   const inputs = FIELDS.map(([name, , limits]) => h("input", { type: "number", name, ...limits }));
   const fields = FIELDS.map(([, label], i) => h("label", {}, h("span", {}, label), inputs[i]));
   const go = h("button", { type: "button", class: "lab-button", onclick: start }, "Fork and race");
@@ -58,6 +53,12 @@ function make(parent, session) {
     setHidden(form, models.length === 0);
     setHidden(none, models.length > 0);
     setText(none, NONE);
+    const methods = Object.entries(session.methods);
+    resize(preset, methods.length, () => h("option"));
+    methods.forEach(([name, label], i) => {
+      setText(preset.childNodes[i], label);
+      setAttribute(preset.childNodes[i], "value", name);
+    });
     const key = JSON.stringify([run.key, models]);
     if (key !== shown) {
       shown = key;

@@ -3,18 +3,10 @@
  * what every other method would have done with the same token.
  */
 
-import { h, m, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, m, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { number, signed } from "./format.js";
 import { explain } from "./glossary.js";
-import { ADVANTAGE_WORDS, lines, number as figure, op, row, written } from "./notation.js";
-import { OWN } from "./trial.js";
-
-/** How methods are written; one that is not here goes by its name. */
-const NAMES = {
-  grpo: "GRPO", dr_grpo: "Dr. GRPO", dapo: "DAPO", bnpo: "BNPO", gspo: "GSPO",
-  gspo_token: "GSPO-token", cispo: "CISPO", sapo: "SAPO", luspo: "LUSPO", vespo: "VESPO",
-  gmpo: "GMPO", rloo: "RLOO", reinforce: "REINFORCE", ppo: "PPO",
-}; // prettier-ignore
+import { draw, number as figure, op, row, written } from "./notation.js";
 
 /** The columns of the comparison. */
 const COLUMNS = [
@@ -24,11 +16,6 @@ const COLUMNS = [
   ["c", "share", (value) => number(value, 3)],
   ["push", "push", (value) => signed(value, 3)],
 ];
-
-/** @param {string} name of a method */
-export function methodName(name) {
-  return name === OWN ? "this run" : (NAMES[name] ?? name);
-}
 
 export const formula = { id: "formula", label: "Formula", make };
 
@@ -132,7 +119,7 @@ function whereText(answer, session) {
 /** How what is worked out here compares with what the run recorded. */
 function recordText(answer, session) {
   const { recorded_push, symbols } = answer.token;
-  if (session.trial.active) return `A trial: ${methodName(session.trial.preset)}.`;
+  if (session.trial.active) return `A trial: ${session.methods[session.trial.preset]}.`;
   if (recorded_push === null) return "The run recorded no push.";
   const exact = answer.facts.batch.exact ? "" : ", with the batch size of the metrics";
   const here = number(symbols.push.value, 4);
@@ -142,8 +129,9 @@ function recordText(answer, session) {
 /** Each line: name, the formula, the same with numbers, and what comes out. */
 function drawLines(ui, answer, session) {
   const { symbols } = answer.token;
+  const { lines, written: forms } = answer.facts.formula;
   const symbol = (name) => {
-    const node = written(name);
+    const node = written(forms, name);
     const { entry } = symbols[name];
     node.setAttribute("data-symbol", name);
     node.setAttribute("class", "lab-sym");
@@ -163,16 +151,16 @@ function drawLines(ui, answer, session) {
     return text.startsWith("−") ? row(op("("), figure(text), op(")")) : figure(text);
   };
   const filled = (of) => {
-    const math = m("math", {}, row(op("="), ...of(value)));
+    const math = m("math", {}, row(op("="), ...draw(of, value)));
     for (const negative of math.querySelectorAll("mrow")) bare(negative);
     return math;
   };
-  const written_ = lines(answer.facts.switches).map(({ name, symbol: result, of }) => {
-    const words = ADVANTAGE_WORDS[answer.facts.switches.advantage] ?? "";
+  const written_ = lines.map(({ name, symbol: result, formula: of, words, many }) => {
     const tied = result === "A" && answer.facts.tied ? " all tie" : "";
-    const made = of ? of(symbol) : [];
-    const means = [m("math", {}, row(symbol(result), op("="), ...made)), ...(of ? [] : [words])];
-    const numbers = of && !manyTokens(result, answer) ? [filled(of)] : [];
+    const made = draw(of, symbol);
+    const means = [m("math", {}, row(symbol(result), op("="), ...made)), ...(words ? [words] : [])];
+    // a ratio of whole completions is made of all their tokens, not of this one's numbers
+    const numbers = of.length && !many ? [filled(of)] : [];
     return h(
       "div",
       { class: "lab-lens-line", "data-line": name },
@@ -181,8 +169,7 @@ function drawLines(ui, answer, session) {
       h("b", {}, `= ${number(symbols[result].value, 4)}${tied}`),
     );
   });
-  const place = answer.facts.switches.kl_place;
-  if (place === "reward") {
+  if (answer.facts.kl_in_reward) {
     const said = "The KL was taken from the reward, before the advantage.";
     written_.push(h("p", { class: "lab-muted" }, said));
   }
@@ -201,14 +188,10 @@ function bare(group) {
   if (figure_.localName === "mn" && ["(", ",", "="].includes(before)) group.replaceWith(figure_);
 }
 
-/** A ratio of whole completions is made of all their tokens, not of this one's numbers. */
-function manyTokens(result, answer) {
-  return result === "rho" && answer.facts.switches.level !== "token";
-}
-
 /** What a symbol means, and the function that computes it. */
 async function explainSymbol(ui, name, session) {
-  const symbol = session.trial.answer?.token?.symbols?.[name];
+  const { answer } = session.trial;
+  const symbol = answer?.token?.symbols?.[name];
   if (!symbol) return;
   ui.chosen = name;
   for (const node of ui.list.querySelectorAll("[data-symbol]")) {
@@ -217,12 +200,15 @@ async function explainSymbol(ui, name, session) {
   }
   const [entries, source] = await Promise.all([session.glossary(), session.code(symbol.source)]);
   if (ui.chosen !== name) return;
-  const meaning = explain(entries, symbol.entry)?.meaning ?? "The glossary has no entry for it.";
+  const title = m("math", {}, written(answer.facts.formula.written, name));
+  const meaning =
+    symbol.meaning ||
+    (explain(entries, symbol.entry)?.meaning ?? "The glossary has no entry for it.");
   const key = JSON.stringify([name, symbol.source]);
   if (ui.explained !== key) {
     ui.explained = key;
     ui.meaning.replaceChildren(
-      h("h3", {}, m("math", {}, written(name)), ` ${symbol.entry} `, h("b")),
+      h("h3", {}, title, ` ${symbol.entry} `, h("b")),
       h("p", {}, meaning),
       h("p", { class: "lab-lens-source" }, source ? `${source.path}, line ${source.line}` : ""),
       h("pre", { tabindex: "0", "aria-label": "Source" }, h("code", {}, source?.text ?? "")),
@@ -246,7 +232,7 @@ function drawMethods(ui, answer, session) {
     const line = ui.table.childNodes[i];
     const pick = line.firstChild.firstChild;
     pick.onclick = () => session.attempt((trial) => trial.choosePreset(name));
-    setText(pick, methodName(name));
+    setText(pick, session.methods[name]);
     setAttribute(pick, "aria-pressed", String(name === session.trial.preset));
     pick.disabled = Boolean(numbers.refused);
     setAttribute(line, "title", numbers.refused ?? null);
@@ -258,6 +244,6 @@ function drawMethods(ui, answer, session) {
     const share = (50 * Math.abs(numbers.push ?? 0)) / largest;
     const start = numbers.push < 0 ? 50 - share : 50;
     const bar = line.lastChild.firstChild.firstChild;
-    setAttribute(bar, "style", `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
+    setStyle(bar, `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
   });
 }

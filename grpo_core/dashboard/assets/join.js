@@ -3,6 +3,7 @@
 const form = document.getElementById("join");
 const said = document.getElementById("said");
 const button = form.querySelector("button");
+const LINE = "Many are joining from your network: stay on this page, it may take a minute.";
 
 
 const given = new URLSearchParams(location.search).get("code");
@@ -40,7 +41,9 @@ form.addEventListener("submit", async (event) => {
   if (!code.value.trim()) return refuse("Type the class code: it is on the wall.", code);
   if (!name.value.trim()) return refuse("Type your name.", name);
   button.disabled = true;
+  const waiting = setTimeout(() => (said.textContent = LINE), 2000);
   const problem = await join(code.value, name.value);
+  clearTimeout(waiting);
   button.disabled = false;
   // the view of a lesson link survives the way over this page
   if (problem === null) location.replace(new URL("./", document.baseURI).href + location.hash);

@@ -3,7 +3,7 @@
  * always one, so that nothing below moves when it changes.
  */
 
-import { h, setAttribute, setHidden, setText } from "./dom.js";
+import { h, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { duration, inline } from "./format.js";
 import { secondsLeft } from "./pace.js";
 import { tourSeen } from "./tour.js";
@@ -36,7 +36,7 @@ export function notice(parent, session) {
     setAttribute(element, "data-kind", now.kind);
     setAttribute(element, "aria-live", now.kind === "progress" ? "off" : "polite");
     setHidden(meter, now.done === undefined);
-    setAttribute(done, "style", `width:${(100 * (now.done ?? 0)).toFixed(1)}%`);
+    setStyle(done, `width:${(100 * (now.done ?? 0)).toFixed(1)}%`);
     setAttribute(meter, "aria-valuenow", Math.round(100 * (now.done ?? 0)));
     setHidden(button, !now.button);
     setText(button, now.button ?? "");

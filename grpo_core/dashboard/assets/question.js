@@ -1,7 +1,7 @@
 /** Predict, then reveal: the question, the tallies and the answer, for teacher and students. */
 
 import { showsTallies } from "./ballot.js";
-import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 
 const QUESTIONS = {
   advantage: "Which completion gets the highest advantage?",
@@ -146,7 +146,7 @@ function drawTallies(ui, room) {
   poll.tallies.forEach((count, i) => {
     const bar = ui.tallies.childNodes[i];
     setText(bar.childNodes[0], String(count));
-    setAttribute(bar.childNodes[1].firstChild, "style", `--share:${Math.round((100 * count) / most)}%`);
+    setStyle(bar.childNodes[1].firstChild, `--share:${Math.round((100 * count) / most)}%`);
     setText(bar.childNodes[2], teaches ? ANSWERS[i] : String(i + 1));
     const right = poll.state === "revealed" && poll.right.includes(i);
     setAttribute(bar, "data-right", right ? "" : null);

@@ -1,6 +1,6 @@
 /**
  * The class that a page is in: what the server tells of it, whether this page follows the teacher or
- * leads, and what is masked while a question is open. What is shown of it is in classroom.js.
+ * leads, and which group a question is about. What is shown of it is in classroom.js.
  */
 
 import { readView, writeView } from "./view.js";
@@ -8,7 +8,6 @@ import { readView, writeView } from "./view.js";
 const LEAD_PAUSE = 250; // milliseconds between two places that are told to followers
 const LEADS = "grpo-lab-leads"; // in the tab's own storage, so that a reload goes on leading
 const ASIDE = ["timeline", "diagnosis", "charts", "seconds", "atlas"]; // make room for a question
-const SECRET = ["advantage", "reward", "push", "change", "ratio", "held", "advantages", "values"];
 
 export class Room {
   /** @param {import("./session.js").Session} session */
@@ -19,7 +18,6 @@ export class Room {
     this.detached = false; // a student who looks around alone while the teacher leads
     this.discreet = false; // a teacher who keeps the tallies back
     this.leading = Boolean(session.place) && stored(LEADS);
-    this.covers = new WeakMap(); // board message -> the same, masked
     this.told = null; // the place that followers were told last
     this.applied = null; // the place that this page was taken to last
     this.timer = 0;
@@ -119,6 +117,7 @@ export class Room {
   receive(message) {
     const ended = this.message?.focus && !message.focus && !this.fresh;
     const over = message.poll ? null : this.poll;
+    const masks = maskOf(message.poll) !== maskOf(this.poll);
     this.message = message;
     this.fresh = false;
     if (!message.focus) this.detached = false;
@@ -128,6 +127,7 @@ export class Room {
       this.problem = null; // of the question before
       if (this.student && message.poll.state === "open") this.visit();
     }
+    if (masks) this.session.forgetOthers(); // what they hide has changed
     if (over) this.#return(over);
     this.#follow();
   }
@@ -193,39 +193,21 @@ export class Room {
     return ASIDE.includes(part) || (part === "bench" && poll.state !== "revealed");
   }
 
-  // What is masked
-
-  /** Whether a group's numbers must not be seen yet. */
+  /** Whether a group's numbers must not be seen yet: the server sends none. */
   secret(run, step, group) {
     const { poll } = this;
     if (!poll || poll.state === "revealed") return false;
     return poll.run === run && poll.step === step && poll.group === group;
   }
-
-  /**
-   * A board message without what a question asks about: students get it so from the server, and the
-   * teacher's page is on the wall.
-   */
-  masked(board) {
-    if (!board?.completions) return board;
-    if (!board.masked && !this.secret(board.run, board.step, board.group)) return board;
-    if (!this.covers.has(board)) this.covers.set(board, cover(board));
-    return this.covers.get(board);
-  }
-}
-
-function cover(board) {
-  const blank = { mean: null, max: null, dead: false };
-  const groups = board.groups.map((one, i) => (i === board.group ? { ...one, ...blank } : one));
-  const completions = board.completions.map((completion) => {
-    const open = Object.entries(completion).filter(([name]) => !SECRET.includes(name));
-    return { logprob: [], ...Object.fromEntries(open), advantage: null, reward: null, rewards: {} };
-  });
-  return { ...board, masked: true, dead: false, push_unit: 0, groups, completions };
 }
 
 function placeOf({ run, step, group }) {
   return { run, step, group };
+}
+
+/** Which question hides something, or null. */
+function maskOf(poll) {
+  return poll && poll.state !== "revealed" ? poll.id : null;
 }
 
 /** The teacher's view as one of ours: only what an address can carry gets through. */

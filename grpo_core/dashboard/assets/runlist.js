@@ -1,6 +1,6 @@
 /** The run list: every run, what it is doing, which one is shown. */
 
-import { h, setAttribute, setHidden, setText } from "./dom.js";
+import { h, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { STATUS } from "./timeline.js";
 
 /**
@@ -71,7 +71,7 @@ class Item {
     setAttribute(this.status, "data-status", run.recorded ? "recorded" : run.status);
     setText(this.steps, run.step === null ? "no step yet" : `step ${run.step} of ${planned ?? "?"}`);
     const done = planned ? Math.min(100, (100 * (run.step ?? 0)) / planned) : 0;
-    setAttribute(this.meter, "style", `width:${done.toFixed(0)}%`);
+    setStyle(this.meter, `width:${done.toFixed(0)}%`);
     setAttribute(this.button, "aria-current", shown ? "true" : null);
     setAttribute(this.button, "title", run.name);
   }

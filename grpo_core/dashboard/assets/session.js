@@ -20,12 +20,12 @@ export class Session {
     this.place = place;
     this.connection = "connecting";
     this.ready = null;
+    this.methods = {}; // name -> how it is written
     this.runs = [];
     this.listed = false;
     this.clock = 0; // server's clock minus ours, in seconds
     this.history = emptyHistory(null);
-    this.arrived = null; // the feed's last board message
-    this.record = null; // of the group that is shown: the feed's board message, masked in a poll
+    this.record = null; // of the group that is shown: the feed's last board message
     this.findings = null; // the diagnosis, see diagnosis.js
     this.atlas = null; // {cells, prompts, firsts} as far as they have come, see atlas.js
     this.marked = []; // metrics whose charts are marked
@@ -213,6 +213,12 @@ export class Session {
     }
   }
 
+  /** Ask for all overlaid runs again. */
+  forgetOthers() {
+    this.others.clear();
+    this.#fetchOthers();
+  }
+
   /** Train a new run from a saved model of the shown one, and race it. */
   async fork(step, preset, options) {
     const parent = this.run.key;
@@ -319,8 +325,12 @@ export class Session {
     if (want === "run" || want === "step") this.follow();
     const path = `api/runs/${encodeURIComponent(run.key)}/control`;
     const answer = await this.source.post(path, { want });
-    if (!answer.error) return;
-    this.#set(() => ((this.pending = null), (this.notice = answer.error)));
+    if (!answer.error && !answer.run) return;
+    this.#set(() => {
+      this.pending = null;
+      if (answer.run) this.chooseRun(answer.run); // a stranger's run was copied: on with the copy
+      this.notice = answer.error ?? answer.notice;
+    });
   }
 
   dismiss() {
@@ -361,11 +371,11 @@ export class Session {
 
   receive(message) {
     this.#set(() => {
-      if (message.type === "hello") this.ready = message.ready;
+      if (message.type === "hello") [this.ready, this.methods] = [message.ready, message.methods];
       else if (message.type === "runs") this.#receiveRuns(message);
       else if (message.type === "run") this.#receiveRun(message);
       else if (message.type === "metrics") this.#receiveMetrics(message);
-      else if (message.type === "board" && message.run === this.shown) this.arrived = message;
+      else if (message.type === "board" && message.run === this.shown) this.record = message;
       else if (message.type === "class") this.room.receive(message);
       else if (message.type === "atlas" && message.run === this.shown) this.#receiveAtlas(message);
       else if (message.type === "findings" && message.run === this.shown) this.findings = message;
@@ -402,9 +412,11 @@ export class Session {
     if (message.run !== this.shown) return;
     if (message.reset) this.history = emptyHistory(message.run);
     const { steps, metrics, phases } = this.history;
-    append(metrics, message.metrics, steps.length, message.steps.length);
-    append(phases, message.phases ?? {}, steps.length, message.steps.length);
-    steps.push(...message.steps);
+    const known = steps.indexOf(message.steps[0]);
+    const at = known < 0 ? steps.length : known;
+    put(metrics, message.metrics, at, message.steps.length, steps.length);
+    put(phases, message.phases ?? {}, at, message.steps.length, steps.length);
+    message.steps.forEach((step, i) => (steps[at + i] = step));
     if (this.playing && !steps.includes(this.cursor)) this.cursor = this.#firstStep();
   }
 
@@ -430,7 +442,7 @@ export class Session {
     if (key === this.shown) return;
     this.shown = key;
     this.history = emptyHistory(key);
-    this.arrived = null;
+    this.record = null;
     this.findings = null;
     this.atlas = null;
     this.pending = null;
@@ -468,7 +480,6 @@ export class Session {
   /** Change something, then tell the server, the address and the panels. */
   #set(change) {
     change();
-    this.record = this.room.masked(this.arrived);
     this.trial.about(this.record, this.view.token, this.view.tool !== null);
     this.view.step = this.playing ? null : this.cursor;
     if (this.view.step !== null && this.view.run === null) this.view.run = this.shown;
@@ -509,12 +520,15 @@ function emptyHistory(run) {
   return { run, steps: [], metrics: new Map(), phases: new Map() };
 }
 
-/** Add columns of `count` new values to those of `before` old ones; what is missing is null. */
-function append(columns, news, before, count) {
+/**
+ * Put columns of `count` new values into those of `before` old ones, at a place in them or at their
+ * end; what is missing is null.
+ */
+function put(columns, news, at, count, before) {
   for (const name of Object.keys(news)) {
     if (!columns.has(name)) columns.set(name, new Array(before).fill(null));
   }
   for (const [name, values] of columns) {
-    values.push(...(news[name] ?? new Array(count).fill(null)));
+    for (let i = 0; i < count; i++) values[at + i] = news[name]?.[i] ?? null;
   }
 }

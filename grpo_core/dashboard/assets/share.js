@@ -66,8 +66,7 @@ export function shareMenu(session) {
     if (!run || menu.hasAttribute("data-busy")) return;
     setAttribute(menu, "data-busy", "");
     setText(said, "Making the file: this takes some seconds ...");
-    const path = `export?run=${encodeURIComponent(run.key)}&as=${form}`;
-    const answer = await session.source.download(path);
+    const answer = await session.source.download("export", { run: run.key, as: form });
     const name = run.name + (form === "html" ? ".html" : `-${form}.zip`);
     setAttribute(menu, "data-busy", null);
     setText(said, answer.error ?? `${name}, ${megabytes(answer.file.size)}, is downloaded.`);

@@ -2,12 +2,13 @@
  * A source of messages over a WebSocket that comes back by itself.
  *
  * A source is what `mount` needs: `watch(view)`, `listen(message, connection)`, `get(path)`,
- * `post(path, body)`, `close()`; and `download(path)` where there is a server that makes files.
+ * `post(path, body)`, `close()`; and `download(path, body)` where there is a server that makes files.
  * A notebook can hand `mount` another one.
  */
 
 const FIRST_WAIT = 300;
 const LONGEST_WAIT = 4000;
+const PAUSE = 50; // milliseconds between two views that are sent; the server reads 20 a second
 const CAN_UNPACK = "DecompressionStream" in globalThis;
 
 /**
@@ -21,6 +22,8 @@ export function connect(base) {
   let wait = FIRST_WAIT;
   let timer = 0;
   let wanted = null;
+  let pause = 0; // a timer, while no view is sent
+  let sent = null;
   let last = Promise.resolve(); // unpacking takes a moment, and messages stay in order
   let onMessage = () => {};
   let onConnection = () => {};
@@ -30,7 +33,8 @@ export function connect(base) {
     socket.onopen = () => {
       wait = FIRST_WAIT;
       onConnection("open");
-      if (wanted !== null) socket.send(wanted);
+      sent = null;
+      tell();
     };
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
@@ -43,18 +47,32 @@ export function connect(base) {
     };
   }
 
+  /** Send the view that is wanted; what is wanted in the pause after it is sent then, the last one. */
+  function tell() {
+    clearTimeout(pause);
+    pause = 0;
+    if (wanted === null || wanted === sent || socket?.readyState !== WebSocket.OPEN) return;
+    sent = wanted;
+    socket.send(sent);
+    pause = setTimeout(tell, PAUSE);
+  }
+
   async function take(data) {
     for (const text of await unpack(data)) onMessage(JSON.parse(text));
+  }
+
+  function send(path, body) {
+    return fetch(new URL(path, base), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
   }
 
   /** POST JSON; resolves to the answer, which has `error` when something was refused. */
   async function post(path, body) {
     try {
-      const response = await fetch(new URL(path, base), {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-      });
+      const response = await send(path, body);
       const answer = await response.json().catch(() => ({}));
       return response.ok || answer.error ? answer : { error: answer.detail ?? "Refused." };
     } catch {
@@ -72,10 +90,10 @@ export function connect(base) {
     }
   }
 
-  /** GET a file; resolves to {file}, a Blob, or to {error} when it was refused. */
-  async function download(path) {
+  /** POST JSON for a file; resolves to {file}, a Blob, or to {error} when it was refused. */
+  async function download(path, body) {
     try {
-      const response = await fetch(new URL(path, base));
+      const response = await send(path, body);
       if (response.ok) return { file: await response.blob() };
       const answer = await response.json().catch(() => ({}));
       return { error: answer.error ?? "Refused." };
@@ -94,13 +112,14 @@ export function connect(base) {
       const text = JSON.stringify(view);
       if (text === wanted) return;
       wanted = text;
-      if (socket?.readyState === WebSocket.OPEN) socket.send(text);
+      if (!pause) tell();
     },
     get,
     post,
     download,
     close() {
       clearTimeout(timer);
+      clearTimeout(pause);
       if (socket) socket.onclose = null;
       socket?.close();
     },

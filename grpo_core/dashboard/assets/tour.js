@@ -5,7 +5,7 @@
  * At which stop it is stands in the view (`#tour=3`), so a reload or a link is at the same stop.
  */
 
-import { h, setAttribute, setHidden, setText } from "./dom.js";
+import { h, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { factsOf, STOPS } from "./stops.js";
 
 const GAP = 12; // pixels between what is explained and the words
@@ -240,10 +240,10 @@ class Guide {
     const box = seen ? this.target.getBoundingClientRect() : null;
     const column = seen && this.target.closest("#lab-side") !== null; // what is below matters too
     const { words, ring } = arrange(box, size, room, column);
-    setAttribute(this.element, "style", `left:${words.left}px;top:${words.top}px`);
+    setStyle(this.element, `left:${words.left}px;top:${words.top}px`);
     if (!ring) return;
     const { left, top, right, bottom } = ring;
-    setAttribute(this.ring, "style", `left:${left}px;top:${top}px;width:${right - left}px;height:${bottom - top}px`);
+    setStyle(this.ring, `left:${left}px;top:${top}px;width:${right - left}px;height:${bottom - top}px`);
   }
 }
 

@@ -3,9 +3,8 @@
  * them, and here they stand beside the recorded ones.
  */
 
-import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { advantage, number, rewardName } from "./format.js";
-import { methodName } from "./formula.js";
 import { OWN } from "./trial.js";
 
 const LONGEST = 4000; // characters of an edited completion, as on the server
@@ -22,7 +21,7 @@ function make(parent, session) {
     drawWeights(ui, session);
     if (session.board.step === record.step) drawBars(ui, session); // else the answer is on its way
     drawEdit(ui, session);
-    setText(ui.said, trial.problem ?? sentence(trial));
+    setText(ui.said, trial.problem ?? sentence(session));
     setAttribute(ui.said, "data-kind", trial.problem ? "error" : null);
     ui.reset.disabled = !trial.active;
   };
@@ -138,11 +137,7 @@ function drawBars(ui, session) {
   const place = (bar, value) => {
     const height = (46 * Math.abs(value)) / largest;
     const top = value > 0 ? 50 - height : 50;
-    setAttribute(
-      bar,
-      "style",
-      `top:${top.toFixed(1)}%;height:${Math.max(height, 0.8).toFixed(1)}%`,
-    );
+    setStyle(bar, `top:${top.toFixed(1)}%;height:${Math.max(height, 0.8).toFixed(1)}%`);
     setAttribute(bar, "data-sign", value > 0 ? "up" : value < 0 ? "down" : "flat");
   };
   now.forEach((value, i) => {
@@ -153,13 +148,12 @@ function drawBars(ui, session) {
   setAttribute(ui.bars, "aria-label", `Advantages now: ${now.map(advantage).join(", ")}`);
 }
 
-function sentence(trial) {
+function sentence({ trial, methods }) {
   const facts = trial.answer?.facts;
   if (!facts) return "";
-  const method = trial.preset === OWN ? "" : ` ${methodName(trial.preset)}.`;
+  const method = trial.preset === OWN ? "" : ` ${methods[trial.preset]}.`;
   const mean = number(facts.mean);
-  const own = ["gae", "process", "several"].includes(facts.switches.advantage);
-  if (facts.tied && !own) {
+  if (facts.tied && facts.by_group) {
     const rest = `All rewards are ${mean}, so every advantage is 0.`;
     return `std = 0: nothing to learn here. ${rest}${method}`;
   }

@@ -3,6 +3,7 @@
     people    who is in, the code, the cookie          access   who may ask for what
     polls     predict, then reveal                     hunt     the reward-hack hunt
     journal   what happened, kept on disk              address  where the class finds this machine
+    door      who may still come in                    budgets  how much each may ask for
     routes    the requests
 
 `Classroom` is what the server holds. All of it is changed on the event loop only, so it needs no
@@ -22,11 +23,16 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from grpo_core import spreadsheet
 from grpo_core.dashboard.classroom import journal, people
 from grpo_core.dashboard.classroom.address import addresses, qr_text
+from grpo_core.dashboard.classroom.budgets import Budgets
+from grpo_core.dashboard.classroom.door import Door
 from grpo_core.dashboard.classroom.hunt import Hunt, Hunter
 from grpo_core.dashboard.classroom.people import COOKIE_SECONDS, STUDENT, TEACHER, Member
 from grpo_core.dashboard.classroom.polls import Poll, Polls, ask
+from grpo_core.dashboard.doors import Doors
+from grpo_core.dashboard.masking import Hidden
 from grpo_core.dashboard.payloads import clip, encode
 from grpo_core.dashboard.trials import Request
 from grpo_core.errors import LabError
@@ -67,8 +73,9 @@ class Classroom:
         self.proxies = {name.lower() for name in proxies}
         self.code = ""
         self.people = people.People()
-        self.wrong = people.Rate(people.WRONG_TRIES, people.RATE_SECONDS)
-        self.joins = people.Rate(people.MAX_JOINS, people.RATE_SECONDS)
+        self.door = Door()
+        self.doors = Doors()
+        self.budgets = Budgets()
         self.polls = Polls()
         self.hunts: list[Hunt] = []
         self.hunt: Hunt | None = None
@@ -93,24 +100,51 @@ class Classroom:
         """Let another process serve the class."""
         self._journal.close()
 
+    def guarded_by(self, doors: Doors) -> None:
+        """Say where the connections of the class's pages are counted."""
+        self.doors = doors
+        doors.on_change = self._changed
+
     # Events
 
-    def _happened(self, what: str, **details: Any) -> None:
-        """Write an event down, then apply it. Raises LabError when it cannot be written."""
-        event = {"what": what, "at": round(time.time(), 3), **details}
-        self._journal.append(event)
-        self._apply(event)
+    def _happened(self, what: str, by: str | None = None, **details: Any) -> None:
+        """Write an event down, apply it, tell the pages; see `_write`."""
+        self._write(what, by, **details)
         self._changed()
+
+    def _write(self, what: str, by: str | None = None, **details: Any) -> None:
+        """Write an event down, then apply it.
+
+        Args:
+            by: the id of the student who caused it; None for the teacher.
+
+        Raises:
+            LabError: it cannot be written, or this student has written enough.
+        """
+        event = {"what": what, "at": round(time.time(), 3), **details}
+        if by is not None:
+            self.budgets.check_event(by, self._journal.left)
+        self._journal.append(event, of_student=by is not None)
+        if by is not None:
+            self.budgets.count_event(by)
+        self._apply(event)
 
     def _apply(self, event: dict[str, Any]) -> None:
         """Do what an event says; it was checked before it was written."""
         what = event["what"]
-        if what == "opened":
+        if what in ("opened", "code"):
             self.code = str(event["code"])
+        elif what == "door":
+            self.door.is_open = event["open"] is True
         elif what == "joined":
+            self.door.pending.pop(event["id"], None)
             self.people.put(event["id"], event["name"])
         elif what == "removed":
+            name = self.people.members[event["id"]].name
+            self.door.take_out(event["id"], name, float(event["at"]))
             self._forget(event["id"])
+        elif what == "readmitted":
+            del self.door.out[event["id"]]
         elif what == "poll":
             self.polls.open(Poll(**{name: event[name] for name in POLL_FIELDS}))
         elif what == "vote":
@@ -134,6 +168,7 @@ class Classroom:
 
     def _forget(self, key: str) -> None:
         self.people.remove(key)
+        self.door.left(key)
         self.polls.forget(key)
         for hunt in self.hunts:
             hunt.hunters.pop(key, None)
@@ -171,31 +206,76 @@ class Classroom:
             return True
         return hmac.compare_digest(_bytes(given), _bytes(self.token))
 
-    def join(self, name: Any, member: Member | None = None) -> Member:
-        """Let a student in who typed the code; one who is in already gets another name.
+    def join(
+        self, name: Any, member: Member | None = None, address: str = "", was: str = ""
+    ) -> Member:
+        """Give a place to a student who typed the code; one who is in already gets another name.
+
+        A new place is not written down before it is confirmed (see `door`).
+
+        Args:
+            name: what was typed.
+            member: the student, if the browser has a place already.
+            address: of the connection.
+            was: the id in the browser's cookie, which may be of somebody who was taken out.
 
         Raises:
-            LabError: the name is none, or the class is full.
+            LabError: the name is none or not for students, the door is closed to this person, or
+                there is no place.
         """
         key = member.id if member else secrets.token_hex(8)
-        free = self.people.free_name(people.clean_name(name), of=key)
-        if member is None and len(self.people.members) >= people.MAX_MEMBERS:
-            self._make_room()
-        self._happened("joined", id=key, name=free)
+        name = people.clean_name(name, self.title)
+        free = self.people.free_name(name, of=key)
+        if member is not None:
+            self.budgets.rename(key)
+        if member is not None and key not in self.door.pending:
+            self._happened("joined", by=key, id=key, name=free)
+            return self.people.members[key]
+        if member is None:
+            self.door.check(was, name, address)
+            for ghost in self.door.make_room(address, self.people.members):
+                self._forget(ghost)
+            self.door.came(key, address)
+        self.people.put(key, free)
+        self._changed()
         return self.people.members[key]
 
-    def _make_room(self) -> None:
-        """Drop whoever came first of those that are not here and did nothing.
+    def confirm(self, member: Member) -> None:
+        """Write down a student whose page came back. Raises LabError when that is impossible."""
+        if member.id in self.door.pending:
+            name = self.people.members[member.id].name
+            self._write("joined", by=member.id, id=member.id, name=name)
 
-        So nobody can shut a class by joining three hundred times.
+    def set_door(self, is_open: bool) -> None:
+        """Open or close the door; those who are in stay in."""
+        if is_open != self.door.is_open:
+            self._happened("door", open=is_open)
+
+    def change_code(self) -> None:
+        """Make a new code; those who are in stay in."""
+        self._happened("code", code=people.make_code())
+
+    def readmit(self, key: Any) -> None:
+        """Let a student who was taken out join again.
+
+        Raises:
+            LabError: nobody of this id was taken out.
         """
-        active = {key for poll in self.polls.all for key in poll.votes}
-        active |= {key for hunt in self.hunts for key in hunt.hunters}
-        ghosts = (key for key in self.people.members if key not in active | self._sockets.keys())
-        ghost = next(ghosts, None)
-        if ghost is None:
-            raise LabError(f"The class is full: {people.MAX_MEMBERS} are in it.")
-        self._happened("removed", id=ghost)
+        if not isinstance(key, str) or key not in self.door.out:
+            raise LabError("Nobody of that id was taken out.")
+        self._happened("readmitted", id=key)
+
+    def allow(self, address: Any) -> None:
+        """Let an address have twice as many connections and places.
+
+        Raises:
+            LabError: this address is not at its limit.
+        """
+        if not isinstance(address, str) or address not in {*self.doors.full(), *self.door.full()}:
+            raise LabError("That address is not at its limit.")
+        self.doors.allow(address)
+        self.door.allow(address)
+        self._changed()
 
     async def remove(self, key: Any) -> None:
         """Take a student out, with all votes and flags: the page has to join again.
@@ -223,6 +303,8 @@ class Classroom:
     @contextlib.contextmanager
     def connected(self, member: Member, close: Close) -> Iterator[None]:
         """While a page of a member is open. `close` ends its connection."""
+        with contextlib.suppress(LabError):  # the journal is full: the place stays unconfirmed
+            self.confirm(member)
         own = self._sockets.setdefault(member.id, [])
         own.append(close)
         self._changed()
@@ -242,13 +324,15 @@ class Classroom:
     def listed(self) -> list[dict[str, Any]]:
         """The students, for the teacher, in the order in which they came."""
         poll, hunters = self.polls.current, self.hunt.hunters if self.hunt else {}
+        hidden = self._hidden_in_hunt()
+        scores = {key: hunter.counts(hidden)["score"] for key, hunter in hunters.items()}
         return [
             {
                 "id": member.id,
                 "name": member.name,
                 "here": member.id in self._sockets,
                 "voted": poll is not None and member.id in poll.votes,
-                "score": hunters[member.id].score if member.id in hunters else None,
+                "score": scores.get(member.id),
             }
             for member in self.people.members.values()
         ]
@@ -269,7 +353,8 @@ class Classroom:
         """Count a student's vote, or change it. Raises LabError when it cannot be given."""
         found = self.polls.check_vote(member.id, poll, choice)
         if found.votes.get(member.id) != choice:
-            self._happened("vote", poll=found.id, id=member.id, choice=choice)
+            self.confirm(member)
+            self._happened("vote", by=member.id, poll=found.id, id=member.id, choice=choice)
 
     def move_poll(self, poll: Any, state: str) -> None:
         """Close, reveal or end the poll. Raises LabError where it is so far already."""
@@ -277,23 +362,20 @@ class Classroom:
         self.polls.check_move(found, state)
         self._happened("moved", poll=found.id, state=state)
 
-    def hidden(self, member: Member | None, run: str) -> tuple[int, int] | None:
-        """The step and group of a run of which this member must not get the answer."""
-        if member is None or self.is_teacher(member):
-            return None
-        return self.polls.hidden(run)
-
     def check_trial(self, member: Member | None, asked: Request) -> None:
         """Raise LabError where a trial would tell a student what the class is being asked.
 
         All of the frozen group's step is closed: what a batch is divided by tells of all its
-        groups. And on the run of a hunt no words can be tried, as the verifier would judge them.
+        groups. No words can be tried on any run, as they could be the group's, on a prompt that
+        comes again: the verifier would judge them. Nor can they on the run of a hunt.
         """
         if member is None or self.is_teacher(member):
             return
         hidden = self.polls.hidden(asked.run)
-        if hidden is not None and hidden[0] == asked.step:
+        if hidden is not None and hidden.step == asked.step:
             raise LabError("The class is being asked about this step: try things after the reveal.")
+        if asked.trial.edits and self.polls.unrevealed is not None:
+            raise LabError("The class is being asked a question: try other words after the reveal.")
         if self.hunt and self.hunt.run == asked.run and (asked.trial.edits or asked.trial.weights):
             raise LabError("A hunt is on: try other words and weights on this run after it.")
 
@@ -333,19 +415,31 @@ class Classroom:
             raise LabError("There is no hunt on that run.")
         return self.hunt
 
+    def check_flag(self, hunt: Hunt, place: tuple[int, int, int]) -> None:
+        """Raise LabError where a flag's truth would tell what the class is being asked."""
+        hidden = self.polls.hidden(hunt.run)
+        if hidden is not None and hidden.covers(*place[:2]):
+            raise LabError("The class is being asked about this group: flag it after the reveal.")
+
+    def _hidden_in_hunt(self) -> Hidden | None:
+        """The group of the hunt's run that the class is being asked about."""
+        return None if self.hunt is None else self.polls.hidden(self.hunt.run)
+
     def flag(self, member: Member, hunt: Hunt, place: tuple[int, int, int], hit: bool) -> None:
         """Set a student's flag, whose truth is known. Raises LabError when the hunt is over."""
         if self.hunt is not hunt:
             raise LabError("That hunt is over.")
+        self.check_flag(hunt, place)  # again: the question may have come meanwhile
         hunt.check(member.id, place, True)
         if place not in hunt.hunters.get(member.id, Hunter()).flags:
-            self._happened("flag", id=member.id, place=list(place), hit=hit)
+            self.confirm(member)
+            self._happened("flag", by=member.id, id=member.id, place=list(place), hit=hit)
 
     def unflag(self, member: Member, hunt: Hunt, place: tuple[int, int, int]) -> None:
         """Take a student's flag back."""
         hunt.check(member.id, place, False)
         if place in hunt.hunters.get(member.id, Hunter()).flags:
-            self._happened("unflag", id=member.id, place=list(place))
+            self._happened("unflag", by=member.id, id=member.id, place=list(place))
 
     # Follow me
 
@@ -389,12 +483,13 @@ class Classroom:
         }
         if role == TEACHER:
             message["join"] = {"url": self.join_url, "code": self.code}
+            message["door"] = self.door.told(self.doors.full())
         names = {member.id: member.name for member in self.people.members.values()}
         poll = self.polls.current
         return (
             encode(message)[:-1],
             encode(poll.told())[:-1] if poll else None,
-            encode(self.hunt.told(names))[:-1] if self.hunt else None,
+            encode(self.hunt.told(names, self._hidden_in_hunt()))[:-1] if self.hunt else None,
         )
 
     def _own_vote(self, member: Member) -> dict[str, Any]:
@@ -404,19 +499,19 @@ class Classroom:
     def _own_flags(self, member: Member) -> dict[str, Any]:
         if self.hunt is None:
             return {}
+        hidden = self._hidden_in_hunt()
         if self.is_teacher(member):
-            return {"mine": None, "found": self.hunt.places()}
+            return {"mine": None, "found": self.hunt.places(hidden)}
         hunter = self.hunt.hunters.get(member.id, Hunter())
-        found = [[*place, 1, int(hit)] for place, hit in hunter.flags.items()]
-        return {"mine": hunter.told(), "found": found}
+        return {"mine": hunter.counts(hidden), "found": hunter.places(hidden)}
 
     def results(self) -> str:
-        """Everything that was done, as CSV."""
+        """Everything that was done, as CSV for a spreadsheet program."""
         header = (
             "name", "activity", "began", "run", "step", "group", "completion", "choice", "right",
             "score",
         )  # fmt: skip
-        return journal.csv_text(header, self._rows())
+        return spreadsheet.text_of(header, self._rows())
 
     def _rows(self) -> Iterator[list[Any]]:
         """A row for everybody who joined, every vote and every flag; numbers as the page has."""
@@ -435,7 +530,8 @@ class Classroom:
                 for (step, group, completion), hit in hunter.flags.items():
                     place = [hunt.run, step, group + 1, completion + 1]
                     yield [self._name(key), "flag", began, *place, None, int(hit), None]
-                yield [self._name(key), "hunt", began, hunt.run, *[None] * 5, hunter.score]
+                score = hunter.counts()["score"]
+                yield [self._name(key), "hunt", began, hunt.run, *[None] * 5, score]
 
     def _name(self, key: str) -> str:
         return self.people.members[key].name

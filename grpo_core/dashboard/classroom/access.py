@@ -4,6 +4,7 @@ What is not in the table is the teacher's. So a route that somebody adds is clos
 until a line here opens it, and nothing that Gradio serves is open to anybody else.
 """
 
+import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,11 @@ from starlette.requests import HTTPConnection
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from grpo_core.dashboard.classroom.people import NOBODY, STUDENT
+from grpo_core.dashboard.classroom.budgets import TOO_OFTEN
+from grpo_core.dashboard.classroom.people import NOBODY, STUDENT, Member
+from grpo_core.dashboard.doors import MEMBER, SOCKET
+from grpo_core.dashboard.doors import NOBODY as UNNAMED
+from grpo_core.dashboard.doors import TEACHER as THE_TEACHERS
 
 if TYPE_CHECKING:
     from grpo_core.dashboard.classroom import Classroom
@@ -68,13 +73,34 @@ class Access:
         scope["state"] |= {"member": member, "until": until}
         role = member.role if member else NOBODY
         method = scope.get("method", "WEBSOCKET")
+        self._seen(scope, member)
         if self.classroom.is_teacher(member) or role in roles(method, scope["path"]):
             answer = self._page(role, scope)
+            if not await self._in_time(scope, member):
+                answer = JSONResponse({"error": TOO_OFTEN}, 429)
             await (answer or self.app)(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": _sentence(role)})
         else:
             await _refusal(role, scope)(scope, receive, send)
+
+    def _seen(self, scope: Scope, member: Member | None) -> None:
+        """Tell the doors whose connection this is."""
+        rank = UNNAMED if member is None else MEMBER
+        if self.classroom.is_teacher(member):
+            rank = THE_TEACHERS
+        elif member is not None and scope["type"] == "websocket":
+            rank = SOCKET
+        self.classroom.doors.seen(scope.get("client"), member.id if member else None, rank)
+
+    async def _in_time(self, scope: Scope, member: Member | None) -> bool:
+        """Wait as long as this member's budget says; False where that is too long."""
+        if scope["type"] != "http" or self.classroom.is_teacher(member):
+            return True
+        address = scope["client"][0] if scope.get("client") else ""
+        wait = self.classroom.budgets.request(member, address, scope["path"])
+        await asyncio.sleep(wait or 0)
+        return wait is not None
 
     def _page(self, role: str, scope: Scope) -> Response | None:
         """The student's page, which is at / in the place of the teacher's."""

@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from grpo_core.dashboard.masking import Hidden
 from grpo_core.errors import LabError
 from grpo_core.records import Group
 from grpo_core.rewards.accuracy import accuracy_reward
@@ -70,20 +71,20 @@ class Hunter:
     seen: set[Place] = field(default_factory=set)
     changes: int = 0
 
-    @property
-    def hits(self) -> int:
-        """Flags that stand and are hits."""
-        return sum(self.flags.values())
+    def counts(self, hidden: Hidden | None = None) -> dict[str, int]:
+        """Flags that stand, hits among them, misses, and the score: hits less misses, or 0.
 
-    @property
-    def score(self) -> int:
-        """Hits less misses, never below 0."""
-        return max(0, self.hits - len(self.wrong))
+        Args:
+            hidden: the group that the class is asked about, where flags are neither hit nor miss.
+        """
+        hits = sum(hit for place, hit in self.flags.items() if place[:2] != hidden)
+        misses = sum(place[:2] != hidden for place in self.wrong)
+        score = max(0, hits - misses)
+        return {"flags": len(self.flags), "hits": hits, "misses": misses, "score": score}
 
-    def told(self) -> dict[str, Any]:
-        """What the student may know."""
-        counts = {"flags": len(self.flags), "hits": self.hits, "misses": len(self.wrong)}
-        return counts | {"score": self.score}
+    def places(self, hidden: Hidden | None = None) -> list[list[int | None]]:
+        """The flags: [step, group, completion, 1, 1 for a hit], which is None where hidden."""
+        return [[*place, 1, _told(place, hit, hidden)] for place, hit in self.flags.items()]
 
 
 @dataclass
@@ -128,28 +129,39 @@ class Hunt:
         hunter.flags.pop(place, None)
         hunter.changes += 1
 
-    def told(self, names: dict[str, str]) -> dict[str, Any]:
-        """What everybody of the class may know. `names`: member -> name."""
-        hunters = {key: h for key, h in self.hunters.items() if key in names}
-        ranked = sorted(hunters, key=lambda key: (-hunters[key].score, names[key].casefold()))
-        best = [key for key in ranked if hunters[key].score > 0][:BEST]
+    def told(self, names: dict[str, str], hidden: Hidden | None = None) -> dict[str, Any]:
+        """What everybody of the class may know.
+
+        Args:
+            names: member -> name.
+            hidden: see `Hunter.counts`.
+        """
+        counts = {key: h.counts(hidden) for key, h in self.hunters.items() if key in names}
+        ranked = sorted(counts, key=lambda key: (-counts[key]["score"], names[key].casefold()))
+        best = [key for key in ranked if counts[key]["score"] > 0][:BEST]
         return {
             "id": self.id,
             "run": self.run,
             "reward": self.reward,
             "rule": RULE,
-            "flags": sum(len(h.flags) for h in hunters.values()),
-            "hits": sum(h.hits for h in hunters.values()),
-            "misses": sum(len(h.wrong) for h in hunters.values()),
-            "board": [{"name": names[key], "score": hunters[key].score} for key in best],
+            **{name: sum(c[name] for c in counts.values()) for name in ("flags", "hits", "misses")},
+            "board": [{"name": names[key], "score": counts[key]["score"]} for key in best],
         }
 
-    def places(self) -> list[list[int]]:
-        """For the teacher: [step, group, completion, flags, 1 for a hit], most flagged first."""
+    def places(self, hidden: Hidden | None = None) -> list[list[int | None]]:
+        """For the teacher: [step, group, completion, flags, 1 for a hit], most flagged first.
+
+        The last is None where it is hidden: the teacher's page is on the wall.
+        """
         truth: dict[Place, bool] = {}
         counts: Counter[Place] = Counter()
         for hunter in self.hunters.values():
             truth |= hunter.flags
             counts.update(hunter.flags.keys())
         ranked = sorted(counts, key=lambda place: (-counts[place], place))[:MAX_TOLD]
-        return [[*place, counts[place], int(truth[place])] for place in ranked]
+        return [[*place, counts[place], _told(place, truth[place], hidden)] for place in ranked]
+
+
+def _told(place: Place, hit: bool, hidden: Hidden | None) -> int | None:
+    """1 for a hit, 0 for a miss, None while the class is asked about the group."""
+    return None if place[:2] == hidden else int(hit)

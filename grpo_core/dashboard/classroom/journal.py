@@ -8,7 +8,6 @@ anybody. A class that was begun anew leaves its old events behind under their da
 """
 
 import contextlib
-import csv
 import hashlib
 import io
 import json
@@ -16,7 +15,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,10 @@ from filelock import FileLock, Timeout
 from grpo_core.errors import LabError
 
 MAX_EVENTS = 100_000
+RESERVED = 10_000  # of them, which only the teacher can use
 MAX_LINE = 4_000  # characters of an event
 MAX_TITLE = 60
 FOLDER = ".class"
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-"""What a spreadsheet takes for the beginning of a formula (the wide ones where they are typed)."""
 
 
 def file_name(title: str) -> str:
@@ -110,14 +108,23 @@ class Journal:
                     if isinstance(event, dict):
                         yield event
 
-    def append(self, event: dict[str, Any]) -> None:
+    @property
+    def left(self) -> int:
+        """How many events students may still write, all together."""
+        return max(0, MAX_EVENTS - RESERVED - self.written)
+
+    def append(self, event: dict[str, Any], of_student: bool = False) -> None:
         """Write one event.
+
+        Args:
+            of_student: a student caused it, so that the teacher's reserve is not for it.
 
         Raises:
             LabError: there are too many, or the disk does not take it.
         """
         line = json.dumps(event, separators=(",", ":"))
-        if self.written >= MAX_EVENTS or len(line) > MAX_LINE:
+        is_full = self.left == 0 if of_student else self.written >= MAX_EVENTS
+        if is_full or len(line) > MAX_LINE:
             raise LabError("The journal of this class is full: begin anew with --new-class.")
         try:
             with _private(self.path, os.O_APPEND) as file:
@@ -136,23 +143,3 @@ def _private(path: Path, flag: int) -> io.FileIO:
     binary = getattr(os, "O_BINARY", 0)  # on Windows
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | binary | flag, 0o600)
     return io.FileIO(descriptor, "wb")
-
-
-# --- the results -------------------------------------------------------------------------------
-
-
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table for a spreadsheet, in which no cell is taken for a formula."""
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(header)
-    writer.writerows([[cell(value) for value in row] for row in rows])
-    return stream.getvalue()
-
-
-def cell(value: Any) -> Any:
-    """A number as it is, a text so that a spreadsheet does not run it; None is an empty cell."""
-    if value is None or isinstance(value, int | float):
-        return value
-    text = str(value)
-    return "'" + text if text.lstrip(" ").startswith(FORMULA) else text

@@ -5,17 +5,15 @@ class (`People.remove`) makes the cookie worthless at once.
 """
 
 import hmac
-import ipaddress
 import secrets
 import time
 import unicodedata
-from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from grpo_core.dashboard.classroom.lookalikes import is_reserved, shapes
 from grpo_core.errors import LabError
 
 TEACHER = "teacher"
@@ -30,10 +28,6 @@ MAX_MEMBERS = 300
 COOKIE = "grpo_lab_class"
 COOKIE_SECONDS = 12 * 3600
 MAX_COOKIE = 500  # characters; ours have about 100
-WRONG_TRIES = 10  # of the code, of one client address in RATE_SECONDS
-MAX_JOINS = 60  # of one client address in RATE_SECONDS; a whole class may share a proxy's
-RATE_SECONDS = 60.0
-MAX_ADDRESSES = 4_096  # that are remembered
 
 # Shown as nothing, or as a blank, though they are letters, marks or symbols to Unicode.
 _UNSEEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
@@ -71,70 +65,26 @@ def is_code(given: Any, code: str) -> bool:
     return hmac.compare_digest(typed.encode("utf-8", "replace"), code.encode())
 
 
-class Rate:
-    """Counts what comes from each client address: at most so many in so many seconds.
-
-    It forgets, and other addresses are not held up. The address is that of the connection. What a
-    request says of itself (X-Forwarded-For) is not asked: anybody can write that. So behind a proxy
-    all share one count.
-    """
-
-    def __init__(
-        self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.most = most
-        self.seconds = seconds
-        self._clock = clock
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def is_reached(self, address: str) -> bool:
-        """Whether the address has to wait."""
-        return len(self._recent(_network(address))) >= self.most
-
-    def count(self, address: str) -> None:
-        """Count one more."""
-        network = _network(address)
-        recent = self._recent(network)
-        recent.append(self._clock())
-        self._times[network] = recent
-        self._times.move_to_end(network)
-        while len(self._times) > MAX_ADDRESSES:
-            self._times.popitem(last=False)
-
-    def _recent(self, network: str) -> deque[float]:
-        recent = self._times.get(network, deque())
-        while recent and recent[0] <= self._clock() - self.seconds:
-            recent.popleft()
-        if not recent:
-            self._times.pop(network, None)
-        return recent
-
-
-def _network(address: str) -> str:
-    """The address, or the /64 that one machine has to itself in IPv6."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:100]
-    if found.version == 6 and found.ipv4_mapped is None:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
-
-
 # --- names -------------------------------------------------------------------------------------
 
 
-def clean_name(given: Any) -> str:
+def clean_name(given: Any, title: str = "") -> str:
     """A name as it is shown: one line, nothing invisible in it, nothing that turns text around.
 
+    Args:
+        given: what was typed.
+        title: the class's, which is no name.
+
     Raises:
-        LabError: nothing is left, or too much.
+        LabError: nothing is left, or too much; or it could be taken for the teacher's.
     """
     if not isinstance(given, str) or len(given) > 20 * MAX_NAME:
         raise LabError(f"Type a name of 1 to {MAX_NAME} characters.")
     name = " ".join(_visible(unicodedata.normalize("NFC", given)).split())
     if not 1 <= len(name) <= MAX_NAME or not any(c.isalnum() for c in name):
         raise LabError(f"Type a name of 1 to {MAX_NAME} letters, digits, blanks.")
+    if is_reserved(name, title):
+        raise LabError("That name could be taken for the teacher or for the class: type your own.")
     return name
 
 
@@ -161,15 +111,16 @@ class People:
         self.members: dict[str, Member] = {}
 
     def free_name(self, name: str, of: str | None = None) -> str:
-        """`name`, or with " (2)" and so on behind it when somebody else has it.
+        """`name`, or with " (2)" and so on after it when somebody else's looks like it.
 
         Args:
             name: a clean name.
             of: the id of the member who is going to have it.
         """
-        taken = {m.name.casefold() for m in self.members.values() if m.id != of}
+        others = (shapes(m.name) for m in self.members.values() if m.id != of)
+        taken = frozenset().union(*others)
         wanted, number = name, 1
-        while wanted.casefold() in taken:
+        while shapes(wanted) & taken:
             number += 1
             tail = f" ({number})"
             wanted = name[: MAX_NAME - len(tail)].rstrip() + tail

@@ -4,8 +4,8 @@
                 right are those that have it (several, where they tie)
     teaches     does this group teach anything? 0: yes; 1: no, nobody is above anybody else
 
-While a poll is not revealed, students get nothing of that group from which the answer follows:
-see `hidden` here, `payloads.masked` and `Atlas.since`.
+While a poll is not revealed, no page gets anything from which the answer follows: what that means
+is declared in `masking`.
 """
 
 import math
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from grpo_core.dashboard.masking import Hidden
 from grpo_core.dashboard.payloads import MAX_COMPLETIONS, clip
 from grpo_core.dashboard.runs import RECORDED
 from grpo_core.errors import LabError
@@ -107,17 +108,23 @@ class Polls:
         last = self.all[-1] if self.all else None
         return last if last is not None and last.state != "ended" else None
 
-    def hidden(self, run: str) -> tuple[int, int] | None:
-        """The step and the group of a run of which students must not get the answer now.
+    @property
+    def unrevealed(self) -> Poll | None:
+        """The poll whose answer is hidden now."""
+        poll = self.current
+        return poll if poll is not None and poll.state != "revealed" else None
+
+    def hidden(self, run: str) -> Hidden | None:
+        """The group of a run of which no page must get the answer now.
 
         Runs are compared by their names: where the same folder is served as one's own and as
         recorded, it has two keys.
         """
-        poll = self.current
-        if poll is None or poll.state == "revealed":
+        poll = self.unrevealed
+        if poll is None:
             return None
         same = poll.run.removeprefix(RECORDED) == run.removeprefix(RECORDED)
-        return (poll.step, poll.group) if same else None
+        return Hidden(poll.step, poll.group) if same else None
 
     def check_open(self) -> None:
         """Raise LabError when no poll can be opened now."""

@@ -1,6 +1,7 @@
 """The requests of a class. Who may make which is said in `access`, and nowhere here."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -15,6 +16,7 @@ from grpo_core.dashboard.classroom.people import THE_TEACHER, Member
 from grpo_core.dashboard.classroom.polls import WANTS
 from grpo_core.dashboard.feed import Feed
 from grpo_core.dashboard.guard import hostname
+from grpo_core.dashboard.limits import network
 from grpo_core.dashboard.payloads import clip, encode
 from grpo_core.dashboard.runs import options_of
 from grpo_core.errors import LabError
@@ -36,6 +38,7 @@ def add_routes(app: FastAPI, feed: Feed, classroom: Classroom) -> None:
     _entrance(app, classroom)
     _student(app, feed, classroom)
     _teacher(app, feed, classroom)
+    _door(app, classroom)
     _lists(app, classroom)
 
 
@@ -52,20 +55,14 @@ def _entrance(app: FastAPI, classroom: Classroom) -> None:
         member: Member | None = request.state.member
         if classroom.is_teacher(member):
             return _error(TEACHER_JOINS, 409)
-        address = request.client.host if request.client else ""
-        if classroom.wrong.is_reached(address):
-            return _error("Too many wrong codes: wait a minute, then try again.", 429)
-        if not people.is_code(body.get("code"), classroom.code):
-            classroom.wrong.count(address)
-            return _error("That is not the code of this class.", 403)
-        if classroom.joins.is_reached(address):
-            return _error("Too many joined from there: wait a minute, then try again.", 429)
-        try:
-            member = classroom.join(body.get("name"), member)
-        except LabError as error:
-            return _error(str(error), 409)
-        classroom.joins.count(address)
-        return _remember(JSONResponse({"ok": True}), member, request, classroom)
+        attempt = asyncio.create_task(_attempt(request, classroom, body, member))
+        left = asyncio.create_task(_left(request))
+        await asyncio.wait((attempt, left), return_when=asyncio.FIRST_COMPLETED)
+        left.cancel()
+        if not attempt.done():  # the browser is gone, and so is its place in the line
+            attempt.cancel()
+            return Response(status_code=408)
+        return attempt.result()
 
     @app.get("/lab/class/teach")
     async def teach(request: Request, token: str = "") -> Response:
@@ -73,6 +70,31 @@ def _entrance(app: FastAPI, classroom: Classroom) -> None:
             return _error(OLD_LINK, 401)
         response = RedirectResponse("../../", 303, headers=UNSEEN)
         return _remember(response, THE_TEACHER, request, classroom)
+
+
+async def _attempt(
+    request: Request, classroom: Classroom, body: dict[str, Any], member: Member | None
+) -> Response:
+    """Check a code when it is its address's turn, and let the student in."""
+    address = request.client.host if request.client else ""
+    async with classroom.door.turn(address):
+        if not people.is_code(body.get("code"), classroom.code):
+            classroom.door.guessed(address)
+            return _error("That is not the code of this class.", 403)
+        held = classroom.cookies.read(request.cookies.get(people.COOKIE))
+        member = classroom.people.members.get(member.id) if member else None  # as it is by now
+        try:
+            member = classroom.join(body.get("name"), member, address, held[1] if held else "")
+        except LabError as error:
+            return _error(str(error), 409)
+        classroom.door.joins.take(network(address))
+    return _remember(JSONResponse({"ok": True}), member, request, classroom)
+
+
+async def _left(request: Request) -> None:
+    """Wait until the browser closes the connection; the body was read before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _remember(
@@ -123,6 +145,7 @@ def _student(app: FastAPI, feed: Feed, classroom: Classroom) -> None:
             place = (step, group, completion)
             on = body.get("on")
             hunt.check(member.id, place, on)
+            classroom.check_flag(hunt, place)
             if on:
                 record = await _group(feed, hunt.run, step, group)
                 hit = await asyncio.to_thread(is_hit, record, completion, hunt.task)
@@ -195,6 +218,41 @@ def _teacher(app: FastAPI, feed: Feed, classroom: Classroom) -> None:
         return JSONResponse({"ok": True})
 
 
+def _door(app: FastAPI, classroom: Classroom) -> None:
+    """What the teacher does at the door."""
+
+    @app.post("/lab/class/door")
+    async def door(request: Request) -> Response:
+        is_open = (await json_body(request, MAX_BODY)).get("open")
+        if not isinstance(is_open, bool):
+            raise HTTPException(400, "`open` must be true or false.")
+        return _done(lambda: classroom.set_door(is_open))
+
+    @app.post("/lab/class/code")
+    async def code(request: Request) -> Response:
+        await json_body(request, MAX_BODY)
+        return _done(classroom.change_code)
+
+    @app.post("/lab/class/readmit")
+    async def readmit(request: Request) -> Response:
+        key = (await json_body(request, MAX_BODY)).get("id")
+        return _done(lambda: classroom.readmit(key))
+
+    @app.post("/lab/class/allow")
+    async def allow(request: Request) -> Response:
+        address = (await json_body(request, MAX_BODY)).get("address")
+        return _done(lambda: classroom.allow(address))
+
+
+def _done(action: Callable[[], None]) -> Response:
+    """Do something; an empty answer, or the sentence of its LabError with status 409."""
+    try:
+        action()
+    except LabError as error:
+        return _error(str(error), 409)
+    return JSONResponse({"ok": True})
+
+
 def _lists(app: FastAPI, classroom: Classroom) -> None:
     """What the teacher reads."""
 
@@ -204,9 +262,8 @@ def _lists(app: FastAPI, classroom: Classroom) -> None:
 
     @app.get("/lab/class/results.csv")
     async def results() -> Response:
-        text = "\ufeff" + classroom.results()  # the mark by which spreadsheets know UTF-8
         headers = UNSEEN | {"Content-Disposition": 'attachment; filename="class-results.csv"'}
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(classroom.results(), media_type="text/csv; charset=utf-8", headers=headers)
 
     @app.get("/lab/class/qr.svg")
     async def qr() -> Response:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from grpo_core.algorithm.objective import Variant
 from grpo_core.algorithm.presets import PRESETS
+from grpo_core.algorithm.variant import Variant
 from grpo_core.course.recordings import recorded_batch, replay
 from grpo_core.course.recordings.recorded_batch import (
     RecordedBatch,

@@ -12,6 +12,7 @@ from itsdangerous import URLSafeTimedSerializer
 from starlette.websockets import WebSocketDisconnect
 from visitors import BASE, RUN, Served, Visitor, serving
 
+from grpo_core.dashboard import allowlist
 from grpo_core.dashboard.classroom.access import JOIN_FIRST, TEACHER_ONLY, roles
 from grpo_core.dashboard.classroom.people import COOKIE, COOKIE_SECONDS, THE_TEACHER, Cookies
 
@@ -37,6 +38,29 @@ FOR_STUDENTS = FOR_ALL | {
     "POST /lab/class/vote",
     "POST /lab/class/flag",
 }
+# What is answered at all, to the teacher; everything else is not found, whoever asks (allowlist).
+LISTED = FOR_STUDENTS | {
+    "POST /lab/export",
+    "POST /lab/api/runs",
+    "POST /lab/api/runs/x/fork",
+    "POST /lab/api/runs/x/control",
+    "POST /lab/api/runs/a/fork",
+    "POST /lab/api/runs/a/control",
+    "GET /lab/class/people",
+    "GET /lab/class/results.csv",
+    "GET /lab/class/qr.svg",
+    "POST /lab/class/poll",
+    "POST /lab/class/poll/x",
+    "POST /lab/class/focus",
+    "POST /lab/class/hunt",
+    "POST /lab/class/remove",
+    "GET /assets/x",
+    "GET /theme.css",
+    "GET /favicon.ico",
+    "GET /manifest.json",
+    "GET /pwa_icon",
+}
+NOT_FOUND = "There is nothing at this address.\n"
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +137,12 @@ def forgeries(served: Served) -> dict[str, str | None]:
 
 
 def refused(answer: Any, sentence: str, status: int) -> bool:
-    if answer.request.method == "HEAD":
-        return answer.status_code == status
     return answer.status_code == status and answer.json() == {"error": sentence}
+
+
+def not_found(answer: Any) -> bool:
+    body = "" if answer.request.method == "HEAD" else NOT_FOUND
+    return answer.status_code == 404 and answer.text in (body, NOT_FOUND)
 
 
 LIES = {
@@ -140,7 +167,9 @@ def test_nobody_gets_anything_but_the_door(served: Served) -> None:
             if f"{method} {path}" in FOR_ALL:
                 continue
             answer = ask(visitor, method, path)
-            if (method, path) == ("GET", "/"):
+            if f"{method} {path}" not in LISTED:
+                assert not_found(answer), (method, path, answer.status_code)
+            elif (method, path) == ("GET", "/"):
                 assert answer.status_code == 303 and answer.headers["location"] == "join"
             else:
                 assert refused(answer, JOIN_FIRST, 401), (method, path, answer.status_code)
@@ -148,20 +177,20 @@ def test_nobody_gets_anything_but_the_door(served: Served) -> None:
 
 def test_no_forged_cookie_is_anybody(served: Served) -> None:
     watched = [
-        "/lab/status",
-        "/lab/api/runs",
-        "/lab/class/poll",
-        "/gradio_api/queue/join",
-        "/config",
+        ("GET", "/lab/status"),
+        ("POST", "/lab/api/runs"),
+        ("POST", "/lab/class/poll"),
+        ("POST", "/lab/export"),
+        ("GET", "/lab/class/people"),
+        ("GET", "/theme.css"),
     ]
     for name, cookie in forgeries(served).items():
         visitor = served.visitor()
         if cookie is not None:
             visitor.cookies.set(COOKIE, cookie)
         assert visitor.get("/").status_code == 303, name
-        for path in watched:
-            for method in ("GET", "POST"):
-                assert refused(ask(visitor, method, path), JOIN_FIRST, 401), (name, method, path)
+        for method, path in watched:
+            assert refused(ask(visitor, method, path), JOIN_FIRST, 401), (name, method, path)
         with pytest.raises(WebSocketDisconnect), visitor.connect():
             pass
 
@@ -174,7 +203,10 @@ def test_a_student_gets_what_the_table_says_and_nothing_else(served: Served) -> 
             if f"{method} {path}" in FOR_STUDENTS:
                 continue
             answer = ask(student, method, path)
-            assert refused(answer, TEACHER_ONLY, 403), (method, path, answer.status_code)
+            if f"{method} {path}" not in LISTED:
+                assert not_found(answer), (method, path, answer.status_code)
+            else:
+                assert refused(answer, TEACHER_ONLY, 403), (method, path, answer.status_code)
     assert served.started == before and served.room.polls.all == []
     for allowed in FOR_STUDENTS:
         method, path = allowed.split()
@@ -191,6 +223,9 @@ CONTROLS = [
     ("/lab/class/focus", {"view": {"run": RUN}}),
     ("/lab/class/hunt", {"run": "recorded:hacked"}),
     ("/lab/class/remove", {"id": "x"}),
+    ("/lab/export", {"run": RUN, "as": "html"}),
+]
+GRADIOS = [
     ("/gradio_api/queue/join", {"fn_index": 0, "data": [], "session_hash": "x"}),
     ("/gradio_api/call/start", {"data": []}),
     ("/gradio_api/upload", {}),
@@ -209,9 +244,16 @@ def test_every_control_asks_who_it_is(served: Served, path: str, body: dict) -> 
     assert answer.status_code in (400, 404, 415, 422), path
 
 
+@pytest.mark.parametrize(("path", "body"), GRADIOS)
+def test_gradio_s_own_controls_are_nobody_s(served: Served, path: str, body: dict) -> None:
+    for visitor in (served.visitor(), served.student(), served.teacher()):
+        assert not_found(visitor.post(path, json=body)), path
+
+
 def test_the_teacher_has_all_of_it(served: Served) -> None:
     teacher = served.teacher()
-    assert "gradio" in teacher.get("/").text and teacher.get("/config").status_code == 200
+    assert "gradio" in teacher.get("/").text and teacher.get("/theme.css").status_code == 200
+    assert not_found(teacher.get("/config"))
     assert teacher.get("/lab/class/people").status_code == 200
     assert "data-class" in served.student().get("/").text
 
@@ -219,7 +261,9 @@ def test_the_teacher_has_all_of_it(served: Served) -> None:
 # --- a route that nobody thought of ------------------------------------------------------------
 
 
-def test_a_new_route_is_the_teachers_until_the_table_says_otherwise(served: Served) -> None:
+def test_a_new_route_is_the_teachers_until_the_table_says_otherwise(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = served.inner
 
     @app.get("/lab/new")
@@ -233,6 +277,10 @@ def test_a_new_route_is_the_teachers_until_the_table_says_otherwise(served: Serv
 
     app.router.routes.insert(0, app.router.routes.pop())
     app.router.routes.insert(0, app.router.routes.pop())
+    for visitor in (served.visitor(), served.student(), served.teacher()):
+        assert not_found(visitor.get("/lab/new"))
+    opened = [("GET", re.compile("/lab/new")), ("WEBSOCKET", re.compile("/lab/new/ws"))]
+    monkeypatch.setattr(allowlist, "_ALLOWED", allowlist._ALLOWED + opened)
     assert served.teacher().get("/lab/new").json() == {"secret": True}
     assert refused(served.student().get("/lab/new"), TEACHER_ONLY, 403)
     assert refused(served.visitor().get("/lab/new"), JOIN_FIRST, 401)
@@ -247,6 +295,46 @@ def test_the_table_knows_whole_paths_only() -> None:
     for path in ("/join/", "/join\n", "/lab/assets/a/b.js", "/lab/assets/.x", "/lab/status/..", ""):
         assert not roles("GET", path), path
     assert not roles("POST", "/join") and not roles("get", "/join") and not roles("GET", "/lab/ws")
+
+
+def test_a_student_s_pages_are_under_the_strict_policy(served: Served) -> None:
+    for visitor, path in ((served.visitor(), "/join"), (served.student(), "/")):
+        policy = visitor.get(path).headers["content-security-policy"]
+        assert "unsafe" not in policy and "default-src 'none'; script-src 'self'" in policy
+    assert "'unsafe-inline'" in served.teacher().get("/").headers["content-security-policy"]
+
+
+FOREIGN = {
+    "sec-fetch-site": "cross-site",
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-dest": "document",
+}
+
+
+def test_a_foreign_link_opens_pages_and_changes_nothing_in_the_class(served: Served) -> None:
+    teacher, room = served.teacher(), served.room
+    events, started = len(list(room._journal.events())), list(served.started)
+    assert teacher.get("/", headers=FOREIGN).status_code == 200
+    assert teacher.get("/join", headers=FOREIGN).status_code == 200
+    opened = teacher.get("/lab/class/teach?token=wrong", headers=FOREIGN)
+    assert opened.status_code == 401 and "set-cookie" not in opened.headers
+    for path in ("/lab/class/people", "/lab/class/results.csv", "/lab/class/qr.svg", "/lab/status"):
+        assert teacher.get(path, headers=FOREIGN).status_code == 403, path
+    for path, body in CONTROLS:
+        assert teacher.post(path, json=body, headers=FOREIGN).status_code == 403, path
+    assert len(list(room._journal.events())) == events and served.started == started
+
+
+def test_a_foreign_link_with_the_token_is_the_teacher_s_link(served: Served) -> None:
+    """From a chat or a mail on the web, say. It leads to the page, wherever it came from."""
+    visitor = served.visitor()
+    opened = visitor.get(served.room.teacher_url, headers=FOREIGN)
+    assert opened.status_code == 303 and opened.headers["location"] == "../../"
+    assert opened.headers["cross-origin-opener-policy"] == "same-origin"
+    assert "gradio" in visitor.get("/", headers=FOREIGN).text
+    framed = FOREIGN | {"sec-fetch-dest": "iframe"}
+    assert served.visitor().get(served.room.browser_url, headers=framed).status_code == 403
+    assert served.room._once is not None  # a page that frames the link does not use it up
 
 
 # --- the WebSocket -----------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def act(room: Classroom, what: str, a: int, b: int) -> None:
     members = list(room.people.members.values())
     member = members[a % len(members)] if members else None
     if what == "join":
-        room.join(f"name {b}")
+        room.confirm(room.join(f"name {b}"))
     elif what == "rename" and member:
         room.join(f"name {b}", member)
     elif what == "remove" and member:
@@ -106,6 +106,7 @@ def test_a_new_start_loses_nothing(tmp_path_factory, events: list[tuple]) -> Non
 def test_a_hand_in_the_journal_breaks_nothing(tmp_path: Path) -> None:
     room = Classroom(tmp_path, "Test")
     ada = room.join("Ada")
+    room.confirm(ada)
     poll = room.open_poll("advantage", "run", 1, 0, group())
     path = room._journal.path
     room.close()

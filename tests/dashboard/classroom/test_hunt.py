@@ -75,7 +75,7 @@ def test_scores(events: list[tuple]) -> None:
     for who, hunter in hunt.hunters.items():
         good = sum(TRUTH[place] for place in standing[who])
         bad = sum(not TRUTH[place] for place in ever[who])
-        assert hunter.told() == {
+        assert hunter.counts() == {
             "flags": len(standing[who]), "hits": good, "misses": bad, "score": max(0, good - bad),
         }  # fmt: skip
     told = hunt.told({"a": "Ada", "b": "Bob"})
@@ -92,7 +92,7 @@ def test_trying_everything_finds_out_nothing_that_pays() -> None:
         hunt.flag("a", place, hit)
         if not hit:
             hunt.unflag("a", place)
-    assert hunt.hunters["a"].score == 0
+    assert hunt.hunters["a"].counts()["score"] == 0
 
 
 def test_limits() -> None:

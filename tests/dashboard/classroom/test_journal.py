@@ -1,7 +1,5 @@
 """What is on disk, and the table of results."""
 
-import csv
-import io
 import json
 import os
 import stat
@@ -12,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grpo_core.dashboard.classroom import journal
-from grpo_core.dashboard.classroom.journal import Journal, cell, csv_text, file_name
+from grpo_core.dashboard.classroom.journal import Journal, file_name
 from grpo_core.errors import LabError
 from grpo_core.store import list_runs
 
@@ -101,31 +99,3 @@ def test_a_title_names_a_file_of_its_own_and_in_this_folder(one: str, other: str
             name and len(name) <= 60 and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
         )
     assert (names[0] == names[1]) == (one == other)
-
-
-# --- the table ---------------------------------------------------------------------------------
-
-cells = st.one_of(st.text(max_size=30), st.integers(), st.none())
-
-
-@given(st.lists(st.lists(cells, min_size=2, max_size=2), max_size=10))
-def test_a_table_comes_back_and_no_text_is_a_formula(rows: list[list]) -> None:
-    text = csv_text(["a", "b"], rows)
-    read = list(csv.reader(io.StringIO(text, newline="")))
-    assert len(read) == len(rows) + 1
-    for written, found in zip(rows, read[1:], strict=True):
-        for value, shown in zip(written, found, strict=True):
-            if isinstance(value, str):
-                assert shown in (value, "'" + value)
-                assert not shown.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-            else:
-                assert shown == ("" if value is None else str(value))
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\r=x", "  =x", "＝1"])
-def test_formulas(text: str) -> None:
-    assert cell(text) == "'" + text
-
-
-def test_what_is_no_formula() -> None:
-    assert [cell(value) for value in (-1, 0.5, "a=1", "", None)] == [-1, 0.5, "a=1", "", None]

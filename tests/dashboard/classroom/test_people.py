@@ -12,14 +12,11 @@ from grpo_core.dashboard.classroom import people
 from grpo_core.dashboard.classroom.people import (
     CODE_LETTERS,
     MAX_NAME,
-    RATE_SECONDS,
     STUDENT,
     THE_TEACHER,
-    WRONG_TRIES,
     Cookies,
     Member,
     People,
-    Rate,
     clean_name,
     is_code,
     make_code,
@@ -102,37 +99,6 @@ def test_a_code_is_taken_however_it_is_typed(letters: list[str], data: st.DataOb
 @pytest.mark.parametrize("typed", ["", "ABC", "ABCDEFG", None, 5, ["ABCDEF"], "\ud800", "A" * 9999])
 def test_what_is_no_code(typed: object) -> None:
     assert not is_code(typed, "ABCDEF")
-
-
-def test_wrong_codes_are_counted_by_address_and_forgotten() -> None:
-    now = 0.0
-    tries = Rate(WRONG_TRIES, RATE_SECONDS, lambda: now)
-    for _ in range(WRONG_TRIES):
-        assert not tries.is_reached("10.0.0.7")
-        tries.count("10.0.0.7")
-    assert tries.is_reached("10.0.0.7") and not tries.is_reached("10.0.0.8")
-    now = RATE_SECONDS - 1
-    assert tries.is_reached("10.0.0.7")
-    now = RATE_SECONDS
-    assert not tries.is_reached("10.0.0.7")
-    assert not tries._times  # nothing is kept of those who wait
-
-
-def test_one_machine_has_many_addresses_in_ipv6() -> None:
-    tries = Rate(WRONG_TRIES, RATE_SECONDS, lambda: 0.0)
-    for i in range(WRONG_TRIES):
-        tries.count(f"2001:db8::{i:x}")
-    assert tries.is_reached("2001:db8::ffff") and not tries.is_reached("2001:db8:0:1::1")
-    for _ in range(WRONG_TRIES):
-        tries.count("::ffff:10.0.0.7")
-    assert not tries.is_reached("::ffff:10.0.0.8")
-
-
-def test_wrong_codes_from_everywhere_take_no_more_than_so_much_memory() -> None:
-    tries = Rate(WRONG_TRIES, RATE_SECONDS, lambda: 0.0)
-    for i in range(people.MAX_ADDRESSES + 100):
-        tries.count(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}")
-    assert len(tries._times) == people.MAX_ADDRESSES
 
 
 # --- cookies -----------------------------------------------------------------------------------

@@ -8,18 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpo_core.algorithm.surrogates import (
-    LEVELS,
-    capped_tokens,
-    cispo,
-    clip,
-    clipped_tokens,
-    gmpo,
-    importance_ratio,
-    plain,
-    sapo,
-    vespo,
-)
+from grpo_core.algorithm.levels import LEVELS, importance_ratio
+from grpo_core.algorithm.methods.cispo import capped_tokens, cispo
+from grpo_core.algorithm.methods.clip import clip, clipped_tokens
+from grpo_core.algorithm.methods.gmpo import gmpo
+from grpo_core.algorithm.methods.plain import plain
+from grpo_core.algorithm.methods.sapo import sapo
+from grpo_core.algorithm.methods.vespo import vespo
 from grpo_core.errors import LabError
 
 ONE = torch.ones(1, 1, dtype=torch.bool)
@@ -91,7 +86,7 @@ TRUTH_TABLE = [
 def test_the_truth_table_of_the_clip(advantage: float, rho: float, has_gradient: bool) -> None:
     ratio = torch.tensor([[rho]], requires_grad=True)
     advantages = torch.tensor([[advantage]])
-    value = clip(ratio, advantages, epsilon_low=0.2, epsilon_high=0.3)
+    value = clip(ratio, advantages, epsilon=0.2, epsilon_high=0.3)
     (gradient,) = torch.autograd.grad(value.sum(), ratio)
     assert gradient.item() == (advantage if has_gradient else 0.0)
     low, high = clipped_tokens(ratio, advantages, 0.2, 0.3)
@@ -176,7 +171,7 @@ def test_the_clip_is_a_lower_bound_of_the_unclipped_objective(
     advantage: float, rho: float, low: float, high: float
 ) -> None:
     ratio, advantages = torch.tensor([[rho]]), torch.tensor([[advantage]])
-    value = clip(ratio, advantages, epsilon_low=low, epsilon_high=high)
+    value = clip(ratio, advantages, epsilon=low, epsilon_high=high)
     assert value <= ratio * advantages
     if 1 - low <= rho <= 1 + high:
         torch.testing.assert_close(value, ratio * advantages)
