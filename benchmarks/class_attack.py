@@ -19,7 +19,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import multiprocessing
 import re
 import statistics
 import subprocess
@@ -39,7 +38,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from attacks import ATTACKS, HOST, PORT, ask, attacker, joined, lost, page  # noqa: E402
 from viewers import Meter  # noqa: E402
 
-from grpo_core import machine  # noqa: E402
+from grpo_core import child, machine  # noqa: E402
 from grpo_core.store import Run  # noqa: E402
 
 STUDENTS = 30
@@ -161,7 +160,11 @@ def dashboard(runs: Path) -> Iterator[tuple[str, str, psutil.Process]]:
         "--runs", str(runs),
     ]  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        child.command(*command),
+        cwd=ROOT,
+        env=child.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         text = ""
@@ -207,7 +210,7 @@ async def phase(
     lesson: Lesson, server: psutil.Process, names: list[str], seconds: float, own: list[str]
 ) -> dict[str, Any]:
     """One phase: the lesson while these attacks go on."""
-    context = multiprocessing.get_context("spawn")
+    context = child.spawning()
     lesson.figures()
     meter = Meter(server)
     process = context.Process(

@@ -27,7 +27,8 @@
     python data/make.py family       print the tables of docs/family.md
     python data/make.py page         write the tables of docs/algorithms.md, docs/grpo-vs-ppo.md,
                                      docs/family.md, docs/smollm2.md, docs/pipeline.md,
-                                     docs/teaching.md and benchmarks/README.md into them
+                                     docs/teaching.md, docs/lessons.md and benchmarks/README.md
+                                     into them
 
 What `grpo-lab bench memory --out data/results/memory-<model>.json`, `bench speed --out
 data/results/speed-<setting>.json` and `bench scaling --out data/results/scaling.json` measured is

@@ -15,6 +15,7 @@ from settings import BESIDE_PPO, CHECKED, CHECKED_SEED
 
 from grpo_core import machine
 from grpo_core.config import GRPOConfig
+from grpo_core.course import catalogue
 from grpo_core.course.recordings import method_comparison
 from grpo_core.ledger import report
 from grpo_core.pipeline import report as pipeline_report
@@ -29,6 +30,7 @@ PAGES = [
         "docs/smollm2.md",
         "docs/pipeline.md",
         "docs/teaching.md",
+        "docs/lessons.md",
         "benchmarks/README.md",
     )
 ]
@@ -249,6 +251,19 @@ def table(name: str = "countdown") -> str:
     return "\n".join(lines) + "\n"
 
 
+def lessons() -> str:
+    """Return every lesson with its minutes, exercises and known mistakes, as a Markdown table."""
+    lines = ["| | lesson | minutes | exercises | known mistakes |", "|---|---|---:|---|---:|"]
+    for number, lesson in catalogue.lessons().items():
+        link = f"[{number}](../notebooks/{lesson.source.stem}.ipynb)"
+        names = ", ".join(f"`{exercise.name}`" for exercise in lesson.exercises)
+        lines.append(
+            f"| {link} | {lesson.title} | {lesson.minutes} | {names} | {lesson.mistakes} |"
+        )
+    total = sum(lesson.mistakes for lesson in catalogue.lessons().values())
+    return "\n".join([*lines, f"| | | | in all | {total} |", ""])
+
+
 def fill() -> None:
     """Make the tables of every page again."""
     for page in PAGES:
@@ -316,6 +331,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "footprint": lambda: footprint(_result("footprint")),
     "viewers": _of_file("viewers", viewers),
     "flat": lambda: open_page(_result("page")),
+    "lessons": lessons,
     "reached": lambda: reached(_result("time-to-accuracy")),
     "pipeline": _of_pipeline,
     "memory": _of_file("memory", _rows_of(report.memory_table)),

@@ -17,7 +17,7 @@ from waits import free_port, until
 
 from grpo_core import child, worker
 from grpo_core.config import GRPOConfig
-from grpo_core.course import trl_launch as launch
+from grpo_core.course import trl_launch
 from grpo_core.course.confined import Limits
 from grpo_core.course.grade import grade
 from grpo_core.dashboard import exports
@@ -96,8 +96,8 @@ def test_a_training_under_accelerate(
         "log.write_text(json.dumps([{'reward': 1.0, 'safe': sys.flags.safe_path}]))\n"
     )
     (script.parent / "random.py").write_text("raise SystemExit('the folder of the script')")
-    monkeypatch.setattr(launch, "SCRIPT", script)
-    assert launch.launch(tmp_path, processes=processes) == [{"reward": 1.0, "safe": True}]
+    monkeypatch.setattr(trl_launch, "SCRIPT", script)
+    assert trl_launch.launch(tmp_path, processes=processes) == [{"reward": 1.0, "safe": True}]
 
 
 def test_a_child_of_multiprocessing(hostile: Path, tmp_path: Path) -> None:

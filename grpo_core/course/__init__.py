@@ -29,6 +29,7 @@ and what the notebooks run and show:
 
     toys/        worlds so small that every expectation is known exactly
     recordings/  recorded runs, in place of a long training
+    confined/    a stranger's code, run so that it does no harm
     widgets/     sliders and the dashboard's board, inside a notebook
 
 A new lesson is `notebooks/source/NN_name.py`, `course/lessonNN/` and

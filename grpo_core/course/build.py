@@ -53,7 +53,7 @@ if "google.colab" in sys.modules:
 
 
 def repository() -> str | None:
-    """The address of the kit's repository on GitHub, None while pyproject.toml names none."""
+    """Return the address of the repository on GitHub, or None if pyproject.toml names none."""
     project = tomllib.loads((sources.ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
         "project"
     ]
@@ -61,7 +61,7 @@ def repository() -> str | None:
 
 
 def edition(source: Path, *, solved: bool) -> NotebookNode:
-    """One edition of a notebook, not run.
+    """Return one edition of a notebook, not run.
 
     Args:
         source: its master.
@@ -150,7 +150,7 @@ def build(source: Path) -> None:
 
 
 def _shrink_pictures(notebook: NotebookNode) -> None:
-    """Keep 256 colours of each picture, which is enough for charts: a third of the bytes."""
+    """Reduce each picture to 256 colours: enough for charts, and a third of the bytes."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
@@ -166,7 +166,7 @@ def _shrink_pictures(notebook: NotebookNode) -> None:
 
 
 def stale(source: Path) -> list[str]:
-    """Which editions of a notebook are not what its source gives; how they are stale, in words.
+    """Return, in words, which editions of a notebook do not match its source.
 
     The learner's is compared byte for byte, the solutions by their cells. Whether outputs are
     still those that the code gives is for the tests: they run the notebook.

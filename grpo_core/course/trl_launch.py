@@ -11,7 +11,7 @@ from grpo_core.course.sources import NOTEBOOKS
 from grpo_core.errors import LabError
 
 SCRIPT = NOTEBOOKS / "train_with_trl.py"
-_VARIABLES = {  # one thread a process, and no network
+_VARIABLES = {  # one thread per process, and no network
     "HF_HUB_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -35,7 +35,9 @@ def launch(folder: str | Path, *options: str, processes: int = 1) -> list[dict[s
     """
     require_package("trl", "'grpo-lab[trl]'")
     if not SCRIPT.is_file():
-        raise LabError(f"{SCRIPT} is missing here: it comes with the kit's notebooks.")
+        raise LabError(
+            f"{SCRIPT} is missing: it comes with the notebooks, in a clone of the repository."
+        )
     words = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
     command = child.command(*words, SCRIPT, "--output_dir", folder, *options)
     done = subprocess.run(

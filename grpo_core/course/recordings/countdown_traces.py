@@ -1,4 +1,4 @@
-"""What a completion does: its tries, its verdicts, its answer, and whether they agree. Lesson 09.
+"""Read the attempts, verdicts and answer of a Countdown completion. For lesson 09.
 
 Everything is read from the text by rules: model text is hostile, and never evaluated.
 """
@@ -27,11 +27,11 @@ KINDS = ("no work", "one try, unchecked", "checked", "backtracks")
 
 @dataclass(frozen=True)
 class Try:
-    """One attempt at a solution: some lines of work, and what was said about them.
+    """One attempt at a solution: some lines of work, and the verdict on them.
 
     Attributes:
-        result: what the last of its lines comes to, by its own account; None if it has no number.
-        verdict: "yes", "no", or "" where none was given.
+        result: the result that its last line states, or None if that is not a number.
+        verdict: "yes", "no", or "" if there is none.
     """
 
     result: int | None
@@ -40,11 +40,11 @@ class Try:
 
 @dataclass(frozen=True)
 class Trace:
-    """What a completion does.
+    """The attempts and the answer of a completion.
 
     Attributes:
-        tries: in order.
-        answer: what the answer in its tags comes to, or None without one that can be worked out.
+        tries: the attempts, in order.
+        answer: the value of the answer in its tags, or None if there is none.
     """
 
     tries: tuple[Try, ...]
@@ -52,7 +52,7 @@ class Trace:
 
     @property
     def backtracks(self) -> int:
-        """How many tries were given up for another one."""
+        """The number of attempts that were rejected and followed by another one."""
         return sum(t.verdict == "no" for t in self.tries[:-1])
 
     @property
@@ -66,16 +66,16 @@ class Trace:
 
 
 def read(completion: str) -> Trace:
-    """The tries and the answer of a completion, tagged or not.
+    """Return the attempts and the answer of a completion, tagged or not.
 
-    A try is what lies between two verdicts (the words "yes" and "no") if there is an equals sign in
-    it. Tags are left out, and so is the content of the answer.
+    An attempt is the text between two verdicts (the words "yes" and "no"), if it contains an equals
+    sign. Tags and the content of the answer are left out.
     """
     answer = parse(completion).answer
     work = completion.replace("<answer>", " <answer> ").split("<answer>")[0]
     tries: list[Try] = []
     words: list[str] = []
-    for word in [*work.split(), ""]:  # the end closes a try that nobody judged
+    for word in [*work.split(), ""]:  # the end closes an attempt without a verdict
         if word in ("yes", "no", ""):
             if "=" in words:
                 tries.append(Try(_result(words), word))
@@ -86,7 +86,7 @@ def read(completion: str) -> Trace:
 
 
 def _result(words: list[str]) -> int | None:
-    """The number after the last equals sign."""
+    """Return the number after the last equals sign."""
     last = len(words) - 1 - words[::-1].index("=")
     after = words[last + 1 : last + 2]
     return int(after[0]) if after and after[0].isdecimal() and len(after[0]) < 9 else None
@@ -105,7 +105,7 @@ class Sampled:
 
     Attributes:
         problems: N of them.
-        texts: N * k, those of one problem next to each other.
+        texts: N * k texts, those of one problem next to each other.
         right: (N, k) bool.
         lengths: (N, k) int64, in tokens.
         truncated: (N, k) bool.
@@ -119,7 +119,7 @@ class Sampled:
 
     @property
     def traces(self) -> list[Trace]:
-        """What each of the N * k does."""
+        """The trace of each of the N * k texts."""
         return [read(text) for text in self.texts]
 
 
@@ -134,16 +134,16 @@ def sample(
     max_completion_length: int = 256,
     beginnings: Sequence[str] | None = None,
 ) -> Sampled:
-    """Draw k completions of each problem, and have them verified.
+    """Sample k completions of each problem, and verify them.
 
     Args:
-        policy, task: who answers what.
+        policy, task: the policy that answers, and the task.
         problems: N of them.
-        k: completions a problem.
-        seed: decides the samples.
+        k: completions per problem.
+        seed: random seed of the samples.
         temperature, max_completion_length: as in `sample_groups`.
-        beginnings: words put into the policy's mouth, one text a problem: it goes on from there.
-            They are part of the texts, and not of the lengths.
+        beginnings: one text per problem with which its replies begin; the policy continues it.
+            They are part of the texts, but not of the lengths.
 
     Raises:
         LabError: as `sample_groups`.
@@ -183,13 +183,13 @@ def sample(
 def one_line(
     task: Countdown, problems: Sequence[Problem], *, right: bool, seed: int = 0
 ) -> list[str]:
-    """One line of true work for each problem, which reaches its target or misses it.
+    """Return one line of true work for each problem, which reaches its target or misses it.
 
     Args:
-        task: lists the ways to combine numbers.
-        problems: that can be solved.
-        right: whether it is to reach the target.
-        seed: decides which of the ways.
+        task: the task, which lists the ways to combine numbers.
+        problems: problems that can be solved.
+        right: whether the line should reach the target.
+        seed: random seed of the choice.
     """
     draw, lines = random.Random(seed), []
     for problem in problems:
@@ -203,13 +203,13 @@ def one_line(
 def next_word(
     policy: Policy, problems: Sequence[Problem], beginnings: Sequence[str], words: Sequence[str]
 ) -> dict[str, float]:
-    """How likely each of some words comes next, on average over the problems.
+    """Return the probability that each word comes next, on average over the problems.
 
     Args:
-        policy: one whose words are single tokens.
+        policy: a policy whose words are single tokens.
         problems: N of them.
-        beginnings: what the reply to each begins with.
-        words: asked about.
+        beginnings: the beginning of the reply to each.
+        words: the words to look up.
     """
     asked = [f"{p.prompt} {begun}" for p, begun in zip(problems, beginnings, strict=True)]
     ids, mask = policy.encode(asked)

@@ -1,8 +1,8 @@
-"""The methods that were compared on Countdown: their recorded metrics, and how sure one may be.
+"""Compare methods on Countdown by their recorded metrics, with standard errors.
 
-For lesson 11 and for docs/family.md, which `python data/make.py page` fills. A method is compared
-at the completions it has *drawn*: DAPO draws groups again that teach nothing, and what it threw
-away was paid for too.
+For lesson 11 and for docs/family.md, which `python data/make.py page` fills. Methods
+are compared at the number of completions *sampled*: DAPO resamples groups without signal, and the
+discarded ones have a cost too.
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ METHODS = {
     "ppo": "PPO, λ 1",
     "ppo_lam95": "PPO, λ 0.95",
 }
-"""The part of a file's name -> how the method is called; all of them ran with the same settings
-otherwise, and with one update a batch."""
+"""Part of a file's name -> the method's label; all ran with otherwise the same settings, and with
+one update per batch."""
 
 SEEDS = (0, 1, 2)
 STEPS = 60
 BUDGET = STEPS * GRPOConfig().generation_batch_size
-"""Completions that every method is compared at."""
+"""The number of completions at which methods are compared."""
 
 
 def recorded() -> dict[str, str]:
-    """Those of `METHODS` of which every seed's results are there."""
+    """Return those of `METHODS` that have results for every seed."""
     folder = data_dir() / "results"
     return {
         method: label
@@ -44,7 +44,7 @@ def recorded() -> dict[str, str]:
 
 
 def frames(method: str, seeds: Sequence[int] = SEEDS) -> list[pd.DataFrame]:
-    """The metrics of every seed, by step, with a column `drawn`: completions sampled so far.
+    """Return the metrics of every seed, by step, with a column `drawn`: completions sampled so far.
 
     Raises:
         LabError: no results of this name are shipped.
@@ -57,29 +57,29 @@ def frames(method: str, seeds: Sequence[int] = SEEDS) -> list[pd.DataFrame]:
 
 
 def with_drawn(frame: pd.DataFrame) -> pd.DataFrame:
-    """Metrics of a run with the default batch, and `drawn`: how many completions it has sampled."""
+    """Return a default-batch run's metrics with `drawn`: the completions sampled so far."""
     config = GRPOConfig()
     groups = pd.Series(float(config.prompts_per_step), index=frame.index)
     if "dynamic_sampling/groups" in frame:
         groups = frame["dynamic_sampling/groups"].fillna(groups)
-    groups[frame.index == 0] = 0.0  # the untouched policy has been evaluated and nothing more
+    groups[frame.index == 0] = 0.0  # before training there is only an evaluation
     return frame.assign(drawn=(groups * config.num_generations).cumsum())
 
 
 def after(frame: pd.DataFrame, column: str, drawn: float = BUDGET) -> float:
-    """What a held-out metric was after so many completions.
+    """Return a held-out metric after a number of completions.
 
-    Read off the straight line between the evaluation before and the one after; a method that draws
-    128 a step is evaluated at the budget itself.
+    Interpolates linearly between two evaluations; a method that samples 128 per step is evaluated
+    at the budget itself.
     """
     curve = frame.dropna(subset=[column])
     return float(np.interp(drawn, curve["drawn"], curve[column]))
 
 
 def completions_to(frame: pd.DataFrame, level: float, column: str = "eval/accuracy") -> float:
-    """Completions drawn until a held-out metric first reached a level; infinite if never.
+    """Return the completions sampled until a held-out metric first reached a level, or infinity.
 
-    On the straight line between two evaluations, as `after`.
+    Interpolates linearly between two evaluations, as `after` does.
     """
     curve = frame.dropna(subset=[column])
     x, y = curve["drawn"].to_numpy(float), curve[column].to_numpy(float)
@@ -92,9 +92,9 @@ def completions_to(frame: pd.DataFrame, level: float, column: str = "eval/accura
 
 
 def curves(column: str) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
-    """A held-out metric of every run: method -> a curve a seed, by thousand completions drawn.
+    """Return a held-out metric of every run: method -> one curve per seed, by thousand completions.
 
-    What DAPO drew beyond the budget is left out.
+    Completions that DAPO sampled beyond the budget are left out.
     """
     found = {}
     for method, label in recorded().items():
@@ -111,7 +111,7 @@ def curves(column: str) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
 
 
 def ends(column: str, drawn: float = BUDGET) -> dict[str, list[float]]:
-    """A held-out metric after so many completions: method -> one number a seed."""
+    """Return a held-out metric after a number of completions: method -> one number per seed."""
     return {
         label: [after(frame, column, drawn) for frame in frames(method)]
         for method, label in recorded().items()
@@ -119,10 +119,10 @@ def ends(column: str, drawn: float = BUDGET) -> dict[str, list[float]]:
 
 
 def luck(ends: dict[str, list[float]]) -> tuple[float, float]:
-    """By how much methods that are all the same would differ: one pair, and the widest pair.
+    """Return by how much identical methods would differ: one pair, and the widest pair.
 
     Args:
-        ends: method -> one number a seed.
+        ends: method -> one number per seed.
     """
     values = np.array(list(ends.values()))
     pair, widest = by_chance(*values.shape)
@@ -131,13 +131,13 @@ def luck(ends: dict[str, list[float]]) -> tuple[float, float]:
 
 
 def standard_error(finals: np.ndarray) -> float:
-    """How much the difference of two methods' means would scatter, were everything run again.
+    """Return the standard error of the difference of two methods' means.
 
     sqrt(2 s^2 / S), s^2 the mean over methods of the variance (ddof 1) over their S seeds: all
-    methods are taken to scatter alike, for three seeds are too few to tell how much one does.
+    methods are assumed to have the same variance, since three seeds are too few to estimate each.
 
     Args:
-        finals: (M, S) one number a run.
+        finals: (M, S), one number per run.
     """
     variance = finals.var(axis=1, ddof=1).mean()
     return float(np.sqrt(2 * variance / finals.shape[1]))
@@ -146,17 +146,17 @@ def standard_error(finals: np.ndarray) -> float:
 def by_chance(
     methods: int, seeds: int, share: float = 0.05, draws: int = 40_000
 ) -> tuple[float, float]:
-    """What differences mere luck makes, in standard errors: for one pair, and for the widest pair.
+    """Return which differences arise by chance, in standard errors: one pair, and the widest pair.
 
-    Simulated: `methods` that are all the same, each run with so many seeds that scatter normally.
-    Only in a share of such comparisons is a pair that was named beforehand further apart than the
-    first number; and the pair furthest apart, which is the one that one looks at, than the second.
+    Simulates identical methods with normally distributed seeds. Only in a fraction `share` of such
+    comparisons does a pair chosen beforehand differ by more than the first number, and the widest
+    pair, which one tends to look at, by more than the second.
 
     Args:
         methods: M.
-        seeds: S, of each.
-        share: of comparisons.
-        draws: comparisons that are simulated.
+        seeds: S, per method.
+        share: the fraction of comparisons.
+        draws: the number of simulated comparisons.
     """
     finals = np.random.default_rng(0).normal(size=(draws, methods, seeds))
     variance = finals.var(axis=2, ddof=1).mean(axis=1)

@@ -1,7 +1,7 @@
-"""One recorded batch, frozen, under any method of the family. For lesson 11.
+"""Apply any method of the family to one recorded batch. For lesson 11.
 
-Samples and rewards stay as they are; only the row of switches changes. So whatever differs between
-two pictures is the method.
+Samples and rewards stay fixed; only the method's settings change. So any difference between two
+pictures comes from the method.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from grpo_core.records import Completion, Group
 
 @dataclass(frozen=True)
 class RecordedBatch:
-    """N groups of G completions, B = N * G rows, with all that a method asks for.
+    """N groups of G completions, B = N * G rows, with everything that a method needs.
 
     Attributes:
         completions: B.
@@ -34,7 +34,7 @@ class RecordedBatch:
         old_logprobs: (B, T) under the policy that sampled.
         logprobs: (B, T) under the policy as it was at the last update of the step.
         ref_logprobs: (B, T) under the reference.
-        max_completion_length: what `constant` divides by.
+        max_completion_length: the divisor of `constant` aggregation.
     """
 
     completions: list[Completion]
@@ -47,19 +47,19 @@ class RecordedBatch:
 
     @property
     def first(self) -> "RecordedBatch":
-        """The same before the first update, when the policy was still the one that sampled."""
+        """The same batch before the first update, when `logprobs` still were `old_logprobs`."""
         return RecordedBatch(**{**vars(self), "logprobs": self.old_logprobs})
 
 
 def load_batch(
     groups: Sequence[Group], reference: Policy, max_completion_length: int = 256
 ) -> RecordedBatch:
-    """Recorded groups of one step as a batch.
+    """Return the recorded groups of one step as a batch.
 
     Args:
-        groups: with old_logprobs and logprobs recorded.
-        reference: what the KL is measured to.
-        max_completion_length: of the run.
+        groups: groups with recorded old_logprobs and logprobs.
+        reference: the reference policy of the KL.
+        max_completion_length: the run's limit.
     """
     batch = batch_of(reference, groups)
     with torch.no_grad():
@@ -82,20 +82,19 @@ def load_batch(
 
 
 def variant_of(preset: str, **changes: object) -> Variant:
-    """A preset as a row of switches, with what one wants to change about it."""
+    """Return a preset as a `Variant`, with some of its settings changed."""
     return Variant.from_config(GRPOConfig.from_dict({**PRESETS[preset], **changes}))
 
 
 def advantages_of(batch: RecordedBatch, variant: Variant, lam: float = 1.0) -> Tensor:
-    """What each completion, or with a critic each token, is credited with: (B,) or (B, T).
+    """Return the advantage of each completion, (B,), or with a critic of each token, (B, T).
 
-    The critic is one that has learned nothing yet and expects 0 everywhere, as in the first step of
-    a run.
+    The critic is untrained and predicts 0 everywhere, as in the first step of a run.
 
     Args:
-        batch: the frozen batch.
-        variant: the row of switches.
-        lam: lambda, for a critic.
+        batch: the recorded batch.
+        variant: the method.
+        lam: lambda of GAE, for a method with a critic.
     """
     rewards = batch.rewards
     kl = KL_ESTIMATORS[variant.kl_estimator](batch.old_logprobs, batch.ref_logprobs)
@@ -109,7 +108,7 @@ def advantages_of(batch: RecordedBatch, variant: Variant, lam: float = 1.0) -> T
 
 
 def push_of(batch: RecordedBatch, variant: Variant, lam: float = 1.0) -> Tensor:
-    """Which way, and how hard, one update would push each token, (B, T); 0 outside the mask."""
+    """Return each token's push, (B, T): minus the gradient of the loss by its log-probability."""
     return token_push(
         batch.logprobs,
         batch.old_logprobs,
@@ -122,9 +121,9 @@ def push_of(batch: RecordedBatch, variant: Variant, lam: float = 1.0) -> Tensor:
 
 
 def likeness(pushes: Sequence[Tensor]) -> Tensor:
-    """How alike the directions of several pushes are, (M, M): their cosines, 1 for the same.
+    """Return the cosine similarities of several pushes, (M, M).
 
-    The length of a push is left out: Adam does not mind it.
+    Their lengths do not matter, since Adam normalises them.
     """
     flat = torch.stack([push.flatten().double() for push in pushes])
     unit = flat / flat.norm(dim=1, keepdim=True)

@@ -19,12 +19,12 @@ from grpo_core.store import Run
 
 
 def is_full(full: bool = False) -> bool:
-    """Whether to train for real: `full`, or GRPO_LAB_FULL=1."""
+    """Return whether to train for real: `full`, or GRPO_LAB_FULL=1."""
     return full or os.environ.get("GRPO_LAB_FULL") == "1"
 
 
 def recorded(name: str) -> Run:
-    """A run that is shipped, read-only: one of `data/lessons` or of `data/runs`.
+    """Return a shipped run, read-only, from `data/lessons` or `data/runs`.
 
     Raises:
         LabError: there is none of this name.
@@ -34,7 +34,7 @@ def recorded(name: str) -> Run:
 
 
 def steps(name: str, full: bool = False) -> Iterator[Step]:
-    """The steps of a run: recorded, or trained from its configuration.
+    """Yield the steps of a run: recorded, or trained from its configuration.
 
     Args:
         name: of a run that is shipped. A recording may hold fewer groups than were trained on.
@@ -54,7 +54,7 @@ def steps(name: str, full: bool = False) -> Iterator[Step]:
 
 
 def pipelines(full: bool = False) -> list[dict[str, Any]]:
-    """The records of R1's pipeline, one a seed: recorded, or made here and now.
+    """Return the records of R1's pipeline, one per seed: recorded, or computed now.
 
     With `full` each seed takes some ten minutes, in `runs/r1-seed<k>` of the current folder, where
     it can be stopped and gone on with.

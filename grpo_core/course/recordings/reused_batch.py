@@ -1,6 +1,6 @@
-"""One batch of completions, learned from again and again. For lesson 05.
+"""Update a policy many times on one batch of completions. For lesson 05.
 
-The samples stay what they were, and the policy moves on: what a clip is for.
+The samples stay fixed while the policy changes: this is why there is a clip.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from grpo_core.models.policy import Policy
 from grpo_core.records import Group
 
 Surrogate = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Log-probs (B, T), old log-probs (B, T), advantages (B, 1) -> (B, T), to be made large."""
+"""Log-probabilities (B, T), old ones (B, T), advantages (B, 1) -> (B, T), to be maximised."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Batch:
     Attributes:
         ids: (B, P + T) int64, prompts padded on the left and completions on the right.
         attention: (B, P + T) bool, False on the padding on the left.
-        prompt: P.
+        prompt: P, the width of the prompts.
         mask: (B, T) bool, the completions' tokens.
         advantages: (B, 1) float32.
     """
@@ -37,11 +37,11 @@ class Batch:
 
 
 def batch_of(policy: Policy, groups: Sequence[Group]) -> Batch:
-    """Recorded groups, ready to be learned from.
+    """Return recorded groups as tensors to train on.
 
     Args:
-        policy: for its tokenizer.
-        groups: of one step.
+        policy: a policy with the tokenizer that the groups were recorded with.
+        groups: the groups of one step.
     """
     completions = [c for group in groups for c in group.completions]
     prompts = [group.prompt for group in groups for _ in group.completions]
@@ -62,7 +62,7 @@ def batch_of(policy: Policy, groups: Sequence[Group]) -> Batch:
 
 
 def logprobs_of(policy: Policy, batch: Batch) -> Tensor:
-    """(B, T) log-probs of a batch's tokens under a policy, 0 on padding; differentiable."""
+    """Return the log-probabilities (B, T) of a batch's tokens, 0 on padding; differentiable."""
     positions = (batch.attention.cumsum(dim=1) - 1).clamp_min(0)
     logits = policy.model(
         input_ids=batch.ids[:, :-1],
@@ -78,13 +78,13 @@ def logprobs_of(policy: Policy, batch: Batch) -> Tensor:
 def updates(
     policy: Policy, batch: Batch, surrogate: Surrogate, count: int, learning_rate: float = 1e-3
 ) -> Iterator[Tensor]:
-    """Learn from one batch `count` times; the policy itself is left as it was.
+    """Update a copy of the policy on one batch `count` times; the policy itself does not change.
 
     Args:
-        policy: the one that sampled.
+        policy: the policy that sampled.
         batch: its samples.
-        surrogate: what to make large, its mean over all tokens.
-        count, learning_rate: of AdamW, as the kit trains.
+        surrogate: the objective per token, whose mean over all tokens is maximised.
+        count, learning_rate: the number of updates, and AdamW's learning rate.
 
     Yields:
         (B, T) log-ratios to the policy that sampled, before the first update and after each.

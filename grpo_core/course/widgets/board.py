@@ -33,18 +33,20 @@ from grpo_core.course.widgets.static_board import static_board
 from grpo_core.dashboard import bundle, payloads
 from grpo_core.records import Group, Step
 
-PAUSE = 0.1  # seconds between two steps at least: no eye follows faster, and no browser is flooded
+PAUSE = (
+    0.1  # minimum seconds between two steps, so that people can follow and browsers are not flooded
+)
 
 
 class Board:
-    """A group board. Show it by naming it at the end of a cell; change it with `show`."""
+    """A group board. Name it at the end of a cell to show it; change it with `show`."""
 
     def __init__(self, config: GRPOConfig | Mapping[str, Any] | None = None) -> None:
-        """Make a board with nothing on it.
+        """Make an empty board.
 
         Args:
-            config: of the run, or the options of a recorded one; with it, tokens that the clip
-                held back are marked.
+            config: the run's configuration, or the options of a recorded run; with it, clipped
+                tokens are marked.
         """
         self._options = vars(config) if isinstance(config, GRPOConfig) else dict(config or {})
         self._name = uuid.uuid4().hex[:12]
@@ -54,13 +56,13 @@ class Board:
         self._widget = _widget(self._name) if _has_widgets() else None
 
     def show(self, what: Step | Group | Sequence[Group], group: int = 0) -> None:
-        """Put a step's groups on the board, in place of those that are there.
+        """Show a step's groups on the board, in place of the present ones.
 
-        Waits until `PAUSE` after the last call, so that a recording plays at a pace for people.
+        Waits until `PAUSE` after the last call, so that people can follow a recording.
 
         Args:
-            what: a step, or groups of your own.
-            group: which one the table shows; on the live board it is chosen by hand.
+            what: a step, or your own groups.
+            group: which one the table shows; on the live board the reader chooses it.
 
         Raises:
             IndexError: there is no such group.
@@ -77,13 +79,13 @@ class Board:
             self._widget.shown = payloads.encode(_message(index, groups, self._options))
 
     def _ipython_display_(self) -> None:
-        """Two outputs: the live board, which no editor saves, and the table, which all do."""
+        """Display the live board, which no editor saves, and the table, which every editor does."""
         if self._widget is not None:
             display(self._widget)
         self._tables.append(display(HTML(self._table), display_id=True))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        """For what shows an object in another way, a layout of widgets say."""
+        """Return the board for other ways of displaying an object, such as a layout of widgets."""
         bundle = {"text/plain": repr(self), "text/html": self._table}
         if self._widget is not None:
             bundle |= self._widget._repr_mimebundle_()[0] | bundle
@@ -94,7 +96,7 @@ class Board:
 
 
 def _message(index: int | None, groups: list[Group], options: Mapping[str, Any]) -> dict[str, Any]:
-    """What assets/notebook.js reads: every group, so that one may be chosen while a cell runs."""
+    """Return what assets/notebook.js reads: every group, so that one can be chosen at any time."""
     return {
         "title": "" if index is None else f"Step {index}",
         "step": index or 0,
@@ -104,7 +106,7 @@ def _message(index: int | None, groups: list[Group], options: Mapping[str, Any])
 
 
 def _has_widgets() -> bool:
-    """Whether somebody may be there to look at a live board, and anywidget to draw it."""
+    """Return whether widgets work here and anywidget is installed."""
     if not is_live():
         return False
     try:
@@ -116,12 +118,12 @@ def _has_widgets() -> bool:
 
 @cache
 def _widget_class() -> Any:
-    """The anywidget, made when a notebook first asks: importing it takes a moment."""
+    """Return the anywidget class, made on first use since importing it takes a moment."""
     import anywidget
     import traitlets
 
     class GroupBoard(anywidget.AnyWidget):
-        """What Python and the page keep in step."""
+        """The state that Python and the page keep synchronised."""
 
         _esm = bundle.script(bundle.ASSETS / "notebook.js")
         _css = bundle.style(bundle.ASSETS / "notebook.css", scope="grpo-cell")
@@ -133,7 +135,7 @@ def _widget_class() -> Any:
 
 
 def _widget(name: str) -> Any:
-    """A live board with nothing on it, above the table of this name."""
+    """Return an empty live board, above the table of this name."""
     return _widget_class()(still=name, glossary=json.dumps(payloads.glossary_payload()))
 
 

@@ -53,7 +53,7 @@ def is_live() -> bool:
     if os.environ.get("GRPO_LAB_WIDGETS") == "off":
         return False
     try:
-        import ipywidgets  # noqa: F401 (asked for, not used)
+        import ipywidgets  # noqa: F401 (only checked, not used)
     except ImportError:
         return False
     return True

@@ -26,7 +26,7 @@ _UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def static_board(index: int | None, groups: Sequence[Group], group: int = 0, name: str = "") -> str:
-    """HTML that shows one group of a step.
+    """Return HTML that shows one group of a step.
 
     Args:
         index: the step's, None for groups that belong to none.
@@ -49,7 +49,7 @@ def static_board(index: int | None, groups: Sequence[Group], group: int = 0, nam
 
 
 def _facts(group: Group) -> Iterator[str]:
-    """What the line above the table says of a group's rewards, as the board does."""
+    """Yield the facts in the line above the table, as on the board."""
     for part in group.completions[0].rewards if group.completions else ():
         values = np.array([c.rewards.get(part, 0.0) for c in group.completions])
         either = bool(np.isin(values, (0, 1)).all())
@@ -62,7 +62,7 @@ def _facts(group: Group) -> Iterator[str]:
 
 
 def _table(group: Group) -> str:
-    """A row a completion: its number, advantage, rewards and text."""
+    """Return one row per completion: its number, advantage, rewards and text."""
     completions = group.completions[:MOST_COMPLETIONS]
     parts = list(dict.fromkeys(part for c in completions for part in c.rewards))
     names = ["", "advantage", *(_name(part) for part in parts), "reward", "completion"]
@@ -88,13 +88,13 @@ def _row(number: int, c: Completion, parts: Sequence[str], largest: float) -> st
 
 
 def _signed(value: float) -> str:
-    """As the board writes an advantage: "+1.32", "−0.40", "0.00"."""
+    """Return an advantage as the board writes it: "+1.32", "−0.40", "0.00"."""
     text = f"{value:+.2f}".replace("-", "−")
     return text[1:] if text[1:] == "0.00" else text
 
 
 def _tokens(c: Completion, largest: float) -> str:
-    """A completion's text, its tokens shaded by how hard the update pushed them."""
+    """Return a completion's text, each token shaded by its push."""
     tokens = c.tokens[:MOST_TOKENS] or [c.text]
     words = len(tokens) > 1 and not any(re.search(r"\s", token) for token in tokens)
     gap = " " if words else ""
@@ -112,7 +112,7 @@ def _tokens(c: Completion, largest: float) -> str:
 
 
 def _shade(push: float, largest: float) -> str:
-    """The background of a token, "" for none: a quarter of the group's largest push a level."""
+    """Return a token's background, "" for none: one level per quarter of the largest push."""
     if not push or not largest:
         return ""
     level = min(4, max(1, int(np.ceil(4 * abs(push) / largest))))
@@ -120,17 +120,17 @@ def _shade(push: float, largest: float) -> str:
 
 
 def _pushes(c: Completion) -> NDArray[np.float32]:
-    """(T,) how hard the update pushed each token; 0 where that is not known or not finite."""
+    """Return each token's push, (T,); 0 if it is unknown or not finite."""
     if c.push is None:
         return np.zeros(len(c), dtype=np.float32)
     return np.nan_to_num(c.push, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _name(part: str) -> str:
-    """A reward part as people read it: "accuracy" for "accuracy_reward"; escaped."""
+    """Return a reward component's name for people, escaped: "accuracy" for "accuracy_reward"."""
     return _text(part.removesuffix("_reward").replace("_", " "))
 
 
 def _text(text: str) -> str:
-    """Text as HTML shows it, and a notebook file can hold it."""
+    """Return text escaped for HTML, without characters that a notebook file cannot hold."""
     return html.escape(_UNFIT.sub("\ufffd", text[:MOST_LETTERS]))
