@@ -145,7 +145,7 @@ def test_nothing_is_told_from_nothing_for_one_of_the_cases() -> None:
             "values *and* indices",
         ),
         (lambda: torch.min(torch.ones(2), 0.5), ".clamp("),
-        (lambda: 1 / 0, "divide by is 0"),
+        (lambda: 1 / 0, "divide by something that is 0"),
     ],
 )
 def test_what_is_raised_is_explained(body: Any, meaning: str) -> None:

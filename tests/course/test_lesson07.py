@@ -14,6 +14,7 @@ from grpo_core.algorithm.logprobs import token_logprobs
 from grpo_core.algorithm.methods.clip import clip
 from grpo_core.course import lesson07 as check
 from grpo_core.course.exercise import Exercise
+from grpo_core.course.lesson05 import my_surrogate
 
 
 def kits(z: Tensor, ids: Tensor, p: int, t: float) -> Tensor:
@@ -156,7 +157,7 @@ LOSSES: list[Attempt] = [
     (
         "stretched_twice",
         lambda new, old, ref, a, m, b, n: (
-            -((check.my_surrogate(new, old, a[:, None], 0.2, 0.2) - b * k3(new, ref)) * m).sum() / n
+            -((my_surrogate(new, old, a[:, None], 0.2, 0.2) - b * k3(new, ref)) * m).sum() / n
         ),
     ),
     (
@@ -200,7 +201,7 @@ LOSSES: list[Attempt] = [
     (
         "upside_down",
         lambda new, old, ref, a, m, b, n: (
-            ((b * k3(new, ref) - check.my_surrogate(old, new, a, 0.2, 0.2)) * m).sum() / n
+            ((b * k3(new, ref) - my_surrogate(old, new, a, 0.2, 0.2)) * m).sum() / n
         ),
     ),
     ("no_ratio", with_gain(lambda new, old, a: a * new)),
@@ -214,7 +215,7 @@ LOSSES: list[Attempt] = [
     ),
     (
         "other_bounds",
-        with_gain(lambda new, old, a: check.my_surrogate(new, old, a[:, 0], 0.8, 1.2)),
+        with_gain(lambda new, old, a: my_surrogate(new, old, a[:, 0], 0.8, 1.2)),
     ),
     (
         "other_bounds",

@@ -143,7 +143,7 @@ def test_an_export_can_be_handed_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "/"])
 def test_an_export_needs_a_name(name: str, tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="Give a name"):
+    with pytest.raises(LabError, match="must contain a letter or a digit"):
         progress.export(name, tmp_path)
 
 
