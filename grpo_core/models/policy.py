@@ -250,7 +250,7 @@ def check_folder(folder: Path) -> None:
     files = [path for path in folder.iterdir() if not path.is_dir()]
     for path in files:
         # Links are followed: in the hub's cache, a model's files are links to where they lie.
-        regular.open_regular(path, _most_bytes(path), follow_links=True).close()
+        regular.open_bounded(path, _most_bytes(path), follow_links=True).close()
     pickles = [path.name for path in files if path.suffix in PICKLES]
     if pickles and not any(path.suffix in (".safetensors", ".gguf") for path in files):
         raise LabError(

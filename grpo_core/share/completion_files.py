@@ -36,7 +36,7 @@ def _opened(file: Path) -> Iterator[Any]:
         LabError: it is no regular file, damaged (in the block, too), or beyond a limit.
     """
     pa = pyarrow()
-    handle = regular.open_regular(file, MAX_FILE_BYTES)
+    handle = regular.open_bounded(file, MAX_FILE_BYTES)
     # Whatever Arrow raises on rubbish: its own exceptions are among these types.
     rubbish = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, MemoryError)
     with handle:

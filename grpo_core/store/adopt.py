@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grpo_core.errors import LabError, printable
+from grpo_core.regular import open_regular
 from grpo_core.store import limits
 from grpo_core.store.checkpoints import check_checkpoint, model_files
 from grpo_core.store.database import copy_rows, new_database
 from grpo_core.store.disk import remove, replace_file, told_plainly, write_json
 from grpo_core.store.folder import check_name, create_run
 from grpo_core.store.reader import LIVE, Run
-from grpo_core.store.regular import open_regular
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from grpo_core.errors import LabError
+from grpo_core.regular import check_folder, check_regular, open_regular
 from grpo_core.store import limits
 from grpo_core.store.disk import read_json
 from grpo_core.store.folder import is_run
 from grpo_core.store.origin import is_own
-from grpo_core.store.regular import check_folder, check_regular, open_regular
 
 # What `save_pretrained` writes of a model and a tokenizer.
 _MODEL_FILE = re.compile(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from grpo_core.errors import LabError
+from grpo_core.regular import check_regular, open_regular
 from grpo_core.store import limits
-from grpo_core.store.regular import check_regular, open_regular
 
 SCHEMA_VERSION = 3
 # What versions 2 and 3 added to version 1's table of completions.

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from grpo_core.errors import LabError
+from grpo_core.regular import is_link, open_regular, read_bytes
 from grpo_core.store import limits
-from grpo_core.store.regular import is_link, open_regular, read_regular
 
 
 @contextlib.contextmanager
@@ -74,11 +74,9 @@ def read_json(path: Path, limit: int = limits.FILE_BYTES) -> dict[str, Any]:
             file, too large or nested too deeply.
     """
     try:
-        value = limits.parse_json(read_regular(path, limit).decode("utf-8"), limit)
+        value = limits.parse_json(read_bytes(path, limit).decode("utf-8"), limit)
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        raise LabError(f"Cannot read {path}: {error.strerror}.") from error
     except ValueError as error:
         raise LabError(f"{path} is damaged: it is not a JSON file.") from error
     if not isinstance(value, dict):

@@ -26,7 +26,7 @@ import filelock
 
 from grpo_core.errors import LabError
 from grpo_core.paths import state_dir
-from grpo_core.store.regular import check_regular, open_regular, read_regular
+from grpo_core.regular import check_regular, open_regular, read_bytes
 
 ORIGIN = "origin.json"
 _KEY = "run.key"
@@ -127,7 +127,7 @@ def _read_key(place: Path) -> bytes | None:
         others = stat.S_IMODE(status.st_mode) & 0o022
         if os.name != "nt" and (status.st_uid != os.geteuid() or others):
             return None
-        key = read_regular(place / _KEY, _KEY_BYTES)
+        key = read_bytes(place / _KEY, _KEY_BYTES)
     except (LabError, OSError):
         return None
     return key if len(key) == _KEY_BYTES else None

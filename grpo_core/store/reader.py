@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError, printable
 from grpo_core.records import Group, Step
+from grpo_core.regular import check_folder, check_regular
 from grpo_core.store import limits
 from grpo_core.store.control import MOST, Want, last_sequence
 from grpo_core.store.database import (
@@ -29,7 +30,6 @@ from grpo_core.store.database import (
 from grpo_core.store.disk import read_json, told_plainly, write_json
 from grpo_core.store.folder import is_run
 from grpo_core.store.origin import is_own
-from grpo_core.store.regular import check_folder, check_regular
 from grpo_core.store.rows import (
     GroupOutline,
     read_groups,

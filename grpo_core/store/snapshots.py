@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from grpo_core.errors import LabError
+from grpo_core.regular import check_regular, open_regular
 from grpo_core.store import limits
 from grpo_core.store.database import open_unfolded
-from grpo_core.store.regular import check_regular, open_regular
 
 _KEPT = 4
 _PARTS = ("run.db", "run.db-wal")

@@ -16,6 +16,7 @@ import filelock
 
 from grpo_core.errors import LabError
 from grpo_core.records import Step
+from grpo_core.regular import check_folder, check_regular, open_regular
 from grpo_core.store.control import Control, read_control
 from grpo_core.store.database import open_for_writing
 from grpo_core.store.disk import (
@@ -27,7 +28,6 @@ from grpo_core.store.disk import (
     write_json,
 )
 from grpo_core.store.reader import Run, refuse_foreign
-from grpo_core.store.regular import check_folder, check_regular, open_regular
 from grpo_core.store.rows import COLUMNS, clean, completion_row, to_json
 
 # What this program writes beside a file before it takes its place; control.json's are a viewer's.
