@@ -29,6 +29,7 @@ from grpo_core.cli.runs import _row
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.runs import RunBook, describe, stamp
 from grpo_core.errors import LabError
+from grpo_core.machine import peak_rss
 from grpo_core.store import Run, RunWriter, adopt, check_checkpoint, check_model, create_run
 
 SECONDS = 15  # for a case; the slowest takes three alone
@@ -213,7 +214,6 @@ def tree(folder: Path) -> list[Any]:
 
 def main(room: Path, first: int, last: int) -> None:
     """Damage and use a folder for each seed."""
-    import resource
 
     outside = room / "outside"
     outside.mkdir(parents=True)
@@ -236,7 +236,7 @@ def main(room: Path, first: int, last: int) -> None:
         slowest = max(slowest, (time.monotonic() - started, seed))
         signal.alarm(0)
         shutil.rmtree(root)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = peak_rss() / 2**20
     print(json.dumps({"cases": last - first, "said": said, "slowest": slowest, "memory": memory}))
 
 

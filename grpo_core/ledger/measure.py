@@ -23,7 +23,6 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil  # type: ignore[import-untyped]
@@ -37,6 +36,7 @@ from grpo_core.credit import assign_credit
 from grpo_core.errors import LabError
 from grpo_core.ledger import Work
 from grpo_core.ledger.predict import Weights, cache_bytes, predict
+from grpo_core.machine import peak_rss
 from grpo_core.models.critic import Critic
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.rollout import Rollout
@@ -424,23 +424,6 @@ def _measure_cuda_peaks(step: Callable[[Phase], _T]) -> tuple[_T, dict[str, int]
         peaks[name] = torch.cuda.max_memory_allocated() - before
 
     return step(phase), peaks
-
-
-def peak_rss() -> int:
-    """The most resident memory this process ever had, in bytes.
-
-    Linux is asked itself: what getrusage says there begins with the size of the parent.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) * 1024
-    info = psutil.Process().memory_info()
-    if hasattr(info, "peak_wset"):  # Windows
-        return int(info.peak_wset)
-    import resource  # which Windows lacks
-
-    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # bytes on macOS
 
 
 if __name__ == "__main__":

@@ -17,18 +17,19 @@ from grpo_core.share.completion_files import read_rows
 from grpo_core.share.trl import import_folder
 
 MEASURED = """
-import resource, sys
+import sys
 from grpo_core.errors import LabError
+from grpo_core.machine import peak_rss
 from grpo_core.share.completion_files import read_rows
 from grpo_core.share.tables import pyarrow
 pyarrow()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_rss() // 1024
 try:
     read_rows(sys.argv[1])
     print("read")
 except LabError as error:
     print(error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak_rss() // 1024 - before)
 """
 
 
