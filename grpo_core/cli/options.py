@@ -53,6 +53,11 @@ def _load_plugins(files: list[Path] | None) -> list[Path] | None:
     return files
 
 
+def plugin_paths(files: list[Path] | None) -> list[str]:
+    """Return what a run's configuration remembers of its plugins: absolute paths."""
+    return [str(file.expanduser().absolute()) for file in files or []]
+
+
 PluginOption = Annotated[
     list[Path] | None,
     typer.Option(
@@ -97,7 +102,7 @@ def build_config(
             "plugins can be set by --plugin FILE only: a plugin's code is run, so no file of "
             "options may name one."
         )
-    values["plugins"] = [str(file.expanduser().absolute()) for file in plugin or []]
+    values["plugins"] = plugin_paths(plugin)
     return GRPOConfig.from_dict(values)
 
 

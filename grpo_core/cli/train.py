@@ -28,6 +28,7 @@ from grpo_core.cli.options import (
     SetOption,
     TaskOption,
     build_config,
+    plugin_paths,
 )
 from grpo_core.cli.output import in_words, last_measured, measurement, plain, print_json
 from grpo_core.config import GRPOConfig
@@ -124,13 +125,14 @@ def train(
 
 def resume(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")],
+    plugin: PluginOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run that was stopped, killed or failed.
 
     It continues from its last checkpoint and records the same steps, bit for bit, as if it had
     never been interrupted. A run that was not made by this installation is copied first, and the
-    copy is what continues.
+    copy is what continues; plugins of such a run have to be named again, with --plugin.
     """
     from grpo_core.store import LIVE, Run, adopt
 
@@ -140,7 +142,7 @@ def resume(
     if found.status == "finished":
         _conclude(found, "finished", 0.0, as_json)
         return
-    adopted = adopt(found, runs_dir())
+    adopted = adopt(found, runs_dir(), plugin_paths(plugin))
     if adopted.notice:
         Console(stderr=True).print(plain(adopted.notice))
         found = Run(adopted.path)

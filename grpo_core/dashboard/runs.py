@@ -176,7 +176,7 @@ class RunBook:
             answer: dict[str, Any] = {}
             if status not in LIVE and want in ("run", "step"):
                 self._refuse_second_run()
-                adopted = adopt(run, self.root)
+                adopted = adopt(run, self.root, self.plugins)
                 if adopted.notice:
                     run = Run(adopted.path)
                     answer = {"run": run.name, "notice": adopted.notice}

@@ -9,7 +9,8 @@ import contextlib
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grpo_core.errors import LabError, printable
@@ -35,7 +36,7 @@ class Adopted:
     notice: str = ""
 
 
-def adopt(run: Run, root: Path) -> Adopted:
+def adopt(run: Run, root: Path, plugins: Sequence[str] = ()) -> Adopted:
     """Return a run to continue: the run itself where it was made here, else a copy of it.
 
     A copy is called NAME-copy, and the one that was made before is returned while there is one, so
@@ -44,15 +45,23 @@ def adopt(run: Run, root: Path) -> Adopted:
     Args:
         run: any run.
         root: the folder that the copy is made in.
+        plugins: files that the user named, which take the place of those that the run names: their
+            code is run, so a stranger's configuration must not choose them.
 
     Raises:
-        LabError: the run is being trained elsewhere, something in it is refused or damaged, or the
-            copy cannot be written.
+        LabError: the run is being trained elsewhere, needs plugins and the user named none,
+            something in it is refused or damaged, or the copy cannot be written.
     """
     if run.is_own:
         return Adopted(run.path)
     if run.status in LIVE:
         raise LabError(f"Run '{run.name}' is being trained elsewhere: stop it there first.")
+    if run.config.plugins and not plugins:
+        raise LabError(
+            f"Run '{run.name}' was not made by this installation of GRPO Lab and needs plugins, "
+            f"whose code is run: name files that you trust with --plugin, in place of "
+            f"{', '.join(run.config.plugins)}."
+        )
     source = printable(str(run.path))
     why = f"Run '{run.name}' was not made by this installation of GRPO Lab"
     for path in _names(run, root):
@@ -61,7 +70,7 @@ def adopt(run: Run, root: Path) -> Adopted:
             if known.is_own and known.state.get("copied_from") == source:
                 return Adopted(path, f"{why}: its copy '{path.name}' is continued.")
         if not os.path.lexists(path):
-            left_out = _copy(run, path)
+            left_out = _copy(run, path, plugins)
             also = f" Left out: {left_out}" if left_out else ""
             return Adopted(
                 path, f"{why}: it was copied to '{path.name}', which is continued.{also}"
@@ -77,13 +86,13 @@ def _names(run: Run, root: Path) -> list[Path]:
     return [Path(root).absolute() / check_name(stem + ending) for ending in endings]
 
 
-def _copy(run: Run, target: Path) -> str:
+def _copy(run: Run, target: Path, plugins: Sequence[str]) -> str:
     """Make the copy, whole or not at all; returns why a model was left out, if one was."""
     room = target.with_name(target.name + ".tmp")
     with told_plainly(target, "making"):
         try:
             remove(room)
-            made = create_run(room, target.name, run.config)
+            made = create_run(room, target.name, replace(run.config, plugins=tuple(plugins)))
             with run.reading(copying=True) as source:
                 remove(made / "run.db")
                 with new_database(made / "run.db") as db:

@@ -24,6 +24,16 @@ def gift(tmp_path: Path) -> Path:
     return stranger(tmp_path / "runs")
 
 
+def test_a_stranger_s_run_chooses_no_plugin(tmp_path: Path) -> None:
+    evil, trusted = str(tmp_path / "evil.py"), str(tmp_path / "sums.py")
+    gift = Run(stranger(tmp_path / "runs", plugins=(evil,)))
+    with pytest.raises(LabError, match=r"needs plugins, whose code is run: name files .*evil\.py"):
+        adopt(gift, tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+    copy = Run(adopt(gift, tmp_path / "mine", [trusted]).path)
+    assert copy.is_own and copy.config.plugins == (trusted,)
+
+
 # --- whose it is --------------------------------------------------------------------------------
 
 
