@@ -26,6 +26,11 @@ def test_every_entry_of_the_list_is_a_route_that_there_is(table: dict) -> None:
     assert all(table[place][3:] == ("refused", "refused") for place in closed)
 
 
+def test_no_route_of_ours_was_forgotten(table: dict) -> None:
+    own = {place for place in table if place[1].startswith(("/lab", "/join"))}
+    assert len(own) > 25 and own <= set(ALLOWED)
+
+
 def test_what_it_says_of_some(table: dict) -> None:
     said = {
         ("GET", "/"): ("to /join", "yes", "yes", "refused", "yes"),
