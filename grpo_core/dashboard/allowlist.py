@@ -40,6 +40,10 @@ OURS = (
     ("POST", "/lab/class/focus"),
     ("POST", "/lab/class/hunt"),
     ("POST", "/lab/class/remove"),
+    ("POST", "/lab/class/readmit"),
+    ("POST", "/lab/class/door"),
+    ("POST", "/lab/class/code"),
+    ("POST", "/lab/class/allow"),
 )
 
 # What Gradio's page asks for, beside the page itself: files that came with Gradio, its theme, and

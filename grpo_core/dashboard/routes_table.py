@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 from starlette.routing import compile_path
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import Message, Scope
 
 from grpo_core.dashboard.allowlist import ALLOWED
 from grpo_core.dashboard.classroom import Classroom
 from grpo_core.dashboard.classroom.access import Access
-from grpo_core.dashboard.classroom.people import STUDENT, THE_TEACHER, Member
+from grpo_core.dashboard.classroom.budgets import Budgets
+from grpo_core.dashboard.classroom.people import COOKIE, THE_TEACHER
 from grpo_core.dashboard.guard import Guard
 from grpo_core.dashboard.runs import RunBook
 from grpo_core.dashboard.server import create_app
@@ -79,15 +80,22 @@ def places(routes: Iterable[Any], prefix: str = "") -> Iterator[Place]:
             yield Place("WEBSOCKET", path)
 
 
-def every_place() -> list[Place]:
-    """Return every route of the dashboard with a class, and then of Gradio's page."""
-    from grpo_core.dashboard import panels
-
+@contextlib.contextmanager
+def empty_class() -> Iterator[Classroom]:
+    """A class of its own, in a temporary folder."""
     with (
         tempfile.TemporaryDirectory(prefix="grpo-lab-routes-") as folder,
         contextlib.closing(Classroom(Path(folder))) as classroom,
     ):
-        app = create_app(RunBook(Path(folder)), with_gradio=False, classroom=classroom)
+        yield classroom
+
+
+def every_place(classroom: Classroom) -> list[Place]:
+    """Return every route of the dashboard with a class, and then of Gradio's page."""
+    from grpo_core.dashboard import panels
+
+    book = RunBook(Path("no-runs"))
+    app = create_app(book, with_gradio=False, classroom=classroom)
     return list(dict.fromkeys([*places(app.routes), *places(panels.page().routes)]))
 
 
@@ -102,33 +110,20 @@ def expand(place: Place) -> list[Place]:
     return found or [place]
 
 
-class _ClassOf:
-    """A class in which everybody is the same member."""
-
-    def __init__(self, member: Member | None) -> None:
-        self.member = member
-
-    def who(self, connection: Any) -> tuple[Member | None, float]:
-        return self.member, 0.0
-
-    def is_teacher(self, member: Member | None) -> bool:
-        return member == THE_TEACHER
-
-
 async def _yes(scope: Scope, receive: Any, send: Any) -> None:
     await Response(status_code=200)(scope, receive, send)
 
 
-async def outcome(place: Place, member: Member | None, headers: dict[str, str]) -> int:
-    """Return the status with which the wrappers answer somebody.
+async def outcome(classroom: Classroom, place: Place, headers: dict[str, str]) -> int:
+    """Return the status with which the wrappers answer.
 
     Args:
+        classroom: the class that is asked.
         place: what is asked for.
-        member: who asks; None for nobody.
-        headers: what the browser adds.
+        headers: what the browser sends beside Host.
     """
-    access: Any = Access(_yes, _ClassOf(member))  # type: ignore[arg-type]
-    wrapped: ASGIApp = Guard(access)
+    classroom.budgets = Budgets()  # the table is not to wait for what it asked before
+    wrapped = Guard(Access(_yes, classroom))
     path = place.fill()
     pairs = {"host": "127.0.0.1:7860", **headers}.items()
     scope: Scope = {
@@ -154,26 +149,24 @@ async def outcome(place: Place, member: Member | None, headers: dict[str, str]) 
     return statuses[0]
 
 
-async def rows(found: Iterable[Place]) -> list[tuple[str, ...]]:
+async def rows(classroom: Classroom, found: Iterable[Place]) -> list[tuple[str, ...]]:
     """Return a row of the table for each route: method, path, and a word for each column."""
-    student = Member(STUDENT, "0" * 16, "Student")
-    askers: list[tuple[Member | None, dict[str, str]]] = [
-        (None, {}),
-        (student, {}),
-        (THE_TEACHER, {}),
-        (THE_TEACHER, EMBEDS),
-        (THE_TEACHER, FOLLOWS),
-    ]
+    student, teacher = (
+        {"cookie": f"{COOKIE}={classroom.cookies.value(member)}"}
+        for member in (classroom.join("Student"), THE_TEACHER)
+    )
+    askers: list[dict[str, str]] = [{}, student, teacher, teacher | EMBEDS, teacher | FOLLOWS]
     table = []
     for entry in dict.fromkeys(entry for place in found for entry in expand(place)):
-        statuses = [await outcome(entry, *asker) for asker in askers]
+        statuses = [await outcome(classroom, entry, headers) for headers in askers]
         table.append((*entry, *(WORDS.get(status, str(status)) for status in statuses)))
     return table
 
 
 def main() -> None:
     """Print the table."""
-    table = [COLUMNS, *asyncio.run(rows(every_place()))]
+    with empty_class() as classroom:
+        table = [COLUMNS, *asyncio.run(rows(classroom, every_place(classroom)))]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         print("  ".join(map(str.ljust, row, widths)).rstrip())

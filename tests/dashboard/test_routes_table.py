@@ -8,12 +8,14 @@ import pytest
 from grpo_core.dashboard import routes_table
 from grpo_core.dashboard.allowlist import ALLOWED
 from grpo_core.dashboard.classroom.access import TABLE
-from grpo_core.dashboard.routes_table import Place, every_place, expand, outcome, rows
+from grpo_core.dashboard.routes_table import Place, empty_class, every_place, expand, outcome, rows
 
 
 @pytest.fixture(scope="module")
 def table() -> dict[tuple[str, str], tuple[str, ...]]:
-    return {row[:2]: row[2:] for row in asyncio.run(rows(every_place()))}
+    with empty_class() as classroom:
+        found = asyncio.run(rows(classroom, every_place(classroom)))
+    return {row[:2]: row[2:] for row in found}
 
 
 def test_every_entry_of_the_list_is_a_route_that_there_is(table: dict) -> None:
@@ -22,6 +24,11 @@ def test_every_entry_of_the_list_is_a_route_that_there_is(table: dict) -> None:
     assert len(closed) > 60
     assert all(table[place][:3] == ("404",) * 3 for place in closed)
     assert all(table[place][3:] == ("refused", "refused") for place in closed)
+
+
+def test_no_route_of_ours_was_forgotten(table: dict) -> None:
+    own = {place for place in table if place[1].startswith(("/lab", "/join"))}
+    assert len(own) > 25 and own <= set(ALLOWED)
 
 
 def test_what_it_says_of_some(table: dict) -> None:
@@ -43,7 +50,13 @@ def test_a_route_shows_what_the_list_opens_of_it() -> None:
     file = "/static/js/iframeResizer.contentWindow.min.js"
     assert expand(Place("GET", "/static/{path:path}")) == [Place("GET", file)]
     assert expand(Place("GET", "/pwa_icon/{size}")) == [Place("GET", "/pwa_icon/{size}")]
-    assert asyncio.run(outcome(Place("GET", "/lab/status"), None, {"host": "evil.example"})) == 403
+
+
+def test_the_words_are_those_of_the_wrappers() -> None:
+    with empty_class() as classroom:
+        for headers, status in (({"host": "evil.example"}, 403), ({}, 401)):
+            place = Place("GET", "/lab/status")
+            assert asyncio.run(outcome(classroom, place, headers)) == status
 
 
 def test_what_students_may_ask_for_is_on_the_list() -> None:
@@ -54,7 +67,9 @@ def test_what_students_may_ask_for_is_on_the_list() -> None:
 
 
 def test_the_command_prints_it(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
-    monkeypatch.setattr(routes_table, "every_place", lambda: [Place("GET", "/lab/status")])
+    monkeypatch.setattr(
+        routes_table, "every_place", lambda classroom: [Place("GET", "/lab/status")]
+    )
     routes_table.main()
     head, row, *rest = capsys.readouterr().out.splitlines()
     assert head.split("  ")[-1] == "link from it" and row.startswith("GET  /lab/status")
