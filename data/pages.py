@@ -14,7 +14,7 @@ from recorded import RESULTS, frames, pipelines
 from settings import BESIDE_PPO, CHECKED, CHECKED_SEED
 
 from grpo_core import machine
-from grpo_core.config import GRPOConfig
+from grpo_core.config import OPTIONS, GRPOConfig
 from grpo_core.course import catalogue
 from grpo_core.course.recordings import method_comparison
 from grpo_core.ledger import report
@@ -27,6 +27,7 @@ PAGES = [
         "docs/algorithms.md",
         "docs/grpo-vs-ppo.md",
         "docs/family.md",
+        "docs/options.md",
         "docs/smollm2.md",
         "docs/pipeline.md",
         "docs/teaching.md",
@@ -251,6 +252,18 @@ def table(name: str = "countdown") -> str:
     return "\n".join(lines) + "\n"
 
 
+def options() -> str:
+    """Return every option of a run as a Markdown table."""
+    lines = ["| option | default | what it is | must be | name from |", "|---|---|---|---|---|"]
+    default = GRPOConfig()
+    for name, declared in OPTIONS.items():
+        value = getattr(default, name)
+        shown = "not set" if value is None else f"`{json.dumps(value)}`"
+        cells = [f"`{name}`", shown, declared.meaning, str(declared.bound), declared.origin]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
 def lessons() -> str:
     """Return every lesson with its minutes, exercises and known mistakes, as a Markdown table."""
     lines = ["| | lesson | minutes | exercises | known mistakes |", "|---|---|---:|---|---:|"]
@@ -332,6 +345,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "viewers": _of_file("viewers", viewers),
     "flat": lambda: open_page(_result("page")),
     "lessons": lessons,
+    "options": options,
     "reached": lambda: reached(_result("time-to-accuracy")),
     "pipeline": _of_pipeline,
     "memory": _of_file("memory", _rows_of(report.memory_table)),

@@ -3,146 +3,258 @@
 import difflib
 import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from grpo_core import regular
 from grpo_core.algorithm.kl import KLPlacement
-from grpo_core.algorithm.methods import NUMBERS, MethodNumbers
+from grpo_core.algorithm.methods import MethodNumbers
 from grpo_core.errors import LabError
+from grpo_core.options import (
+    BELOW_ONE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    PPO,
+    SHARE,
+    TRL,
+    Bound,
+    Option,
+    option,
+    positive,
+)
+
+CRITICS = ("separate", "value_head")
+MAX_FILE_BYTES = 1_000_000  # of a file of options
 
 
 @dataclass(frozen=True)
 class GRPOConfig(KLPlacement, MethodNumbers):
-    """Options of one GRPO run. The defaults are the run the README shows.
+    """Options of one GRPO run. The defaults are those of the run in the README.
 
-    What, with what:
-        task, task_options: a name from tasks.TASKS and keyword arguments for it.
-        model: "tiny", a folder, or a hub id (see models.load_policy).
-        reward_funcs, reward_weights: names from rewards.REWARDS, and one weight each.
-        seed: decides sampling and data order; the same seed on the same machine and thread
-            count gives the same run, bit for bit.
-        plugins: files that add tasks, rewards, models or presets, as absolute paths; their code is
-            run (see plugins.py).
-
-    How much:
-        max_steps: optimisation steps.
-        generation_batch_size: completions a step, so generation_batch_size / num_generations
-            prompts a step.
-        num_generations: G, completions a prompt.
-        max_completion_length: tokens; a completion without end by then is truncated.
-
-    The algorithm (see algorithm/objective.py for what each does):
-        temperature, learning_rate, lr_scheduler_type, warmup_steps, adam_beta1, adam_beta2,
-        weight_decay, max_grad_norm, num_iterations, beta, loss_type, scale_rewards,
-        importance_sampling_level, mask_truncated_completions, multi_objective_aggregation,
-        use_bias_correction_kl, sync_ref_model, ref_model_mixup_alpha, ref_model_sync_steps: as in
-        trl.GRPOConfig.
-        The methods' own numbers are options as well, epsilon, epsilon_high and delta among them.
-        Each is declared once, with its default and bound, in its method's module: see
-        algorithm/methods and the table in docs/algorithms.md.
-        Beside TRL's values there are loss_type "reinforce" and "gmpo", scale_rewards "loo",
-        "process" and "gae", and importance_sampling_level "sequence_token" and "sequence_sum".
-        use_bias_correction_kl is off unless set, for DeepSeekMath's KL; TRL's default is on.
-        steps_per_generation: mini-batches that a batch is cut into, each an optimizer step.
-        kl_estimator: "k1", "k2" or "k3".
-        use_kl_in_reward: take beta times the KL from the reward instead of adding it to the loss.
-        entropy_coef: what a nat of entropy is worth in the loss.
-
-    Around it:
-        dynamic_sampling: draw again for groups in which this reward ("reward" for the weighted
-            sum) is the same throughout; "" for never.
-        max_sampling_rounds: how often to draw in all; what is missing then is filled with groups
-            that tie.
-        soft_punish_cache: DAPO's overlong shaping over the last so many tokens, as TRL's
-            get_soft_overlong_punishment; 0 for none.
-        step_reward_func, step_reward_weight: for scale_rewards "process", a name from
-            rewards.STEP_REWARDS; the sum of the other rewards is the last step's.
-
-    A critic, for scale_rewards "gae" (which is PPO), with the names of TRL's PPOConfig:
-        critic: "separate" for a model of its own, "value_head" for a head on the policy.
-        gamma, lam, vf_coef, cliprange_value: see algorithm/critic.py.
-        critic_learning_rate: the policy's unless set.
-
-    How it is computed (the mathematics stays the same):
-        bf16: sample, and do the update's matrix products, in bfloat16 (autocast), as in
-            trl.GRPOConfig; weights, log-probs and the optimizer stay in float32. Faster where the
-            machine has it and the model is large.
-        max_tokens_per_forward: how many tokens, padding included, go through the model at once in
-            the update; what bounds its memory. A single completion may be longer.
-        device: "cpu", "cuda", "mps" or "auto", which is an NVIDIA GPU where there is one. Apple's
-            "mps" has to be asked for: it is untested.
-        threads: how many to use (0: choose by the machine and the model, see threads.py).
-
-    Looking at it:
-        eval_steps: evaluate on held-out problems every so many steps (0: only at both ends).
-        eval_size: how many held-out problems, or all if there are fewer (Countdown has 553); one
-            completion each at temperature 1.
-        save_steps: write the checkpoint that `resume` starts from every so many steps.
-        groups_after_update: the first so many groups of a step are looked at again after the
-            update, for the record of what it did to every token; 0 for none.
+    Each option is declared once, here: its default, what it means, what it must be, and whose name
+    it is. docs/options.md is the same as a table. The numbers of the methods (epsilon among them)
+    are options, too, declared in algorithm/methods.
     """
 
-    task: str = "countdown"
-    task_options: dict[str, Any] = field(default_factory=dict)
-    model: str = "tiny"
-    reward_funcs: tuple[str, ...] = ("accuracy_reward", "format_reward")
-    reward_weights: tuple[float, ...] = (1.0, 0.3)
-    seed: int = 0
-    plugins: tuple[str, ...] = ()
+    # What, with what
+    task: str = option("countdown", "The task: a name from `tasks.TASKS`.")
+    task_options: dict[str, Any] = option(dict, "Keyword arguments for the task.")
+    model: str = option(
+        "tiny", "The model: a name from `models.MODELS`, a folder, or an id of the hub."
+    )
+    reward_funcs: tuple[str, ...] = option(
+        ("accuracy_reward", "format_reward"), "The rewards: names from `rewards.REWARDS`."
+    )
+    reward_weights: tuple[float, ...] = option(
+        (1.0, 0.3),
+        "One weight for each reward; a reward with weight 0 is recorded only.",
+        origin=TRL,
+    )
+    seed: int = option(
+        0,
+        "Random seed for data order and sampling. The same seed on the same machine, with the same "
+        "number of threads, gives the same run, bit for bit.",
+        origin=TRL,
+        bound=Bound(0, 2**63 - 1),
+    )
+    plugins: tuple[str, ...] = option(
+        (),
+        "Files that add tasks, rewards, models or presets, as absolute paths. Their code is run; "
+        "set them with `--plugin`.",
+    )
 
-    max_steps: int = 125
-    generation_batch_size: int = 128
-    num_generations: int = 16
-    max_completion_length: int = 256
+    # How much
+    max_steps: int = option(125, "Training steps.", origin=TRL, bound=POSITIVE)
+    generation_batch_size: int = option(
+        128,
+        "Completions per step, a multiple of num_generations.",
+        origin=TRL,
+        bound=positive(1_000_000),
+    )
+    num_generations: int = option(
+        16, "Group size G: completions per prompt that are compared.", origin=TRL, bound=POSITIVE
+    )
+    max_completion_length: int = option(
+        256,
+        "Tokens after which a completion is truncated.",
+        origin=TRL,
+        bound=positive(100_000),
+    )
 
-    temperature: float = 1.0
-    learning_rate: float = 3e-4
-    lr_scheduler_type: str = "constant_with_warmup"
-    warmup_steps: int = 5
-    adam_beta1: float = 0.9
-    adam_beta2: float = 0.95
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    num_iterations: int = 1
-    beta: float = 0.001
-    loss_type: str = "dapo"
-    scale_rewards: str = "group"
-    importance_sampling_level: str = "token"
-    mask_truncated_completions: bool = False
-    multi_objective_aggregation: str = "sum_then_normalize"
-    steps_per_generation: int = 1
-    kl_estimator: str = "k3"
-    use_bias_correction_kl: bool = False
-    use_kl_in_reward: bool = False
-    sync_ref_model: bool = False
-    ref_model_mixup_alpha: float = 0.6
-    ref_model_sync_steps: int = 512
-    entropy_coef: float = 0.0
+    # The algorithm
+    temperature: float = option(1.0, "Sampling temperature.", origin=TRL, bound=POSITIVE)
+    learning_rate: float = option(3e-4, "AdamW's learning rate.", origin=TRL, bound=POSITIVE)
+    lr_scheduler_type: str = option(
+        "constant_with_warmup",
+        "Schedule of the learning rate: constant_with_warmup or linear.",
+        origin=TRL,
+    )
+    warmup_steps: int = option(
+        5, "Steps over which the learning rate rises.", origin=TRL, bound=NOT_NEGATIVE
+    )
+    adam_beta1: float = option(
+        0.9, "AdamW's decay rate of the first moment.", origin=TRL, bound=BELOW_ONE
+    )
+    adam_beta2: float = option(
+        0.95, "AdamW's decay rate of the second moment.", origin=TRL, bound=BELOW_ONE
+    )
+    weight_decay: float = option(0.0, "AdamW's weight decay.", origin=TRL, bound=NOT_NEGATIVE)
+    max_grad_norm: float = option(
+        1.0, "Norm to which a larger gradient is scaled down.", origin=TRL, bound=POSITIVE
+    )
+    num_iterations: int = option(
+        1, "Updates per batch of completions (mu in the paper).", origin=TRL, bound=POSITIVE
+    )
+    beta: float = option(
+        0.001,
+        "Coefficient of the KL to the reference model; 0 drops the KL.",
+        origin=TRL,
+        bound=NOT_NEGATIVE,
+    )
+    loss_type: str = option(
+        "dapo",
+        "Surrogate and aggregation, such as dapo or grpo. reinforce and gmpo are the kit's own.",
+        origin=TRL,
+    )
+    scale_rewards: str = option(
+        "group",
+        "How advantages are scaled: group, batch or none. loo, process and gae are the kit's own.",
+        origin=TRL,
+    )
+    importance_sampling_level: str = option(
+        "token",
+        "Level of the importance ratio: token or sequence. sequence_token and sequence_sum are the "
+        "kit's own.",
+        origin=TRL,
+    )
+    mask_truncated_completions: bool = option(
+        False, "Leave truncated completions out of the loss.", origin=TRL
+    )
+    multi_objective_aggregation: str = option(
+        "sum_then_normalize",
+        "How several rewards become one advantage: sum_then_normalize or normalize_then_sum.",
+        origin=TRL,
+    )
+    steps_per_generation: int = option(
+        1,
+        "Mini-batches that a batch is divided into, each an optimizer step.",
+        origin=TRL,
+        bound=POSITIVE,
+    )
+    kl_estimator: str = option("k3", "Estimator of the KL: k1, k2 or k3.")
+    use_bias_correction_kl: bool = option(
+        False,
+        "Multiply the KL by the importance ratio. Off by default, for DeepSeekMath's KL; on by "
+        "default in TRL.",
+        origin=TRL,
+    )
+    use_kl_in_reward: bool = option(
+        False, "Subtract beta times the KL from the reward instead of adding it to the loss."
+    )
+    sync_ref_model: bool = option(False, "Let the reference model follow the policy.", origin=TRL)
+    ref_model_mixup_alpha: float = option(
+        0.6, "Share of the policy in the reference model when it follows.", origin=TRL, bound=SHARE
+    )
+    ref_model_sync_steps: int = option(
+        512, "Steps after which the reference model follows.", origin=TRL, bound=POSITIVE
+    )
+    entropy_coef: float = option(
+        0.0,
+        "Coefficient of the entropy bonus: what a nat of mean entropy per token is worth in the "
+        "loss.",
+        origin=TRL,
+        bound=NOT_NEGATIVE,
+    )
 
-    dynamic_sampling: str = ""
-    max_sampling_rounds: int = 4
-    soft_punish_cache: int = 0
-    step_reward_func: str = ""
-    step_reward_weight: float = 1.0
+    # Around the algorithm
+    dynamic_sampling: str = option(
+        "",
+        "Sample again for groups in which this reward has no variance; `reward` for the weighted "
+        "sum, empty for never.",
+    )
+    max_sampling_rounds: int = option(
+        4,
+        "Rounds of sampling at most; what is still missing is filled with groups without variance.",
+        bound=positive(1_000),
+    )
+    soft_punish_cache: int = option(
+        0,
+        "DAPO's overlong shaping over the last so many tokens, as TRL's "
+        "`get_soft_overlong_punishment`; 0 for none.",
+        bound=NOT_NEGATIVE,
+    )
+    step_reward_func: str = option(
+        "", "For scale_rewards process: a name from `rewards.STEP_REWARDS`."
+    )
+    step_reward_weight: float = option(
+        1.0,
+        "Weight of the step reward; the sum of the other rewards is the last step's.",
+    )
 
-    critic: str = "separate"
-    critic_learning_rate: float | None = None
-    gamma: float = 1.0
-    lam: float = 0.95
-    vf_coef: float = 0.1
-    cliprange_value: float = 0.2
+    # A critic, for scale_rewards gae, which is PPO
+    critic: str = option(
+        "separate",
+        "Critic: separate for a model of its own, value_head for a head on the policy.",
+        choices=CRITICS,
+    )
+    critic_learning_rate: float | None = option(
+        None, "Learning rate of the critic; the policy's if not set.", bound=POSITIVE
+    )
+    gamma: float = option(1.0, "Discount factor.", origin=PPO, bound=SHARE)
+    lam: float = option(
+        0.95, "Lambda of generalised advantage estimation.", origin=PPO, bound=SHARE
+    )
+    vf_coef: float = option(0.1, "Coefficient of the value loss.", origin=PPO, bound=NOT_NEGATIVE)
+    cliprange_value: float = option(
+        0.2, "Clip range of the value loss.", origin=PPO, bound=POSITIVE
+    )
 
-    bf16: bool = False
-    max_tokens_per_forward: int = 1024
+    # How it is computed; the mathematics stays the same
+    bf16: bool = option(
+        False,
+        "Sample, and compute the update's matrix products, in bfloat16. Weights, log-probabilities "
+        "and the optimizer stay in float32. Faster for a large model, on a machine that has it.",
+        origin=TRL,
+    )
+    max_tokens_per_forward: int = option(
+        1024,
+        "Tokens per forward pass of the update, padding included, which bounds its memory. A "
+        "single completion may be longer.",
+        bound=POSITIVE,
+    )
 
-    eval_steps: int = 25
-    eval_size: int = 600
-    save_steps: int = 1
-    groups_after_update: int = 1
-    device: str = "auto"
-    threads: int = 0
+    # Looking at it
+    eval_steps: int = option(
+        25,
+        "Steps between two evaluations on held-out problems; 0 for the beginning and the end only.",
+        origin=TRL,
+        bound=NOT_NEGATIVE,
+    )
+    eval_size: int = option(
+        600,
+        "Held-out problems per evaluation, or all where there are fewer (Countdown has 553); one "
+        "completion each at temperature 1.",
+        bound=POSITIVE,
+    )
+    save_steps: int = option(
+        1, "Steps between two checkpoints to resume from.", origin=TRL, bound=POSITIVE
+    )
+    groups_after_update: int = option(
+        1,
+        "Groups per step that are evaluated again after the update, to record what it did to each "
+        "token; 0 for none.",
+        bound=NOT_NEGATIVE,
+    )
+    device: str = option(
+        "auto",
+        "cpu, cuda, mps or auto, which is an NVIDIA GPU where there is one. mps is untested.",
+    )
+    threads: int = option(
+        0,
+        "Threads to use; 0 to choose by the machine and the model (threads.py).",
+        bound=Bound(0, 1024),
+    )
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, in one sentence each."""
@@ -151,27 +263,8 @@ class GRPOConfig(KLPlacement, MethodNumbers):
                 raise LabError(f"{name} must be a list, not {getattr(self, name)!r}.")
             object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_types(self)
-        for name in _POSITIVE:
-            if getattr(self, name) <= 0:
-                raise LabError(f"{name} must be above 0, not {getattr(self, name)}.")
-        for name in _NOT_NEGATIVE:
-            if getattr(self, name) < 0:
-                raise LabError(f"{name} must be 0 or above, not {getattr(self, name)}.")
-        for name, most in _AT_MOST.items():
-            if getattr(self, name) > most:
-                raise LabError(f"{name} must be at most {most:,}, not {getattr(self, name):,}.")
-        for name in ("adam_beta1", "adam_beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise LabError(f"{name} must be 0 or above and below 1, not {getattr(self, name)}.")
-        for name in _SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                raise LabError(f"{name} must lie between 0 and 1, not {getattr(self, name)}.")
-        for name, number in NUMBERS.items():
-            number.check(getattr(self, name))
-        if self.critic_learning_rate is not None and self.critic_learning_rate <= 0:
-            raise LabError(
-                f"critic_learning_rate must be above 0, not {self.critic_learning_rate}."
-            )
+        for name, declared in OPTIONS.items():
+            declared.check(name, getattr(self, name))
         self._check_batch()
         self._check_rewards()
 
@@ -197,8 +290,6 @@ class GRPOConfig(KLPlacement, MethodNumbers):
                 f"soft_punish_cache ({self.soft_punish_cache}) must be at most "
                 f"max_completion_length ({self.max_completion_length}), whose last tokens it is."
             )
-        if self.critic not in CRITICS:
-            raise LabError(f"There is no critic '{self.critic}'. Known: {', '.join(CRITICS)}.")
 
     def _check_rewards(self) -> None:
         """Refuse rewards that do not fit their weights, or that something else needs."""
@@ -264,46 +355,8 @@ class GRPOConfig(KLPlacement, MethodNumbers):
         return cls.from_dict({**values, **overrides})
 
 
-MAX_FILE_BYTES = 1_000_000  # of a file of options
-CRITICS = ("separate", "value_head")
-
-_POSITIVE = (
-    "max_steps",
-    "generation_batch_size",
-    "max_completion_length",
-    "temperature",
-    "learning_rate",
-    "max_grad_norm",
-    "num_iterations",
-    "steps_per_generation",
-    "ref_model_sync_steps",
-    "max_sampling_rounds",
-    "cliprange_value",
-    "max_tokens_per_forward",
-    "eval_size",
-    "save_steps",
-)
-_NOT_NEGATIVE = (
-    "seed",
-    "warmup_steps",
-    "weight_decay",
-    "beta",
-    "entropy_coef",
-    "soft_punish_cache",
-    "vf_coef",
-    "eval_steps",
-    "groups_after_update",
-    "threads",
-)
-_SHARES = ("ref_model_mixup_alpha", "gamma", "lam")
-# What no machine here can do, said before the machine says it.
-_AT_MOST = {
-    "seed": 2**63 - 1,
-    "threads": 1024,
-    "max_completion_length": 100_000,
-    "max_sampling_rounds": 1_000,
-    "generation_batch_size": 1_000_000,
-}
+OPTIONS: dict[str, Option] = {f.name: f.metadata["option"] for f in fields(GRPOConfig)}
+"""Name -> what is declared of it, of every option of a run."""
 
 
 def _check_types(config: GRPOConfig) -> None:

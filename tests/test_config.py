@@ -1,10 +1,24 @@
 """Options: what is refused, in which words, and that nothing is lost on the way to a file."""
 
+from dataclasses import fields
+
 import pytest
 
 from grpo_core.algorithm.methods import NUMBERS
-from grpo_core.config import GRPOConfig
+from grpo_core.config import OPTIONS, GRPOConfig
 from grpo_core.errors import LabError
+from grpo_core.options import (
+    ANY,
+    BELOW_ONE,
+    KIT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    PPO,
+    SHARE,
+    TRL,
+    Bound,
+    positive,
+)
 
 
 def test_plain_values_make_the_same_config() -> None:
@@ -26,9 +40,12 @@ def test_plain_values_make_the_same_config() -> None:
         ({"learning_rate": "fast"}, "float or int is expected"),
         ({"seed": True}, "int is expected"),
         ({"max_steps": 1.5}, "int is expected"),
-        ({"seed": 2**64}, "seed must be at most"),
-        ({"threads": 10**11}, "threads must be at most 1,024"),
-        ({"max_completion_length": 10**9}, "max_completion_length must be at most"),
+        ({"seed": 2**64}, "seed must be between 0 and 9,223"),
+        ({"threads": 10**11}, "threads must be between 0 and 1,024"),
+        (
+            {"max_completion_length": 10**9},
+            "must be above 0 and at most 100,000",
+        ),
         ({"adam_beta1": 1.0}, "adam_beta1 must be 0 or above and below 1"),
         ({"epsilon_high": -0.5}, "epsilon_high must be 0 or above"),
         ({"epsilon": -0.5}, "epsilon must be 0 or above"),
@@ -74,3 +91,32 @@ def test_the_numbers_of_the_methods_are_options() -> None:
         if number.bound:
             with pytest.raises(LabError, match=f"{name} must be {number.bound}"):
                 GRPOConfig.from_dict({name: -1.0})
+
+
+def test_every_option_is_declared_once_and_in_a_sentence() -> None:
+    for name, declared in OPTIONS.items():
+        assert declared.meaning[:1].strip() and declared.meaning.endswith("."), name
+        assert declared.origin in (TRL, PPO, KIT), name
+        declared.check(name, getattr(GRPOConfig(), name))
+
+
+def test_names_that_are_said_to_be_trls_are() -> None:
+    trl = pytest.importorskip("trl")
+    theirs = {f.name for f in fields(trl.GRPOConfig)}
+    assert {name for name, o in OPTIONS.items() if o.origin == TRL} == theirs & set(OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("bound", "inside", "outside", "words"),
+    [
+        (POSITIVE, (1e-9, 5), (0, -1), "above 0"),
+        (NOT_NEGATIVE, (0, 5), (-1e-9,), "0 or above"),
+        (SHARE, (0, 0.5, 1), (-0.1, 1.1), "between 0 and 1"),
+        (BELOW_ONE, (0, 0.9), (1, 2, -1), "0 or above and below 1"),
+        (positive(10), (1, 10), (0, 11), "above 0 and at most 10"),
+        (ANY, (-5, 5), (), ""),
+    ],
+)
+def test_a_bound_and_its_words(bound: Bound, inside: tuple, outside: tuple, words: str) -> None:
+    assert all(map(bound.allows, inside)) and not any(map(bound.allows, outside))
+    assert str(bound) == words and bool(bound) == bool(words)

@@ -66,11 +66,12 @@ def test_a_contract_knows_no_other_room(module: str) -> None:
 def test_nothing_imports_to_the_right() -> None:
     """The flow has one direction: see docs/architecture.md."""
     order = [
-        "errors", "child", "regular", "spreadsheet", "registry", "paths", "machine", "config",
-        "records", "glossary", "phases", "recipes", "timing", "threads", "tasks", "rewards",
-        "algorithm", "models", "plugins", "decoding", "sampling", "evaluation", "rollout", "credit",
-        "forward", "update", "training", "store", "diagnosis", "lens", "worker", "pipeline",
-        "ledger", "speed", "figures", "dashboard", "share", "course", "doctor", "cli",
+        "errors", "options", "child", "regular", "spreadsheet", "registry", "paths", "machine",
+        "config", "records", "glossary", "phases", "recipes", "timing", "threads", "tasks",
+        "rewards", "algorithm", "models", "plugins", "decoding", "sampling", "evaluation",
+        "rollout", "credit", "forward", "update", "training", "store", "diagnosis", "lens",
+        "worker", "pipeline", "ledger", "speed", "figures", "dashboard", "share", "course",
+        "doctor", "cli",
     ]  # fmt: skip
     exceptions = {("models", "evaluation")}  # a model card is a measurement
     root = Path(grpo_core.__file__).parent

@@ -11,11 +11,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from grpo_core.algorithm.choices import Array
 from grpo_core.algorithm.formula import Formula, Symbol
-from grpo_core.errors import LabError
+from grpo_core.options import NOT_NEGATIVE, TRL, Bound, Option, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,15 +32,21 @@ class Number:
         name: TRL's, where TRL has it.
         default: None where leaving it out has a meaning of its own.
         meaning: one sentence.
-        bound: what the value must be; "" for any finite number.
+        bound: what the value must be.
         refused: how a method that does not take the number says so; "" to ignore it there.
+        origin: whose name and meaning it is, see options.py.
     """
 
     name: str
     default: float | None
     meaning: str
-    bound: Literal["above 0", "0 or above", ""] = "0 or above"
+    bound: Bound = NOT_NEGATIVE
     refused: str = ""
+    origin: str = TRL
+
+    def as_option(self) -> Any:
+        """Return the field of a configuration that holds the number."""
+        return option(self.default, self.meaning, origin=self.origin, bound=self.bound)
 
     def check(self, value: float | None) -> None:
         """Refuse a value that is out of bounds.
@@ -48,10 +54,7 @@ class Number:
         Raises:
             LabError: it is.
         """
-        if value is None or not self.bound:
-            return
-        if value < 0 or (value == 0 and self.bound == "above 0"):
-            raise LabError(f"{self.name} must be {self.bound}, not {value}.")
+        Option(self.meaning, self.origin, self.bound).check(self.name, value)
 
 
 @dataclass(frozen=True)

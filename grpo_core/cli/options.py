@@ -10,14 +10,26 @@ import typer
 
 from grpo_core import plugins
 from grpo_core.algorithm.presets import PRESETS
-from grpo_core.config import GRPOConfig
+from grpo_core.config import OPTIONS, GRPOConfig
 from grpo_core.errors import LabError
 from grpo_core.recipes import RECIPES
 
-TaskOption = Annotated[
-    str | None, typer.Option("--task", help="What to solve; 'countdown' unless told.")
-]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides everything random.")]
+
+def option_of(name: str, *flags: str) -> Any:
+    """Return the command-line option for a field of GRPOConfig, with its declared meaning.
+
+    Args:
+        name: of the field.
+        flags: where they are not those that follow from the argument's name.
+    """
+    default = getattr(GRPOConfig(), name)
+    unset = default is None or default == "" or default == ()
+    stated = "" if unset else f" Default: {default}."
+    return typer.Option(*flags, help=OPTIONS[name].meaning + stated)
+
+
+TaskOption = Annotated[str | None, option_of("task", "--task")]
+SeedOption = Annotated[int | None, option_of("seed", "--seed")]
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -40,7 +52,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Any option of GRPOConfig, as TOML: --set epsilon=0.1 --set task_options.count=4. "
+        help="Any option (docs/options.md), as TOML: --set epsilon=0.1 --set task_options.count=4. "
         "May be repeated; wins over everything else.",
     ),
 ]

@@ -28,6 +28,7 @@ from grpo_core.cli.options import (
     SetOption,
     TaskOption,
     build_config,
+    option_of,
     plugin_paths,
 )
 from grpo_core.cli.output import in_words, last_measured, measurement, plain, print_json
@@ -41,28 +42,16 @@ if TYPE_CHECKING:
     from grpo_core.records import Step
     from grpo_core.store import Run
 
-# Options that are fields of GRPOConfig by the same name.
-NumGenerations = Annotated[
-    int | None, typer.Option(help="G: how many completions are compared for each prompt.")
-]
-GenerationBatchSize = Annotated[
-    int | None, typer.Option(help="Completions a step, a multiple of G.")
-]
-MaxCompletionLength = Annotated[
-    int | None, typer.Option(help="Tokens after which a completion is cut off.")
-]
-LearningRate = Annotated[float | None, typer.Option(help="AdamW's step size.")]
-Beta = Annotated[
-    float | None, typer.Option(help="Weight of the KL to the untrained model; 0 drops it.")
-]
-Temperature = Annotated[float | None, typer.Option(help="Of sampling.")]
-LossType = Annotated[
-    str | None, typer.Option(help="How token losses are averaged, such as dapo or grpo.")
-]
-EvalSteps = Annotated[
-    int | None, typer.Option(help="Measure on held-out problems every so many steps.")
-]
-EvalSize = Annotated[int | None, typer.Option(help="How many held-out problems.")]
+# Options that are fields of GRPOConfig by the same name, which declares what they mean.
+NumGenerations = Annotated[int | None, option_of("num_generations")]
+GenerationBatchSize = Annotated[int | None, option_of("generation_batch_size")]
+MaxCompletionLength = Annotated[int | None, option_of("max_completion_length")]
+LearningRate = Annotated[float | None, option_of("learning_rate")]
+Beta = Annotated[float | None, option_of("beta")]
+Temperature = Annotated[float | None, option_of("temperature")]
+LossType = Annotated[str | None, option_of("loss_type")]
+EvalSteps = Annotated[int | None, option_of("eval_steps")]
+EvalSize = Annotated[int | None, option_of("eval_size")]
 
 
 def train(
@@ -71,7 +60,7 @@ def train(
         str | None,
         typer.Option(help="'tiny', a folder, a hub id, or a run to go on from its last model."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimisation steps.")] = None,
+    steps: Annotated[int | None, option_of("max_steps", "--steps")] = None,
     seed: SeedOption = None,
     config: ConfigOption = None,
     preset: PresetOption = None,

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from grpo_core.config import GRPOConfig
+from grpo_core.config import OPTIONS, GRPOConfig
 from grpo_core.dashboard.guard import GRADIO_POLICY
 from grpo_core.recipes import RECIPES, Recipe
 from grpo_core.rewards import REWARDS
@@ -186,30 +186,16 @@ def _options() -> tuple[dict[str, Any], dict[str, Any]]:
         task = gr.Dropdown(list(TASKS), value=default.task, label="Task")
         model = gr.Dropdown(_models(), value=default.model, label="Model", allow_custom_value=True)
         with gr.Row():
-            steps = gr.Number(
-                default.max_steps, label="Steps", precision=0, minimum=1, min_width=90
-            )
-            seed = gr.Number(default.seed, label="Seed", precision=0, minimum=0, min_width=90)
+            steps = _number("max_steps", "Steps", info=None, precision=0, min_width=90)
+            seed = _number("seed", "Seed", info=None, precision=0, min_width=90)
         size = gr.Dropdown(
             [4, 8, 16, 32],
             value=default.num_generations,
             label="Group size G",
-            info="Completions of one prompt that are compared.",
+            info=OPTIONS["num_generations"].meaning,
         )
-        rate = gr.Number(
-            default.learning_rate,
-            label="Learning rate",
-            minimum=0,
-            step=1e-4,
-            info="How far one update goes.",
-        )
-        beta = gr.Number(
-            default.beta,
-            label="Beta",
-            minimum=0,
-            step=1e-3,
-            info="Weight of the KL term, which holds the model near its start.",
-        )
+        rate = _number("learning_rate", "Learning rate", step=1e-4)
+        beta = _number("beta", "Beta", step=1e-3)
         weights = _weights(default)
     options = {
         "task": task,
@@ -221,6 +207,15 @@ def _options() -> tuple[dict[str, Any], dict[str, Any]]:
         "beta": beta,
     }
     return options, weights
+
+
+def _number(name: str, label: str, **look: Any) -> gr.Number:
+    """A field for a numeric option, with its declared default, meaning and lowest value."""
+    declared, default = OPTIONS[name], getattr(GRPOConfig(), name)
+    lowest = declared.bound.low
+    if isinstance(default, int) and lowest is not None and not declared.bound.low_included:
+        lowest += 1
+    return gr.Number(default, label=label, **({"info": declared.meaning} | look), minimum=lowest)
 
 
 def _weights(default: GRPOConfig) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from grpo_core.algorithm.method import Numbers, Tokens
 from grpo_core.algorithm.methods import METHODS, NUMBERS
 from grpo_core.algorithm.variant import Variant
 from grpo_core.errors import LabError
+from grpo_core.options import POSITIVE
 
 LOG_RATIOS = st.lists(st.floats(-1, 1).filter(lambda x: abs(x) > 1e-3), max_size=6)
 LEVELS_OF = [
@@ -163,7 +164,7 @@ def test_a_number_is_held_to_its_bound(number) -> None:
         return number.check(-1.0)
     with pytest.raises(LabError, match=f"{number.name} must be {number.bound}, not -1.0"):
         number.check(-1.0)
-    if number.bound == "above 0":
+    if number.bound == POSITIVE:
         with pytest.raises(LabError, match="must be above 0"):
             number.check(0)
     else:

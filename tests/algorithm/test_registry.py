@@ -31,6 +31,7 @@ TOY = '''\
 
 from grpo_core.algorithm.formula import Symbol, letter, op, sym
 from grpo_core.algorithm.method import Method, Number, Paper, Preset
+from grpo_core.options import POSITIVE
 
 
 def toy(ratio, advantages, *, toy_weight=3.0):
@@ -53,7 +54,7 @@ METHOD = Method(
     closed_form=closed_form,
     formula=(sym("w"), op("·"), sym("rho"), op("·"), sym("A")),
     in_words=lambda numbers: f"toy, weight {numbers['toy_weight']:g}",
-    numbers=(Number("toy_weight", 3.0, "What the ratio is weighed by.", "above 0"),),
+    numbers=(Number("toy_weight", 3.0, "What the ratio is weighed by.", POSITIVE),),
     symbols={
         "w": Symbol(
             letter("w"), "toy weight", lambda terms, numbers: numbers["toy_weight"], "A weight."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING, Any
 
 from grpo_core.algorithm.choices import choose
@@ -89,7 +89,7 @@ else:
     MethodNumbers = make_dataclass(
         "MethodNumbers",
         [
-            (n.name, float if n.default is not None else float | None, field(default=n.default))
+            (n.name, float if n.default is not None else float | None, n.as_option())
             for n in NUMBERS.values()
         ],
         frozen=True,

@@ -9,6 +9,7 @@ from grpo_core.algorithm.formula import Symbol, call, given, letter, num, op, ro
 from grpo_core.algorithm.method import Method, Number, Numbers, Paper, Tokens
 from grpo_core.algorithm.methods._epsilon import EPSILON, EPSILON_HIGH, upper
 from grpo_core.errors import LabError
+from grpo_core.options import ANY
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -148,7 +149,7 @@ METHOD = Method(
             "delta",
             None,
             "Upper bound on the ratio of bad tokens; none where it is not set.",
-            bound="",
+            bound=ANY,
             refused="bounds the ratio of the surrogate 'clip'",
         ),
     ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from grpo_core.algorithm.choices import Array
 from grpo_core.algorithm.formula import Symbol, bracket, call, frac, letter, num, op, sym
 from grpo_core.algorithm.method import Method, Number, Numbers, Paper, Preset, Tokens
+from grpo_core.options import POSITIVE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,8 +79,8 @@ METHOD = Method(
         f"sapo, tau {numbers['sapo_temperature_pos']} and {numbers['sapo_temperature_neg']}"
     ),
     numbers=(
-        Number("sapo_temperature_pos", 1.0, "tau where A > 0.", "above 0"),
-        Number("sapo_temperature_neg", 1.05, "tau elsewhere.", "above 0"),
+        Number("sapo_temperature_pos", 1.0, "tau where A > 0.", POSITIVE),
+        Number("sapo_temperature_neg", 1.05, "tau elsewhere.", POSITIVE),
     ),
     symbols={"tau": Symbol(letter("τ"), "tau", tau_of)},
     presets={"sapo": Preset("SAPO", "2511.20347", {"loss_type": "sapo"})},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from grpo_core.algorithm.choices import Array
 from grpo_core.algorithm.formula import Symbol, letter, op, sym
 from grpo_core.algorithm.method import Method, Number, Numbers, Paper, Preset, Tokens
+from grpo_core.options import POSITIVE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,9 +84,9 @@ METHOD = Method(
     in_words=lambda numbers: "vespo",
     numbers=(
         Number("vespo_k_pos", 2.0, "k where A >= 0."),
-        Number("vespo_lambda_pos", 3.0, "lambda where A >= 0.", "above 0"),
+        Number("vespo_lambda_pos", 3.0, "lambda where A >= 0.", POSITIVE),
         Number("vespo_k_neg", 3.0, "k where A < 0."),
-        Number("vespo_lambda_neg", 2.0, "lambda where A < 0.", "above 0"),
+        Number("vespo_lambda_neg", 2.0, "lambda where A < 0.", POSITIVE),
     ),
     symbols={"phi": Symbol(letter("φ"), "slope", phi_of)},
     presets={"vespo": Preset("VESPO", "2602.10693", {"loss_type": "vespo"})},
