@@ -1,6 +1,7 @@
 """One method, one file: what is found, what is refused, and a toy that is dropped in."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -130,7 +131,12 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> dict:
     shutil.copy(ROOT / "data" / "family_tables.py", copy / "data")
     (copy / "grpo_core" / "algorithm" / "methods" / "toy.py").write_text(TOY, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", ASKED], cwd=copy, capture_output=True, text=True, check=False
+        [sys.executable, "-c", ASKED],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},  # first, also in safe-path mode
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -15,6 +15,7 @@ from waits import PATIENCE, drawn, wait
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.payloads import MAX_TEXT, MAX_TOKEN, clip
+from grpo_core.errors import printable
 from grpo_core.records import Completion
 from grpo_core.store import Run, RunWriter, create_run
 
@@ -38,7 +39,8 @@ NASTY = [
     "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",  # from right to left
     "\n\n\n\t\r\n",
 ]
-RUN = "<img src=x onerror=window.hacked=6>${window.hacked=7}\u202ename"
+FOLDER = "<img src=x onerror=window.hacked=6>${window.hacked=7}\u202ename"
+RUN = printable(FOLDER)  # what turns text around is written as an escape
 REWARD = "<img src=x onerror=window.hacked=8>\u202e_reward"
 SAID = "<img src=x onerror=window.hacked=8>"  # where it stands among words of ours
 TURNING = dict.fromkeys(
@@ -91,7 +93,7 @@ def make(rng: np.random.Generator, nasty: str, shape: int) -> Completion:
 def nasty(dashboard) -> Run:
     path = create_run(dashboard.runs, "nasty", GRPOConfig(max_steps=2))
     write(path)
-    return Run(path.rename(path.with_name(RUN)))
+    return Run(path.rename(path.with_name(FOLDER)))
 
 
 def address(**view: object) -> str:
@@ -234,12 +236,12 @@ def test_the_runs_own_name(visit: Callable, nasty: Run, dashboard) -> None:
     page.wait_for_selector(".lab-card [data-token]")
     page.wait_for_function(
         "n => document.querySelector('[data-chart=reward] .lab-legend')?.textContent.includes(n)",
-        arg=RUN.translate(TURNING),
+        arg=RUN,
     )
     quiet(page)
     page.goto("about:blank")  # an open page would take the name out of its address by itself
-    page.goto(dashboard.url + "#" + urlencode({"run": RUN + "gone"}))
-    words = f"There is no run called {RUN}gone any more.".translate(TURNING)
+    page.goto(dashboard.url + "#" + urlencode({"run": FOLDER + "gone"}))
+    words = f"There is no run called {FOLDER}gone any more.".translate(TURNING)
     page.wait_for_function(
         "n => document.querySelector('.lab-notice')?.textContent.includes(n)", arg=words
     )
