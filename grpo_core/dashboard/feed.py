@@ -245,9 +245,9 @@ class Feed:
         """
         feed = await self._watched(key)
         await asyncio.to_thread(feed.refresh)
-        hidden = self._hidden(key)
+        hidden = self._hidden()
         found = await asyncio.to_thread(feed.metrics, 0, len(feed.rows), True, hidden)
-        return found if self._hidden(key) == hidden else await self.metrics_of(key)
+        return found if self._hidden() == hidden else await self.metrics_of(key)
 
     @contextlib.asynccontextmanager
     async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
@@ -267,9 +267,9 @@ class Feed:
                 yield
                 self.classroom.check_trial(member, asked)  # the question may have come meanwhile
 
-    def _hidden(self, key: str) -> Hidden | None:
-        """The group of a run whose answer no page must get, not even the teacher's on the wall."""
-        return self.classroom.polls.hidden(key) if self.classroom is not None else None
+    def _hidden(self) -> Hidden | None:
+        """The group whose answer no page must get, not even the teacher's on the wall."""
+        return self.classroom.polls.hidden() if self.classroom is not None else None
 
     def words(self, error: LabError, member: "Member | None") -> str:
         """The error's sentence; for a student without where the runs lie."""
@@ -299,7 +299,7 @@ class Feed:
         found: list[Message] = []
         identity = (feed, feed.epoch, view.turn)
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
-        hidden = self._hidden(feed.key)
+        hidden = self._hidden()
         if viewer.run != identity:
             viewer.run, viewer.board, viewer.findings = identity, None, None
             found += await asyncio.to_thread(feed.history, count, hidden)
@@ -324,7 +324,7 @@ class Feed:
         if findings is not None and findings is not viewer.findings:
             viewer.findings = findings
             found.append(findings)
-        if self._hidden(feed.key) != hidden:  # a question came, or its answer, meanwhile
+        if self._hidden() != hidden:  # a question came, or its answer, meanwhile
             viewer.run = None
             return await self._run_messages(viewer, view, feed)
         return found
@@ -342,7 +342,7 @@ class Feed:
         self, viewer: Viewer, view: View, feed: RunFeed
     ) -> tuple[Any, int, Hidden | None]:
         """Which atlas a viewer gets, the last step that it has of it, and what is hidden there."""
-        hidden = self._hidden(feed.key)
+        hidden = self._hidden()
         which = (feed, feed.epoch, view.turn, hidden)
         known = viewer.atlas
         return which, known[1] if known is not None and known[0] == which else -1, hidden
@@ -389,7 +389,7 @@ class Feed:
             asked = False
             for key, feed in list(self._feeds.items()):
                 try:
-                    news = await asyncio.to_thread(feed.diagnose, self._hidden(key))
+                    news = await asyncio.to_thread(feed.diagnose, self._hidden())
                 except Exception as error:  # somebody's own question, a damaged file
                     news = False
                     print(f"The diagnosis of {key} failed: {error}", flush=True)
@@ -424,7 +424,7 @@ class Feed:
             view = viewer.view
             if view.run != feed.key:
                 continue
-            wanted = self._wanted(view, feed, self._hidden(feed.key))
+            wanted = self._wanted(view, feed, self._hidden())
             with contextlib.suppress(Exception):  # whoever wants it is told
                 if wanted is not None and view.step is None:
                     feed.board(*wanted)

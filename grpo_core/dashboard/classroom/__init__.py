@@ -371,7 +371,7 @@ class Classroom:
         """
         if member is None or self.is_teacher(member):
             return
-        hidden = self.polls.hidden(asked.run)
+        hidden = self.polls.hidden()
         if hidden is not None and hidden.step == asked.step:
             raise LabError("The class is being asked about this step: try things after the reveal.")
         if asked.trial.edits and self.polls.unrevealed is not None:
@@ -417,13 +417,13 @@ class Classroom:
 
     def check_flag(self, hunt: Hunt, place: tuple[int, int, int]) -> None:
         """Raise LabError where a flag's truth would tell what the class is being asked."""
-        hidden = self.polls.hidden(hunt.run)
+        hidden = self.polls.hidden()
         if hidden is not None and hidden.covers(*place[:2]):
             raise LabError("The class is being asked about this group: flag it after the reveal.")
 
     def _hidden_in_hunt(self) -> Hidden | None:
         """The group of the hunt's run that the class is being asked about."""
-        return None if self.hunt is None else self.polls.hidden(self.hunt.run)
+        return None if self.hunt is None else self.polls.hidden()
 
     def flag(self, member: Member, hunt: Hunt, place: tuple[int, int, int], hit: bool) -> None:
         """Set a student's flag, whose truth is known. Raises LabError when the hunt is over."""

@@ -15,7 +15,6 @@ from typing import Any
 
 from grpo_core.dashboard.masking import Hidden
 from grpo_core.dashboard.payloads import MAX_COMPLETIONS, clip
-from grpo_core.dashboard.runs import RECORDED
 from grpo_core.errors import LabError
 from grpo_core.records import Group
 
@@ -114,17 +113,14 @@ class Polls:
         poll = self.current
         return poll if poll is not None and poll.state != "revealed" else None
 
-    def hidden(self, run: str) -> Hidden | None:
-        """The group of a run of which no page must get the answer now.
+    def hidden(self) -> Hidden | None:
+        """The group of which no page must get the answer now, whatever the run.
 
-        Runs are compared by their names: where the same folder is served as one's own and as
-        recorded, it has two keys.
+        Another run may hold the same group at the same place: a copy, the same folder served as
+        recorded, or a run with the same seed, whose first steps are equal to the last digit.
         """
         poll = self.unrevealed
-        if poll is None:
-            return None
-        same = poll.run.removeprefix(RECORDED) == run.removeprefix(RECORDED)
-        return Hidden(poll.step, poll.group) if same else None
+        return None if poll is None else Hidden(poll.step, poll.group)
 
     def check_open(self) -> None:
         """Raise LabError when no poll can be opened now."""

@@ -176,7 +176,7 @@ def _teacher(app: FastAPI, feed: Feed, classroom: Classroom) -> None:
     async def move(key: str, request: Request) -> Response:
         want = (await json_body(request, MAX_BODY)).get("want")
         try:
-            if want not in WANTS:
+            if not isinstance(want, str) or want not in WANTS:
                 raise LabError(f"A poll can be asked to {', '.join(WANTS)}.")
             classroom.move_poll(key, WANTS[want])
         except LabError as error:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -353,6 +354,24 @@ def test_no_words_are_judged_on_any_run_while_a_question_is_open(served: Served)
         assert student.ask("/lab/api/lens", **body).status_code == 200
     served.teacher().ask(f"/lab/class/poll/{poll}", want="reveal")
     assert student.ask("/lab/api/lens", run="secret", **words).status_code == 200
+
+
+def test_a_run_with_the_same_group_does_not_tell(served: Served) -> None:
+    """A copy under another name; so are the first steps of two runs with one seed."""
+    poll = opened(served, (2, 1), [1.0, 0.0, 0.0, 0.0])
+    runs = served.home / "runs"
+    shutil.copytree(runs / "secret", runs / "twin")
+    student, member = served.student(), served.room.people.put("x", "X")
+    place = {"run": "twin", "step": 2, "group": 1}
+    assert served.portal.call(board_of, served, member, place)["masked"] == "group"
+    assert student.ask("/lab/api/lens", **place).status_code == 409
+    metrics = "/lab/metrics?run=twin"
+    during = student.get(metrics).json()["metrics"]["reward"]
+    served.teacher().ask(f"/lab/class/poll/{poll}", want="reveal")
+    assert "masked" not in served.portal.call(board_of, served, member, place)
+    assert student.ask("/lab/api/lens", **place).status_code == 200
+    told = student.get(metrics).json()["metrics"]["reward"]
+    assert during[2] is None and [*during[:2], told[2], *during[3:]] == told
 
 
 def test_a_hunt_counts_nothing_in_the_group_that_is_asked_about(served: Served) -> None:

@@ -106,14 +106,14 @@ def test_a_vote_changes_only_so_often() -> None:
 
 def test_one_at_a_time_and_only_forwards() -> None:
     held = Polls()
-    assert held.current is None and held.hidden("a") is None
+    assert held.current is None and held.hidden() is None
     held.check_open()
     held.open(poll())
     with pytest.raises(LabError, match="end it first"):
         held.check_open()
     for state in ("closed", "revealed", "ended"):
         held.check_move(held.all[0], state)
-        assert (held.hidden("a") is None) == (held.all[0].state == "revealed")
+        assert (held.hidden() is None) == (held.all[0].state == "revealed")
         held.move(held.all[0], state)
         for back in polls.ORDER[: polls.ORDER.index(state) + 1]:
             with pytest.raises(LabError, match="already"):
@@ -122,10 +122,3 @@ def test_one_at_a_time_and_only_forwards() -> None:
     held.check_open()
     with pytest.raises(LabError, match="over"):
         held.check_vote("a", "p", 0)
-
-
-def test_what_is_hidden_under_which_key() -> None:
-    held = Polls()
-    held.open(poll())
-    assert held.hidden("a") == held.hidden("recorded:a") == (1, 0)
-    assert held.hidden("b") is None

@@ -238,6 +238,12 @@ def test_a_poll_from_its_beginning_to_its_end(served: Served) -> None:
     assert teacher.ask(f"/lab/class/poll/{poll}", want="reveal").status_code == 409
 
 
+@pytest.mark.parametrize("want", [None, 3, "open", ["close"], {"close": 1}])
+def test_what_a_poll_cannot_be_asked_to_do(served: Served, want: object) -> None:
+    refused = served.teacher().ask("/lab/class/poll/x", want=want)
+    assert refused.status_code == 409 and "can be asked to close" in refused.json()["error"]
+
+
 def test_many_votes_are_few_messages(served: Served) -> None:
     teacher, watcher = served.teacher(), served.student("Watcher")
     voters = [served.student(f"name {i}") for i in range(40)]
