@@ -34,11 +34,13 @@ def check(names: NamesArgument = None) -> None:
     from grpo_core.course.build import stale
     from grpo_core.course.sources import notebook_sources
 
-    problems = [problem for source in notebook_sources(names or []) for problem in stale(source)]
+    found = notebook_sources(names or [])
+    problems = [problem for source in found for problem in stale(source)]
     for problem in problems:
         print(problem)
     if problems:
         raise LabError("Some notebooks are out of date: `grpo-lab notebooks build` makes them new.")
+    print(f"Up to date: both editions of {len(found)} notebook{'' if len(found) == 1 else 's'}.")
 
 
 def grade(

@@ -12,6 +12,7 @@ from grpo_core.diagnosis.trends import (
     Options,
     earned,
     finder,
+    last_steps,
     numbers,
     option,
     spoken,
@@ -57,7 +58,7 @@ def is_kl_out_of_hand(
     latest = float(np.median(values[-KL_LASTING:])) if len(values) >= MIN_STEPS else level
     evidence |= {"kl": level, "kl_middle": middle, "kl_max": float(values.max())}
     rising = len(values) >= MIN_STEPS and level > STILL_RISING * max(middle, 0.0)
-    way = f"a median of {spoken(level)} nats a token over the last {w} steps"
+    way = f"a median of {spoken(level)} nats a token over {last_steps(w)}"
     way += f", {spoken(middle)} midway" if len(values) >= MIN_STEPS else ""
     if (options or {}).get("sync_ref_model") is True:
         way += ", to the reference as it was last moved"

@@ -12,6 +12,7 @@ from grpo_core.diagnosis.trends import (
     SOLVED,
     Options,
     finder,
+    last_steps,
     now,
     numbers,
     spoken,
@@ -83,8 +84,8 @@ def why_is_my_loss_zero(
     return found(
         "fine",
         "It is not, and the gradient teaches",
-        f"It is not zero: {about} over the last {window(len(values_of(frame, 'loss')))} steps, and "
-        "either sign is right, as the value says little. The gradient norm is "
+        f"It is not zero: {about} over {last_steps(window(len(values_of(frame, 'loss'))))}, "
+        "and either sign is right, as the value says little. The gradient norm is "
         f"{spoken(norm)}.",
     )
 

@@ -105,6 +105,11 @@ def window(n: int) -> int:
     return max(1, min(WINDOW, n // 3))
 
 
+def last_steps(n: int) -> str:
+    """The last n steps in words: "the last step", "the last 3 steps"."""
+    return "the last step" if n == 1 else f"the last {n} steps"
+
+
 def now(values: NDArray[np.float64]) -> float:
     """The mean over the last window; NaN of nothing."""
     return float(values[-window(len(values)) :].mean()) if len(values) else float("nan")

@@ -32,7 +32,7 @@ def test_build_and_check(lab: Lab, shelf: Path) -> None:
     code, out, err = lab("notebooks", "check")
     assert code == 1 and "00_test.ipynb is missing" in out and "notebooks build" in err
     assert lab("notebooks", "build", "00")[0] == 0
-    assert lab("notebooks", "check") == (0, "", "")
+    assert lab("notebooks", "check") == (0, "Up to date: both editions of 1 notebook.\n", "")
     solved = json.loads((shelf / "solutions" / "00_test.ipynb").read_text())
     assert solved["cells"][-1]["outputs"][0]["text"] == ["x is 1\n"]
 

@@ -145,7 +145,8 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("kl", {"kl": 0.5 * T, "reward": 1 - T}, "trouble", "reward fell with it"),
     ("kl", {"kl": 3 * T}, "trouble", "^Yes"),
     ("kl", {"kl": None}, "unknown", "not recorded `kl`"),
-    ("kl", {"steps": 2}, "fine", "over the last 1 steps"),
+    ("kl", {"steps": 2}, "fine", "over the last step"),
+    ("loss", {"steps": 2, "loss": 0.7}, "fine", "over the last step, and"),
 ]
 
 
