@@ -161,7 +161,7 @@ def test_where_a_steps_time_goes(visit: Callable) -> None:
         *("prefill 0.1 s", "decode 0.82 s", "reward 0.05 s", "other sampling 0.03 s"),
         *("forward 0.3 s", "backward 0.5 s", "other update 0.1 s", "other 0.3 s"),
     ]
-    assert "2.2 s a step, median of the last 20" in page.inner_text(".lab-seconds")
+    assert "2.2 s a step, median of the last 9" in page.inner_text(".lab-seconds")
     widths = page.evaluate(
         "[...document.querySelectorAll('.lab-second')].map(e => Number(e.getAttribute('width')))"
     )
@@ -179,6 +179,8 @@ def test_where_a_steps_time_goes(visit: Callable) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector(".lab-gloss dt code")
     assert explain("seconds/backward").meaning in page.inner_text(".lab-gloss")
+    page.evaluate("(hash) => { location.hash = hash; }", RECORDED.replace("step=9", "step=1"))
+    expect(page.locator(".lab-seconds")).to_contain_text(re.compile(r" s a step(?!,)"))
 
 
 def test_hostile_names_are_text(visit: Callable, dashboard) -> None:

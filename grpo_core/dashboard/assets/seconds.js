@@ -34,13 +34,13 @@ export function median(values) {
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** The median over the last steps until `end` (exclusive) that have a value. */
-function recent(values, end) {
+/** The values of the last steps until `end` (exclusive) that have one; at most WINDOW. */
+function latest(values, end) {
   const found = [];
   for (let i = end - 1; i >= 0 && found.length < WINDOW; i--) {
     if (values[i] !== null && values[i] !== undefined) found.push(values[i]);
   }
-  return median(found);
+  return found;
 }
 
 /** One phase of the bar: its colour, its hatching, its name on a ground of its own. */
@@ -160,12 +160,12 @@ export function seconds(parent, session) {
   return () => {
     const end = session.steps.findLastIndex((step) => step <= session.step) + 1;
     phases = [...session.history.phases]
-      .map(([phase, values]) => [phase, recent(values, end)])
+      .map(([phase, values]) => [phase, median(latest(values, end))])
       .filter(([, value]) => value !== null);
     setHidden(section, session.steps.length === 0);
-    const step = recent(session.series("seconds/step") ?? [], end);
-    const timed = `${number(step)} s a step, median of the last ${WINDOW}`;
-    setText(total, step === null ? "no step was timed yet" : timed);
+    const steps = latest(session.series("seconds/step") ?? [], end);
+    const over = steps.length > 1 ? `, median of the last ${steps.length}` : "";
+    setText(total, steps.length ? `${number(median(steps))} s a step${over}` : "no step was timed yet");
     draw();
   };
 }
