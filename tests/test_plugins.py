@@ -16,7 +16,7 @@ from grpo_core.dashboard.runs import RunBook
 from grpo_core.errors import LabError
 from grpo_core.models.tokenizer import WORDS
 from grpo_core.rewards import RewardSum
-from grpo_core.store import Run
+from grpo_core.store import Run, create_run
 from grpo_core.tasks import SPLITS, get_task
 
 TEXT = (Path(__file__).parents[1] / "docs" / "adding.md").read_text(encoding="utf-8")
@@ -164,6 +164,23 @@ def test_the_dashboards_plugins_go_to_its_runs(tmp_path: Path) -> None:
     book = RunBook(tmp_path / "runs", start_worker=started.append, plugins=plugins.loaded_files())
     book.start({"task": "sums"})
     assert Run(started[0]).config == GRPOConfig(task="sums", plugins=(str(path),))
+
+
+def test_a_run_without_plugins_is_forked_where_there_are_some(tmp_path: Path) -> None:
+    path = str(write(tmp_path, "sums.py", EXAMPLES["sums.py"]))
+    started: list[Path] = []
+    book = RunBook(tmp_path / "runs", start_worker=started.append, plugins=[path])
+    for plugins_of_parent in ((), (path,), (str(tmp_path / "other.py"),)):
+        parent = create_run(tmp_path / "runs", None, GRPOConfig(plugins=plugins_of_parent))
+        (parent / "checkpoints" / "step-000001").mkdir(parents=True)
+        (parent / "state.json").write_text('{"status": "finished"}')
+        if plugins_of_parent and path not in plugins_of_parent:
+            with pytest.raises(LabError, match="Plugins, whose code is run"):
+                book.fork(parent.name, 1, "own", {})
+            continue
+        book.fork(parent.name, 1, "own", {})
+        assert Run(started[-1]).config.plugins == (path,)
+        (started[-1] / "state.json").write_text('{"status": "finished"}')
 
 
 def test_a_model_in_a_folder_beside_the_plugin(tmp_path: Path) -> None:

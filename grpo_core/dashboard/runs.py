@@ -148,6 +148,8 @@ class RunBook:
         if unknown := options.keys() - set(FORK_OPTIONS):
             raise LabError(f"A fork cannot change {clip(min(unknown), 40)}.")
         values = method(run.options, preset).to_dict() | options | {"model": str(models[step])}
+        if set(values["plugins"]) <= set(self.plugins):  # else `start` says what is missing
+            values["plugins"] = self.plugins
         size = values["num_generations"]
         if type(size) is int and size > 0:  # as many prompts a step as before
             values["generation_batch_size"] = run.config.prompts_per_step * size

@@ -3,6 +3,7 @@
 Without any layer the same programs get through: that shows that they would notice.
 """
 
+import errno
 import json
 import os
 import socket
@@ -73,6 +74,27 @@ def test_an_honest_program_runs(folder: Path, layers: frozenset[str]) -> None:
         "      len(list((paths.data_dir() / 'models').iterdir())) > 0])"
     )
     assert attack(folder, code) == ("", ["42", True, str(folder.resolve()), True])
+
+
+@LINUX
+def test_no_keyring(folder: Path, layers: frozenset[str]) -> None:
+    """Neither of the calls that make a key, nor the one that asks for the session's."""
+    code = (
+        "import ctypes, platform\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "calls = {'x86_64': (248, 249, 250), 'aarch64': (217, 218, 219)}[platform.machine()]\n"
+        "arguments = [(b'user', b'n', b'v', 1, -3), (b'user', b'n', None, -3), (0, -3, 1)]\n"
+        "def error(call, values):\n"
+        "    ctypes.set_errno(0)\n"
+        "    libc.syscall(ctypes.c_long(call), *values)\n"
+        "    return ctypes.get_errno()\n"
+        "tell([error(*both) for both in zip(calls, arguments)])"
+    )
+    _, errors = attack(folder, code)
+    if "sockets" in layers:
+        assert errors == [errno.EACCES] * 3
+    else:
+        assert errors[2] != errno.EACCES
 
 
 @pytest.fixture

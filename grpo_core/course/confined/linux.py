@@ -36,8 +36,12 @@ _RIGHTS_ON_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _DEVICE_CO
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}  # by version
 _NO_SIGNALS_OUT = 0b11  # nor abstract Unix sockets; version 6
 
-# machine -> its number in the kernel's audit interface, and the number of the call `socket`
-_MACHINES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+# machine -> its number in the kernel's audit interface, and the numbers of the calls `socket`,
+# `add_key`, `request_key` and `keyctl`: the last three reach the keyring of the user's session
+_MACHINES = {
+    "x86_64": (0xC000003E, (41, 248, 249, 250)),
+    "aarch64": (0xC00000B7, (198, 217, 218, 219)),
+}
 _IO_URING_SETUP = 425  # everywhere; through io_uring a socket can be made without `socket`
 _PERMISSION_DENIED = 13
 
@@ -169,20 +173,23 @@ def allow_only(
 
 
 def refuse_sockets() -> None:
-    """Let the system calls that make a socket fail with "permission denied".
+    """Let the system calls that make a socket, or reach a keyring, fail with "permission denied".
 
     The filter is a program for a small machine in the kernel. A line is: what to do, how many lines
     to skip if a comparison holds, how many if it does not, and the number to work with.
     """
-    machine, socket = _MACHINES[platform.machine()]
+    machine, calls = _MACHINES[platform.machine()]
+    refused = (*calls, _IO_URING_SETUP)
     load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
     program = [
         (load, 0, 0, 4),  # the machine that the call is made for
-        (equal, 0, 5, machine),  # a 32-bit program has other numbers: refused
+        (equal, 0, len(refused) + 3, machine),  # a 32-bit program has other numbers: refused
         (load, 0, 0, 0),  # the number of the call
-        (at_least, 3, 0, 0x40000000),  # x86's third set of numbers
-        (equal, 2, 0, socket),
-        (equal, 1, 0, _IO_URING_SETUP),
+        (at_least, len(refused) + 1, 0, 0x40000000),  # x86's third set of numbers
+        *(
+            (equal, left, 0, call)
+            for left, call in zip(range(len(refused), 0, -1), refused, strict=True)
+        ),
         (answer, 0, 0, 0x7FFF0000),  # allowed
         (answer, 0, 0, 0x00050000 | _PERMISSION_DENIED),
     ]
