@@ -12,7 +12,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from grpo_core.errors import LabError
 
@@ -106,7 +106,7 @@ def open_regular(path: Path, mode: str = "rb", *, follow_links: bool = False) ->
     descriptor = os.open(path, flags | _EXTRA | (0 if follow_links else _NO_LINK), 0o666)
     try:
         _check(path, os.fstat(descriptor), written)
-        return os.fdopen(descriptor, mode.replace("x", "w"))
+        return cast(BinaryIO, os.fdopen(descriptor, mode.replace("x", "w")))
     except BaseException:
         os.close(descriptor)
         raise
