@@ -298,7 +298,6 @@ def test_no_page_knows_the_metrics_of_the_step_until_the_reveal(
         page.wait_for_function(f"known => ({KNOWN})() === known", arg=before[0][0])
         assert page.evaluate(steps) == before[0][1]
         page.wait_for_function("() => grpoLab.session.board.completions[0].push !== undefined")
-    press(teacher.page, "End")
 
 
 def test_whether_a_group_teaches(teacher: Any, join: Callable) -> None:
