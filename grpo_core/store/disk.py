@@ -28,16 +28,17 @@ def told_plainly(path: Path, doing: str) -> Iterator[None]:
         doing: what was being attempted, such as "recording step 3".
 
     Raises:
-        LabError: in place of any OSError or sqlite3.Error.
+        LabError: in place of any OSError or sqlite3.Error, and of the UnicodeDecodeError that
+            sqlite3 raises where its own message would quote bytes of a damaged file.
     """
     start = f"{doing[0].upper()}{doing[1:]} of run '{path.name}' failed: "
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise LabError(start + _reason(error, path)) from error
 
 
-def _reason(error: sqlite3.Error | OSError, path: Path) -> str:
+def _reason(error: sqlite3.Error | OSError | UnicodeDecodeError, path: Path) -> str:
     """Why, and what to do about it."""
     code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
     number = getattr(error, "errno", 0)
@@ -46,7 +47,8 @@ def _reason(error: sqlite3.Error | OSError, path: Path) -> str:
             "the disk is full. What was recorded before is safe: "
             f"free some space, then run `grpo-lab resume {path}`."
         )
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+    unreadable = isinstance(error, UnicodeDecodeError)
+    if unreadable or code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return (
             f"{path / 'run.db'} is damaged. Move it away and run `grpo-lab resume {path}` "
             "to compute its steps again."

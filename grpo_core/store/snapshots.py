@@ -29,6 +29,7 @@ _KEPT = 4
 _PARTS = ("run.db", "run.db-wal")
 _REST = 20  # a copy is used for so many times as long as it took to make, while the run changes
 _TRIES = 3
+_ZEROS = bytes(2**20)
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,15 @@ def _check_size(folder: Path, size: int, limit: int, room: Path) -> None:
 
 
 def _copy(source: Path, target: Path, limit: int) -> None:
-    """Copy a regular file, no more of it than the limit."""
+    """Copy a regular file, no more of it than the limit; what is empty stays a hole."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(target)
     with open_regular(source) as read, open_regular(target, "xb") as write:
         left = limit
         while chunk := read.read(min(left, 2**20)):
-            write.write(chunk)
+            if _ZEROS.startswith(chunk):  # a sparse file may name more bytes than the disk has
+                write.seek(len(chunk), os.SEEK_CUR)
+            else:
+                write.write(chunk)
             left -= len(chunk)
+        write.truncate()

@@ -88,7 +88,7 @@ class RunWriter:
     def close(self) -> None:
         """Fold the write-ahead log into run.db, if no reader is in the way, and let go."""
         with self._mutex:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
                 self._db.execute("PRAGMA busy_timeout = 500")
                 self._db.execute("PRAGMA journal_mode = DELETE")
             self._db.close()

@@ -22,8 +22,8 @@ def test_what_trl_knows_and_assumes_is_what_the_lesson_says(
     assert set(lesson.OURS) & names == set(lesson.OURS) & lesson.KNOWN and names >= lesson.KNOWN
     quiet = {"output_dir": str(tmp_path), "use_cpu": True, "report_to": "none"}
     plain = trl.GRPOConfig(**quiet, bf16=False)
-    assumed = {name: getattr(plain, name) for name in lesson._TRL_DEFAULTS}
-    assert assumed == lesson._TRL_DEFAULTS
+    assumed = {name: getattr(plain, name) for name in lesson.TRL_DEFAULTS}
+    assert assumed == lesson.TRL_DEFAULTS
     assert (plain.learning_rate, plain.lr_scheduler_type, plain.adam_beta2) == (
         1e-6,
         "linear",

@@ -58,6 +58,15 @@ def test_a_damaged_database_is_said(path: Path) -> None:
     RunWriter(path).close()  # the failed attempt let go of its lock
 
 
+def test_a_schema_that_is_no_text_is_said(path: Path) -> None:
+    """SQLite's message quotes the bytes, and sqlite3 then fails to decode its own message."""
+    content = (path / "run.db").read_bytes()
+    (path / "run.db").write_bytes(content.replace(b"CREATE TABLE steps", b"CREATE T\x8fBLE steps"))
+    for use in (lambda: Run(path).metrics(), lambda: RunWriter(path)):
+        with pytest.raises(LabError, match="run.db is damaged"):
+            use()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MB of its own; skipped where it cannot be mounted."""

@@ -21,7 +21,7 @@ from strangers import change, deleting_journal, stranger, unfolded
 from grpo_core import worker
 from grpo_core.config import GRPOConfig
 from grpo_core.errors import LabError
-from grpo_core.store import Run, RunWriter, create_run, list_runs
+from grpo_core.store import Run, RunWriter, create_run, list_runs, snapshots
 
 links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes in folders are POSIX's")
@@ -453,6 +453,19 @@ def test_a_huge_sparse_file_costs_nothing(gift: Path) -> None:
         Run(gift).metrics()
     assert "state.json is larger than" in str(Run(gift).problem)
     assert time.monotonic() - started < 20
+
+
+def test_a_sparse_file_is_copied_with_its_holes(tmp_path: Path) -> None:
+    """It may name more bytes than the disk has room for."""
+    source, copy = tmp_path / "sparse", tmp_path / "copy"
+    source.write_bytes(b"start" + bytes(2**20))
+    os.truncate(source, 2**26)
+    with source.open("ab") as file:
+        file.write(b"end")
+    os.truncate(source, 2**27)
+    snapshots._copy(source, copy, 2**30)
+    assert copy.read_bytes() == source.read_bytes()
+    assert copy.stat().st_blocks * 512 < 2**22
 
 
 def test_a_page_that_leads_back_to_itself_ends(gift: Path) -> None:

@@ -46,7 +46,9 @@ KNOWN = {
     "scale_rewards", "loss_type", "bf16",
 }  # fmt: skip
 """What trl.GRPOConfig knows of it."""
-_TRL_DEFAULTS = {"beta": 0.0, "loss_type": "dapo", "scale_rewards": "group"}
+
+TRL_DEFAULTS = {"beta": 0.0, "loss_type": "dapo", "scale_rewards": "group"}
+"""What trl.GRPOConfig assumes where it is not told."""
 
 
 def _read_by_trl(per_device: int, **changes: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -71,7 +73,7 @@ def _read_by_trl(per_device: int, **changes: Any) -> Callable[[Callable[..., Any
             batch = at_once * (accumulated if rounds is None else rounds)
         return {
             "the batch": [float(at_once), float(batch), batch / (at_once * accumulated)],
-            "the rest": {k: v for k, v in given.items() if _TRL_DEFAULTS.get(k, ...) != v},
+            "the rest": {k: v for k, v in given.items() if TRL_DEFAULTS.get(k, ...) != v},
         }
 
     return run
