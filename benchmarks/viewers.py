@@ -47,8 +47,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from dashboard_cost import request  # noqa: E402
 
-from grpo_core import child, machine  # noqa: E402
-from grpo_core.store import Run  # noqa: E402
+from grpo_core.core import child, machine  # noqa: E402
+from grpo_core.runs import Run  # noqa: E402
 
 MIB = 2**20
 LONGEST = 60.0  # seconds of a run, but for the last

@@ -6,8 +6,8 @@ from grpo_core.algorithm import formula
 from grpo_core.algorithm.method import Method, Number
 from grpo_core.algorithm.methods import METHODS, switches_of
 from grpo_core.algorithm.presets import DESCRIBED, PRESETS
-from grpo_core.config import GRPOConfig
-from grpo_core.lens.symbols import WRITTEN
+from grpo_core.analysis.lens.symbols import WRITTEN
+from grpo_core.core.config import GRPOConfig
 
 
 def presets() -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from grpo_core.algorithm.choices import Array
 from grpo_core.algorithm.formula import Formula, Symbol
-from grpo_core.options import NOT_NEGATIVE, TRL, Bound, Option, option
+from grpo_core.core.options import NOT_NEGATIVE, TRL, Bound, Option, option
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -19,10 +19,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from grpo_core import registry, regular
-from grpo_core.errors import LabError
+from grpo_core.core import registry, regular
+from grpo_core.core.errors import LabError
+from grpo_core.fast.layers import quicken
 from grpo_core.models import MODELS, resolve
-from grpo_core.models.layers import quicken
 from grpo_core.tasks.conversation import as_messages
 
 _NO_MODEL = (

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from waits import address, at_rest, drawn, wait
 
-from grpo_core.store import Run
+from grpo_core.runs import Run
 
 pytestmark = pytest.mark.browser
 
@@ -485,7 +485,7 @@ def test_the_teachers_second_tab_takes_the_lead(teacher: Any, join: Callable) ->
 
 
 def test_flags_and_score(teacher: Any, join: Callable, classroom: Any) -> None:
-    from grpo_core.dashboard.classroom.hunt import is_hit
+    from grpo_core.app.dashboard.classroom.hunt import is_hit
 
     place = "#run=hacked&step=3&group=0"
     go(teacher.page, place)

@@ -7,7 +7,7 @@ import fake_run
 import pytest
 from waits import address, wait
 
-from grpo_core.store import Run
+from grpo_core.runs import Run
 
 pytestmark = pytest.mark.browser
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from clilab import Counting, Lab
 
-from grpo_core import cli, worker
+from grpo_core import cli
+from grpo_core.runs import worker
 
 
 @pytest.fixture

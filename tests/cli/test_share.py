@@ -8,9 +8,9 @@ from clilab import Lab
 from makesteps import step
 
 from grpo_core.cli.share import parse_steps, parse_weights
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
-from grpo_core.store import RunWriter, create_run
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.runs import RunWriter, create_run
 
 
 @pytest.fixture

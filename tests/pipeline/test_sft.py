@@ -9,7 +9,7 @@ import torch
 from minimodel import make_model
 from smallpolicy import make_policy
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.pipeline.config import SFTConfig
 from grpo_core.pipeline.progress import Progress

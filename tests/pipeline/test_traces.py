@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from needs import require
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.pipeline.traces import FILE, Trace, read_traces, traces_file, write_traces
 
 TEXTS = st.text(min_size=1, max_size=40).filter(lambda text: text.strip())
