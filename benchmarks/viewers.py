@@ -92,7 +92,7 @@ class Crowd:
             await asyncio.sleep(1)
 
     def note(self, number: int, frame: bytes) -> None:
-        """Take in a frame (see dashboard/packing.py), reading no more of it than what it is."""
+        """Take in a frame (see app/dashboard/packing.py), reading no more of it than what it is."""
         now = time.time()
         self.bytes += len(frame)
         at = 0

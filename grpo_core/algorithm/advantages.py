@@ -171,7 +171,7 @@ class TokenAdvantage:
     """A choice that gives every token an advantage of its own.
 
     Attributes:
-        function: torch; what it takes differs, see credit.py.
+        function: torch; what it takes differs, see training/credit.py.
         words: in place of a formula, which one completion's numbers cannot fill.
     """
 

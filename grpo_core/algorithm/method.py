@@ -140,7 +140,7 @@ class Method:
         formula: the surrogate as data.
         in_words: numbers -> the method and its numbers in a few words.
         numbers: its options.
-        symbols: of the formula, beside those that every method has (lens/symbols.py).
+        symbols: of the formula, beside those that every method has (analysis/lens/symbols.py).
         presets: the papers' names for it, beside those of presets.py.
         refuse: raises LabError for numbers that do not go together.
         own_ratio: why importance_sampling_level must stay at "token"; "" where it need not.

@@ -252,7 +252,7 @@ class GRPOConfig(KLPlacement, MethodNumbers):
     )
     threads: int = option(
         0,
-        "Threads to use; 0 to choose by the machine and the model (threads.py).",
+        "Threads to use; 0 to choose by the machine and the model (training/threads.py).",
         bound=Bound(0, 1024),
     )
 

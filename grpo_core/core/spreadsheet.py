@@ -12,7 +12,7 @@ begins a formula gets an apostrophe in front wherever a cell could begin, inside
 
 A space between words is no separator here: text would no longer be readable.
 
-Numbers stay numbers. What a program should read goes out without this (`share/tables.py`).
+Numbers stay numbers. What a program should read goes out without this (`app/share/tables.py`).
 """
 
 import csv

@@ -45,7 +45,7 @@ BEAT_SECONDS = 1.0
 
 
 class Trainer(Protocol):
-    """What the worker asks of `training.Trainer`.
+    """What the worker asks of `training.trainer.Trainer`.
 
     Attributes:
         step_index: the last step done.
@@ -127,8 +127,8 @@ def run(
     """Train or continue a run in this process.
 
     Args:
-        path: a folder that `store.create_run` made.
-        make_trainer: builds the trainer; None for `training.Trainer`.
+        path: a folder that `create_run` made.
+        make_trainer: builds the trainer; None for `training.trainer.Trainer`.
         on_step: called with each step after it was recorded.
 
     Returns:

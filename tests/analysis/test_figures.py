@@ -12,10 +12,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from makerecord import make_record
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from speed_records import make_record
 
 from grpo_core.analysis import figures
 from grpo_core.analysis.figures import costs

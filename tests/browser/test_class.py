@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import fake_run
-import frames
+import feed_frames
 import pytest
 from playwright.sync_api import Page, expect
 from waits import address, at_rest, drawn, wait
@@ -218,7 +218,8 @@ def test_predict_then_reveal(teacher: Any, join: Callable, shipped) -> None:
     ada, bob = join("Ada", PLACE), join("Bob", "#run=hacked&step=2")
     arrived: list[str] = []
     bob.page.on(
-        "websocket", lambda ws: ws.on("framereceived", lambda f: arrived.extend(frames.texts(f)))
+        "websocket",
+        lambda ws: ws.on("framereceived", lambda f: arrived.extend(feed_frames.texts(f))),
     )
     bob.page.reload()
     at(bob.page, 2)

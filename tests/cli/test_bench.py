@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from clilab import Lab
-from minimodel import make_model
+from cli_runs import Lab
+from mini_model import make_model
 
 from grpo_core.analysis.ledger import LABELS, rounds
 from grpo_core.core.paths import data_dir

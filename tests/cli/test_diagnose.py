@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 
 from grpo_core.analysis.diagnosis import QUESTIONS
 from grpo_core.core.paths import data_dir

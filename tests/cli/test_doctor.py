@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 
 from grpo_core.cli import doctor_checks as doctor
 

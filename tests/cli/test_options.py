@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 
 from grpo_core.cli.options import build_config, parse_setting
 from grpo_core.core.config import GRPOConfig

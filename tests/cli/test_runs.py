@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 from strangers import change, stranger
 
 from grpo_core.core.config import GRPOConfig

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from clilab import Lab
-from makesteps import step
+from cli_runs import Lab
+from make_steps import step
 
 from grpo_core.cli.share import parse_steps, parse_weights
 from grpo_core.core.config import GRPOConfig

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from clilab import Counting, Lab, mini_options
-from minimodel import make_model
+from cli_runs import Counting, Lab, mini_options
+from mini_model import make_model
 from strangers import stranger
 
 from grpo_core.cli.output import MEASURED

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import makesteps
+import make_steps
 import nbformat
 import pytest
-from minimodel import MINI, make_model
+from mini_model import MINI, make_model
 from needs import require
 from waits import free_port, until
 
@@ -64,7 +64,7 @@ def test_a_worker(hostile: Path, tmp_path: Path) -> None:
 def test_an_export(hostile: Path, tmp_path: Path) -> None:
     path = create_run(tmp_path / "runs", "demo", GRPOConfig())
     with RunWriter(path) as writer:
-        writer.append(makesteps.step())
+        writer.append(make_steps.step())
     made = asyncio.run(exports.make(Run(path), "csv"))
     assert made.name == "demo-csv.zip"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from minimodel import MINI, make_model
+from mini_model import MINI, make_model
 
 from grpo_core.analysis.diagnosis import answer_all
 from grpo_core.core.glossary import ANY, entries, explain

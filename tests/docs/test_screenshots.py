@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from load_script import load_script
 from needs import require
-from test_project import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 screenshots = load_script("screenshots")

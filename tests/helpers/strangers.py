@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from unittest.mock import patch
 
-from makesteps import step
+from make_steps import step
 
 from grpo_core.core.config import GRPOConfig
 from grpo_core.runs import RunWriter, create_run

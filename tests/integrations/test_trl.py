@@ -1,6 +1,6 @@
 """What is learned here is valid in TRL: the same rewards, the same advantages, the same loss.
 
-The model is tests/helpers/minimodel.py's, which says nothing of use, so its `generate` is replaced
+The model is tests/helpers/mini_model.py's, which says nothing of use, so its `generate` is replaced
 by one that writes scripted completions; all the rest is TRL's own.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from trlside import (
+from trl_side import (
     EVERY_SETTING,
     GROUP,
     LENGTH,

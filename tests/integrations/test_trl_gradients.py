@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from trlside import (
+from trl_side import (
     EVERY_SETTING,
     LENGTH,
     LOSS_TYPES,

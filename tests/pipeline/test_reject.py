@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from minimodel import make_model
-from smallpolicy import make_samples
+from mini_model import make_model
+from small_policy import make_samples
 
 from grpo_core.core.errors import LabError
 from grpo_core.pipeline import reject as module

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from clilab import Counting
+from cli_runs import Counting
 
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError

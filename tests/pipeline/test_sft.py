@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from minimodel import make_model
-from smallpolicy import make_policy
+from mini_model import make_model
+from small_policy import make_policy
 
 from grpo_core.core.errors import LabError
 from grpo_core.models.policy import Policy, load_policy

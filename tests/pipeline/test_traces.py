@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 def test_trl_learns_the_same_tokens(tmp_path: Path) -> None:
     require(importlib.util.find_spec("trl"), "TRL: pip install 'grpo-lab[trl]'")
     from datasets import Dataset
-    from minimodel import make_model
+    from mini_model import make_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 

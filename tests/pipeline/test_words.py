@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from smallpolicy import PROMPTS, make_policy
+from small_policy import PROMPTS, make_policy
 
 from grpo_core.core.errors import LabError
 from grpo_core.models.policy import load_policy

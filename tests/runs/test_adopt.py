@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from makesteps import assert_same, step
-from minimodel import make_model
+from make_steps import assert_same, step
+from mini_model import make_model
 from strangers import change, deleting_journal, stranger, unfolded
 
 from grpo_core.core.errors import LabError

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from makesteps import assert_same, step
+from make_steps import assert_same, step
 
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "helpers" / "fuzzfolders.py"
+SCRIPT = Path(__file__).parents[1] / "helpers" / "fuzz_folders.py"
 FOUND = (8, 61)  # seeds that once found something
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes in folders are POSIX's")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from makesteps import assert_same, completion, step
+from make_steps import assert_same, completion, step
 
 from grpo_core.core.errors import LabError
 from grpo_core.core.records import Completion, Group, Step

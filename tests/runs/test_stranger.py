@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from makesteps import assert_same, step
+from make_steps import assert_same, step
 from strangers import change, deleting_journal, stranger, unfolded
 
 from grpo_core.core.config import GRPOConfig

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from makesteps import assert_same, step
+from make_steps import assert_same, step
 
 from grpo_core.core.errors import LabError
 from grpo_core.core.records import Step

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from minimodel import MINI, make_model
+from mini_model import MINI, make_model
 
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError

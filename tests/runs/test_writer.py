@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from makesteps import assert_same, step
+from make_steps import assert_same, step
 
 from grpo_core.core.errors import LabError
 from grpo_core.runs import Run, RunWriter
@@ -25,7 +25,7 @@ def test_a_second_writer_is_refused_clearly(path: Path) -> None:
 def test_a_killed_writer_lets_go_and_loses_only_the_step_in_flight(path: Path) -> None:
     code = (
         "import os, signal, sys; sys.path.append('tests/helpers')\n"
-        "from makesteps import step\nfrom grpo_core.runs import RunWriter\n"
+        "from make_steps import step\nfrom grpo_core.runs import RunWriter\n"
         "w = RunWriter(sys.argv[1]); [w.append(step(i)) for i in range(1, 4)]\n"
         "w._db.execute('BEGIN IMMEDIATE'); w._db.execute('DELETE FROM steps')\n"
         "os.kill(os.getpid(), signal.SIGKILL)"

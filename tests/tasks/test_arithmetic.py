@@ -17,9 +17,9 @@ from grpo_core.tasks import Problem, get_task
 from grpo_core.tasks.arithmetic import EXAMPLES, PLAIN, Arithmetic, number
 from grpo_core.tasks.conversation import as_messages
 from grpo_core.tasks.expression import MAX_LENGTH, MAX_SIZE, ExpressionError, evaluate, literals
+from grpo_core.training import evaluation
 from grpo_core.training.evaluation import columns_of
 from grpo_core.training.sampling import Samples, sample_groups
-from grpo_core.training.trainer import evaluation
 
 TASK = Arithmetic()
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from smallpolicy import make_policy, make_rollout
+from small_policy import make_policy, make_rollout
 
 from grpo_core.algorithm.advantages import group_advantages, normalize_then_sum
 from grpo_core.algorithm.critic import gae, token_rewards, whiten

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from minimodel import make_model
+from mini_model import make_model
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from grpo_core.fast import layers
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.models.tokenizer import build_tokenizer
+from grpo_core.training import decoding
 from grpo_core.training.decoding import LlamaDecoder, TransformersDecoder, llama_step, reader
 from grpo_core.training.sampling import sample_groups
-from grpo_core.training.trainer import decoding
 
 IDS = torch.tensor([[0, 0, 5, 6, 7], [8, 9, 10, 11, 12], [0, 4, 20, 21, 22]])
 MASK = IDS != 0

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from smallpolicy import make_policy, make_samples, sample
+from small_policy import make_policy, make_samples, sample
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from grpo_core.models.critic import Critic

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from smallpolicy import make_policy, sample
+from small_policy import make_policy, sample
 
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError

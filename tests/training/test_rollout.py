@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from smallpolicy import make_policy, make_rollout
+from small_policy import make_policy, make_rollout
 
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.core.errors import LabError

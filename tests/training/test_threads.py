@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
+from grpo_core.training import threads
 from grpo_core.training.threads import LARGE, MOST, Threads, choose_threads
 from grpo_core.training.timing import Stopwatch
-from grpo_core.training.trainer import threads
 
 
 def test_small_models_get_workers_and_large_ones_wide_operations(monkeypatch) -> None:

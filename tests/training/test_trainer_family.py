@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from makesteps import same_array
-from smallpolicy import make_policy
+from make_steps import same_array
+from small_policy import make_policy
 
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.core.config import GRPOConfig

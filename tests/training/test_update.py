@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from smallpolicy import make_policy, sample
+from small_policy import make_policy, sample
 
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.aggregation import BatchSize, token_mean

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makesteps import completion
+from make_steps import completion
 
 from grpo_core.analysis import diagnosis, figures
 from grpo_core.analysis.diagnosis import QUESTIONS, Finding, answer_all, diagnose

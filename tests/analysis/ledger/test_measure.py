@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from minimodel import make_model
+from mini_model import make_model
 
 from grpo_core.analysis.ledger import LABELS, Work
 from grpo_core.analysis.ledger.measure import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from minimodel import MINI, make_model
+from mini_model import MINI, make_model
 
 from grpo_core.algorithm import methods as registry
 from grpo_core.algorithm.formula import Formula, text

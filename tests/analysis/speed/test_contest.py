@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from minimodel import make_model
+from mini_model import make_model
 from needs import require
 
 from grpo_core.analysis.speed import SETTINGS, Setting, setting

@@ -6,7 +6,7 @@ import fake_run
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makesteps import completion
+from make_steps import completion
 
 from grpo_core.app.dashboard import atlas
 from grpo_core.app.dashboard.atlas import Atlas, Prompts

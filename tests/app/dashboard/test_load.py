@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fake_run
-import frames
+import feed_frames
 import pytest
 import uvicorn
 from websockets.asyncio.client import connect
@@ -72,7 +72,7 @@ def live(tmp_path: Path) -> Iterator[Live]:
 
 
 def unpacked(frame: str | bytes) -> list[dict]:
-    return [json.loads(text) for text in frames.texts(frame)]
+    return [json.loads(text) for text in feed_frames.texts(frame)]
 
 
 async def follow(url: str, view: dict, last: int) -> list[dict]:

@@ -3,7 +3,7 @@
 import json
 import zlib
 
-import frames
+import feed_frames
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ def test_what_is_packed_comes_back_in_order(messages: list[list[str]]) -> None:
     packed = [Message(text) for text in texts]
     assert [message.text for message in packed] == texts
     assert [message.read() for message in packed] == [{"words": words} for words in messages]
-    assert frames.texts(frame(packed)) == texts
+    assert feed_frames.texts(frame(packed)) == texts
     assert len(frame(packed)) == sum(map(len, packed))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from awkward_texts import AWKWARD
-from makesteps import step
+from make_steps import step
 
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.records import Step

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from makesteps import step
+from make_steps import step
 
 from grpo_core.app.dashboard import payloads
 from grpo_core.app.dashboard.runfeed import RunFeed

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makesteps import completion, step
+from make_steps import completion, step
 
 from grpo_core.app.share import tables
 from grpo_core.app.share.tables import CsvWriter, export_tables, read_csv

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from awkward_texts import AWKWARD
-from makesteps import step
+from make_steps import step
 
 from grpo_core.app.dashboard.payloads import encode, group_payload
 from grpo_core.app.share.trl import Log, export_trl, import_folder, plain, weights_of

@@ -8,7 +8,7 @@ from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
 from grpo_core.core.records import Step
 from grpo_core.course.recordings import replay
-from grpo_core.training.trainer import trainer as training
+from grpo_core.training import trainer as training
 
 
 @pytest.fixture

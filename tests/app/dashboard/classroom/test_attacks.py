@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_serving import Browser, Process
+from class_process import Browser, Process
 from waits import until
 from websockets.sync.client import connect
 

@@ -19,7 +19,7 @@ GROUP, PROMPTS, LENGTH = 4, 2, 24
 def make_trainer(trl: Any, problems: list[Problem], folder: Any, **options: Any) -> Any:
     """TRL's trainer, with our rewards as they are, on a data set with our columns."""
     from datasets import Dataset
-    from minimodel import make_model
+    from mini_model import make_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from grpo_core.rewards.accuracy import accuracy_reward

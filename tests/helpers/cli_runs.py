@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from minimodel import MINI
+from mini_model import MINI
 
 from grpo_core.cli.output import MEASURED
 from grpo_core.core.config import GRPOConfig

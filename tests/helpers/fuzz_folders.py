@@ -1,6 +1,6 @@
 """Run folders damaged at random, each read, listed, copied and written to by a process of its own.
 
-    python tests/helpers/fuzzfolders.py FOLDER FIRST LAST
+    python tests/helpers/fuzz_folders.py FOLDER FIRST LAST
 
 damages a folder for each seed from FIRST to before LAST, and ends with a line of JSON: the cases,
 how many sentences were said, the slowest case in seconds, and the memory in MB. It fails where
@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from makesteps import step
+from make_steps import step
 from strangers import change, deleting_journal, stranger, unfolded
 
 from grpo_core.app.dashboard.runs import RunBook, describe, stamp
