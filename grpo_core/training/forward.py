@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from transformers.models.llama.modeling_llama import LlamaAttention
 
 from grpo_core.algorithm.logprobs import token_logprobs
-from grpo_core.fast.layers import Attention, Blocks
+from grpo_core.fast.layers import Attention
+from grpo_core.fast.packing import pack
 from grpo_core.models.critic import Critic
 from grpo_core.models.policy import Policy
 from grpo_core.training.sampling import Samples
@@ -139,68 +139,10 @@ def can_pack(policy: Policy) -> bool:
 
 
 def packed(samples: Samples, rows: Tensor) -> Inputs:
-    """One row for all: every prompt once, then the completions, and nothing padded.
-
-    The completions of a group share their prompt, so its hidden states are the same for all of
-    them: a causal model need not work them out G times. Only attention tells completions apart; see
-    `layers.Blocks`, which this makes. A completion's last token predicts nothing and is left out.
-    """
+    """Lay all rows into one, every prompt once and nothing padded: see `fast.packing.pack`."""
     prompts, of_row = _unique_prompts(samples, rows)
-    prompt_lengths = torch.tensor([len(prompt) for prompt in prompts])
-    own = (samples.lengths[rows] - 1).clamp_min(0)  # tokens of each completion that are read
-    width = max(int(own.max()), 1)
-    longest = int(prompt_lengths.max())
-    prompt_tokens = int(prompt_lengths.sum())
-
-    prompt_starts = prompt_lengths.cumsum(0) - prompt_lengths
-    starts = prompt_tokens + own.cumsum(0) - own
-    own_places, own_valid = _places(starts, own, width)  # (R, Q_T)
-    prompts_at, prompt_valid = _places(prompt_starts, prompt_lengths, longest)  # (M, P)
-    # a prompt's own tokens are queries too: as many rectangles as it takes
-    chunks = -(-longest // width)
-    fill = (0, chunks * width - longest)
-    chunk_places = F.pad(prompts_at, fill).view(-1, width)
-    chunk_valid = F.pad(prompt_valid, fill).view(-1, width)
-
-    queries = torch.cat([chunk_places, own_places])
-    valid = torch.cat([chunk_valid, own_valid])
-    of_prompt = torch.cat([torch.arange(len(prompts)).repeat_interleave(chunks), of_row])
-    chunk_positions = torch.arange(chunks * width).view(chunks, width).repeat(len(prompts), 1)
-    own_positions = prompt_lengths[of_row].unsqueeze(1) + torch.arange(width)
-    positions = torch.cat([chunk_positions, own_positions])  # (R', Q_T)
-    sees_prompt = prompt_valid[of_prompt].unsqueeze(1) & (
-        torch.arange(longest) <= positions.unsqueeze(2)
-    )
-    is_own = torch.arange(len(queries)) >= len(chunk_places)
-    sees_own = (is_own.unsqueeze(1) & valid).unsqueeze(1) & torch.ones(width, width).tril().bool()
-    sees = torch.cat([sees_prompt, sees_own], dim=2).unsqueeze(1)
-
-    total = prompt_tokens + int(own.sum())
-    home = torch.empty(total, dtype=torch.int64)
-    home[queries[valid]] = valid.flatten().nonzero().squeeze(1)
-    key_home = home + prompts_at.numel()
-    key_home[prompts_at[prompt_valid]] = prompt_valid.flatten().nonzero().squeeze(1)
-    flat = torch.empty(total, dtype=torch.int64)
-    flat[queries[valid]] = positions[valid]
-    ids = torch.cat([*prompts, samples.completion_ids[rows, :width][own_valid]])
-    blocks = Blocks(
-        queries,
-        prompts_at,
-        of_prompt,
-        torch.zeros(sees.shape).masked_fill_(~sees, torch.finfo(torch.float32).min),
-        home,
-        key_home,
-    )
-    arguments = {
-        "input_ids": ids.unsqueeze(0),
-        "position_ids": flat.unsqueeze(0),
-        "attention_mask": torch.zeros(1, 1, 1, 1),  # keeps transformers from making one
-        "blocks": blocks,
-    }
-    # a token is predicted from the one before it, a first one from its prompt's last
-    last = (prompt_starts + prompt_lengths - 1)[of_row].unsqueeze(1)
-    before = torch.cat([last, own_places], dim=1)
-    return Inputs(arguments, before[_mask(samples, rows, width + 1)])
+    lengths, completion_ids = samples.lengths[rows], samples.completion_ids[rows]
+    return Inputs(*pack(prompts, of_row, lengths, completion_ids))
 
 
 def _unique_prompts(samples: Samples, rows: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -208,13 +150,6 @@ def _unique_prompts(samples: Samples, rows: Tensor) -> tuple[list[Tensor], Tenso
     ids = samples.prompt_ids[rows].masked_fill(~samples.prompt_mask[rows], -1)
     unique, of_row = torch.unique(ids, dim=0, return_inverse=True)
     return [prompt[prompt >= 0] for prompt in unique], of_row
-
-
-def _places(starts: Tensor, lengths: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Where runs of tokens are in a row, (R, width) int64, 0 behind their ends, and which are."""
-    steps = torch.arange(width)
-    valid = steps < lengths.unsqueeze(1)
-    return (starts.unsqueeze(1) + steps).masked_fill(~valid, 0), valid
 
 
 def _mask(samples: Samples, rows: Tensor, width: int | None = None) -> Tensor:

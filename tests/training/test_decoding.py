@@ -5,11 +5,11 @@ import torch
 from mini_model import make_model
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from grpo_core.fast import layers
+from grpo_core.fast import layers, llama_decoder
+from grpo_core.fast.llama_decoder import _ROOM, LlamaDecoder, llama_step
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.models.tokenizer import build_tokenizer
-from grpo_core.training import decoding
-from grpo_core.training.decoding import LlamaDecoder, TransformersDecoder, llama_step, reader
+from grpo_core.training.decoding import TransformersDecoder, reader
 from grpo_core.training.sampling import sample_groups
 
 IDS = torch.tensor([[0, 0, 5, 6, 7], [8, 9, 10, 11, 12], [0, 4, 20, 21, 22]])
@@ -34,7 +34,7 @@ def _llama(kv_heads: int = 2, **options) -> Policy:
 def test_both_decoders_give_the_same_logits(kv_heads: int, padded: bool) -> None:
     policy = _llama(kv_heads, tie_word_embeddings=kv_heads == 2)
     ids, mask = (IDS, MASK) if padded else (IDS[1:2], MASK[1:2])
-    steps = decoding._ROOM + 20  # the cache has to grow
+    steps = _ROOM + 20  # the cache has to grow
     quick = reader(policy)(ids, mask, 3, steps)
     plain = TransformersDecoder(policy, ids, mask, 3)
     assert isinstance(quick, LlamaDecoder)
@@ -71,7 +71,7 @@ def test_without_torchscript_the_step_is_the_same(monkeypatch) -> None:
     policy = _llama()
     assert layers.scripted(llama_step) is not llama_step, "TorchScript did not take llama_step"
     quick = reader(policy)(IDS, MASK, 2, 4)
-    monkeypatch.setattr(decoding, "scripted", lambda function: function)
+    monkeypatch.setattr(llama_decoder, "scripted", lambda function: function)
     plain = reader(policy)(IDS, MASK, 2, 4)
     with torch.no_grad():
         for decoder in (quick, plain):
