@@ -6,8 +6,10 @@ import pytest
 
 from grpo_core.app.dashboard import doors
 from grpo_core.app.dashboard.doors import (
+    CHANCE_SECONDS,
     FOR_TEACHER,
     LINGER_SECONDS,
+    MAX_ASIDE_DROPPED,
     MAX_PER_ADDRESS,
     MAX_PER_MEMBER,
     MEMBER,
@@ -28,13 +30,16 @@ class Transport:
 
     def __init__(self, address: str, port: int) -> None:
         self.peer = (address, port)
-        self.is_aborted = self.is_closed = False
+        self.is_aborted = self.is_closed = self.is_paused = False
 
     def get_extra_info(self, name: str) -> object:
         return self.peer if name == "peername" else None
 
     def abort(self) -> None:
         self.is_aborted = True
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
 
     def is_closing(self) -> bool:
         return self.is_closed or self.is_aborted
@@ -60,12 +65,49 @@ def test_idle_connections_of_one_address_give_way_to_its_own_new_ones() -> None:
     world = World()
     idle = [world.come("10.0.0.66") for _ in range(MAX_PER_ADDRESS)]
     assert all(idle) and world.doors.full() == []
+    world.now += CHANCE_SECONDS
     student = world.come("10.0.0.66", MEMBER, "ada")  # of the same school
-    assert student and idle[0].transport.is_aborted and not idle[1].transport.is_aborted
+    assert student and idle[0].is_aside and not idle[1].is_aside
     for _ in range(2 * MAX_PER_ADDRESS):
         assert world.come("10.0.0.66")
-    assert not student.transport.is_aborted and len(world.doors) == MAX_PER_ADDRESS
+        world.now += CHANCE_SECONDS / MAX_PER_ADDRESS
+        assert world.doors._counts["10.0.0.66"] <= 2 * MAX_PER_ADDRESS
+    world.now += CHANCE_SECONDS
+    assert world.come("10.0.0.66") and world.doors._counts["10.0.0.66"] == MAX_PER_ADDRESS
+    assert all(place.transport.is_paused for place in idle) and not student.transport.is_paused
     assert world.doors.full() == ["10.0.0.66"]
+
+
+def test_who_gave_way_is_not_closed_before_its_time() -> None:
+    """Closed, it would come back at once; so it is not read, and its time runs out."""
+    world = World()
+    places = [world.come("10.0.0.66") for _ in range(MAX_PER_ADDRESS)]
+    world.now += CHANCE_SECONDS
+    places += [world.come("10.0.0.66") for _ in range(MAX_ASIDE_DROPPED + 20)]
+    world.now += doors.HEAD_SECONDS - 1
+    world.doors.sweep()  # the counted ones, which came first, were there too long
+    aside = [place for place in places if place.is_aside]
+    assert len(aside) == MAX_ASIDE_DROPPED + 20
+    assert not any(place.transport.is_aborted for place in aside)
+    world.now += 1
+    for dropped in (MAX_ASIDE_DROPPED, MAX_ASIDE_DROPPED + 20):
+        world.doors.sweep()
+        assert sum(place.transport.is_aborted for place in aside) == dropped
+    assert not world.doors._aside and len(world.doors) == 0
+
+
+def test_a_burst_pushes_nobody_out_before_the_request_was_read() -> None:
+    world = World()
+    for _ in range(MAX_PER_ADDRESS - 1):
+        world.come("10.0.0.66")
+    student = world.come("10.0.0.66")  # whose request is on its way
+    for _ in range(MAX_PER_ADDRESS):
+        assert world.come("10.0.0.66")
+    assert not student.is_aside
+    world.doors.seen(student.client, "ada", MEMBER)
+    for _ in range(3 * MAX_PER_ADDRESS):
+        assert world.come("10.0.0.66")
+    assert not student.is_aside and len(world.doors) <= 5 * MAX_PER_ADDRESS
 
 
 def test_a_full_server_takes_from_whom_has_most() -> None:
@@ -74,6 +116,17 @@ def test_a_full_server_takes_from_whom_has_most() -> None:
     many = [world.come("10.0.0.66") for _ in range(55)]
     assert world.come("10.0.0.8") and len(world.doors) == 60
     assert many[0].transport.is_aborted and not any(p.transport.is_aborted for p in few)
+
+
+def test_a_full_server_closes_first_who_gave_way() -> None:
+    world = World(most=MAX_PER_ADDRESS + 10)
+    few = [world.come("10.0.0.7") for _ in range(5)]
+    many = [world.come("10.0.0.66") for _ in range(MAX_PER_ADDRESS)]
+    world.now += CHANCE_SECONDS
+    many += [world.come("10.0.0.66") for _ in range(20)]
+    assert all(many) and len(world.doors) == MAX_PER_ADDRESS + 10
+    assert [p.transport.is_aborted for p in many[:20]] == [True] * 15 + [False] * 5
+    assert not any(p.transport.is_aborted or p.is_aside for p in few)
 
 
 def test_members_never_give_way_and_the_teacher_has_a_reserve() -> None:
@@ -138,6 +191,7 @@ def test_nothing_is_kept_of_those_who_left() -> None:
         world.doors.leave(place)
         world.doors.leave(place)
     assert not world.doors._open and not world.doors._counts and not world.doors._weak
+    assert not world.doors._aside
 
 
 def test_descriptors_are_kept_for_runs() -> None:
