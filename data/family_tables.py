@@ -48,7 +48,7 @@ def verified() -> str:
         "`test_objective.py` and `test_closed_forms.py`, for every method",
         "`test_terms.py::test_every_preset`",
         "`test_update.py::test_the_gradient_is_the_objectives`",
-        "`test_training.py::test_every_preset_trains`",
+        "`test_trainer.py::test_every_preset_trains`",
     )
     return _markdown([*rows, ["every row", "", ", ".join(every)]])
 

@@ -27,6 +27,7 @@ from grpo_core.core.records import Completion, Group, Step
 from grpo_core.runs import Run, RunWriter, create_run, worker
 
 ROOT = Path(__file__).parents[2]
+HELPERS = ROOT / "tests" / "helpers"
 
 
 class FakePolicy:
@@ -232,7 +233,8 @@ def spawn() -> Iterator[Spawn]:
     processes: list[subprocess.Popen[bytes]] = []
 
     def spawn(path: Path) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        modules = os.pathsep.join((str(ROOT), str(HELPERS)))
+        environment = {**os.environ, "PYTHONPATH": modules}
         with (path / "worker.log").open("ab") as log:
             command = [sys.executable, __file__, str(path)]
             processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
