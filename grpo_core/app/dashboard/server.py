@@ -46,7 +46,7 @@ MAX_TRIAL = (
     250_000  # bytes of a request that tries something, which may hold several edited completions
 )
 PORTS_TRIED = 20
-QUEUE = 1_024  # connections that wait to be accepted; of one too many the peer tries again late
+QUEUE = 4_096  # connections that wait to be accepted; of one too many the peer tries again late
 
 
 def create_app(
