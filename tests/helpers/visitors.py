@@ -9,6 +9,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from grpo_core.app.dashboard.classroom import Classroom
+from grpo_core.app.dashboard.limits import Budget
 from grpo_core.app.dashboard.runs import RECORDED, RunBook
 from grpo_core.app.dashboard.server import create_app, guarded
 
@@ -76,9 +77,18 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(home: Path, with_gradio: bool = False) -> Iterator[Served]:
-    """A class that is served, until the end of the block."""
+def serving(home: Path, with_gradio: bool = False, unlimited: bool = False) -> Iterator[Served]:
+    """A class that is served, until the end of the block.
+
+    Args:
+        with_gradio: whether Gradio's page is there as well.
+        unlimited: whether students may ask as often as they like, for a test that asks for
+            everything there is: a student's budget would make it wait for minutes.
+    """
     served = Served(home, with_gradio)
+    if unlimited:
+        budgets = served.room.budgets
+        budgets._students = budgets._views = Budget(rate=1e9, burst=1e9)
     with TestClient(served.app, base_url=BASE) as owner:
         served.portal = owner.portal
         yield served

@@ -213,7 +213,7 @@ def all_that_a_student_gets(
 ) -> dict[str, Any]:
     """Everything, in the world where the group earned these rewards; ids are the same in all."""
     record(home / "runs", config, place, rewards)
-    with serving(home) as served:
+    with serving(home, unlimited=True) as served:
         student = served.student("Ada")
         (member,) = served.room.people.members.values()
         teacher = served.teacher()
@@ -306,7 +306,7 @@ def test_the_metrics_of_a_step_answer_none_of_112_questions(tmp_path: Path) -> N
         writer.write_state(status="finished", started=1.0, step=14)
     guesses: list[list[int | None]] = []
     right = 0
-    with serving(tmp_path) as served:
+    with serving(tmp_path, unlimited=True) as served:
         teacher, student = served.teacher(), served.student("Ada")
         (member,) = served.room.people.members.values()
         for step_, group in [(step, group) for step in range(1, 15) for group in range(8)]:

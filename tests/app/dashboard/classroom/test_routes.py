@@ -375,7 +375,7 @@ def test_no_route_tells_the_answer_of_an_open_poll(tmp_path: Path, kind: str) ->
     told: dict[str, dict[str, str]] = {}
     for name, rewards in SECRETS.items():
         record(tmp_path / name / "runs", rewards)
-        with serving(tmp_path / name) as served:
+        with serving(tmp_path / name, unlimited=True) as served:
             answer = served.teacher().ask("/lab/class/poll", kind=kind, **SECRET)
             assert answer.status_code == 200
             told[name] = all_that_a_student_gets(served.student())
