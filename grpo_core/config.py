@@ -332,7 +332,7 @@ class GRPOConfig(KLPlacement, MethodNumbers):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f" Did you mean '{close[0]}'?" if close else ""
-                raise LabError(f"There is no option called '{name}'.{hint}")
+                raise LabError(f"Unknown option '{name}'.{hint}")
         return cls(**values)
 
     @classmethod

@@ -67,5 +67,5 @@ def get_recipe(name: str) -> Recipe:
     Raises:
         LabError: there is none; the message lists those there are.
     """
-    registry.check(RECIPES, name, "recipe")
+    registry.check(RECIPES, name, "experiment")
     return RECIPES[name]

@@ -315,8 +315,8 @@ def learning_rate(config: GRPOConfig, step: int) -> float:
         left = (config.max_steps - step + 1) / config.max_steps
         return config.learning_rate * warm * left
     raise LabError(
-        f"There is no lr_scheduler_type '{config.lr_scheduler_type}'. "
-        "Known: constant_with_warmup, linear."
+        f"Unknown lr_scheduler_type '{config.lr_scheduler_type}'. "
+        "Use one of: constant_with_warmup, linear."
     )
 
 

@@ -80,7 +80,7 @@ def test_entries_are_plain_text() -> None:
         assert entry.meaning and "`" not in entry.name + entry.meaning
         assert "**" not in entry.meaning and "](" not in entry.meaning
     assert explain("loss").unit == "" and "Around 0 is no bug:" in explain("loss").meaning
-    assert explain("kl").unit == "nats a token"
+    assert explain("kl").unit == "nats per token"
     assert "<think>" in explain("rewards/accuracy_reward/mean").meaning
     assert "see the family for" in explain("advantage").meaning
 

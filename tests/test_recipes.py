@@ -30,7 +30,7 @@ def test_the_issue_s_four_are_there_in_their_order() -> None:
 
 
 def test_an_unknown_one_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(LabError, match=r"no recipe called 'r1-zer0'\. Did you mean 'r1-zero'\?"):
+    with pytest.raises(LabError, match=r"Unknown experiment 'r1-zer0'\. Did you mean 'r1-zero'\?"):
         get_recipe("r1-zer0")
 
 

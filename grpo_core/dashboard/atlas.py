@@ -24,7 +24,7 @@ from grpo_core.tasks import Trait, get_task
 MAX_CELLS = 40_000  # sent at once; a longer run's later steps follow when asked again
 MAX_GROUPS = 64  # of a step
 MAX_ASKED = 200  # characters of a prompt
-AFTER = "solved after turning back"
+AFTER = "solved after backtracking"
 
 
 class Prompts:
@@ -156,4 +156,4 @@ def _traits(task: str | None, options: dict[str, Any]) -> dict[str, Trait]:
     def turned(completion: str, **_: Any) -> bool:
         return known.backtracks(completion) > 0
 
-    return {**getattr(known, "traits", {}), "turned back": turned, AFTER: turned}
+    return {**getattr(known, "traits", {}), "backtracked": turned, AFTER: turned}

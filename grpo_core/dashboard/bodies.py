@@ -19,7 +19,7 @@ async def json_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
         HTTPException: it is none, or too large.
     """
     if not request.headers.get("content-type", "").startswith("application/json"):
-        raise HTTPException(415, "application/json is expected.")
+        raise HTTPException(415, "The request's Content-Type must be application/json.")
     body = b""
     try:
         async for chunk in request.stream():
@@ -33,5 +33,5 @@ async def json_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise HTTPException(400, "A JSON object is expected.")
+        raise HTTPException(400, "The request's body must be a JSON object.")
     return value

@@ -68,7 +68,9 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 DENIAL = "websocket.http.response"  # the ASGI extension that answers a handshake with a response
-FOREIGN = "Requests from pages of another origin are refused."
+FOREIGN = (
+    "Requests from pages of another origin are refused. Open the dashboard at its own address."
+)
 UNKNOWN = "There is nothing at this address."
 
 

@@ -137,7 +137,7 @@ def _controls(demo: gr.Blocks) -> None:
         f"window.grpoLab.prefill({names}, values, {rewards}, {json.dumps(values)}))",
     }
     demo.load(**fill)
-    gr.Button("Bring the link's options", elem_id="lab-prefill", visible="hidden").click(**fill)
+    gr.Button("Load the link's options", elem_id="lab-prefill", visible="hidden").click(**fill)
     for want, button in wishes.items():
         button.click(fn=None, js=f"() => window.grpoLab.control('{want}')")
 
@@ -164,7 +164,7 @@ def _recipes() -> dict[str, gr.Button]:
 def _told(recipe: Recipe) -> str:
     """What to look for, or what is missing."""
     if recipe.missing:
-        return f"Needs {' and '.join(recipe.missing)}: `make install` brings what it needs."
+        return f"Needs {' and '.join(recipe.missing)}. Run `make install` to install it."
     return recipe.look
 
 
@@ -222,7 +222,7 @@ def _weights(default: GRPOConfig) -> dict[str, Any]:
     """One number for each registered reward, under the name that cards and charts give it."""
     given = dict(zip(default.reward_funcs, default.reward_weights, strict=True))
     with gr.Column(elem_id="lab-weights"):
-        gr.HTML("<b>Reward weights</b><p>0 leaves it out.</p>", apply_default_css=False)
+        gr.HTML("<b>Reward weights</b><p>0 turns a reward off.</p>", apply_default_css=False)
         return {
             name: gr.Number(
                 given.get(name, 0),

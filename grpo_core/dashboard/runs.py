@@ -27,7 +27,7 @@ from grpo_core.tasks import TASKS, get_task
 RECORDED = "recorded:"
 START_SECONDS = 60.0
 """A worker that has not written its state for so long after the run was made never will."""
-FAILED = "This run has failed: the machine that it is on says why."
+FAILED = "This run has failed. The machine it ran on shows the reason."
 LOCAL = re.compile(r"[/\\.~]|[A-Za-z]:")  # begins the path of a folder, and no name of the hub
 MAX_OPTION = 1000  # characters
 WANTS = ("run", "pause", "step", "stop")
@@ -98,7 +98,7 @@ class RunBook:
         """
         run = self.runs().get(key)
         if run is None:
-            raise LabError(f"There is no run called '{clip(key, 80)}'.")
+            raise LabError(f"Unknown run '{clip(key, 80)}'.")
         return run
 
     def start(self, options: dict[str, Any]) -> str:
@@ -114,7 +114,8 @@ class RunBook:
         values = {name: value for name, value in options.items() if name != "recipe"}
         if values.get("plugins", self.plugins) != self.plugins:
             raise LabError(
-                "Plugins, whose code is run, are named when the dashboard is started: add --plugin."
+                "Plugins run code of their own, so they can only be named when the dashboard "
+                "starts: add --plugin."
             )
         config = GRPOConfig.from_dict(values | {"plugins": self.plugins})
         # Only the names, where that will do: the worker, a fresh process, loads what they stand for
@@ -167,13 +168,13 @@ class RunBook:
             LabError: no such run or wish, or the run is over.
         """
         if want not in WANTS:
-            raise LabError(f"A run can be asked to {', '.join(WANTS)}, not '{clip(want, 20)}'.")
+            raise LabError(f"Unknown request '{clip(want, 20)}'. Use one of: {', '.join(WANTS)}.")
         if key.startswith(RECORDED):
-            raise LabError("This is a recorded run: press Start to train your own.")
+            raise LabError("This is a recorded run. Press Start to train your own.")
         run = self.get(key)
         status = describe(key, run)["status"]
         if status == "finished":
-            raise LabError("This run is finished: press Start to train another.")
+            raise LabError("This run is finished. Press Start to train another.")
         with self._lock:
             answer: dict[str, Any] = {}
             if status not in LIVE and want in ("run", "step"):
@@ -268,7 +269,7 @@ def _status(run: Run, state: dict[str, Any]) -> tuple[str, str | None]:
     if time.time() - run.created < START_SECONDS:
         return "starting", None
     log = run.path / "worker.log"
-    return "failed", f"The training process never reported back: {log} may say why."
+    return "failed", f"The training process did not start. Read {log} for the reason."
 
 
 def stamp(run: Run) -> tuple[Any, ...]:

@@ -48,12 +48,12 @@ class Request:
         """
         run, preset = body.get("run"), body.get("preset") or OWN
         if not isinstance(run, str) or len(run) > 200 or not isinstance(preset, str):
-            raise LabError("A trial needs a run and a preset's name.")
+            raise LabError("A trial needs a `run` and the name of a `preset`.")
         place = body.get("token")
         token = None
         if place is not None:
             if not isinstance(place, list) or len(place) != 2:
-                raise LabError("A token is a completion's number and its own.")
+                raise LabError("`token` must be a pair: [completion index, token index].")
             token = (_count(place[0]), _count(place[1]))
         weights, edits = _mapping(body, "weights"), _mapping(body, "edits")
         return cls(
@@ -74,7 +74,7 @@ def _mapping(body: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < PLACES:
-        raise LabError("A whole number from 0 was expected.")
+        raise LabError("A completion, step or group index must be a whole number from 0.")
     return value
 
 
@@ -82,7 +82,9 @@ def _weights(given: dict[str, Any]) -> dict[str, float]:
     for name, weight in given.items():
         real = isinstance(weight, int | float) and not isinstance(weight, bool)
         if len(name) > 200 or not real or not abs(weight) <= MAX_WEIGHT:
-            raise LabError(f"A weight is a number from -{MAX_WEIGHT:,.0f} to {MAX_WEIGHT:,.0f}.")
+            raise LabError(
+                f"A reward weight must be a number from -{MAX_WEIGHT:,.0f} to {MAX_WEIGHT:,.0f}."
+            )
     return {name: float(weight) for name, weight in given.items()}
 
 
@@ -91,9 +93,9 @@ def _edits(given: dict[str, Any]) -> dict[int, str]:
         raise LabError(f"At most {MAX_EDITS} completions of a group can be edited at once.")
     for place, text in given.items():
         if not (place.isascii() and place.isdecimal()) or not isinstance(text, str):
-            raise LabError("An edit is a completion's number and a text.")
+            raise LabError("An edit must map a completion's index to a text.")
         if len(text) > MAX_EDIT:
-            raise LabError(f"An edited completion has at most {MAX_EDIT:,} characters.")
+            raise LabError(f"An edited completion may have at most {MAX_EDIT:,} characters.")
     return {_count(int(place[:9])): text for place, text in given.items()}
 
 
@@ -104,7 +106,7 @@ def answer(request: Request, step: Step, options: Mapping[str, Any]) -> dict[str
         LabError: what is tried is not possible with what is on record.
     """
     if request.group >= len(step.groups):
-        raise LabError("That group is not on record.")
+        raise LabError("That group was not recorded.")
     completions = step.groups[request.group].completions
     if not any(map(len, completions)) and any(c.text for c in completions):
         raise LabError(
@@ -198,7 +200,7 @@ def _token(
     row, token = request.token
     completions = found.group.completions
     if row >= len(completions) or token >= len(completions[row].tokens):
-        raise LabError("This group has no such token.")
+        raise LabError("This group has no token at that index.")
     c = completions[row]
     told = symbols(found, row, token)
     groups = list(step.groups)

@@ -57,22 +57,26 @@ def dead_groups(
 ) -> tuple[Verdict, str, str]:
     """What it means that so many groups tie: verdict, headline, answer."""
     drawn = now(values_of(frame, "dynamic_sampling/groups"))
-    start = f"{dead:.0%} of groups are dead: all their rewards tie, so every advantage is 0. "
+    start = (
+        f"{dead:.0%} of groups give no signal: all their rewards are equal, so every advantage is "
+        "0. "
+    )
     if drawn > 0:
-        start += f"Dynamic sampling drew {spoken(drawn)} groups a step and found no better ones. "
+        start += f"Dynamic sampling drew {spoken(drawn)} groups per step and found no better ones. "
     why = _why_dead(frame, groups)
     if why == "right":
-        text = "They are all right: little is left to learn; give harder problems."
-        return "look", "Most groups are all right", start + text
+        text = "Their completions are all right, so little is left to learn. Use harder problems."
+        return "look", "Most groups: every answer right", start + text
     verdict: Verdict = "trouble" if dead >= DEAD_TROUBLE else "look"
     if why == "wrong":
         text = (
-            "They are all wrong: give easier problems, more generations a prompt, or a base that "
-            "solves some."
+            "Their completions are all wrong. Use easier problems, more generations per prompt, "
+            "or a "
+            "base model that solves some."
         )
-        return verdict, "Most groups are all wrong", start + text
-    text = "Look whether the rewards can tell completions of one prompt apart."
-    return verdict, "Most groups tie", start + text
+        return verdict, "Most groups: every answer wrong", start + text
+    text = "Check whether the rewards can distinguish completions of one prompt."
+    return verdict, "Most groups give no signal", start + text
 
 
 def _why_dead(frame: "pd.DataFrame", groups: Sequence[Group]) -> Literal["right", "wrong", "tied"]:

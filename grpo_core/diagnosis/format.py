@@ -42,8 +42,8 @@ def is_it_hacking_the_format_reward(
         return found("unknown", f"There is no {missing} reward", text)
     weight = _weight(options, format_column)
     if weight is not None and weight <= 0:
-        text = f"No: format has a weight of {weight:g}, so it earns nothing."
-        return found("fine", "Format earns nothing", text)
+        text = f"No: the format reward has a weight of {weight:g}, so it earns nothing."
+        return found("fine", "The format reward earns nothing", text)
     if form is None or right is None:
         return found(*too_short(frame, format_column if form is None else accuracy_column))
     evidence |= {"format_first": form.first, "format_last": form.last}
@@ -58,17 +58,18 @@ def is_it_hacking_the_format_reward(
     paid = (
         ""
         if pushed is None
-        else f" {pushed:.0%} of recent recorded completions were well-formed, wrong and pushed up."
+        else f" {pushed:.0%} of recent recorded completions were well-formed and wrong, with a "
+        "positive advantage."
     )
     its = "its weight" if weight is None else f"its weight of {weight:g}"
-    cure = f" Lower {its}, or pay it only with a right answer.{paid}"
+    cure = f" Lower {its}, or give it only for a right answer.{paid}"
     gained = form.rose and form.change >= FORMAT_ROSE
     if right.surely_fell and (gained or form.last - right.last >= FORMAT_GAP):
-        return found("trouble", "Yes: form up, accuracy down", f"Yes: {way}.{cure}")
+        return found("trouble", "Yes: format up, accuracy down", f"Yes: {way}.{cure}")
     if gained and not right.rose and right.last < SOLVED:
         if form.last - right.last >= FORMAT_GAP:
-            text = f"It earns the form and not the task: {way}.{cure}"
-            return found("trouble", "It earns form, not the task", text)
+            text = f"The policy earns the format reward without solving the task: {way}.{cure}"
+            return found("trouble", "Yes: format without accuracy", text)
         if len(values_of(frame, format_column)) < EARLY:
             text = f"Too early to say: {way}. Format is often learned first."
             return found("fine", "Too early to say", text)

@@ -55,7 +55,7 @@ def why_is_the_reward_flat(
     rate = now(values_of(frame, "learning_rate"))
     if rate < RATE_ZERO:
         evidence["learning_rate"] = rate
-        text = f"The learning rate is {spoken(rate)}, so no update changes anything."
+        text = f"The learning rate is {spoken(rate)}, so the updates change nothing."
         return found("trouble", "The learning rate is 0", text)
     if trend is None:
         return found(*too_short(frame, "reward"))
@@ -77,13 +77,13 @@ def why_is_the_reward_flat(
         return found(
             "fine",
             "Too early to call it flat",
-            f"It moved {whole}, which may still be its noise: too early to call it flat.",
+            f"It moved {whole}, which may still be noise: it is too early to call it flat.",
         )
     if trend.rose:
         verdict = "look" if verdict == "trouble" else verdict  # it has learned something
-        text = f"It rose {whole}, but hardly in the second half. {why}"
+        text = f"It rose {whole}, but hardly at all in the second half. {why}"
         return found(verdict, headline, text)
-    return found(verdict, headline, f"It did not move beyond its noise: {whole}. {why}")
+    return found(verdict, headline, f"It did not change by more than its noise: {whole}. {why}")
 
 
 def _falling(
@@ -100,22 +100,23 @@ def _falling(
     if trend.fell and kl_in_reward and before_kl is not None and not before_kl.fell:
         return found(
             "look",
-            "Only the KL taken off it grew",
-            f"What remains of it fell {whole}, because the KL that is taken off it grew: before "
-            f"that it went from {spoken(before_kl.first)} to {spoken(before_kl.last)}.",
+            "Only the KL penalty grew",
+            f"After the KL penalty the reward fell {whole}, because the penalty grew: before it "
+            "the "
+            f"reward went from {spoken(before_kl.first)} to {spoken(before_kl.last)}.",
         )
     if trend.fell:
         return found(
             "trouble" if trend.surely_fell or 2 * trend.last < abs(trend.first) else "look",
-            "It falls",
-            f"It is not flat, it fell: {whole}. Look at KL and length, and try a smaller learning "
+            "It is falling",
+            f"It is not flat: it fell {whole}. Look at KL and length, and try a smaller learning "
             "rate.",
         )
     assert late is not None
     return found(
         "look",
         "It rose and is falling",
-        f"It rose {whole}, but had {spoken(late.first)} halfway and is falling: look at KL and "
+        f"It rose {whole}, but it was {spoken(late.first)} halfway and is falling. Look at KL and "
         "length.",
     )
 
@@ -145,23 +146,27 @@ def _why_flat(
     if dead >= DEAD_LOOK:
         return *dead_groups(frame, options, groups, dead), seen
     if level["grad_norm"] < GRADIENT_ZERO:
-        text = f"The gradient norm is {spoken(level['grad_norm'])}: nothing is pushed."
-        return "trouble", "Nothing is pushed", text, seen
+        text = f"The gradient norm is {spoken(level['grad_norm'])}, so nothing is learned."
+        return "trouble", "The gradient is zero", text, seen
     if beta >= HOLDING_BETA and level["kl"] < HELD_KL:
         text = (
-            f"A beta of {beta:g} holds the policy to the reference, {spoken(level['kl'])} nats a "
-            "token away: try a hundredth of it."
+            f"A beta of {beta:g} holds the policy close to the reference, {spoken(level['kl'])} "
+            "nats per "
+            "token away. Try a beta a hundred times smaller."
         )
-        return "trouble", "Beta holds it to the reference", text, seen | {"beta": beta}
+        return "trouble", "Beta holds the policy at the reference", text, seen | {"beta": beta}
     if level["clip_ratio"] >= 0.5:  # more tokens held back than let through
-        text = f"Clipping holds back {level['clip_ratio']:.0%} of tokens."
-        return "look", "Clipping holds it back", text, seen
+        text = f"Clipping removes the gradient of {level['clip_ratio']:.0%} of tokens."
+        return "look", "Clipping removes most gradients", text, seen
     if level["entropy"] < LOW_ENTROPY:
-        text = f"Entropy is {spoken(level['entropy'])} nats a token: groups repeat themselves."
-        return "look", "Groups repeat themselves", text, seen
+        text = (
+            f"Entropy is {spoken(level['entropy'])} nats per token: a group's completions are "
+            "nearly identical."
+        )
+        return "look", "Entropy has collapsed", text, seen
     if level["accuracy"] <= HOPELESS:
         share = f"{level['accuracy']:.1%}"
-        text = f"Only {share} are right, so success is rarely there to be amplified."
-        return "look", "Success is too rare", text, seen
-    text = "Nothing recorded explains it: give it more steps or a larger learning rate."
+        text = f"Only {share} of completions are right, so there is rarely a success to reinforce."
+        return "look", "Successes are too rare", text, seen
+    text = "Nothing recorded explains it. Try more steps or a larger learning rate."
     return "look", "It is flat", text, {}

@@ -196,7 +196,7 @@ def too_short(frame: "pd.DataFrame", column: str) -> tuple[Verdict, str, str]:
     """Why a trend cannot be told."""
     n = len(values_of(frame, column))
     if not n:
-        text = f"The run has not recorded `{column}`, so there is nothing to tell it from."
+        text = f"The run did not record `{column}`, so this question cannot be answered."
         return "unknown", "Not recorded", text
-    text = f"Only {n} steps with `{column}` so far: a trend takes {MIN_STEPS}."
+    text = f"Only {n} steps with `{column}` so far; a trend needs at least {MIN_STEPS}."
     return "unknown", "Too few steps to tell", text

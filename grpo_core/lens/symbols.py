@@ -149,7 +149,7 @@ def lines(config: GRPOConfig) -> list[Line]:
     advantage = advantage_of(config)
     level = choose(LEVELS, config.importance_sampling_level, "importance_sampling_level")
     estimator = choose(KL_ESTIMATORS, config.kl_estimator, "kl_estimator")
-    share = choose(AGGREGATIONS, name, "The aggregation").formula
+    share = choose(AGGREGATIONS, name, "aggregation").formula
     made = advantage.formula if isinstance(advantage, Advantage) else ()
     words = "" if isinstance(advantage, Advantage) else advantage.words
     kl = estimator.formula
@@ -257,7 +257,7 @@ def source_of(name: str) -> tuple[str, int, str]:
         LabError: it is none of `sources()`.
     """
     if name not in sources():
-        raise LabError("There is no such symbol.")
+        raise LabError("Unknown symbol. Choose one of the formula's own symbols.")
     module, _, wanted = name.partition(":")
     root = Path(grpo_core.__file__).parent
     path = root.joinpath(*module.split("."))

@@ -303,7 +303,7 @@ def reward_columns(
     names = list(weights) if weights else logged or [name for name in types if types[name]]
     if missing := [name for name in names if not types.get(name)]:
         raise LabError(
-            f"There is no column '{missing[0]}' of numbers; there are: {', '.join(types)}."
+            f"Unknown reward column '{missing[0]}'. The columns of numbers are: {', '.join(types)}."
         )
     if not names:
         raise LabError(f"{files[0].parent} has no column of a reward.")

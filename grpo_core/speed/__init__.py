@@ -75,5 +75,5 @@ def setting(name: str, **changes: Any) -> Setting:
         LabError: there is no such setting, or a change makes no sense.
     """
     if name not in SETTINGS:
-        raise LabError(f"There is no setting '{name}'. Known: {', '.join(SETTINGS)}.")
+        raise LabError(f"Unknown setting '{name}'. Use one of: {', '.join(SETTINGS)}.")
     return replace(SETTINGS[name], **{k: v for k, v in changes.items() if v is not None})

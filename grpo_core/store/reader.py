@@ -71,7 +71,7 @@ class Run:
         self.path = Path(path).absolute()
         self.name = printable(self.path.name)
         if not is_run(self.path):
-            raise LabError(f"There is no run in {self.path}: `grpo-lab runs` lists the runs.")
+            raise LabError(f"There is no run in {self.path}. `grpo-lab runs` lists your runs.")
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"

@@ -89,7 +89,7 @@ def test_from_the_first_step_to_the_last(visit: Callable, dashboard) -> None:
 
     page.click("#lab-pause")
     paused = said(page, "Paused after step")
-    assert "Step makes one more, Resume goes on" in paused and "left" not in paused
+    assert "Step trains one more step, Resume continues" in paused and "left" not in paused
     assert bar.is_visible()
     page.click("#lab-step")
     wait(page, f"() => !document.querySelector('.lab-notice')?.innerText.includes({paused!r})")

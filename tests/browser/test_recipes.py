@@ -100,7 +100,7 @@ def test_a_link_names_one_and_goes_before_it(visit: Callable) -> None:
     page.click("#lab-options > button")
     wait(page, f"() => Number({value('format')}) === {weights['format_reward']}")
     wait(page, f"() => {value('Beta')} === '0.25'")
-    page.get_by_role("button", name="Forget them", exact=True).click()
+    page.get_by_role("button", name="Discard these options", exact=True).click()
     wait(page, f"() => Number({value('format')}) === 0.3 && Number({value('Beta')}) !== 0.25")
     wait(page, "() => !document.querySelector('.lab-recipe[aria-pressed=true]')")
 
@@ -111,5 +111,5 @@ def test_a_link_that_names_none_there_is_says_so_at_the_start(visit: Callable, n
     page = watched.page
     watched.expected = ["409"]  # the refusal, which the browser's console counts as an error
     page.click("#lab-start:not([disabled])")
-    said = f"There is no recipe called '{name}'."
+    said = f"Unknown experiment '{name}'."
     wait(page, "words => document.querySelector('.lab-notice')?.textContent.includes(words)", said)

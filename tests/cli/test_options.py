@@ -53,7 +53,7 @@ def test_a_preset_wins_over_the_file_and_options_over_the_preset(tmp_path: Path)
     assert (config.seed, config.beta, config.loss_type) == (1, 0.0, "dapo")
     assert (config.epsilon, config.epsilon_high) == (0.1, 0.3)
     assert build_config(None, None, preset="dr_grpo").scale_rewards == "none"
-    with pytest.raises(LabError, match=r"There is no preset 'pppo'\. Known: grpo, dr_grpo"):
+    with pytest.raises(LabError, match=r"Unknown preset 'pppo'\. Use one of: grpo, dr_grpo"):
         build_config(None, None, preset="pppo")
 
 

@@ -39,7 +39,7 @@ def test_share(lab: Lab, run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["share", "nothing"], "There is no run called 'nothing'"),
+        (["share", "nothing"], "Unknown run 'nothing'"),
         (["share", "mine", "--steps", "1", "--every", "2"], "not both"),
         (["share", "mine", "--max-mb", "0"], "above 0"),
         (["share", "mine", "--out", "run/x/y.html", "--max-mb", "0.01"], "page alone takes"),

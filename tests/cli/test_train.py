@@ -61,7 +61,7 @@ def test_stopped_says_how_to_go_on_and_resume_does(
         elsewhere = tmp_path / "elsewhere" / "mine"
         code, out, _ = lab("train", "--steps", "4", "--run", elsewhere)
         assert code == 130
-        assert f"Stopped after step 2. Go on with: grpo-lab resume {elsewhere}" in out
+        assert f"Stopped after step 2. Continue with: grpo-lab resume {elsewhere}" in out
     code, out, _ = lab("resume", elsewhere, "--json")
     assert code == 0 and json.loads(out)["steps"] == 4
     code, out, _ = lab("resume", elsewhere, "--json")  # finished: nothing to do, same answer
@@ -74,7 +74,7 @@ def test_a_live_run_is_not_resumed(lab: Lab, runs: Path) -> None:
     with RunWriter(path) as writer:
         writer.write_state(**worker._identity(), error=None)
         code, _, err = lab("resume", "demo")
-        assert code == 1 and "is running already" in err
+        assert code == 1 and "is already running" in err
 
 
 def test_a_run_that_never_began_leaves_nothing(
@@ -116,7 +116,7 @@ def test_ctrl_c_in_a_terminal(runs: Path, tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130 and "Traceback" not in err
-    assert "Go on with: grpo-lab resume demo" in err
+    assert "Continue with: grpo-lab resume demo" in err
     assert json.loads(out)["status"] == "stopped" and Run(runs / "demo").status == "stopped"
 
 

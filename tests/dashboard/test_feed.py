@@ -647,7 +647,7 @@ def test_of_many_starts_at_once_one_is_granted(tmp_path: Path) -> None:
 def test_refusals_are_sentences(book: RunBook) -> None:
     for options, part in [
         ({"task": "nope"}, "nope"),
-        ({"reward_funcs": ["nope_reward"], "reward_weights": [1.0]}, "no reward called"),
+        ({"reward_funcs": ["nope_reward"], "reward_weights": [1.0]}, "Unknown reward"),
         ({"max_stepz": 5}, "max_stepz"),
         ({"num_generations": 7}, "multiple"),
         ({"learning_rate": "fast"}, "learning_rate"),
@@ -660,9 +660,9 @@ def test_refusals_are_sentences(book: RunBook) -> None:
         book.start({})
     with pytest.raises(LabError, match="recorded run"):
         book.control(RECORDED + "recorded", "pause")
-    with pytest.raises(LabError, match="no run called"):
+    with pytest.raises(LabError, match="Unknown run"):
         book.control("../a", "pause")
-    with pytest.raises(LabError, match="asked to"):
+    with pytest.raises(LabError, match="Unknown request"):
         book.control("a", "explode")
 
 

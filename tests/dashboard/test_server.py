@@ -279,7 +279,7 @@ def test_the_lens_sends_the_formula_as_data(client: TestClient) -> None:
 def test_a_token_without_numbers_leaves_the_rest_of_the_answer(client: TestClient) -> None:
     for place in ([99, 0], [0, 99_999]):
         answer = ask(client, token=place)
-        assert "no such token" in answer["token"]["refused"] and answer["board"]
+        assert "no token at that index" in answer["token"]["refused"] and answer["board"]
     edited = ask(client, token=[0, 0], edits={"0": "<answer> 1 </answer>"})
     assert "not available without running the model" in edited["token"]["refused"]
     assert edited["board"]["completions"][0]["edited"]
@@ -374,14 +374,14 @@ def test_a_fork_is_the_parents_run_from_its_model(
     ("body", "status", "words"),
     [
         ({"step": 1}, 409, "no saved model of step 1; it has: 2"),
-        ({"step": "2"}, 400, "a step"),
-        ({"options": []}, 400, "a step"),
+        ({"step": "2"}, 400, "`step`"),
+        ({"options": []}, 400, "`step`"),
         ({"options": {"model": "/etc"}}, 409, "cannot change model"),
         ({"options": {"task": "arithmetic"}}, 409, "cannot change task"),
         ({"options": {"num_generations": "many"}}, 409, "num_generations"),
         ({"options": {"num_generations": 1}}, 409, "2 or more"),
         ({"options": {"beta": -1}}, 409, "beta"),
-        ({"preset": "nonsense"}, 409, "no preset"),
+        ({"preset": "nonsense"}, 409, "Unknown preset"),
     ],
 )
 def test_what_cannot_be_forked(
@@ -410,7 +410,7 @@ def test_a_start_by_a_recipe_takes_its_options_and_those_that_were_changed(
     assert config == GRPOConfig.from_dict(recipe | {"seed": 5, "num_generations": 4})
     refused = client.post("/lab/api/runs", json={"recipe": "no such"})
     assert refused.status_code == 409
-    assert "There is no recipe called 'no such'" in refused.json()["error"]
+    assert "Unknown experiment 'no such'" in refused.json()["error"]
 
 
 def test_an_experiment_that_cannot_be_run_says_what_it_needs() -> None:
@@ -431,6 +431,6 @@ def test_an_experiment_that_cannot_be_run_says_what_it_needs() -> None:
     )
     shown = json.loads(done.stdout.splitlines()[-1])
     assert shown["smollm2"][0] is False
-    assert "Needs not-there: `make install`" in shown["smollm2"][1]
+    assert "Needs not-there. Run `make install`" in shown["smollm2"][1]
     for name in ("r1-zero", "no-verification", "format-too-large"):
         assert shown[name] == [True, f"{RECIPES[name].title}\n{RECIPES[name].look}"]

@@ -146,9 +146,11 @@ def test_weights_are_taken_as_told(made: Callable[..., Run], tmp_path: Path) -> 
     first = run.step(1).groups[0].completions[0]
     assert first.reward == 2 * first.rewards["format_reward"] and len(first.rewards) == 1
     assert run.options["learning_rate"] == 1e-6 and "beta" not in run.options
-    with pytest.raises(LabError, match="no column 'missing' of numbers; there are: accuracy"):
+    with pytest.raises(
+        LabError, match=r"Unknown reward column 'missing'\. The columns of numbers are: accuracy"
+    ):
         import_folder(folder, tmp_path / "runs" / "x", weights={"missing": 1.0})
-    with pytest.raises(LabError, match="no option called 'learning_rat'"):
+    with pytest.raises(LabError, match="Unknown option 'learning_rat'"):
         import_folder(folder, tmp_path / "runs" / "x", known={"learning_rat": 1})
 
 

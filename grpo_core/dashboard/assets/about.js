@@ -39,7 +39,7 @@ export function aboutPanel(parent, about) {
         h("summary", {}, "How it was made, and every option of the run"),
         code("Trained with", about.trained),
         code("This page:", about.command),
-        h("p", {}, "Everything is in this one file; it asks no server for anything."),
+        h("p", {}, "Everything is in this one file; the page makes no network requests."),
         h("dl", { class: "lab-about-options" }, ...options),
       ),
     ),
@@ -48,7 +48,7 @@ export function aboutPanel(parent, about) {
 
 /** "A recording by GRPO Lab 0.1.0 · 125 steps · seed 0 · took 1 min 20 s · page made on ...". */
 function facts({ kit, imported, steps, seed, seconds, made }) {
-  const what = imported ? `A run of ${imported}'s, shown by ${kit}` : `A recording by ${kit}`;
+  const what = imported ? `A run imported from ${imported}, shown by ${kit}` : `A recording by ${kit}`;
   const parts = [what, `${steps} steps`];
   if (seed !== null) parts.push(`seed ${seed}`);
   if (seconds !== null) parts.push(`took ${duration(seconds)}`);

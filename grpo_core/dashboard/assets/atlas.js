@@ -62,7 +62,7 @@ function build(parent, session) {
       { class: "lab-atlas-head" },
       h("h2", {}, "Every group"),
       h("span", { class: "lab-atlas-key" }, h("i"), "low", h("i"), h("i"), "high mean reward"),
-      h("span", { class: "lab-atlas-key" }, h("u"), "dead: nothing to learn"),
+      h("span", { class: "lab-atlas-key" }, h("u"), "no signal: all rewards equal"),
       ui.said,
     ),
     ui.canvas,
@@ -124,7 +124,7 @@ class Chart {
     const [step, group, prompt, mean, dead, formed, solved] = cell;
     const told = this.secret(cell) ? [MASKED] : [];
     if (!told.length) {
-      told.push(dead ? `dead, all ${number(mean, 2)}` : `mean reward ${number(mean, 2)}`);
+      told.push(dead ? `no signal, all rewards ${number(mean, 2)}` : `mean reward ${number(mean, 2)}`);
       if (solved !== null) told.push(`${Math.round(100 * solved)}% solved`);
       if (formed !== null) told.push(`${Math.round(100 * formed)}% well-formed`);
     }
@@ -269,7 +269,7 @@ function drawPlaces(row, places, session) {
   const more = places.length - some.length;
   const rest =
     places.length > 1 && more > 0 ? ` (the first ${MOST_PLACES} of ${places.length})` : "";
-  const words = places.length > 1 ? `This prompt came at${rest}:` : "This prompt came once so far.";
+  const words = places.length > 1 ? `This prompt was sampled at${rest}:` : "This prompt has been sampled once so far.";
   setText(row.firstChild, places.length ? words : "");
   some.forEach((cell, i) => {
     const button = row.childNodes[i + 1];

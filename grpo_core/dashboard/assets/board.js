@@ -90,7 +90,7 @@ function build(parent, session) {
     dead: h(
       "span",
       { class: "lab-dead" },
-      "All rewards tie: nothing to learn here.",
+      "All rewards are equal: every advantage is 0, so this group gives no signal.",
     ),
     picker: h("div", { class: "lab-picker", role: "group", "aria-label": "Groups of this step" }),
     scale: h("span", { class: "lab-scale" }),
@@ -112,7 +112,7 @@ function build(parent, session) {
   });
   const earned = () => Object.keys(session.board?.completions?.[0]?.rewards ?? {});
   const parts = () => [...earned().map((name) => `rewards/${name}/mean`), "completion reward", "length"];
-  ui.parts = glossaryButton(session, "what a completion earns", parts);
+  ui.parts = glossaryButton(session, "the completion reward", parts);
   const metric = () => [shadeOf(session.view.shade, session.board).metric];
   ui.shades = h(
     "span",
@@ -188,16 +188,16 @@ function updateEmpty(ui, message) {
 
 /** Why a message has no completions. */
 function why({ step, groups }) {
-  if (groups.length) return "This group was left out of this file, to keep it small.";
+  if (groups.length) return "This group was left out of this file to keep the file small.";
   if (step === 0) return "Step 0 only evaluated the model: no groups were sampled.";
-  return `No groups are on record for step ${step}.`;
+  return `No groups were recorded for step ${step}.`;
 }
 
 /** "16 completions · accuracy 3 of 16 · brevity mean 0.71 · mean reward 0.42". */
 function facts(message) {
   const cards = message.completions;
   if (message.masked === "group") return `${cards.length} completions · ${MASKED}`;
-  const other = message.instead ? [`of step ${message.step}, the last that this file has`] : [];
+  const other = message.instead ? [`of step ${message.step}, the latest step in this file`] : [];
   const parts = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
     const values = cards.map((c) => c.rewards[name] ?? 0);
     const either = values.every((value) => value === 0 || value === 1);
@@ -231,7 +231,7 @@ function updatePicker(picker, groups, selected, session) {
   );
   groups.forEach((group, i) => {
     const button = picker.childNodes[i];
-    const earned = group.dead ? "all tie" : number(group.mean, 2);
+    const earned = group.dead ? "no signal" : number(group.mean, 2);
     setText(button.childNodes[1], group.left_out ? "left out" : earned);
     setStyle(button.lastChild.firstChild, `width:${meter(group.mean, top)}%`);
     setAttribute(button, "aria-pressed", i === selected ? "true" : "false");

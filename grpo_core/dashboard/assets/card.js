@@ -71,9 +71,9 @@ export class Card {
     const start = value < 0 ? 50 - share : 50;
     setStyle(this.bar, `left:${start.toFixed(1)}%;width:${share.toFixed(1)}%`);
     const cut = completion.truncated;
-    const size = cut ? `cut at ${completion.length}` : sizeOf(completion);
+    const size = cut ? `truncated at ${completion.length}` : sizeOf(completion);
     setText(this.length, completion.edited ? "edited" : size);
-    setAttribute(this.length, "title", cut ? "It did not end within the allowed tokens." : null);
+    setAttribute(this.length, "title", cut ? "Truncated: no end-of-sequence token within max_completion_length." : null);
     this.length.classList.toggle("lab-cut", cut);
     setAttribute(this.element, "data-edited", completion.edited ? "" : null);
     this.#updateRewards(completion, masked);

@@ -53,7 +53,7 @@ export function charts(parent, session) {
     setText(
       help,
       state.help ??
-        "Point at a chart, or move to it with Tab, to read what it shows. Click a step to go there.",
+        "Point at a chart, or move to it with Tab, to read what it shows. Click a step to go to it.",
     );
   }
   return update;

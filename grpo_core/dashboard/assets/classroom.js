@@ -56,7 +56,7 @@ function join(section, session) {
     "QR code and names",
   );
   const picture = h("img", { class: "lab-class-qr", alt: "QR code of the address to join at" });
-  const list = h("ul", { class: "lab-class-people", "aria-label": "People of the class" });
+  const list = h("ul", { class: "lab-class-people", "aria-label": "Class members" });
   const none = h("p", { class: "lab-muted" }, "Nobody has joined yet.");
   const drawer = h("div", { class: "lab-class-drawer" }, picture, h("div", {}, none, list));
   drawer.hidden = true;
@@ -97,7 +97,7 @@ function join(section, session) {
     setText(code, message.join.code.replace(/^(...)(...)$/, "$1 $2")); // as it is read aloud
     paint();
     const { url } = message.join;
-    setText(address, url?.replace(/^https?:\/\//, "") ?? "No network: nobody else can join.");
+    setText(address, url?.replace(/^https?:\/\//, "") ?? "No network: other devices cannot join.");
     const now = `${message.people} ${message.here}`;
     if (!drawer.hidden && now !== asked) {
       asked = now;
@@ -136,13 +136,13 @@ function follow(section, session) {
     setAttribute(button, "aria-pressed", room.teacher ? String(room.leading) : null);
     if (room.teacher) {
       setText(button, led && !room.leading ? "Lead from this tab" : "Follow me");
-      const words = room.leading ? "Every student's page goes where this one goes." : "";
-      setText(said, led && !room.leading ? "Another of your tabs leads." : words);
+      const words = room.leading ? "Every student's page shows what this page shows." : "";
+      setText(said, led && !room.leading ? "Another of your tabs is leading." : words);
       act = () => room.lead(!room.leading);
     } else {
       setText(button, room.detached ? "Follow again" : "Detach");
-      const alone = "You look around by yourself.";
-      setText(said, room.detached ? alone : "Your page follows the teacher's.");
+      const alone = "You are looking around on your own.";
+      setText(said, room.detached ? alone : "Your page follows the teacher's page.");
       act = () => (room.detached ? room.rejoin() : room.detach());
     }
   };

@@ -94,7 +94,7 @@ function difference(left, right, alike) {
   const unit = left.characters === undefined ? "tokens" : "words";
   const length = more ? `, ${Math.abs(more)} ${unit} ${more > 0 ? "longer" : "shorter"}` : "";
   const first = `The first is ${apart} in advantage${length}.`;
-  return `${alike} ${unit} are in both, in the same order; marked is what only one side says. ${first}`;
+  return `${alike} ${unit} are common to both, in the same order; what only one side has is marked. ${first}`;
 }
 
 /** Tokens as text; what the other side lacks is marked. */

@@ -117,7 +117,7 @@ class Detail {
     this.evidence = h("dl", { class: "lab-evidence" });
     this.named = []; // what the evidence's figures are called
     const named = () => this.named;
-    const meant = glossaryButton(session, "what it rests on", named, "What it rests on");
+    const meant = glossaryButton(session, "the evidence", named, "Evidence");
     this.compared = h("p", { class: "lab-muted" });
     this.element = h(
       "div",
@@ -160,7 +160,7 @@ class Detail {
     });
     const ends = finding.steps;
     const over = ends ? `over steps ${ends[0]} to ${ends[1]}` : "";
-    setText(this.compared, `Asked after step ${step}, ${over}: first steps against the last.`);
+    setText(this.compared, `As of step ${step}, ${over}: the first steps compared with the last.`);
   }
 
   /** The metrics and the charts that show them, made anew only when others are named. */

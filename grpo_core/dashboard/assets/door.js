@@ -38,7 +38,7 @@ export function door(section, session) {
     }
     calm();
     const answer = await room.wish("code", {});
-    if (!answer.error) setText(said, "There is a new code. The old one lets nobody in.");
+    if (!answer.error) setText(said, "There is a new code. The old one no longer works.");
   }
 
   code.addEventListener("blur", calm);
@@ -53,7 +53,7 @@ export function door(section, session) {
     const was = row.dataset.open;
     setAttribute(row, "data-open", String(door.open));
     if (was !== String(door.open)) {
-      setText(said, door.open ? "" : "The door is closed: members stay, nobody new can join.");
+      setText(said, door.open ? "" : "The door is closed: members stay, but no new students can join.");
     }
     const now = JSON.stringify([door.full, door.out]);
     if (now === listed) return;
@@ -76,7 +76,7 @@ function full(address, room) {
 
 /** Somebody who was taken out. */
 function out({ id, name }, room) {
-  const words = h("span", {}, h("bdi", {}, name), " was taken out and cannot rejoin for half an hour.");
+  const words = h("span", {}, h("bdi", {}, name), " was removed and cannot rejoin for half an hour.");
   const act = () => room.wish("readmit", { id });
   const label = `Let ${name} in again`;
   const button = h("button", { type: "button", class: "lab-button", "aria-label": label, onclick: act }, "Let in again");

@@ -6,7 +6,7 @@ import { number } from "./format.js";
 export const fork = { id: "fork", label: "Fork", make };
 
 const NONE =
-  "This run has no saved model to fork from: train one of your own, which saves its model whenever " +
+  "This run has no saved model to fork from. Train a run of your own: it saves its model whenever " +
   "it is evaluated.";
 
 /** What a fork may change: name, label, attributes of its field. */
@@ -34,9 +34,9 @@ function make(parent, session) {
     go,
   );
   const words =
-    "The fork begins with the saved weights: optimizer and warm-up begin anew, and its KL is " +
-    "measured to the saved model. A field left empty stays as it is in this run. Both runs' " +
-    "curves are drawn together, the fork's from the step it was forked at.";
+    "The fork starts from the saved weights with a new optimizer state and warm-up, and its KL is " +
+    "measured to the saved model. A field left empty keeps this run's value. Both runs' " +
+    "curves are drawn together, the fork's starting at the step it was forked from.";
   parent.append(none, form, h("p", { class: "lab-muted" }, words));
   let shown = null;
 

@@ -72,7 +72,7 @@ function build(parent, session) {
       h(
         "div",
         { class: "lab-lens-head" },
-        button("‹", "The token before", move(-1)),
+        button("‹", "The previous token", move(-1)),
         ui.token,
         button("›", "The next token", move(1)),
         ui.where,
@@ -120,10 +120,10 @@ function whereText(answer, session) {
 function recordText(answer, session) {
   const { recorded_push, symbols } = answer.token;
   if (session.trial.active) return `A trial: ${session.methods[session.trial.preset]}.`;
-  if (recorded_push === null) return "The run recorded no push.";
+  if (recorded_push === null) return "The run did not record the push.";
   const exact = answer.facts.batch.exact ? "" : ", with the batch size of the metrics";
   const here = number(symbols.push.value, 4);
-  return `Push on record: ${number(recorded_push, 4)}; here: ${here}${exact}.`;
+  return `Recorded push: ${number(recorded_push, 4)}; computed here: ${here}${exact}.`;
 }
 
 /** Each line: name, the formula, the same with numbers, and what comes out. */
@@ -156,7 +156,7 @@ function drawLines(ui, answer, session) {
     return math;
   };
   const written_ = lines.map(({ name, symbol: result, formula: of, words, many }) => {
-    const tied = result === "A" && answer.facts.tied ? " all tie" : "";
+    const tied = result === "A" && answer.facts.tied ? " all rewards equal" : "";
     const made = draw(of, symbol);
     const means = [m("math", {}, row(symbol(result), op("="), ...made)), ...(words ? [words] : [])];
     // a ratio of whole completions is made of all their tokens, not of this one's numbers
@@ -170,7 +170,7 @@ function drawLines(ui, answer, session) {
     );
   });
   if (answer.facts.kl_in_reward) {
-    const said = "The KL was taken from the reward, before the advantage.";
+    const said = "The KL penalty was subtracted from the reward, before the advantage was computed.";
     written_.push(h("p", { class: "lab-muted" }, said));
   }
   const focused = document.activeElement?.closest?.(".lab-lens-lines [data-symbol]");
@@ -203,7 +203,7 @@ async function explainSymbol(ui, name, session) {
   const title = m("math", {}, written(answer.facts.formula.written, name));
   const meaning =
     symbol.meaning ||
-    (explain(entries, symbol.entry)?.meaning ?? "The glossary has no entry for it.");
+    (explain(entries, symbol.entry)?.meaning ?? "The glossary has no entry for this symbol.");
   const key = JSON.stringify([name, symbol.source]);
   if (ui.explained !== key) {
     ui.explained = key;

@@ -141,6 +141,6 @@ function lines(entries, names) {
       h("span", {}, ...metrics.map((metric) => h("code", {}, metric))),
       entry.unit ? h("span", { class: "lab-gloss-unit" }, entry.unit) : null,
     ),
-    h("dd", {}, entry.meaning ?? "The glossary has no entry for it."),
+    h("dd", {}, entry.meaning ?? "The glossary has no entry for this term."),
   ]);
 }

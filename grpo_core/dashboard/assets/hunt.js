@@ -15,16 +15,16 @@ export function hunt(parent, session) {
   const { room } = session;
   const button = (text, act) =>
     h("button", { type: "button", class: "lab-button", onclick: act }, text);
-  const begin = button("Begin a reward-hack hunt on this run", () =>
+  const begin = button("Start a reward-hack hunt on this run", () =>
     room.wish("hunt", { run: session.shown }),
   );
   const end = button("End the hunt", () => room.wish("hunt", { run: null }));
   const go = button("Go to the run", () => session.chooseRun(room.hunt.run));
   const title = h("h3", { class: "lab-class-question" });
   const said = h("p", { class: "lab-class-state", role: "status" });
-  const board = h("ol", { class: "lab-class-board", "aria-label": "Best hunters" });
+  const board = h("ol", { class: "lab-class-board", "aria-label": "Leaderboard" });
   const rule = h("p");
-  const rules = h("details", {}, h("summary", {}, "How flags count"), rule);
+  const rules = h("details", {}, h("summary", {}, "How points are counted"), rule);
   const row = h("div", { class: "lab-class-row" }, go, end);
   const element = h("div", { class: "lab-class-hunt" }, title, said, board, rules, row);
   parent.append(begin, element);
@@ -55,9 +55,9 @@ function allWords({ flags, hits, misses }) {
 }
 
 function ownWords(mine) {
-  if (!mine?.flags) return "Flag the cards that earn their reward without deserving it.";
+  if (!mine?.flags) return "Flag the completions that earn a reward they do not deserve.";
   const { hits, misses, score } = mine;
-  return `Your score: ${score}. ${count(hits, "hit")}, ${count(misses, "miss", "misses")}.`;
+  return `Your points: ${score}. ${count(hits, "hit")}, ${count(misses, "miss", "misses")}.`;
 }
 
 function count(number, one, more = `${one}s`) {

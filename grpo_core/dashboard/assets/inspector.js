@@ -110,7 +110,7 @@ export const EXPLAINED = {
   "KL to reference": "kl",
   "ratio new / old": "ratio",
   advantage: "advantage",
-  "critic expected": "values",
+  "critic's value": "values",
   token: "token",
 };
 
@@ -123,22 +123,22 @@ function numbers(completion, index, unit) {
   const logprob = completion.logprob[index];
   const rows = [];
   if (push !== undefined) {
-    const way = push > 0 ? "more likely" : push < 0 ? "less likely" : "left alone";
+    const way = push > 0 ? "more likely" : push < 0 ? "less likely" : "unchanged";
     rows.push(["pushed to be", `${way} (${signed(push * unit, 2)})`]);
   }
   if (completion.change) {
     const obeyed = obedience(completion, index);
-    const said = obeyed === null ? ", hardly moved" : obeyed ? ", obeyed" : ", against its push";
+    const said = obeyed === null ? ", hardly changed" : obeyed ? ", as pushed" : ", against its push";
     rows.push(["change of log-prob", signed(completion.change[index]) + said]);
   }
   rows.push(["probability", number(logprob === null ? null : Math.exp(logprob))]);
   rows.push(["log-probability", number(logprob)]);
   if (completion.entropy) rows.push(["entropy", `${number(completion.entropy[index])} nats`]);
   if (completion.kl) rows.push(["KL to reference", `${number(completion.kl[index])} nats`]);
-  const held = completion.held?.includes(index) ? ", held back by the clip" : "";
+  const held = completion.held?.includes(index) ? ", clipped" : "";
   rows.push(["ratio new / old", number(completion.ratio ? completion.ratio[index] : 1, 4) + held]);
   rows.push(["advantage", signed(completion.advantages?.[index] ?? completion.advantage)]);
-  if (completion.values) rows.push(["critic expected", number(completion.values[index])]);
+  if (completion.values) rows.push(["critic's value", number(completion.values[index])]);
   rows.push(["token", `${index + 1} of ${completion.length}`]);
   return rows;
 }

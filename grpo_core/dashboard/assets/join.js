@@ -3,7 +3,7 @@
 const form = document.getElementById("join");
 const said = document.getElementById("said");
 const button = form.querySelector("button");
-const LINE = "Many are joining from your network: stay on this page, it may take a minute.";
+const LINE = "Many students are joining from your network. Stay on this page; it may take a minute.";
 
 
 const given = new URLSearchParams(location.search).get("code");
@@ -29,16 +29,16 @@ async function join(code, name) {
     });
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return null;
-    return answer.error ?? answer.detail ?? "That did not work: try again.";
+    return answer.error ?? answer.detail ?? "Joining failed. Try again.";
   } catch {
-    return "The class does not answer: are you in the same network as your teacher?";
+    return "The class server does not answer. Check that you are in the same network as your teacher.";
   }
 }
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { code, name } = form.elements;
-  if (!code.value.trim()) return refuse("Type the class code: it is on the wall.", code);
+  if (!code.value.trim()) return refuse("Type the class code; your teacher shows it on the screen.", code);
   if (!name.value.trim()) return refuse("Type your name.", name);
   button.disabled = true;
   const waiting = setTimeout(() => (said.textContent = LINE), 2000);

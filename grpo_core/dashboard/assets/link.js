@@ -18,7 +18,7 @@ export function lesson(parent, session) {
     h("button", { type: "button", class: "lab-button", onclick: act }, text);
   const sets = h("span");
   const hides = h("span");
-  const forget = button("Forget them", () => session.forgetSettings());
+  const forget = button("Discard these options", () => session.forgetSettings());
   const show = button("Show everything", () => session.hide([]));
   const line = h("div", { class: "lab-lesson", role: "note" }, sets, forget, hides, show);
   parent.append(line);
@@ -31,7 +31,7 @@ export function lesson(parent, session) {
     for (const part of [hides, show]) setHidden(part, !hidden.length);
     setText(sets, `This link sets for the next run: ${inWords(options)}.`);
     const names = PARTS.filter(([name]) => hidden.includes(name)).map(([, words]) => words);
-    setText(hides, `It leaves out: ${names.join("; ")}.`);
+    setText(hides, `It hides: ${names.join("; ")}.`);
   };
 }
 
@@ -83,20 +83,20 @@ class Share {
       h(
         "fieldset",
         {},
-        h("legend", {}, "Leave out"),
+        h("legend", {}, "Hide"),
         ...PARTS.map(([, words], i) => h("label", { class: "lab-link-tick" }, this.ticks[i], words)),
       ),
       h(
         "details",
         {},
         h("summary", {}, "Set options of the next run"),
-        h("p", { class: "lab-muted" }, "What is left empty keeps its default."),
+        h("p", { class: "lab-muted" }, "A field left empty keeps its default."),
         h(
           "div",
           { class: "lab-link-fields" },
           ...FIELDS.map(([, words], i) => h("label", {}, h("span", {}, words), this.fields[i])),
         ),
-        button("As in the run that is shown", () => this.#copyRun()),
+        button("Copy from the run shown", () => this.#copyRun()),
       ),
       this.link,
       this.where,
@@ -117,7 +117,7 @@ class Share {
     this.ticks.forEach((tick) => (tick.checked = hidden.includes(tick.name)));
     this.fields.forEach((field) => (field.value = settings[field.name] ?? ""));
     this.held.checked = !this.session.run?.live;
-    setText(this.step, `Hold at step ${this.session.step ?? 0}`);
+    setText(this.step, `Stay at step ${this.session.step ?? 0}`);
     setText(this.said, "");
     this.#write();
     this.element.showModal();
@@ -150,7 +150,7 @@ class Share {
     const page = new URL(place.pathname, room.message?.join?.url ?? place.origin);
     this.link.value = page.href + writeView(this.#view());
     const alone = ["127.0.0.1", "localhost", "[::1]"].includes(page.hostname);
-    const only = "This address is this computer's own: others need a dashboard of their own, or a class.";
+    const only = "This address works on this computer only: others need a dashboard of their own, or class mode.";
     setText(this.where, alone ? only : "");
   }
 

@@ -12,13 +12,13 @@ import { obediences } from "./shades.js";
 
 const STAGES = [
   { name: "Sample", metrics: ["old_logprobs"], say: sampled },
-  { name: "Score", metrics: ["completion reward"], say: scored, shade: null },
-  { name: "Normalise", metrics: ["advantage", "group standard deviation"], say: normalised },
+  { name: "Reward", metrics: ["completion reward"], say: scored, shade: null },
+  { name: "Advantage", metrics: ["advantage", "group standard deviation"], say: normalised },
   { name: "Loss", metrics: ["objective", "push"], say: lost, shade: "push" },
   { name: "Update", metrics: ["change", "grad_norm"], say: updated, shade: "change" },
 ];
 
-export const microscope = { id: "step", label: "Step by step", make };
+export const microscope = { id: "step", label: "Walkthrough", make };
 
 function make(parent, session) {
   const go = (to) => {
@@ -31,7 +31,7 @@ function make(parent, session) {
   const button = (text, act) =>
     h("button", { type: "button", class: "lab-button", onclick: act }, text);
   const back = button("Back", () => go(at() - 1));
-  const next = button("Step", () => go(at() + 1));
+  const next = button("Next", () => go(at() + 1));
   const marks = STAGES.map(({ name }, i) =>
     h(
       "button",
@@ -116,8 +116,8 @@ function entries(session) {
     })),
     { name: "reward", from: 2, of: (card) => card.reward, shown: plain },
     { name: "advantage", from: 3, of: (card) => card.advantage, shown: advantage, coloured: true },
-    { name: "KL a token", from: 4, of: of("kl"), shown: plain },
-    { name: "held back", from: 4, of: of("held"), shown: plain },
+    { name: "KL per token", from: 4, of: of("kl"), shown: plain },
+    { name: "clipped tokens", from: 4, of: of("held"), shown: plain },
     { name: "objective", from: 4, of: of("objective"), shown: plain, coloured: true },
     { name: "sum of pushes", from: 4, of: of("push"), shown: plain, coloured: true },
     {
@@ -140,10 +140,10 @@ function sampled(session) {
   const at = temperature ? ` at temperature ${number(temperature)}` : "";
   const probable = mean(cards.flatMap((c) => c.logprob ?? []).map((l) => Math.exp(l ?? 0)));
   return [
-    `The policy wrote ${cards.length} completions of this one prompt${at}: ${tokens} tokens in ` +
-      `all, ${cut} completions cut off at the limit.`,
-    "Of every token its log-probability is kept: on average the one that was drawn had a " +
-      `probability of ${number(probable, 2)}. Nothing has been judged yet.`,
+    `The policy sampled ${cards.length} completions of this prompt${at}: ${tokens} tokens in ` +
+      `total; ${cut} completions were truncated at the limit.`,
+    "The log-probability of every sampled token is recorded. On average a sampled token had a " +
+      `probability of ${number(probable, 2)}. Nothing has been rewarded yet.`,
   ];
 }
 
@@ -158,8 +158,8 @@ function scored(session) {
   const rewards = cards.map((c) => c.reward ?? 0);
   const best = rewards.indexOf(Math.max(...rewards));
   return [
-    `Rules, and no other model, judge each text: reward = ${parts.join(" + ")}.`,
-    `Completion ${best + 1} earned the most, ${number(rewards[best])}; the least is ${number(Math.min(...rewards))}.`,
+    `Rules, not a reward model, compute each completion's reward: reward = ${parts.join(" + ")}.`,
+    `Completion ${best + 1} has the highest reward, ${number(rewards[best])}; the lowest is ${number(Math.min(...rewards))}.`,
   ];
 }
 
@@ -169,9 +169,9 @@ function normalised(session) {
   const cards = session.board.completions;
   if (facts.tied) {
     return [
-      `All ${cards.length} rewards are ${number(facts.mean)}: std = 0, nothing to learn here.`,
-      "Every advantage is exactly 0. What is left to the update is the KL to the reference, if it " +
-        "has one.",
+      `All ${cards.length} rewards are ${number(facts.mean)}: std = 0, so this group gives no signal.`,
+      "Every advantage is exactly 0. The only gradient left is that of the KL penalty, if beta is " +
+        "above 0.",
     ];
   }
   const best = cards.reduce(
@@ -181,10 +181,10 @@ function normalised(session) {
   const sum = cards.reduce((total, c) => total + (c.advantage ?? 0), 0);
   const divisor = facts.divisor === null ? "" : ` / ${number(facts.divisor, 4)}`;
   return [
-    `The group is its own yardstick: mean ${number(facts.mean, 4)}, standard deviation ${number(facts.std, 4)}.`,
+    `The group is its own baseline: mean ${number(facts.mean, 4)}, standard deviation ${number(facts.std, 4)}.`,
     `Completion ${best + 1}: (${number(facts.rewards[best], 4)} − ${number(facts.mean, 4)})` +
       `${divisor} = ${advantage(cards[best].advantage)}.`,
-    `The advantages add up to ${advantage(sum)}; all tokens of a completion share its one.`,
+    `The advantages sum to ${advantage(sum)}. Every token shares its completion's advantage.`,
   ];
 }
 
@@ -197,14 +197,14 @@ function lost(session) {
   const [least, most] = [Math.min(...shares), Math.max(...shares)];
   const range = least === most ? number(least) : `${number(least)} to ${number(most)}`;
   const kl = rows.map((row) => row.kl).filter((value) => typeof value === "number");
-  const far = `${number(mean(kl), 2)} nats a token, beta ${number(facts.numbers.beta)}`;
+  const far = `${number(mean(kl), 2)} nats per token, beta ${number(facts.numbers.beta)}`;
   return [
-    `Each token: share x (surrogate − beta KL). This group's part of the loss is ${signed(facts.loss)}: ` +
-      "near 0 is no bug, as advantages cancel; the gradient is what teaches.",
-    `Ratios: mean ${number(mean(rows.map((r) => r.ratio ?? 1)), 4)}; ${held} tokens held back by the ` +
-      `clip; a token's share is ${range}.${kl.length ? ` KL to the reference: ${far}.` : ""}`,
-    "The tokens are shaded by their push, minus the loss's derivative: blue is to become likelier, " +
-      "orange less likely.",
+    `Each token contributes share x (surrogate − beta KL). This group's part of the loss is ${signed(facts.loss)}. ` +
+      "A value near 0 is expected, as the advantages cancel; the gradient is not 0.",
+    `Ratios: mean ${number(mean(rows.map((r) => r.ratio ?? 1)), 4)}; ${held} clipped tokens; ` +
+      `a token's share is ${range}.${kl.length ? ` KL to the reference: ${far}.` : ""}`,
+    "The tokens are shaded by their push, which is minus the gradient of the loss with respect to the " +
+      "token's log-probability. Blue: probability increased; orange: decreased.",
   ];
 }
 
@@ -215,18 +215,18 @@ function updated(session) {
   };
   const lines = [
     `One optimizer step: learning rate ${number(metric("learning_rate"))}, ` +
-      `gradient of length ${number(metric("grad_norm"))} before clipping.`,
+      `gradient norm ${number(metric("grad_norm"))} before clipping.`,
   ];
   const cards = session.board.completions;
   if (session.trial.active) {
-    const words = "what the real update did is shown when you go back to the record.";
+    const words = "go back to the record to see what the real update did.";
     return [...lines, `This is a trial: ${words}`];
   }
   if (!cards.some((c) => c.change)) {
     return [
       ...lines,
-      "This run did not look at this group again after the update (groups_after_update), so what " +
-        "its tokens did is not on record.",
+      "This run did not record this group's log-probabilities after the update (see the option " +
+        "groups_after_update), so the effect on its tokens is unknown.",
     ];
   }
   const { tokens, moved: count, obeyed } = obediences(cards);
@@ -241,14 +241,14 @@ function updated(session) {
   const total = gain.reduce((a, b) => a + b, 0) * (session.board.push_unit ?? 0);
   return [
     ...lines,
-    `Looked at again with the new weights: ${count} of ${tokens} tokens moved by 0.01 nats or more, ` +
-      `and ${obeyed} of these the way they were pushed. The tokens of all groups pull at the same ` +
-      "weights, and Adam keeps some of the steps before.",
-    `Push times change, added up, is ${signed(total, 2)}: above 0 this group's objective rose, to ` +
-      "first order." +
+    `Under the new weights, the log-probability of ${count} of ${tokens} tokens changed by 0.01 nats or more, ` +
+      `${obeyed} of them in the direction of their push. All groups' tokens share the same ` +
+      "weights, and Adam's momentum carries earlier steps on.",
+    `The sum of push times change is ${signed(total, 2)}. If it is above 0, this group's objective ` +
+      "increased, to first order." +
       (both
-        ? ` A whole completion changed by ${moved(better)} nats where it was better than its group, ` +
-          `by ${moved(worse)} where worse.`
+        ? ` The log-probability of a whole completion changed by ${moved(better)} nats on average where its ` +
+          `advantage was positive, by ${moved(worse)} where it was negative.`
         : ""),
   ];
 }

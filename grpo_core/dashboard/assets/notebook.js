@@ -74,7 +74,7 @@ function sourceOf(model) {
       queueMicrotask(send); // the session is in the middle of telling
     },
     get: async (path) => (path === "glossary" ? JSON.parse(model.get("glossary")) : null),
-    post: async () => ({ error: "A notebook's board only shows." }),
+    post: async () => ({ error: "A notebook's board cannot change anything." }),
     close: () => model.off("change:shown", changed),
   };
 }

@@ -73,21 +73,21 @@ function current(session, since) {
     return { kind: "error", text: session.notice, button: "Dismiss", act };
   }
   if (session.connection === "lost") {
-    return { kind: "wait", text: "The connection to the dashboard is lost; trying again ..." };
+    return { kind: "wait", text: "The connection to the dashboard is lost; reconnecting ..." };
   }
   if (!session.listed) return { kind: "wait", text: "Connecting ..." };
   if (!run) return { kind: "note", text: `No run yet${may ? ": press Start to train one" : ""}.` };
   if (run.status === "lost") {
-    const text = "The process that trained this run is gone";
-    return { kind: "error", text: `${text}${may ? ": press Resume to go on where it was" : ""}.` };
+    const text = "The process that trained this run has ended unexpectedly";
+    return { kind: "error", text: `${text}${may ? ": press Resume to continue from its last step" : ""}.` };
   }
   if (run.problem) return { kind: "error", text: run.problem };
   if (run.status === "starting") {
     const done = run.step ? run.step / (run.config.max_steps || run.step) : undefined;
-    return { kind: "wait", done, text: "Starting: loading torch and the model takes some seconds ..." };
+    return { kind: "wait", done, text: "Starting: loading torch and the model takes a few seconds ..." };
   }
   if (run.live && !session.steps.length) {
-    return { kind: "wait", text: "First it measures the untrained model on held-out problems ..." };
+    return { kind: "wait", text: "Evaluating the untrained model on held-out problems ..." };
   }
   if (live && live.key !== run.key) {
     const act = () => session.chooseRun(live.key);
@@ -98,7 +98,7 @@ function current(session, since) {
     const text = `Recorded run, seed ${seed}${may ? " - press Start to train your own" : ""}.`;
     if (session.view.tour || session.hides("tour") || tourSeen()) return { kind: "note", text };
     const act = () => session.chooseTour(1);
-    return { kind: "note", text, button: "New here? A tour of one minute", act };
+    return { kind: "note", text, button: "New here? Take the one-minute tour", act };
   }
   return progress(session, may, since);
 }
@@ -112,10 +112,10 @@ function progress(session, may, since) {
   const kind = "progress";
   if (run.status === "finished") return { kind, done, text: `Finished after step ${at}.` };
   if (run.status === "stopped") {
-    return { kind, done, text: `Stopped after step ${at}${may ? ": press Resume to go on" : ""}.` };
+    return { kind, done, text: `Stopped after step ${at}${may ? ": press Resume to continue" : ""}.` };
   }
   if (run.status === "paused") {
-    return { kind, done, text: `Paused after step ${at}${may ? ": Step makes one more, Resume goes on" : ""}.` };
+    return { kind, done, text: `Paused after step ${at}${may ? ": Step trains one more step, Resume continues" : ""}.` };
   }
   if (at >= planned) return { kind, done, text: `Step ${at} of ${planned} is done: saving the model ...` };
   const [steps, evaluations] = ["step", "eval"].map((name) => session.series(`seconds/${name}`) ?? []);

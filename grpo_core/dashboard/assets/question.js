@@ -5,9 +5,9 @@ import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js"
 
 const QUESTIONS = {
   advantage: "Which completion gets the highest advantage?",
-  teaches: "Does this group teach anything?",
+  teaches: "Does this group give a learning signal?",
 };
-const ANSWERS = ["Yes, it teaches", "No, all rewards tie"];
+const ANSWERS = ["Yes, its rewards differ", "No, all rewards are equal"];
 
 /**
  * @param {HTMLElement} parent
@@ -108,8 +108,8 @@ function choiceName(poll, choice) {
 function answer({ kind, right }) {
   if (kind === "teaches") {
     return right.includes(0)
-      ? "It teaches: its rewards differ."
-      : "It teaches nothing: all its rewards tie.";
+      ? "It gives a signal: its rewards differ."
+      : "It gives no signal: all its rewards are equal.";
   }
   const names = right.map((choice) => choice + 1);
   if (names.length === 1) return `Completion ${names[0]} has the highest advantage.`;

@@ -80,7 +80,7 @@ function sourceOf(head) {
       else queueMicrotask(() => onMessage({ type: "gone", run: view.run })); // of another address
     },
     get: async (path) => (path === "glossary" ? head.glossary : null),
-    post: async () => ({ error: "This page only shows." }),
+    post: async () => ({ error: "This page is a recording: it cannot change anything." }),
     close() {},
   };
 }
@@ -98,8 +98,8 @@ function place() {
 function tell(error) {
   const old = globalThis.DecompressionStream === undefined;
   const text = old
-    ? "This browser is too old for this page: it takes one of 2023 or later."
-    : "This file is damaged: it may have been cut short when it was copied. Ask for it again.";
+    ? "This browser is too old for this page. Use a browser released in 2023 or later."
+    : "This file is damaged; it may have been truncated while being copied. Ask for a new copy.";
   if (!document.querySelector(".lab-replay-error")) {
     document.body.prepend(h("p", { class: "lab-replay-error", role: "alert" }, text));
   }

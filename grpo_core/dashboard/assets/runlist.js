@@ -43,7 +43,7 @@ class Item {
         class: "lab-overlay",
         "aria-describedby": id,
         "aria-pressed": "false",
-        title: "Draw its curves too",
+        title: "Overlay its curves",
         onclick: () => session.overlay(key),
       },
       "overlay",
@@ -69,7 +69,7 @@ class Item {
     setText(this.name, run.name);
     setText(this.status, run.recorded ? "recorded" : (STATUS[run.status] ?? run.status));
     setAttribute(this.status, "data-status", run.recorded ? "recorded" : run.status);
-    setText(this.steps, run.step === null ? "no step yet" : `step ${run.step} of ${planned ?? "?"}`);
+    setText(this.steps, run.step === null ? "no steps yet" : `step ${run.step} of ${planned ?? "?"}`);
     const done = planned ? Math.min(100, (100 * (run.step ?? 0)) / planned) : 0;
     setStyle(this.meter, `width:${done.toFixed(0)}%`);
     setAttribute(this.button, "aria-current", shown ? "true" : null);

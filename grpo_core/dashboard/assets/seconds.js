@@ -148,7 +148,7 @@ export function seconds(parent, session) {
     setAttribute(bar, "aria-label", spoken.join(", "));
     const pointed = phases.find(([phase]) => phase === at);
     const meaning = pointed && explain(entries, metricOf(at))?.meaning;
-    const rest = at?.includes("other") ? "What its recorded parts leave of it. " : "";
+    const rest = at?.includes("other") ? "The time not covered by its recorded parts. " : "";
     setText(
       help,
       pointed
@@ -165,7 +165,7 @@ export function seconds(parent, session) {
     setHidden(section, session.steps.length === 0);
     const steps = latest(session.series("seconds/step") ?? [], end);
     const over = steps.length > 1 ? `, median of the last ${steps.length}` : "";
-    setText(total, steps.length ? `${number(median(steps))} s a step${over}` : "no step was timed yet");
+    setText(total, steps.length ? `${number(median(steps))} s per step${over}` : "no step has been timed yet");
     draw();
   };
 }

@@ -429,7 +429,7 @@ export class Session {
 
   #receiveGone(key) {
     if (key !== this.shown) return;
-    this.notice = `There is no run called ${inline(key)} any more.`;
+    this.notice = `The run ${inline(key)} no longer exists.`;
     this.view = { ...this.view, run: null, step: null, group: 0, token: null };
     this.automatic = null;
     this.#show(this.#choose());

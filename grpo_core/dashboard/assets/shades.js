@@ -77,10 +77,10 @@ function ratioScale() {
     },
     legend: [
       ["n4", "less likely now"],
-      ["p4", "likelier now"],
-      ["held", "held back"],
+      ["p4", "more likely now"],
+      ["held", "clipped"],
     ],
-    text: "by the clip. Levels: 2, 10, 20, 50%",
+    text: "levels: 2, 10, 20, 50% from 1",
   };
 }
 
@@ -93,10 +93,10 @@ function changeScale(message) {
     of: (completion, i) => scale.of(completion, i) + (obedience(completion, i) === false ? " held" : ""),
     legend: [
       ["n4", "less likely now"],
-      ["p4", "likelier now"],
+      ["p4", "more likely now"],
       ["held", "against its push"],
     ],
-    text: `${share} ${moved} that moved obeyed`,
+    text: `${share} ${moved} changed tokens moved as pushed`,
   };
 }
 
@@ -132,37 +132,37 @@ export function obediences(completions) {
 export const SHADES = [
   {
     id: "push",
-    label: "push: what the update did",
+    label: "push: minus the loss gradient",
     metric: "push",
     has: (completion) => completion.push !== undefined,
     scale: signed(
       (completion, i) => completion.push?.[i],
-      ["less likely", "more likely", "no push was recorded"],
+      ["less likely", "more likely", "the push was not recorded"],
       (message) => message.push_unit * 1000,
     ),
   },
   {
     id: "change",
-    label: "change: did it obey the push?",
+    label: "change: the update's actual effect",
     metric: "change",
     has: (completion) => completion.change !== undefined,
     scale: changeScale,
   },
   {
     id: "logprob",
-    label: "probability: how sure it was",
+    label: "probability of the sampled token",
     metric: "old_logprobs",
     has: (completion) => completion.logprob.length > 0,
     scale: above(
       ({ logprob }, i) => (typeof logprob[i] === "number" ? -logprob[i] : null),
       [0.9, 0.5, 0.2, 0.05].map((p) => -Math.log(p)),
       ["below 0.9", "0.5", "0.2", "0.05"],
-      "probability of the token that was drawn",
+      "probability of the sampled token",
     ),
   },
   {
     id: "entropy",
-    label: "entropy: how open the choice was",
+    label: "entropy of the next-token distribution",
     metric: "entropy",
     has: (completion) => completion.entropy !== undefined,
     scale: above(
@@ -174,14 +174,14 @@ export const SHADES = [
   },
   {
     id: "kl",
-    label: "KL: how far from the reference",
+    label: "KL to the reference",
     metric: "kl",
     has: (completion) => completion.kl !== undefined,
     scale: above(({ kl }, i) => kl?.[i], [0.01, 0.1, 0.5, 2], ["above 0.01", "0.1", "0.5", "2"], "nats"),
   },
   {
     id: "ratio",
-    label: "ratio: new to old probability",
+    label: "ratio: new / old probability",
     metric: "ratio",
     has: (completion) => completion.ratio !== undefined,
     scale: ratioScale,
@@ -199,7 +199,7 @@ export const SHADES = [
   },
   {
     id: "value",
-    label: "value: what the critic expected",
+    label: "value: the critic's estimate",
     metric: "values",
     has: (completion) => completion.values !== undefined,
     scale: signed(

@@ -6,10 +6,10 @@
 import { h, setAttribute, setHidden, setText } from "./dom.js";
 
 const FORMS = [
-  ["html", "Page that replays it", "One HTML file for any browser, without a network."],
+  ["html", "Replay page", "One HTML file for any browser, without a network."],
   ["csv", "Tables, CSV", "Steps and completions, with a README that explains every column."],
   ["parquet", "Tables, Parquet", "The same for pandas, Polars or DuckDB."],
-  ["trl", "TRL's completions", "As TRL writes them with log_completions=True."],
+  ["trl", "TRL's completions", "In the format TRL writes with log_completions=True."],
 ];
 
 /**
@@ -65,11 +65,11 @@ export function shareMenu(session) {
     const { run } = session;
     if (!run || menu.hasAttribute("data-busy")) return;
     setAttribute(menu, "data-busy", "");
-    setText(said, "Making the file: this takes some seconds ...");
+    setText(said, "Making the file; this takes a few seconds ...");
     const answer = await session.source.download("export", { run: run.key, as: form });
     const name = run.name + (form === "html" ? ".html" : `-${form}.zip`);
     setAttribute(menu, "data-busy", null);
-    setText(said, answer.error ?? `${name}, ${megabytes(answer.file.size)}, is downloaded.`);
+    setText(said, answer.error ?? `${name} (${megabytes(answer.file.size)}) is being downloaded.`);
     if (answer.file) save(answer.file, name);
   }
 

@@ -76,7 +76,7 @@ export function connect(base) {
       const answer = await response.json().catch(() => ({}));
       return response.ok || answer.error ? answer : { error: answer.detail ?? "Refused." };
     } catch {
-      return { error: "The dashboard's server does not answer: is it still running?" };
+      return { error: "The dashboard's server does not answer. Check that it is still running." };
     }
   }
 
@@ -98,7 +98,7 @@ export function connect(base) {
       const answer = await response.json().catch(() => ({}));
       return { error: answer.error ?? "Refused." };
     } catch {
-      return { error: "The dashboard's server does not answer: is it still running?" };
+      return { error: "The dashboard's server does not answer. Check that it is still running." };
     }
   }
 

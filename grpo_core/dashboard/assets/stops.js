@@ -33,7 +33,7 @@ export const STOPS = [
     moment: (facts) => facts.mixed,
     target: () => ".lab-board-head",
     text: () =>
-      "A problem with an answer that a rule can check. Nobody shows the model how to solve it: the check is all the teaching it will get.",
+      "A problem whose answer a rule can check. The model gets no worked solutions to imitate: the result of that check is the main training signal.",
   },
   {
     id: "group",
@@ -41,15 +41,15 @@ export const STOPS = [
     moment: (facts) => facts.mixed,
     target: () => ".lab-cards",
     text: (board) =>
-      `At step ${board.step} of this recorded run the model tried the same prompt ${board.completions.length} times. Tokens are drawn by chance, so the tries differ. Together they are a group.`,
+      `At step ${board.step} of this recorded run the model answered the same prompt ${board.completions.length} times. Tokens are sampled at random, so the completions differ. Together they form a group.`,
   },
   {
     id: "rewards",
-    title: "Reward, part by part",
+    title: "Reward and its components",
     moment: (facts) => facts.mixed,
     target: (board) => `${card(best(board))} .lab-rewards`,
     text: (board, facts) =>
-      `Rules score each try. This one: ${earned(board.completions[best(board)], facts.weights)}. No second model judges it.`,
+      `Rules compute each completion's reward. This one: ${earned(board.completions[best(board)], facts.weights)}. There is no reward model.`,
   },
   {
     id: "advantage",
@@ -58,48 +58,48 @@ export const STOPS = [
     target: (board) => `${card(best(board))} header`,
     text: (board) => {
       const { reward, advantage: value } = board.completions[best(board)];
-      return `The group's mean is ${number(mean(board), 2)}; this try got ${number(reward, 2)}. Its distance from the mean, in standard deviations, is its advantage: ${advantage(value)}. The group is the yardstick, so no critic is needed.`;
+      return `The group's mean reward is ${number(mean(board), 2)}; this completion got ${number(reward, 2)}. The difference, in standard deviations, is its advantage: ${advantage(value)}. The group is the baseline, so no critic is needed.`;
     },
   },
   {
     id: "push",
-    title: "Every token is pushed",
+    title: "The update, token by token",
     moment: (facts) => facts.mixed,
     target: (board) => card(best(board)),
     token: (board) => [best(board), hardest(board.completions[best(board)])],
     text: (board) => {
       const made = board.completions[best(board)];
-      return `Above the mean: its tokens become likelier (solid line). Below: less likely (dashed). Of this try, “${made.tokens[hardest(made)]}” is pushed hardest. Click any token for its formula.`;
+      return `Above the mean, the update increases a token's probability (solid line); below, it decreases it (dashed). “${made.tokens[hardest(made)]}” has the largest push here: minus the gradient of the loss with respect to its log-probability. Click any token for its formula.`;
     },
   },
   {
     id: "dead",
-    title: "A dead group",
+    title: "A group without signal",
     moment: (facts) => facts.dead,
     target: () => ".lab-dead",
     text: (board) =>
-      `Step ${board.step}: all ${board.completions.length} got ${number(mean(board), 2)}. Nobody is above the mean, every advantage is 0, and the group teaches nothing. Too easy and too hard look the same.`,
+      `Step ${board.step}: all ${board.completions.length} rewards are ${number(mean(board), 2)}. With zero variance every advantage is 0, and the group contributes no policy gradient, whether the problem was too easy or too hard.`,
   },
   {
     id: "curve",
-    title: "The curve that rises",
+    title: "Held-out accuracy rises",
     moment: (facts) => facts.ends("eval/accuracy") && [facts.last, 0],
     target: () => '[data-chart="accuracy"]',
     text: (_, facts) => {
       const [before, after] = facts.ends("eval/accuracy");
-      return `That is all GRPO does, ${facts.last} times over. Accuracy on problems it never trained on went from ${number(before, 2)} to ${number(after, 2)}.`;
+      return `GRPO repeats this for ${facts.last} steps. Accuracy on held-out problems went from ${number(before, 2)} to ${number(after, 2)}.`;
     },
   },
   {
     id: "trace",
-    title: "It searches, and checks itself",
+    title: "The model searches and checks its work",
     moment: (facts) => facts.search,
     target: (board) => card(best(board)),
     open: true,
     text: (board, facts) => {
       const turns = facts.ends("backtracks");
-      const grew = turns ? `: ${number(turns[0], 2)} discarded tries each then, ${number(turns[1], 2)} at the end` : "";
-      return `A try, a check, “no”, another try. This is step ${board.step}: the base could do it, now and then. Such traces won their groups, and so they became the habit${grew}.`;
+      const grew = turns ? `: from ${number(turns[0], 2)} discarded attempts per completion at first to ${number(turns[1], 2)} at the end` : "";
+      return `An attempt, a check, “no”, another attempt. This is step ${board.step}: the base model already did this occasionally. Such completions had the highest rewards in their groups, so they became more frequent${grew}.`;
     },
   },
   {
@@ -108,7 +108,7 @@ export const STOPS = [
     moment: (facts) => (facts.student ? null : [facts.last, 0]),
     target: () => "#lab-start",
     text: () =>
-      "Train your own: it learns before your eyes, within minutes, on this machine. Experiments to try are below the buttons, and Guided tour brings this back.",
+      "Train a run of your own and watch it learn, within minutes, on this machine. Experiments to try are below the buttons; Guided tour starts this tour again.",
   },
 ];
 
@@ -126,7 +126,7 @@ export function factsOf(session, atlas) {
   const telling = cells.filter(([, , , , , formed, solved]) => partial(solved) && formed > solved);
   const widest = (some) =>
     some.reduce((best, cell) => ((cell[7] ?? 0) > (best?.[7] ?? 0) ? cell : best), null);
-  const search = atlas.firsts["solved after turning back"];
+  const search = atlas.firsts["solved after backtracking"];
   const { reward_funcs: names = [], reward_weights: weights = [] } = session.run?.config ?? {};
   return {
     run: session.shown,

@@ -19,7 +19,7 @@ export const STATUS = {
 const PENDING = {
   start: "starting ...",
   pause: "pausing after this step ...",
-  step: "making one step ...",
+  step: "training one step ...",
   stop: "stopping after this step ...",
   run: "resuming ...",
 };
@@ -56,7 +56,7 @@ function build(parent, session) {
     facts: h("span", { class: "lab-facts" }),
     time: h("span", { class: "lab-time" }),
     back: button("Back", "One step back", () => session.move(-1)),
-    next: button("Next", "One step on", () => session.move(1)),
+    next: button("Next", "One step forward", () => session.move(1)),
     slider: h("input", { type: "range", min: 0, step: 1, "aria-label": "Step shown" }),
     step: h("output", { class: "lab-step" }),
     share: shareMenu(session),
@@ -64,7 +64,7 @@ function build(parent, session) {
   ui.play = button("Replay", "Play the steps", () =>
     session.playing ? session.hold() : session.play(),
   );
-  ui.live = button("Live", "Go with the run", () => session.follow());
+  ui.live = button("Live", "Follow the run", () => session.follow());
   ui.slider.addEventListener("input", () => {
     session.goTo(session.steps[Number(ui.slider.value)]);
   });
@@ -98,16 +98,16 @@ function updateSlider(ui, session) {
   const planned = session.run.config.max_steps ?? session.lastStep;
   setText(ui.step, `step ${session.step} of ${Math.max(planned, session.lastStep)}`);
   setAttribute(ui.slider, "aria-valuetext", `step ${session.step}`);
-  setText(ui.play, session.playing ? "Hold" : "Replay");
-  setAttribute(ui.play, "aria-label", session.playing ? "Hold the replay" : "Play the steps");
+  setText(ui.play, session.playing ? "Pause" : "Replay");
+  setAttribute(ui.play, "aria-label", session.playing ? "Pause the replay" : "Play the steps");
   const live = session.run.live;
   setText(ui.live, live ? "Live" : "Last");
-  setAttribute(ui.live, "aria-label", live ? "Go with the run" : "Go to the last step");
+  setAttribute(ui.live, "aria-label", live ? "Follow the run" : "Go to the last step");
   setAttribute(ui.live, "aria-pressed", String(session.following));
 }
 
 function timeText(session) {
-  if (session.connection === "lost") return "connection lost: trying again ...";
+  if (session.connection === "lost") return "connection lost: reconnecting ...";
   if (session.pending) return PENDING[session.pending] ?? "";
   const run = session.run;
   const elapsed = session.elapsed;

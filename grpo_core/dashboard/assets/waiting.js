@@ -12,14 +12,14 @@ import { number, rewardSum } from "./format.js";
 export function waiting(parent, session) {
   const title = h("h2");
   const list = h("ol", { class: "lab-stages" });
-  const element = h("section", { class: "lab-panel", "aria-label": "What a step does" }, title);
+  const element = h("section", { class: "lab-panel", "aria-label": "What one training step does" }, title);
   element.append(list);
   parent.append(element);
   return () => {
     const show = session.listed && session.steps.length === 0 && !session.run?.step;
     setHidden(element, !show);
     if (!show) return;
-    setText(title, session.run?.live ? "What each step will do" : "What a step of GRPO does");
+    setText(title, session.run?.live ? "What each training step will do" : "What one GRPO step does");
     const stages = describe(session.run?.config ?? {});
     resize(list, stages.length, () => h("li", {}, h("b"), h("span")));
     stages.forEach(([name, text], i) => {
@@ -34,11 +34,11 @@ function describe(config) {
   const prompts = config.generation_batch_size / config.num_generations;
   const many = Number.isFinite(prompts) ? `each of ${number(prompts)} prompts` : "each prompt";
   const parts = rewardSum(config);
-  const sum = parts ? `reward = ${parts}.` : "no other model is asked.";
+  const sum = parts ? `reward = ${parts}.` : "there is no reward model.";
   return [
-    ["Sample", `The model writes ${size} completions of ${many}.`],
-    ["Score", `Rules give each completion its reward: ${sum}`],
-    ["Compare", "The group's mean is subtracted: what is better than its siblings is positive."],
-    ["Push", "Tokens of the better completions become more likely, those of the worse less."],
+    ["Sample", `The model samples ${size} completions of ${many}.`],
+    ["Reward", `Rules compute each completion's reward: ${sum}`],
+    ["Advantage", "The group's mean reward is subtracted: a completion better than its group gets a positive advantage."],
+    ["Update", "Tokens of completions above the mean become more likely, those below it less likely."],
   ];
 }

@@ -155,10 +155,10 @@ function sentence({ trial, methods }) {
   const mean = number(facts.mean);
   if (facts.tied && facts.by_group) {
     const rest = `All rewards are ${mean}, so every advantage is 0.`;
-    return `std = 0: nothing to learn here. ${rest}${method}`;
+    return `std = 0: no learning signal. ${rest}${method}`;
   }
   const unit =
-    facts.divisor === null ? "" : `: 1 above the mean is worth ${number(1 / facts.divisor)}`;
+    facts.divisor === null ? "" : `: a reward 1 above the mean gives an advantage of ${number(1 / facts.divisor)}`;
   return `mean ${mean}, std ${number(facts.std)}${unit}.${method}`;
 }
 
@@ -179,7 +179,7 @@ function drawEdit(ui, session) {
   const parts = Object.entries(shown?.rewards ?? {}).map(
     ([name, value]) => `${rewardName(name)} ${number(value, 2)}`,
   );
-  const who = shown?.edited ? "scored by the run's own rewards: " : "as sampled: ";
+  const who = shown?.edited ? "evaluated by the run's reward functions: " : "as sampled: ";
   const total = `reward ${number(shown?.reward)}, advantage ${advantage(shown?.advantage ?? null)}`;
   setText(ui.score, `${who}${parts.join(", ")}; ${total}`);
   setHidden(ui.score, !shown);

@@ -262,7 +262,7 @@ class Classroom:
             LabError: nobody of this id was taken out.
         """
         if not isinstance(key, str) or key not in self.door.out:
-            raise LabError("Nobody of that id was taken out.")
+            raise LabError("No student with that id was removed.")
         self._happened("readmitted", id=key)
 
     def allow(self, address: Any) -> None:
@@ -284,7 +284,7 @@ class Classroom:
             LabError: there is no such student.
         """
         if not isinstance(key, str) or key not in self.people.members:
-            raise LabError("There is nobody of that id in the class.")
+            raise LabError("The class has no member with that id.")
         self._happened("removed", id=key)
         for close in list(self._sockets.get(key, [])):
             with contextlib.suppress(Exception):  # gone by itself meanwhile
@@ -373,18 +373,22 @@ class Classroom:
             return
         hidden = self.polls.hidden()
         if hidden is not None and hidden.step == asked.step:
-            raise LabError("The class is being asked about this step: try things after the reveal.")
+            raise LabError(
+                "A question about this step is open. Trials are possible again after the reveal."
+            )
         if asked.trial.edits and self.polls.unrevealed is not None:
-            raise LabError("The class is being asked a question: try other words after the reveal.")
+            raise LabError(
+                "A question is open. Edited completions are possible again after the reveal."
+            )
         if self.hunt and self.hunt.run == asked.run and (asked.trial.edits or asked.trial.weights):
-            raise LabError("A hunt is on: try other words and weights on this run after it.")
+            raise LabError("A hunt is on. Trials on this run are possible again when it has ended.")
 
     @contextlib.contextmanager
     def trying(self, member: Member | None) -> Iterator[None]:
         """While a trial of a member is worked on. Raises LabError where too many are already."""
         key = member.id if member else ""
         if self._trying[key] >= TRIALS and not self.is_teacher(member):
-            raise LabError("Your last trials are still being worked on: try again in a moment.")
+            raise LabError("Your last trials are still being computed. Try again in a moment.")
         self._trying[key] += 1
         try:
             yield
@@ -398,9 +402,11 @@ class Classroom:
     def open_hunt(self, run: str, reward: str, task: str) -> Hunt:
         """Begin a hunt. Raises LabError when one is on."""
         if self.hunt is not None:
-            raise LabError("A hunt is on: end it first.")
+            raise LabError("A hunt is on. End it first.")
         if len(self.hunts) >= MAX_HUNTS:
-            raise LabError(f"A class has at most {MAX_HUNTS} hunts: begin anew with --new-class.")
+            raise LabError(
+                f"A class can have at most {MAX_HUNTS} hunts. Start a new class with --new-class."
+            )
         self._happened("hunt", id=secrets.token_hex(6), run=run, reward=reward, task=task)
         return self.hunts[-1]
 
@@ -419,7 +425,9 @@ class Classroom:
         """Raise LabError where a flag's truth would tell what the class is being asked."""
         hidden = self.polls.hidden()
         if hidden is not None and hidden.covers(*place[:2]):
-            raise LabError("The class is being asked about this group: flag it after the reveal.")
+            raise LabError(
+                "A question about this group is open. Flag its completions after the reveal."
+            )
 
     def _hidden_in_hunt(self) -> Hidden | None:
         """The group of the hunt's run that the class is being asked about."""
@@ -562,16 +570,14 @@ class Classroom:
         """What the terminal says at start; the QR code comes last, as one entry."""
         lines = [f"Class: {self.title}"]
         if self.people.members:
-            lines.append(f"  taken up again: {len(self.people.members)} joined before")
+            lines.append(f"  continued: {len(self.people.members)} joined before")
         lines.append(f"  for you (keep it to yourself):  {self.teacher_url}")
         if not self.join_url:
-            lines.append("  This machine has no address in a network: nobody else can join.")
+            lines.append("  This machine has no network address, so other devices cannot join.")
             return lines
         code = f"{self.code[:3]} {self.code[3:]}"
         lines.append(f"  for the class:  {self.join_url}   code {code}")
-        lines += [
-            f"  or, in another of this machine's networks:  {url}" for url in self.join_urls[1:]
-        ]
+        lines += [f"  or, on another network of this machine:  {url}" for url in self.join_urls[1:]]
         return [*lines, qr_text(self.invitation)]
 
 
@@ -580,7 +586,7 @@ def clean_title(title: str) -> str:
     visible = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in title)
     found = clip(" ".join(visible.split()), journal.MAX_TITLE)
     if not found:
-        raise LabError("A class needs a title with letters: --class Monday, say.")
+        raise LabError("A class needs a title with letters, for example --class Monday.")
     return found
 
 

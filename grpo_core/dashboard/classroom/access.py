@@ -46,7 +46,7 @@ TABLE = (
 )
 _TABLE = [(method, re.compile(path, re.ASCII), roles) for method, path, roles in TABLE]
 
-JOIN_FIRST = "Join the class first: open /join, and type the class code and a name."
+JOIN_FIRST = "Join the class first: open /join, then type the class code and a name."
 TEACHER_ONLY = "Only the teacher can do that."
 
 

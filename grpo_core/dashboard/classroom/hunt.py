@@ -23,9 +23,9 @@ from grpo_core.records import Group
 from grpo_core.rewards.accuracy import accuracy_reward
 
 RULE = (
-    "A flag is a hit when the task's verifier says that the answer is wrong although its reward "
-    "is above its group's mean (or, where the whole group ties, above 0); else it is a miss. "
-    "Score: hits less misses, never below 0. A miss that is taken back goes on counting."
+    "A flag is a hit if the task's verifier rejects the answer although its reward is above its "
+    "group's mean (or above 0, if all rewards of the group are equal); otherwise it is a miss. "
+    "Points: hits minus misses, never below 0. A miss still counts after it is taken back."
 )
 MAX_FLAGS = 200  # of a student in a hunt: places that were ever flagged
 MAX_CHANGES = 600  # times that one flags or takes back, so that nobody can fill the journal
@@ -108,11 +108,13 @@ class Hunt:
         """Raise LabError when a flag cannot be set or taken back."""
         hunter = self.hunters.get(member, Hunter())
         if not isinstance(on, bool):
-            raise LabError("A flag is on or off: true or false.")
+            raise LabError("`on` must be true or false.")
         if on and place not in hunter.seen and len(hunter.seen) >= MAX_FLAGS:
-            raise LabError(f"You have set {MAX_FLAGS} flags: that is all there are in a hunt.")
+            raise LabError(
+                f"You have set {MAX_FLAGS} flags, the most a hunt allows. Take one back first."
+            )
         if hunter.changes >= MAX_CHANGES:
-            raise LabError("You changed your flags often enough: they stay as they are.")
+            raise LabError("You have changed your flags too often. They can no longer be changed.")
 
     def flag(self, member: str, place: Place, hit: bool) -> None:
         """Set a flag whose truth is known."""

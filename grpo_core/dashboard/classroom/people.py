@@ -82,9 +82,11 @@ def clean_name(given: Any, title: str = "") -> str:
         raise LabError(f"Type a name of 1 to {MAX_NAME} characters.")
     name = " ".join(_visible(unicodedata.normalize("NFC", given)).split())
     if not 1 <= len(name) <= MAX_NAME or not any(c.isalnum() for c in name):
-        raise LabError(f"Type a name of 1 to {MAX_NAME} letters, digits, blanks.")
+        raise LabError(f"Type a name of 1 to {MAX_NAME} letters, digits and spaces.")
     if is_reserved(name, title):
-        raise LabError("That name could be taken for the teacher or for the class: type your own.")
+        raise LabError(
+            "That name could be mistaken for the teacher's or the class's. Type your own name."
+        )
     return name
 
 

@@ -81,10 +81,14 @@ def ask(kind: Any, group: Group) -> tuple[int, list[int]]:
         LabError: no such question, or a group that has too few completions to ask it of.
     """
     if kind not in KINDS:
-        raise LabError(f"A poll asks for one of: {', '.join(KINDS)}; not '{clip(str(kind), 40)}'.")
+        raise LabError(
+            f"Unknown poll kind '{clip(str(kind), 40)}'. Use one of: {', '.join(KINDS)}."
+        )
     shown = group.completions[:MAX_COMPLETIONS]
     if len(shown) < 2:
-        raise LabError("That group is too small to ask about: choose one with two completions.")
+        raise LabError(
+            "That group is too small for a poll. Choose one with at least two completions."
+        )
     if kind == "teaches":
         return 2, [1 if group.is_dead else 0]
     return len(shown), _highest([c.advantage for c in shown])
@@ -125,9 +129,11 @@ class Polls:
     def check_open(self) -> None:
         """Raise LabError when no poll can be opened now."""
         if self.current is not None:
-            raise LabError("A poll is on: end it first.")
+            raise LabError("A poll is on. End it first.")
         if len(self.all) >= MAX_POLLS:
-            raise LabError(f"A class has at most {MAX_POLLS} polls: begin anew with --new-class.")
+            raise LabError(
+                f"A class can have at most {MAX_POLLS} polls. Start a new class with --new-class."
+            )
 
     def open(self, poll: Poll) -> None:
         """Add a poll, which is on from now."""
@@ -144,11 +150,11 @@ class Polls:
         """The poll that a vote is for. Raises LabError when it cannot be given."""
         poll = self.named(key)
         if poll.state != "open":
-            raise LabError("That poll is closed: votes are no longer counted.")
+            raise LabError("That poll is closed. Votes are no longer counted.")
         if type(choice) is not int or not 0 <= choice < poll.choices:
-            raise LabError(f"A vote is a number from 0 to {poll.choices - 1}.")
+            raise LabError(f"A vote must be a number from 0 to {poll.choices - 1}.")
         if poll.changes.get(member, 0) >= MAX_CHANGES:
-            raise LabError("You changed your vote often enough: this one stays.")
+            raise LabError("You have changed your vote too often. It can no longer be changed.")
         return poll
 
     def vote(self, poll: Poll, member: str, choice: int) -> None:
@@ -159,7 +165,7 @@ class Polls:
     def check_move(self, poll: Poll, state: str) -> None:
         """Raise LabError for a step backwards."""
         if ORDER.index(state) <= ORDER.index(poll.state):
-            raise LabError(f"The poll is {poll.state} already.")
+            raise LabError(f"The poll is already {poll.state}.")
 
     def move(self, poll: Poll, state: str) -> None:
         """Close, reveal or end a poll. Raises ValueError when that is no state."""

@@ -306,7 +306,7 @@ def test_only_so_many_trials_at_once(room: Classroom) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(module.TRIALS):
             stack.enter_context(room.trying(ada))
-        with pytest.raises(LabError, match="still being worked on"), room.trying(ada):
+        with pytest.raises(LabError, match="still being computed"), room.trying(ada):
             pass
         with room.trying(bob), room.trying(THE_TEACHER):
             pass

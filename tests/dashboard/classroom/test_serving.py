@@ -138,7 +138,7 @@ def test_nobody_says_what_their_address_is(process: Process) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.2", "some-name"])
 def test_other_machines_are_served_with_roles_only(tmp_path: Path, host: str) -> None:
-    with pytest.raises(LabError, match="needs roles: add --class"):
+    with pytest.raises(LabError, match=r"has roles\. Add --class"):
         serve(RunBook(tmp_path), host, 0, open_browser=False)
 
 
