@@ -44,7 +44,7 @@ class Decoder(Protocol):
         ...
 
     def advance(self, tokens: Tensor) -> None:
-        """Append one token to each row, (R,) int64, and work out `logits` anew."""
+        """Append one token to each row, (R,) int64, and recompute `logits`."""
         ...
 
 
@@ -52,11 +52,11 @@ Read = Callable[[Tensor, Tensor, int, int], Decoder]
 
 
 def reader(policy: Policy, dtype: torch.dtype = torch.float32) -> Read:
-    """What reads prompts and gives a decoder; made once for as long as the weights stay the same.
+    """Return a function that prefills prompts and returns a decoder; valid until weights change.
 
     Args:
-        policy: what is to be sampled from.
-        dtype: what `LlamaDecoder` computes in; other models compute in their own.
+        policy: the model to sample from.
+        dtype: the precision of `LlamaDecoder`; other models use their own.
 
     Returns:
         A function of ids, (N, P) int64 prompts padded on the left; mask, (N, P) bool, False on
@@ -69,7 +69,7 @@ def reader(policy: Policy, dtype: torch.dtype = torch.float32) -> Read:
 
 
 class TransformersDecoder:
-    """Any causal model of transformers, through its own forward pass."""
+    """Decode with any causal model of transformers, through its own forward pass."""
 
     def __init__(
         self, policy: Policy, ids: Tensor, mask: Tensor, repeats: int, most: int = 0
@@ -122,9 +122,9 @@ def _read_prompts(
 
 
 class LlamaDecoder:
-    """Llama's forward pass for one token a row: `llama_step`, and the cache it works on.
+    """Llama's forward pass for one token per row: `llama_step` and its key-value cache.
 
-    Letters: R rows, K key-value heads, Q query heads a key-value head, D head_dim, S positions.
+    Letters: R rows, K key-value heads, Q query heads per key-value head, D head_dim, S positions.
     Keys are kept transposed, (D, S), which is how the product with the queries wants them.
     """
 
@@ -144,7 +144,8 @@ class LlamaDecoder:
         self.logits = logits.repeat_interleave(**repeat)
         self.positions = positions[:, -1].repeat_interleave(**repeat)
         self.width = ids.shape[1]  # S, positions in the cache
-        # added to the scores, so that padding is not seen: (R, 1, 1, P), or None without padding
+        # added to the attention logits, so that padding is masked: (R, 1, 1, P), or None without
+        # padding
         self.unseen: Tensor | None = None
         if not mask.all():
             unseen = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
@@ -209,7 +210,7 @@ def llama_step(
     eps: float,
     onednn: bool,
 ) -> Tensor:
-    """One token a row through all layers: from its embedding to the next token's logits.
+    """Run one token per row through all layers, from its embedding to the next token's logits.
 
     A plain function of tensors, so that TorchScript can run it as a whole: then the only Python a
     token costs is one call, and two threads with rows of their own do not wait for Python's lock.
@@ -267,7 +268,7 @@ def multiply(x: Tensor, weight: Tensor, onednn: bool) -> Tensor:
 
 
 def can_read(policy: Policy) -> bool:
-    """Whether this is a plain Llama: no biases, SiLU, and a rotation fixed beforehand."""
+    """Return whether this is a plain Llama: no biases, SiLU, and fixed rotary embeddings."""
     config = policy.model.config
     return (
         type(policy.model) is LlamaForCausalLM
@@ -280,7 +281,7 @@ def can_read(policy: Policy) -> bool:
 class LlamaWeights:
     """A Llama's weights as `llama_step` wants them; a copy, so good until the next update.
 
-    Seven products a layer become four; the norms' weights go into the product behind them, and
+    Seven products per layer become four; the norms' weights go into the product after them, and
     1 / sqrt(D) into the queries'.
 
     Attributes:
@@ -342,7 +343,7 @@ class _RoomyLayer(DynamicLayer):
 
     transformers' own layer copies everything it holds at every token. `keys` and `values` are
     views of buffers; whatever replaces them (repeating, selecting rows) drops the room, and the
-    next update makes new room.
+    next update allocates new room.
     """
 
     is_initialized: bool

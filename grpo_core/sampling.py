@@ -136,8 +136,7 @@ def _complete(
 
     Returns:
         ids: (R, T) int64, and logprobs: (R, T) float32 of them at this temperature. The values
-            after
-        a row's first EOS token are arbitrary.
+        after a row's first EOS token are arbitrary.
     """
     most, rows = noise.shape
     device = decoder.logits.device

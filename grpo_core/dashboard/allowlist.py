@@ -1,4 +1,4 @@
-"""The requests that the dashboard answers. Any other gets 404, whoever asks.
+"""The requests that the dashboard answers. All others get 404, from any client.
 
 Gradio brings some eighty routes, of which its page needs seven. One of the others fetches any
 address it is given and serves what it finds as if it were ours, and several change something on a

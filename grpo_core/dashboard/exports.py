@@ -62,7 +62,7 @@ async def make(run: Run, form: str, seconds: float = MOST_SECONDS) -> Path:
     """The file, alone in a temporary folder, which the caller removes: a page, or a zipped folder.
 
     Raises:
-        LabError: it could not be made, or not in so many seconds.
+        LabError: the export failed or took too long.
     """
     room = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="grpo-lab-export-"))
     try:

@@ -1,10 +1,10 @@
 """The live feed: what every viewer of a run shares, and what each viewer still has to be sent.
 
-One task looks at the run folders twenty times a second while anyone watches, and not at all while
-nobody does. Everything is turned into JSON once, for all viewers: the metrics of new steps, the
-state, and each (step, group) that somebody looks at. A viewer is sent what it lacks, at most five
-times a second; what it was too slow for, it never sees: the latest wins. So a viewer who reads
-nothing holds up nobody, and holds one message.
+One task reads the run folders twenty times per second while there are viewers, and not at all
+otherwise. Everything is turned into JSON once, for all viewers: the metrics of new steps, the
+state, and each (step, group) that is being viewed. A viewer is sent what it lacks, at most five
+times per second; a slow viewer skips intermediate states and gets the latest. So a viewer who reads
+nothing delays no other and holds one message.
 
 Messages to the page, each a JSON object with a `type`, long ones compressed (see packing):
 
@@ -228,7 +228,7 @@ class Feed:
         return found + await self._run_messages(viewer, view, feed)
 
     async def _watched(self, key: str) -> RunFeed:
-        """The feed of a run. Raises LabError when there is no such run."""
+        """Return the feed of a run. Raises LabError if the run does not exist."""
         feed = self._feeds.get(key)
         if feed is None:
             feed = RunFeed(key, await asyncio.to_thread(self.book.get, key))
@@ -251,7 +251,7 @@ class Feed:
 
     @contextlib.asynccontextmanager
     async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
-        """While somebody's trial is worked on; few at once, so that the boards get their threads.
+        """Hold a slot while a trial is computed; slots are few, so that boards get their threads.
 
         Raises:
             LabError: the answer would tell a student what the class is being asked.
@@ -289,7 +289,7 @@ class Feed:
             LabError: there is no such run or step.
         """
         feed = self._feeds.get(key)
-        if feed is None:  # nobody watches it: not kept
+        if feed is None:  # it has no viewers: do not keep it
             feed = RunFeed(key, await asyncio.to_thread(self.book.get, key))
         step = await asyncio.to_thread(feed.step, index)
         return step, options_of(feed.run)
@@ -341,7 +341,7 @@ class Feed:
     def _atlas_wanted(
         self, viewer: Viewer, view: View, feed: RunFeed
     ) -> tuple[Any, int, Hidden | None]:
-        """Which atlas a viewer gets, the last step that it has of it, and what is hidden there."""
+        """Return a viewer's atlas, the last step it already has, and what is hidden there."""
         hidden = self._hidden()
         which = (feed, feed.epoch, view.turn, hidden)
         known = viewer.atlas
@@ -383,7 +383,7 @@ class Feed:
     async def _diagnose(self) -> None:
         """Ask the questions of every watched run with news, while anyone watches.
 
-        Beside the poll, so that the first one, which imports pandas, holds up nobody's board.
+        Runs beside the poll, so that the first one, which imports pandas, delays no board.
         """
         while self.viewers:
             asked = False
@@ -406,7 +406,7 @@ class Feed:
             del self._feeds[key]
         changed = set()
         for key, feed in list(self._feeds.items()):
-            if not is_run(feed.run.path):  # somebody deleted it: those who look are told
+            if not is_run(feed.run.path):  # it was deleted: notify its viewers
                 del self._feeds[key]
                 changed.add(key)
                 continue
@@ -458,7 +458,7 @@ class Feed:
             self._version += 1
 
     def class_changed(self) -> None:
-        """Send every viewer what is new in the class, once a TICK: a hundred may vote at once."""
+        """Send every viewer the news of the class once per TICK: a hundred may vote at once."""
         if self._telling is None:
             loop = asyncio.get_running_loop()
             wait = max(0.0, self._told_at + TICK - loop.time())

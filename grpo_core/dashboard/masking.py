@@ -88,7 +88,7 @@ def mask_atlas(found: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
 
 
 def mask_row(row: "Row", hidden: Hidden) -> "Row":
-    """The metrics of a step, masked."""
+    """Return the metrics of a step, masked."""
     step, metrics = row
     if step < hidden.step:
         return row

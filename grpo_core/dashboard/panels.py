@@ -57,7 +57,7 @@ class GradioOnly:
 
 
 def page() -> FastAPI:
-    """The whole page as an app of its own, to be mounted at the root."""
+    """Return the whole page as an app of its own, to mount at the root."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GradioOnly)
     return gr.mount_gradio_app(
@@ -78,7 +78,7 @@ def page() -> FastAPI:
 
 
 def blocks() -> gr.Blocks:
-    """Controls and run list on the left, the live part on the right."""
+    """Build the page: controls and run list on the left, the live part on the right."""
     with (
         gr.Blocks(title="GRPO Lab", analytics_enabled=False, fill_width=True) as demo,
         gr.Row(elem_id="lab-frame"),
@@ -93,7 +93,7 @@ def blocks() -> gr.Blocks:
 
 
 def _host(part: str) -> None:
-    """A place the page's script fills."""
+    """Create an element that the page's script fills."""
     gr.HTML(
         html_template=f'<div data-lab="{part}"></div>',
         js_on_load=FILL,
@@ -103,10 +103,10 @@ def _host(part: str) -> None:
 
 
 def _controls(demo: gr.Blocks) -> None:
-    """The buttons, what Start starts, and what a lesson link sets of it.
+    """Create the buttons and the controls of the next run, and connect them to the page's script.
 
-    An event without a function runs in the page alone. Its values reach Gradio's own state, so they
-    hold for controls too that are not made yet, in an accordion that was never opened.
+    An event without a function runs in the page only. Its values reach Gradio's own state, so they
+    also apply to controls that are not rendered yet, in an accordion that was never opened.
     """
     with gr.Row(elem_id="lab-buttons"):
         start = _button("Start", "lab-start", variant="primary")
@@ -143,12 +143,12 @@ def _controls(demo: gr.Blocks) -> None:
 
 
 def _button(text: str, name: str, variant: Any = "secondary") -> gr.Button:
-    """A button that is disabled until the page's script knows what it can do."""
+    """Return a button that stays disabled until the page's script enables it."""
     return gr.Button(text, elem_id=name, variant=variant, min_width=60, interactive=False)
 
 
 def _recipes() -> dict[str, gr.Button]:
-    """A button for each recipe, which fills the options; greyed where it cannot be run."""
+    """Return a button per experiment, which fills the options; disabled if it cannot run."""
     with gr.Accordion("Experiments to try", open=False, elem_id="lab-recipes"):
         return {
             name: gr.Button(
@@ -162,21 +162,21 @@ def _recipes() -> dict[str, gr.Button]:
 
 
 def _told(recipe: Recipe) -> str:
-    """What to look for, or what is missing."""
+    """Return the sentence below an experiment's title: what to look for, or what is missing."""
     if recipe.missing:
         return f"Needs {' and '.join(recipe.missing)}. Run `make install` to install it."
     return recipe.look
 
 
 def _values(recipe: Recipe, options: list[str], rewards: list[str]) -> list[Any]:
-    """What a recipe puts into the controls of some options, and of the rewards' weights."""
+    """Return an experiment's values for the controls of options and of reward weights."""
     config = GRPOConfig.from_dict(recipe.options)
     weights = dict(zip(config.reward_funcs, config.reward_weights, strict=True))
     return [getattr(config, name) for name in options] + [weights.get(name, 0) for name in rewards]
 
 
 def _options() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The controls of the next run; what has none keeps its default.
+    """Create the controls of the next run; an option without a control keeps its default.
 
     Returns:
         field name of GRPOConfig -> its control, and name of a reward -> the control of its weight.
@@ -210,7 +210,7 @@ def _options() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _number(name: str, label: str, **look: Any) -> gr.Number:
-    """A field for a numeric option, with its declared default, meaning and lowest value."""
+    """Return a field for a numeric option, with its declared default, meaning and minimum."""
     declared, default = OPTIONS[name], getattr(GRPOConfig(), name)
     lowest = declared.bound.low
     if isinstance(default, int) and lowest is not None and not declared.bound.low_included:
@@ -219,7 +219,7 @@ def _number(name: str, label: str, **look: Any) -> gr.Number:
 
 
 def _weights(default: GRPOConfig) -> dict[str, Any]:
-    """One number for each registered reward, under the name that cards and charts give it."""
+    """Return one number field per registered reward, named as on cards and charts."""
     given = dict(zip(default.reward_funcs, default.reward_weights, strict=True))
     with gr.Column(elem_id="lab-weights"):
         gr.HTML("<b>Reward weights</b><p>0 turns a reward off.</p>", apply_default_css=False)

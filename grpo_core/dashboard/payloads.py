@@ -32,7 +32,7 @@ PUSH_LEVELS = 1_000  # a push travels as a whole number, this many to the group'
 def encode(message: Mapping[str, Any]) -> str:
     """JSON for a WebSocket text frame: ASCII, so that lone surrogates cannot break the frame.
 
-    What is no finite number, in somebody's config.json say, becomes null.
+    A value that is not finite, for example in an edited config.json, becomes null.
     """
     try:
         return json.dumps(message, separators=(",", ":"), allow_nan=False)
@@ -81,7 +81,7 @@ def phase_columns(rows: Rows) -> dict[str, list[float | None]]:
 
 
 def findings_payload(findings: Mapping[str, Finding]) -> list[dict[str, Any]]:
-    """The diagnosis as the strip draws it; its words may come from somebody's own question."""
+    """Return the diagnosis for the page; its words may come from a user's own question."""
     return [
         {
             "name": clip(name, 40),
@@ -104,7 +104,7 @@ def glossary_payload() -> list[dict[str, str]]:
 
 
 def step_summary(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """One entry a group of a step, for the group picker."""
+    """Return one entry per group of a step, for the group picker."""
     return [
         {
             "prompt": clip(question(group.prompt), 200),
@@ -187,6 +187,6 @@ def _largest(values: NDArray[np.float32] | None) -> float:
 
 
 def _rounded(values: NDArray[np.float32]) -> list[float | None]:
-    """Four decimals; what is not finite becomes None."""
+    """Round to four decimals; return None if the value is not finite."""
     rounded: list[float] = np.round(values[:MAX_TOKENS].astype(np.float64), 4).tolist()
     return [value if math.isfinite(value) else None for value in rounded]

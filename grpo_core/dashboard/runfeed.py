@@ -34,7 +34,7 @@ class AtlasPart(NamedTuple):
 
 
 class RunFeed:
-    """One watched run: its metrics so far, and the boards somebody looked at."""
+    """One watched run: its metrics so far, and the boards that were requested."""
 
     def __init__(self, key: str, run: Run) -> None:
         self.key = key
@@ -58,7 +58,7 @@ class RunFeed:
         self._chunks: dict[tuple[int, Hidden | None], Message] = {}
 
     def refresh(self) -> bool:
-        """Read what is new; True when there was something. Runs in a thread."""
+        """Read new steps; return whether there were any. Runs in a thread."""
         current = stamp(self.run)
         if current == self._stamp:
             return False
@@ -100,7 +100,7 @@ class RunFeed:
         return made
 
     def history(self, stop: int, hidden: Hidden | None = None) -> list[Message]:
-        """Messages with all rows before `stop`. Of a long run only the end is made anew.
+        """Return messages with all rows before `stop`. For a long run only the last one is rebuilt.
 
         Runs in a thread.
         """
@@ -177,7 +177,7 @@ class RunFeed:
 
     @property
     def findings(self) -> Message | None:
-        """The message with the diagnosis so far; None until somebody asked for it."""
+        """Return the message with the diagnosis so far; None until it was requested."""
         return self.findings_without(None)
 
     def findings_without(self, hidden: Hidden | None) -> Message | None:
@@ -233,7 +233,7 @@ class RunFeed:
 
     @property
     def atlas_end(self) -> int | None:
-        """The last step of the atlas so far; None while nobody has asked for it."""
+        """Return the last step of the atlas so far; None until it was requested."""
         atlas = self._atlas
         return atlas[1].last if atlas is not None and atlas[0] == self.epoch else None
 

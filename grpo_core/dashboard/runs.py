@@ -104,7 +104,7 @@ class RunBook:
     def start(self, options: dict[str, Any]) -> str:
         """Make a run with these options, start its worker, return its key.
 
-        Beside GRPOConfig's, an option "recipe" names one, whose options hold where none is given.
+        Besides GRPOConfig's options, "recipe" names an experiment whose options are the defaults.
 
         Raises:
             LabError: an option is refused, or a run of this folder is still live.
@@ -135,7 +135,7 @@ class RunBook:
     def fork(self, key: str, step: int, preset: str, options: dict[str, Any]) -> str:
         """Train a new run from a model that another saved, with other options; returns its key.
 
-        It begins with the saved weights and nothing else: optimizer and warm-up begin anew, and the
+        It starts from the saved weights only: optimizer state and warm-up start again, and the
         reference of the KL is the saved model.
 
         Raises:
@@ -258,7 +258,7 @@ def options_of(run: Run) -> dict[str, Any]:
 
 
 def _status(run: Run, state: dict[str, Any]) -> tuple[str, str | None]:
-    """The run's status, and what is wrong with it if anything is.
+    """Return the run's status, and its problem if it has one.
 
     A run whose worker has not reported yet is "starting": importing torch takes seconds.
     """
@@ -273,7 +273,7 @@ def _status(run: Run, state: dict[str, Any]) -> tuple[str, str | None]:
 
 
 def stamp(run: Run) -> tuple[Any, ...]:
-    """Changes whenever a file of the run does; cheap enough to ask five times a second."""
+    """Return a value that changes whenever a file of the run does; cheap to compute."""
     marks: list[Any] = []
     for name in ("run.db", "run.db-wal", "state.json"):
         try:

@@ -99,7 +99,7 @@ def _open_to_class(app: FastAPI, feed: Feed, classroom: "Classroom") -> None:
 
 
 def guarded(app: FastAPI, allowed_hosts: list[str] | None = None) -> Guard:
-    """`app` behind the checks of `guard`."""
+    """Return `app` wrapped in the checks of `guard`."""
     return Guard(app, allowed_hosts or [])
 
 
@@ -193,7 +193,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
 
 
 def _refused(sentence: str) -> Response:
-    """An error's sentence. In ASCII: it may quote half of a character that somebody sent."""
+    """Return an error's sentence, in ASCII, because it may quote half of a sent character."""
     text = payloads.encode({"error": sentence})
     return Response(text, status_code=409, media_type="application/json")
 
@@ -366,7 +366,7 @@ class _Server(uvicorn.Server):
             threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
 
     async def on_tick(self, counter: int) -> bool:
-        """Called by uvicorn ten times a second."""
+        """Do the periodic work; uvicorn calls this ten times per second."""
         if counter % 10 == 0:
             self.doors.sweep()
         return await super().on_tick(counter)

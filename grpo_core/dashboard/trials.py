@@ -1,4 +1,4 @@
-"""The lens as the page asks for it: a trial in, a board and the numbers behind it out.
+"""The lens as an API for the page: from a trial to a board and its numbers.
 
     {run, step, group, preset?, weights?: {name: number}, edits?: {completion: text},
      token?: [completion, token]}
@@ -103,7 +103,7 @@ def answer(request: Request, step: Step, options: Mapping[str, Any]) -> dict[str
     """What the page draws. Runs in a thread.
 
     Raises:
-        LabError: what is tried is not possible with what is on record.
+        LabError: the recorded data do not allow this trial.
     """
     if request.group >= len(step.groups):
         raise LabError("That group was not recorded.")

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 QUESTION = "Is it hacking the format reward?"
 FORMAT_ROSE = 0.05
-"""Smaller gains in format than this are not worth asking what they cost."""
+"""Smaller gains in format than this are ignored."""
 FORMAT_GAP = 0.5
-"""Half of all completions well-formed and wrong: the format reward is what is being earned."""
+"""If half of all completions are well-formed and wrong, the policy earns mostly format reward."""
 
 
 def is_it_hacking_the_format_reward(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """Whether format rises while accuracy does not: the form learned in place of the task."""
+    """Check whether format rises while accuracy does not: the format learned instead of the task."""
     format_column, accuracy_column = part(frame, "format"), part(frame, "accuracy")
     metrics = [format_column, accuracy_column, "eval/format", "eval/accuracy"]
     form, right = (trend_of(values_of(frame, c)) for c in (format_column, accuracy_column))
@@ -84,7 +84,7 @@ def is_it_hacking_the_format_reward(
 
 
 def _weight(options: Options, column: str) -> float | None:
-    """What the reward with this column counts; None where the options do not say."""
+    """Return the weight of the reward with this column; None if the options do not have it."""
     names, weights = ((options or {}).get(f"reward_{k}") for k in ("funcs", "weights"))
     if not isinstance(names, list | tuple) or not isinstance(weights, list | tuple):
         return None
@@ -94,7 +94,7 @@ def _weight(options: Options, column: str) -> float | None:
 
 
 def _wrong_but_pushed_up(format_: str, accuracy: str, groups: Sequence[Group]) -> float | None:
-    """Share of completions that are well-formed, wrong, and better than their group."""
+    """Return the share of completions that are well-formed, wrong, and have a positive advantage."""
     well, right = format_.split("/")[1], accuracy.split("/")[1]
     all_ = [c for group in groups for c in group.completions if {well, right} <= set(c.rewards)]
     if not all_:

@@ -34,7 +34,7 @@ e times: the reference's language is gone. The shipped seeds' medians stay below
 KL_SPIKE, KL_BEFORE = 5.0, 9
 """A spike is five times the median of the nine steps before it, and at least KL_LOOK."""
 KL_LASTING = 3
-"""A spike lasts when the median of so many last steps is as high. The shipped seeds have one to
+"""A spike lasts if the median of the last KL_LASTING steps is as high. The shipped seeds have one to
 five single steps above KL_LOOK, which are nothing: one token can move a step's mean of k3."""
 STILL_RISING = 1.5
 """KL of the last window over that of the middle of the run, from which on it is not settling."""
@@ -43,7 +43,7 @@ STILL_RISING = 1.5
 def is_kl_out_of_hand(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """How far the policy is from the reference, whether it still moves away, and any spike."""
+    """Check how far the policy is from the reference, whether that still grows, and for spikes."""
     values = values_of(frame, "kl")
     evidence: dict[str, float] = {}
     found = finder(QUESTION, frame, ["kl", "reward", "grad_norm"], evidence)
@@ -109,10 +109,10 @@ _NO_REFERENCE = (
 
 
 def spike(values: NDArray[np.float64]) -> int | None:
-    """Where the highest spike of all is; None where there is none."""
+    """Return the index of the highest spike; None if there is none."""
     spikes = [
         i
-        for i in range(3, len(values))  # a median of fewer is no median
+        for i in range(3, len(values))  # a median needs at least three values
         if values[i] >= KL_LOOK
         and values[i] >= KL_SPIKE * np.median(values[max(0, i - KL_BEFORE) : i])
     ]

@@ -26,14 +26,14 @@ QUESTION = "Why did length explode or collapse?"
 LENGTH_GREW, LENGTH_SHRANK = 2.0, 0.5
 """A factor of two either way: the batch mean wanders by some 20% from step to step."""
 CUT_LOOK, CUT_TROUBLE = 0.1, 0.3
-"""Share cut off at the limit. What is cut off has no answer, so it is scored as wrong: from a tenth
-on this weighs on the reward, at three tenths the limit decides what is learned. Shipped: 0.05."""
+"""Share truncated at the limit. A truncated completion has no answer, so it counts as wrong: from a
+tenth on this lowers the reward, at three tenths the limit dominates learning. Shipped: 0.05."""
 
 
 def why_did_length_explode_or_collapse(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """Whether length doubled or halved, whether that paid, and how much is cut off."""
+    """Check whether length doubled or halved, whether accuracy rose, and how much is truncated."""
     column, cut_column = "completions/mean_length", "completions/clipped_ratio"
     accuracy_column = part(frame, "accuracy")
     values, cut = values_of(frame, column), now(values_of(frame, cut_column))
@@ -86,7 +86,7 @@ def why_did_length_explode_or_collapse(
 
 
 def _cure(options: Options) -> str:
-    """What to do about completions that are cut off."""
+    """Return advice on truncated completions."""
     if (options or {}).get("loss_type") == "grpo":
         return (
             " loss_type grpo divides by each completion's length, which penalises long wrong "
@@ -97,5 +97,5 @@ def _cure(options: Options) -> str:
 
 
 def _share(cut: float) -> str:
-    """How many completions are cut off, in words."""
+    """Return the share of truncated completions as text."""
     return f"with {cut:.1%} truncated" if np.isfinite(cut) else "truncation not recorded"

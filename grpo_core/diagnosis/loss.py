@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 QUESTION = "Why is my loss zero?"
 LOSS_NEAR_ZERO = 1e-3
-"""On policy a loss is a float sum that should cancel; with `sequence_mean` what is left of it is
-beta * kl, 0.00003 in the shipped run. Other aggregations leave tenths."""
+"""On policy the loss is a sum that should cancel; with `sequence_mean` only beta * kl remains, which
+is 0.00003 in the shipped run. Other aggregations leave tenths."""
 
 
 def why_is_my_loss_zero(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """Whether there is a gradient, which a loss of 0 does not tell."""
+    """Check whether there is a gradient, because a loss of 0 does not mean that there is none."""
     metrics = ["loss", "grad_norm", "frac_reward_zero_std"]
     loss, norm, dead = (now(values_of(frame, name)) for name in metrics)
     evidence = {"loss": loss, "grad_norm": norm, "frac_reward_zero_std": dead}
@@ -94,14 +94,14 @@ def why_is_my_loss_zero(
 
 
 def _why_it_cancels(options: Options) -> str:
-    """Why the value of the loss says nothing."""
+    """Return why the value of the loss says little."""
     if (options or {}).get("scale_rewards") == "gae":
         return "a critic's advantages are whitened, so that they sum to 0 over the batch"
     return "a group's advantages sum to 0"
 
 
 def _no_gradient(frame: "pd.DataFrame", options: Options, norm: float) -> str:
-    """The answer where nothing is pushed."""
+    """Return the answer if the gradient is zero."""
     cut = now(values_of(frame, "completions/clipped_ratio"))
     masked = (options or {}).get("mask_truncated_completions") is True and cut >= SOLVED
     why = (
@@ -113,7 +113,7 @@ def _no_gradient(frame: "pd.DataFrame", options: Options, norm: float) -> str:
 
 
 def _lost_since(frame: "pd.DataFrame", column: str) -> int | None:
-    """The step from which on a metric is never finite again, if it ever was or is infinite."""
+    """Return the step from which on a metric is never finite again, or None."""
     if column not in frame:
         return None
     rows = training(frame)

@@ -46,7 +46,7 @@ policy. The default beta is 0.001, the largest of the presets 0.05."""
 def why_is_the_reward_flat(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """Whether the reward rises over the run and still over its second half; if not, why."""
+    """Check whether the reward rises over the run and over its second half; if not, say why."""
     metrics = ["reward", part(frame, "accuracy"), "frac_reward_zero_std", "grad_norm", "entropy"]
     values = values_of(frame, "reward")
     trend = trend_of(values)
@@ -94,7 +94,7 @@ def _falling(
     late: Trend | None,
     whole: str,
 ) -> Finding:
-    """It falls, over the whole run or over its second half."""
+    """Return the finding for a reward that falls, over the whole run or over its second half."""
     before_kl = trend_of(earned(frame, options))
     kl_in_reward = (options or {}).get("use_kl_in_reward") is True
     if trend.fell and kl_in_reward and before_kl is not None and not before_kl.fell:
@@ -124,9 +124,9 @@ def _falling(
 def _why_flat(
     frame: "pd.DataFrame", options: Options, groups: Sequence[Group]
 ) -> tuple[Verdict, str, str, dict[str, float]]:
-    """The first cause, in the order of how much it explains, that the records show.
+    """Return the first cause that the records show, in the order of how much it explains.
 
-    The last of the four is empty where none of them does.
+    The last of the four values is empty if none is found.
     """
     names = {
         "accuracy": part(frame, "accuracy"),
@@ -155,7 +155,7 @@ def _why_flat(
             "token away. Try a beta a hundred times smaller."
         )
         return "trouble", "Beta holds the policy at the reference", text, seen | {"beta": beta}
-    if level["clip_ratio"] >= 0.5:  # more tokens held back than let through
+    if level["clip_ratio"] >= 0.5:  # most tokens are clipped
         text = f"Clipping removes the gradient of {level['clip_ratio']:.0%} of tokens."
         return "look", "Clipping removes most gradients", text, seen
     if level["entropy"] < LOW_ENTROPY:

@@ -60,7 +60,7 @@ class Classroom:
         Args:
             root: the folder of runs, in which `.class/` is.
             title: what the class is called.
-            new: begin anew, with a new code, and nobody in it.
+            new: start a new class, with a new code and no members.
             proxies: names under which a proxy answers, which may say that the browser came by
                 https.
 
@@ -174,7 +174,7 @@ class Classroom:
             hunt.hunters.pop(key, None)
 
     def _changed(self) -> None:
-        """Make the message anew, and have it sent."""
+        """Rebuild the message and send it."""
         self._shared.clear()
         self.on_change()
 
@@ -259,7 +259,7 @@ class Classroom:
         """Let a student who was taken out join again.
 
         Raises:
-            LabError: nobody of this id was taken out.
+            LabError: no student with this id was removed.
         """
         if not isinstance(key, str) or key not in self.door.out:
             raise LabError("No student with that id was removed.")
@@ -293,7 +293,7 @@ class Classroom:
     # Connections
 
     def admits(self, member: Member) -> bool:
-        """Whether a member may open another page; everybody may have one."""
+        """Return whether a member may open another page; each member may have one."""
         own = len(self._sockets.get(member.id, []))
         if self.is_teacher(member):
             return own < TEACHERS_SOCKETS
@@ -457,7 +457,7 @@ class Classroom:
         self.focus = None if view is None else {"by": TEACHER, "view": view, "since": since}
         self._changed()
 
-    # What the pages are told
+    # Messages to the pages
 
     def message(self, member: Member) -> str:
         """The feed's `class` message for one member, as JSON.
@@ -480,7 +480,7 @@ class Classroom:
         return ",".join(parts) + "}"
 
     def _made(self, role: str) -> tuple[str, str | None, str | None]:
-        """What all members of a role are told, as JSON objects whose last brace is missing."""
+        """Return the message to all members of a role, as JSON objects without their last brace."""
         message: dict[str, Any] = {
             "type": "class",
             "role": role,
@@ -522,7 +522,7 @@ class Classroom:
         return spreadsheet.text_of(header, self._rows())
 
     def _rows(self) -> Iterator[list[Any]]:
-        """A row for everybody who joined, every vote and every flag; numbers as the page has."""
+        """Return one row per member, vote and flag, with numbers as shown on the page."""
         for member in self.people.members.values():
             yield [member.name, "joined", *[None] * 8]
         for poll in self.polls.all:

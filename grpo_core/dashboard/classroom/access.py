@@ -1,6 +1,6 @@
 """Who may ask for what: one table, and the wrapper that holds every request against it.
 
-What is not in the table is the teacher's. So a route that somebody adds is closed to students
+What is not in the table is the teacher's. So a route that is added is closed to students
 until a line here opens it, and nothing that Gradio serves is open to anybody else.
 """
 

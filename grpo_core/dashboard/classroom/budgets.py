@@ -1,6 +1,6 @@
-"""What each student may ask for in a while, so that a flood of one delays nobody else.
+"""Budgets of requests per student, so that one student's flood does not delay others.
 
-Over a budget the server waits before it goes on with that student's request or message. It refuses
+Over a budget the server delays that student's request or message. It refuses
 where the wait would be too long: the page then says so.
 """
 
@@ -41,7 +41,7 @@ class Budgets:
         """Take what a request costs; return the seconds to wait before it is answered.
 
         Args:
-            member: the student who asks; None for somebody who has not joined.
+            member: the student who sends the request; None before joining.
             address: of the connection.
             path: of the request.
 

@@ -9,7 +9,7 @@ The rule, also told on the page (RULE). A flag is a **hit** when
 Else it is a **miss**. A score is hits less misses, and never below 0. A flag may be taken back: a
 hit then no longer counts, a miss goes on counting, as else trying everything would find out all.
 
-The verifier is asked when somebody flags a card, and not before: no answer of the server says
+The verifier runs when a student flags a card and not before: no answer of the server says
 which cards are hits until they are flagged.
 """
 
@@ -28,7 +28,7 @@ RULE = (
     "Points: hits minus misses, never below 0. A miss still counts after it is taken back."
 )
 MAX_FLAGS = 200  # of a student in a hunt: places that were ever flagged
-MAX_CHANGES = 600  # times that one flags or takes back, so that nobody can fill the journal
+MAX_CHANGES = 600  # flags and take-backs per student, so that one student cannot fill the journal
 BEST = 10  # names on the board
 MAX_TOLD = 2_000  # places that the teacher is told
 
@@ -72,7 +72,7 @@ class Hunter:
     changes: int = 0
 
     def counts(self, hidden: Hidden | None = None) -> dict[str, int]:
-        """Flags that stand, hits among them, misses, and the score: hits less misses, or 0.
+        """Return the current flags, hits, misses and points (hits minus misses, at least 0).
 
         Args:
             hidden: the group that the class is asked about, where flags are neither hit nor miss.
@@ -132,7 +132,7 @@ class Hunt:
         hunter.changes += 1
 
     def told(self, names: dict[str, str], hidden: Hidden | None = None) -> dict[str, Any]:
-        """What everybody of the class may know.
+        """Return what all members of the class may see.
 
         Args:
             names: member -> name.

@@ -139,7 +139,7 @@ class Journal:
 
 
 def _private(path: Path, flag: int) -> io.FileIO:
-    """A file to write to that nobody else may read."""
+    """Open a file for writing that only its owner can read."""
     binary = getattr(os, "O_BINARY", 0)  # on Windows
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | binary | flag, 0o600)
     return io.FileIO(descriptor, "wb")

@@ -55,7 +55,7 @@ def make_code() -> str:
 
 
 def is_code(given: Any, code: str) -> bool:
-    """Whether somebody typed the code: in any case, with spaces and hyphens or without.
+    """Return whether a text is the code, ignoring case, spaces and hyphens.
 
     Takes the same time for a right and a wrong one.
     """
@@ -73,7 +73,7 @@ def clean_name(given: Any, title: str = "") -> str:
 
     Args:
         given: what was typed.
-        title: the class's, which is no name.
+        title: the class's title, which is not allowed as a name.
 
     Raises:
         LabError: nothing is left, or too much; or it could be taken for the teacher's.
@@ -113,7 +113,7 @@ class People:
         self.members: dict[str, Member] = {}
 
     def free_name(self, name: str, of: str | None = None) -> str:
-        """`name`, or with " (2)" and so on after it when somebody else's looks like it.
+        """Return `name`, with " (2)" and so on appended if another member's name looks like it.
 
         Args:
             name: a clean name.

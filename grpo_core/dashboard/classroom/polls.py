@@ -1,8 +1,8 @@
-"""Predict, then reveal: a group is frozen, everybody votes, then the colours come.
+"""Predict, then reveal: a group is masked, the class votes, then the answer is shown.
 
     advantage   which completion gets the highest advantage? The choices are the completions;
                 right are those that have it (several, where they tie)
-    teaches     does this group teach anything? 0: yes; 1: no, nobody is above anybody else
+    teaches     does this group give a learning signal? 0: yes; 1: no, all rewards are equal
 
 While a poll is not revealed, no page gets anything from which the answer follows: what that means
 is declared in `masking`.
@@ -22,7 +22,7 @@ KINDS = ("advantage", "teaches")
 WANTS = {"close": "closed", "reveal": "revealed", "end": "ended"}
 ORDER = ("open", "closed", "revealed", "ended")
 MAX_POLLS = 200  # of a class
-MAX_CHANGES = 30  # of a vote, so that nobody can fill the journal
+MAX_CHANGES = 30  # changes per vote, so that one student cannot fill the journal
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Poll:
         return counts
 
     def is_right(self, choice: int) -> bool | None:
-        """Whether a choice is right; None while that is not told."""
+        """Return whether a choice is right; None before the reveal."""
         return choice in self.right if self.state in ("revealed", "ended") else None
 
     def named_choice(self, choice: int) -> tuple[int | None, str]:
@@ -68,7 +68,7 @@ class Poll:
         return choice + 1, f"completion {choice + 1}"
 
     def told(self) -> dict[str, Any]:
-        """What everybody of the class may know."""
+        """Return what all members of the class may see."""
         names = ("id", "kind", "run", "step", "group", "choices", "state", "tallies")
         message = {name: getattr(self, name) for name in names} | {"voted": len(self.votes)}
         return message | ({"right": self.right} if self.state == "revealed" else {})
@@ -168,11 +168,11 @@ class Polls:
             raise LabError(f"The poll is already {poll.state}.")
 
     def move(self, poll: Poll, state: str) -> None:
-        """Close, reveal or end a poll. Raises ValueError when that is no state."""
+        """Close, reveal or end a poll. Raises ValueError for an unknown state."""
         poll.state = ORDER[ORDER.index(state)]
 
     def forget(self, member: str) -> None:
-        """Take somebody's votes out, of all polls."""
+        """Remove a member's votes from all polls."""
         for poll in self.all:
             poll.votes.pop(member, None)
             poll.changes.pop(member, None)
