@@ -1,13 +1,13 @@
-"""Recipes: runs worth a try, each a TOML file of options under data/recipes/. No torch in here.
+"""Experiments: shipped sets of options, each a TOML file under data/recipes/. No torch here.
 
-A new recipe is one file: options by the names of GRPOConfig, and a table [about] for people, with
+A new experiment is one file: options by the names of GRPOConfig, and a table [about] with
 
-    place   where it stands in the list
+    place   its position in the list
     title   a few words
     look    one sentence: what to look for
-    needs   (optional) modules that the core does not bring
+    needs   (optional) modules that the core does not install
 
-`grpo-lab train --config NAME` and a click in the dashboard take it from there.
+`grpo-lab train --config NAME` and the dashboard's *Experiments to try* find it.
 """
 
 import importlib.util
@@ -22,13 +22,14 @@ from grpo_core.paths import data_dir
 
 @dataclass(frozen=True)
 class Recipe:
-    """One recipe as its file has it.
+    """One experiment, as its file describes it.
 
     Attributes:
-        file: where it stands; `GRPOConfig.from_toml` reads it.
-        title, look: a few words, and one sentence what to look for.
-        options: by the names of GRPOConfig; those that are not there keep their usual value.
-        needs: modules without which it cannot be run.
+        file: its path, for `GRPOConfig.from_toml`.
+        title: a few words.
+        look: one sentence on what to look for.
+        options: option name -> value, under the names of GRPOConfig; others keep their default.
+        needs: modules that it requires.
     """
 
     file: Path
@@ -39,13 +40,13 @@ class Recipe:
 
     @property
     def missing(self) -> list[str]:
-        """Those of the modules it needs that are not installed, by their packages' names."""
+        """Return the packages that it requires and that are not installed."""
         absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
         return [name.replace("_", "-") for name in absent]
 
 
 def _read(file: Path) -> tuple[int, Recipe]:
-    """Its place in the list, and the recipe."""
+    """Return an experiment's position in the list, and the experiment."""
     options = tomllib.loads(file.read_text(encoding="utf-8"))
     about = options.pop("about")
     needs = tuple(about.get("needs", ()))
@@ -58,14 +59,14 @@ def _all(folder: Path) -> dict[str, Recipe]:
 
 
 RECIPES: dict[str, Recipe] = _all(data_dir() / "recipes")
-"""Name -> recipe, in the order of their places."""
+"""Name -> experiment, in the order of their positions."""
 
 
 def get_recipe(name: str) -> Recipe:
-    """The recipe of a name.
+    """Return the experiment with a name.
 
     Raises:
-        LabError: there is none; the message lists those there are.
+        LabError: the name is unknown; the message lists the known ones.
     """
     registry.check(RECIPES, name, "experiment")
     return RECIPES[name]

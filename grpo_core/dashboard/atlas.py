@@ -71,7 +71,7 @@ class Atlas:
         self._traits = _traits(task, options or {})
 
     def read(self, run: Run) -> bool:
-        """Read new steps; return whether there were any. Raises LabError if the run is unreadable."""
+        """Read new steps; return whether there were any. Raises LabError for a damaged run."""
         before = self.last
         for step, groups in run.outlines(after=self.last):
             for index, group in enumerate(groups[:MAX_GROUPS]):

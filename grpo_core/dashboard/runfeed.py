@@ -1,4 +1,4 @@
-"""One watched run: its metrics so far, and the messages about it that somebody needed.
+"""One watched run: its metrics so far, and the messages about it that were requested.
 
 Each message is made once, for every viewer who gets it; see feed for which there are.
 """

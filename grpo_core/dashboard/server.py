@@ -57,8 +57,8 @@ def create_app(
     Args:
         book: the runs to show.
         with_gradio: False leaves the page at its shell, without controls (for tests).
-        classroom: the class that it is served to: then every request is held against who asks.
-            Without one, whoever asks may do everything.
+        classroom: the class to serve, whose roles decide on every request. Without a class,
+            every client may do everything.
     """
     feed = Feed(book, classroom)
 

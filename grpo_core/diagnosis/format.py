@@ -29,7 +29,7 @@ FORMAT_GAP = 0.5
 def is_it_hacking_the_format_reward(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """Check whether format rises while accuracy does not: the format learned instead of the task."""
+    """Check whether format rises while accuracy does not, so that the task is not learned."""
     format_column, accuracy_column = part(frame, "format"), part(frame, "accuracy")
     metrics = [format_column, accuracy_column, "eval/format", "eval/accuracy"]
     form, right = (trend_of(values_of(frame, c)) for c in (format_column, accuracy_column))
@@ -94,7 +94,7 @@ def _weight(options: Options, column: str) -> float | None:
 
 
 def _wrong_but_pushed_up(format_: str, accuracy: str, groups: Sequence[Group]) -> float | None:
-    """Return the share of completions that are well-formed, wrong, and have a positive advantage."""
+    """Return the share of completions that are well-formed and wrong but have advantage > 0."""
     well, right = format_.split("/")[1], accuracy.split("/")[1]
     all_ = [c for group in groups for c in group.completions if {well, right} <= set(c.rewards)]
     if not all_:

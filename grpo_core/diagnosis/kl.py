@@ -34,8 +34,8 @@ e times: the reference's language is gone. The shipped seeds' medians stay below
 KL_SPIKE, KL_BEFORE = 5.0, 9
 """A spike is five times the median of the nine steps before it, and at least KL_LOOK."""
 KL_LASTING = 3
-"""A spike lasts if the median of the last KL_LASTING steps is as high. The shipped seeds have one to
-five single steps above KL_LOOK, which are nothing: one token can move a step's mean of k3."""
+"""A spike lasts if the median of the last KL_LASTING steps is as high. The shipped seeds have one
+to five single steps above KL_LOOK, which are harmless: one token can move a step's mean of k3."""
 STILL_RISING = 1.5
 """KL of the last window over that of the middle of the run, from which on it is not settling."""
 

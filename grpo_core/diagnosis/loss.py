@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 QUESTION = "Why is my loss zero?"
 LOSS_NEAR_ZERO = 1e-3
-"""On policy the loss is a sum that should cancel; with `sequence_mean` only beta * kl remains, which
-is 0.00003 in the shipped run. Other aggregations leave tenths."""
+"""On policy the loss is a sum that should cancel; with `sequence_mean` only beta * kl remains,
+which is 0.00003 in the shipped run. Other aggregations leave tenths."""
 
 
 def why_is_my_loss_zero(

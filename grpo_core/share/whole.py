@@ -18,7 +18,7 @@ def new_place(target: Path | str) -> Path:
     """
     target = Path(os.path.abspath(os.path.expanduser(target)))
     if os.path.lexists(target):
-        raise LabError(f"{target} exists already: delete it, or choose another place with --out.")
+        raise LabError(f"{target} already exists. Delete it, or choose another place with --out.")
     return target
 
 
