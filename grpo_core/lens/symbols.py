@@ -116,7 +116,9 @@ def advantage_of(config: GRPOConfig) -> Advantage | TokenAdvantage:
         return SEVERAL
     found = choose({**ADVANTAGES, **TOKEN_ADVANTAGES}, config.scale_rewards, "scale_rewards")
     if not isinstance(found, Advantage | TokenAdvantage):
-        raise LabError(f"scale_rewards '{config.scale_rewards}' has no formula.")
+        raise LabError(
+            f"scale_rewards '{config.scale_rewards}' has no formula. Choose another method."
+        )
     return found
 
 

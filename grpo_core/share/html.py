@@ -295,7 +295,7 @@ def _boards(
     options = options_of(feed.run)
     wanted = [s for s in sampled if choice.steps is None or s in choice.steps]
     if choice.steps is not None and not wanted:
-        raise LabError("None of these --steps has groups in this run.")
+        raise LabError("None of these --steps has groups in this run. Choose other steps.")
     chosen = [s for k, s in enumerate(wanted) if k % choice.every == 0 or s == wanted[-1]]
     boards = Boards(room, chosen)
     for place, step in enumerate(chosen):

@@ -55,16 +55,17 @@ COMPLETION: list[Column] = [
     ("truncated", "bool", "", "True if there is no EOS token within max_completion_length."),
 ]
 TOKEN: list[Column] = [
-    ("token", "int", "", "The token within the completion, from 0."), ("text", "str", "", "The token
-    as displayed."), ("token_id", "int", "", "The token's id."), ("old_logprob", "float", "nats",
-    "log pi_old, under the sampling policy."), ("logprob", "float", "nats", "log pi_theta, under the
-    policy that last entered the loss."), ("ref_logprob", "float", "nats", "log pi_ref; empty
-    without a reference."), ("entropy", "float", "nats", "Entropy of the distribution it was sampled
-    from; may be empty."), ("push", "float", "", "Minus the gradient of the loss with respect to its
-    log-probability; may be empty."), ("token_advantage", "float", "", "Its own advantage; empty if
-    the completion's advantage applies."), ("value", "float", "reward", "The critic's value before
-    it; empty without a critic."), ("after_logprob", "float", "nats", "Log-probability after the
-    step's last update; empty if not recorded."),
+    ("token", "int", "", "The token within the completion, from 0."),
+    ("text", "str", "", "The token as displayed."),
+    ("token_id", "int", "", "The token's id."),
+    ("old_logprob", "float", "nats", "log pi_old, under the sampling policy."),
+    ("logprob", "float", "nats", "log pi_theta, under the policy that last entered the loss."),
+    ("ref_logprob", "float", "nats", "log pi_ref; empty without a reference."),
+    ("entropy", "float", "nats", "Entropy of the distribution it was sampled from; may be empty."),
+    ("push", "float", "", "Minus the loss gradient at its log-probability; may be empty."),
+    ("token_advantage", "float", "", "Its own advantage; empty if the completion's applies."),
+    ("value", "float", "reward", "The critic's value before it; empty without a critic."),
+    ("after_logprob", "float", "nats", "After the step's last update; empty if not recorded."),
 ]
 _ARRAYS = {
     "token_id": "token_ids",
@@ -108,8 +109,7 @@ def export_tables(
     if form == "parquet":
         if spreadsheet:
             raise LabError(
-                "--spreadsheet works with CSV only, because no spreadsheet program reads "
-                "Parquet."
+                "--spreadsheet works with CSV only, because no spreadsheet program reads Parquet."
             )
         pyarrow()
     metrics = run.metrics()
@@ -274,8 +274,7 @@ def pyarrow() -> Any:
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
         raise LabError(
-            "Parquet needs pyarrow. Install it with: pip install "
-            "'grpo-lab[parquet]'."
+            "Parquet needs pyarrow. Install it with: pip install 'grpo-lab[parquet]'."
         ) from error
     return pyarrow
 

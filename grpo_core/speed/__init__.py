@@ -53,7 +53,9 @@ class Setting:
             if not 1 <= getattr(self, name) <= 100_000:
                 raise LabError(f"{name} must be between 1 and 100,000, not {getattr(self, name)}.")
         if self.num_generations < 2:
-            raise LabError("num_generations must be 2 or more: a group is compared with itself.")
+            raise LabError(
+                "num_generations must be 2 or more, because a group is compared with itself."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable."""

@@ -303,7 +303,7 @@ class Run:
                 written to.
         """
         if want not in get_args(Want):
-            raise LabError(f"A run cannot be asked to {want!r}: {', '.join(get_args(Want))}.")
+            raise LabError(f"Unknown request {want!r}. Use one of: {', '.join(get_args(Want))}.")
         refuse_foreign(self.path)
         path = self.path / "control.json"
         with told_plainly(self.path, "control"):

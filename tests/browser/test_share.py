@@ -219,7 +219,7 @@ def test_nothing_overflows(
 def test_what_was_left_out_is_said(open_file: Callable[..., Any], run: Run, tmp_path: Path) -> None:
     share_html(run, tmp_path / "thin.html", choice=Choice(every=3, groups=1))
     page = open_file(tmp_path / "thin.html", "#step=3")
-    said = "Left out, as was asked for: the groups of 3 of 6 steps, and all but the first of 8"
+    said = "Left out, as requested: the groups of 3 of 6 steps, and all but the first of 8"
     expect(page.locator(".lab-about-left")).to_contain_text(said, timeout=PATIENCE)
     expect(page.locator(".lab-board")).to_have_attribute("data-step", "1", timeout=PATIENCE)
     expect(page.locator(".lab-board .lab-facts")).to_contain_text(

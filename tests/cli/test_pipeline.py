@@ -56,7 +56,7 @@ def test_bad_input_is_one_sentence(lab: Lab, tmp_path: Path, model: Path, traces
         (["reject", "--model", model, "--task", "chess", "--out", out], "Unknown task 'chess'"),
         (["reject", "--model", model, "--split", "x", "--out", tmp_path / "r"], "no split 'x'"),
         (["distill", "--teacher", "nobody", "--out", out], "Unknown model, folder or run"),
-        (["r1", "--out", traces], "is a file: name a new folder"),
+        (["r1", "--out", traces], "is a file. Name a new folder"),
         (["r1", "--seed", "-1"], "seed must be 0 or above"),
     ):
         code, _, err = lab(*arguments)

@@ -29,7 +29,7 @@ def test_share(lab: Lab, run: Path, tmp_path: Path) -> None:
     assert (code, err) == (0, "") and "mine.html: 0." in out
     assert (tmp_path / "mine.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     code, _, err = lab("share", "mine")
-    assert code == 1 and err.count("\n") == 1 and "mine.html exists already" in err
+    assert code == 1 and err.count("\n") == 1 and "mine.html already exists" in err
     code, out, _ = lab("share", run, "--out", "b.html", "--steps", "2", "--groups", 1, "--json")
     told = json.loads(out)
     assert told["path"] == str(tmp_path / "b.html") and told["left_out"].startswith("Left out")
@@ -46,7 +46,7 @@ def test_share(lab: Lab, run: Path, tmp_path: Path) -> None:
         (["export", "mine", "--as", "xml"], "--as takes csv, parquet, trl"),
         (["export", "mine", "--as", "trl", "--tokens"], "TRL keeps no tokens"),
         (["export", "mine", "--as", "parquet", "--spreadsheet"], "--spreadsheet is for"),
-        (["import-trl", "nowhere"], "There is no folder"),
+        (["import-trl", "nowhere"], "does not exist. Name TRL"),
         (["import-trl", "."], "has no completions_"),
         (["import-trl", ".", "--weights", "a"], "--weights takes"),
     ],
@@ -74,7 +74,7 @@ def test_export_and_import(lab: Lab, runs: Path, tmp_path: Path) -> None:
     assert options["learning_rate"] == 1e-6 and "seed" not in options
     assert "back" in lab("runs")[1] and lab("diagnose", "back")[0] == 0
     code, _, err = lab("import-trl", "trl", "--out", "back")
-    assert code == 1 and "exists already" in err
+    assert code == 1 and "already exists" in err
 
 
 def test_lists() -> None:

@@ -29,7 +29,7 @@ def test_train_says_where_it_is_and_how_it_ended(lab: Lab, runs: Path) -> None:
     assert f"Run 'demo' in {runs / 'demo'}" in out and "Finished: held-out accuracy 0.500" in out
     assert Run(runs / "demo").config.seed == 5
     code, _, err = lab("train", "--run", "demo")
-    assert code == 1 and "exists already" in err
+    assert code == 1 and "already exists" in err
 
 
 @pytest.mark.usefixtures("counting")

@@ -140,14 +140,14 @@ def test_rewards_that_come_later_have_a_column(made: Callable[..., Run], tmp_pat
 def test_refusals(awkward: Run, made: Callable[..., Run], tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.mkdir()
-    with pytest.raises(LabError, match="exists already"):
+    with pytest.raises(LabError, match="already exists"):
         export_tables(awkward, there, "csv")
     with pytest.raises(LabError, match="recorded nothing"):
         export_tables(made("empty", []), tmp_path / "out", "csv")
     with pytest.raises(LabError, match="for CSV"):
         export_tables(awkward, tmp_path / "out", "parquet", spreadsheet=True)
     (tmp_path / "file").write_text("")
-    with pytest.raises(LabError, match="is no folder"):
+    with pytest.raises(LabError, match="is not a folder"):
         export_tables(awkward, tmp_path / "file" / "out", "csv")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "runs", "there"]
 

@@ -203,7 +203,7 @@ def test_a_checkpoint_has_the_log(made: Callable[..., Run], tmp_path: Path) -> N
 
 def test_what_is_no_such_folder(made: Callable[..., Run], tmp_path: Path) -> None:
     target = tmp_path / "runs" / "r"
-    with pytest.raises(LabError, match="There is no folder"):
+    with pytest.raises(LabError, match="does not exist"):
         import_folder(tmp_path / "nowhere", target)
     with pytest.raises(LabError, match="has no completions_"):
         import_folder(tmp_path, target)
@@ -244,7 +244,7 @@ def test_a_damaged_file_leaves_nothing(
 def test_a_run_that_is_there_stays(made: Callable[..., Run], tmp_path: Path) -> None:
     run = made("out", [learned(1)])
     folder = export_trl(run, tmp_path / "trl")
-    with pytest.raises(LabError, match="exists already"):
+    with pytest.raises(LabError, match="already exists"):
         import_folder(folder, run.path)
     assert run.step(1).groups
 

@@ -233,7 +233,7 @@ def test_every_version_of_our_tables_is_read(gift: Path) -> None:
 @pytest.mark.parametrize("version", ["three", "1e3", "9" * 5000, "", "-1"])
 def test_a_version_that_is_no_number_is_refused(gift: Path, version: str) -> None:
     change(gift, f"UPDATE meta SET value = '{version}' WHERE key = 'schema_version'")
-    with pytest.raises(LabError, match="schema_version is no number"):
+    with pytest.raises(LabError, match="schema_version is not a number"):
         Run(gift).metrics()
 
 
