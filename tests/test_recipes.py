@@ -61,7 +61,7 @@ def test_r1_zero() -> None:
     assert "from 0.14 to 0.9 " in RECIPES["r1-zero"].look
     for accuracy in measured("countdown", "accuracy"):
         assert round(accuracy[0], 2) == 0.14 and accuracy[-1] >= 0.895
-    assert "three times their length" in RECIPES["r1-zero"].look
+    assert "three times as long" in RECIPES["r1-zero"].look
     for length in measured("countdown", "mean_length"):
         assert 2.8 <= length[-1] / length[0] <= 3.4
 
@@ -69,14 +69,14 @@ def test_r1_zero() -> None:
 def test_no_verification() -> None:
     assert "accuracy stays below 0.15" in RECIPES["no-verification"].look
     assert max(max(accuracy) for accuracy in measured("noverify", "accuracy")) < 0.15
-    assert "no reply ever turns back" in RECIPES["no-verification"].look
+    assert "no completion backtracks" in RECIPES["no-verification"].look
     assert max(max(turns) for turns in measured("noverify", "backtracks")) == 0
     assert min(formed[-1] for formed in measured("noverify", "format")) > 0.9
 
 
 def test_format_too_large() -> None:
     look = RECIPES["format-too-large"].look
-    assert "at step 75, 93% well-formed and under 18% right (usually 83%)" in look
+    assert "at step 75, 93% are well-formed and under 18% right (default: 83%)" in look
     at_75 = 75 // GRPOConfig().eval_steps
     run = "format-too-large"
     for formed in measured(run, "format"):
@@ -91,7 +91,7 @@ def test_format_too_large() -> None:
 
 
 def test_smollm2() -> None:
-    assert "under a tenth of its replies at first" in RECIPES["smollm2"].look
+    assert "under a tenth of its completions" in RECIPES["smollm2"].look
     assert "nearly all after 20 steps" in RECIPES["smollm2"].look
     for formed in measured("smollm2", "format"):
         assert formed[0] < 0.1 and formed[1] > 0.95

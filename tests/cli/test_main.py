@@ -45,7 +45,7 @@ def test_every_command_explains_itself(lab: Lab, command: str) -> None:
     ("arguments", "message"),
     [
         (["train", "--set", "epsilon"], "--set takes KEY=VALUE"),
-        (["train", "--set", "epsilon=,"], "is no TOML value"),
+        (["train", "--set", "epsilon=,"], "is not a TOML value"),
         (["train", "--set", "epsilom=1"], "Did you mean 'epsilon'?"),
         (["train", "--set", "seed=abc"], "seed cannot be 'abc'"),
         (["train", "--steps", "0"], "max_steps must be above 0"),

@@ -30,7 +30,7 @@ from grpo_core.tasks import get_task
 )
 def test_settings_are_toml(setting: str, values: dict[str, Any] | None) -> None:
     if values is None:
-        with pytest.raises(LabError, match="is no TOML value"):
+        with pytest.raises(LabError, match="is not a TOML value"):
             parse_setting(setting)
     else:
         assert parse_setting(setting) == values

@@ -54,7 +54,7 @@ def test_bad_input_is_one_sentence(lab: Lab, tmp_path: Path, model: Path, traces
             "Unknown model, folder or",
         ),
         (["reject", "--model", model, "--task", "chess", "--out", out], "Unknown task 'chess'"),
-        (["reject", "--model", model, "--split", "x", "--out", tmp_path / "r"], "no split 'x'"),
+        (["reject", "--model", model, "--split", "x", "--out", tmp_path / "r"], "Unknown split 'x'"),
         (["distill", "--teacher", "nobody", "--out", out], "Unknown model, folder or run"),
         (["r1", "--out", traces], "is a file. Name a new folder"),
         (["r1", "--seed", "-1"], "seed must be 0 or above"),
@@ -101,5 +101,5 @@ def test_stopped_it_says_how_to_go_on(
 
     monkeypatch.setattr("grpo_core.pipeline.r1.r1", stopped)
     code, out, _ = lab("r1", "--seed", 4, "--quick")
-    assert code == 130 and "The same command goes on" in out
+    assert code == 130 and "the same command again" in out
     assert seen == [(runs / "r1-seed4", 4, 3)]
