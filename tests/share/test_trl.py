@@ -214,7 +214,7 @@ def test_what_is_no_such_folder(made: Callable[..., Run], tmp_path: Path) -> Non
     with pytest.raises(LabError, match=r"completions_00001.parquet is damaged"):
         import_folder(tmp_path / "bad", target)
     write(tmp_path / "none", 1, prompt=["a"], completion=["b"], advantage=[0.0])
-    with pytest.raises(LabError, match="no column of a reward"):
+    with pytest.raises(LabError, match="no reward column"):
         import_folder(tmp_path / "none", target)
     with pytest.raises(LabError, match="nothing to export"):
         export_trl(made("bare", [Step(0, {"eval/accuracy": 0.5})]), tmp_path / "out")

@@ -325,7 +325,7 @@ def test_what_is_printed(room: Classroom) -> None:
     if room.join_url:
         assert f"{room.code[:3]} {room.code[3:]}" in text and "█" in text
     room.join_urls = []
-    assert "no address in a network" in "\n".join(room.words()) and room.invitation == ""
+    assert "no network address" in "\n".join(room.words()) and room.invitation == ""
 
 
 @pytest.mark.parametrize("title", ["", " ", "\u200b\n"])

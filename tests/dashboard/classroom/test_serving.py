@@ -147,7 +147,7 @@ def test_the_front_door(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert (plain.title, titled.title, app.parse([]).title) == ("Class", "Monday", None)
     with pytest.raises(SystemExit):
         app.parse(["--new-class"])
-    assert "goes with --class" in capsys.readouterr().err
+    assert "needs --class" in capsys.readouterr().err
     assert app.main(["--host", "0.0.0.0", "--runs", str(tmp_path), "--no-browser"]) == 1
     assert "add --class" in capsys.readouterr().err
     assert app.main(["--class", "\u200b", "--runs", str(tmp_path), "--no-browser"]) == 1
