@@ -18,7 +18,7 @@ def diagnose(
     as_json: JsonOption = False,
 ) -> None:
     """Answer five common questions from a run's records: loss, reward, length, format and KL."""
-    from grpo_core.diagnosis import diagnose as ask
+    from grpo_core.analysis.diagnosis import diagnose as ask
 
     found = find_run(run)
     findings = ask(found)

@@ -10,8 +10,8 @@ from rich.console import Console
 from grpo_core.cli.find import find_run, name_of
 from grpo_core.cli.options import JsonOption, SetOption, TaskOption, merge, parse_setting
 from grpo_core.cli.output import plain, print_json
-from grpo_core.errors import LabError
-from grpo_core.paths import runs_dir
+from grpo_core.core.errors import LabError
+from grpo_core.core.paths import runs_dir
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's name or folder.")]
 
@@ -55,7 +55,7 @@ def share(
     It has the dashboard's board, charts, diagnosis and atlas. The curves are always complete; the
     page states which groups were left out, if any.
     """
-    from grpo_core.share.html import Choice, share_html
+    from grpo_core.app.share.html import Choice, share_html
 
     found = find_run(run)
     chosen = None if steps is None else parse_steps(steps)
@@ -139,11 +139,11 @@ def export(
             status.update(plain(sentence))
 
         if form == "trl":
-            from grpo_core.share.trl import export_trl
+            from grpo_core.app.share.trl import export_trl
 
             path = export_trl(found, target, told=told)
         else:
-            from grpo_core.share.tables import export_tables
+            from grpo_core.app.share.tables import export_tables
 
             path = export_tables(
                 found, target, form, tokens=tokens, spreadsheet=spreadsheet, told=told
@@ -184,8 +184,8 @@ def import_trl(
 
     Add what TRL does not log with options: --task countdown --set learning_rate=1e-6.
     """
-    from grpo_core.share.trl import import_folder
-    from grpo_core.store import run_path
+    from grpo_core.app.share.trl import import_folder
+    from grpo_core.runs import run_path
 
     known: dict[str, Any] = {"task": task} if task else {}
     for setting in settings or []:

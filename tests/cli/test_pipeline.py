@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clilab import Lab
-from minimodel import make_model
+from cli_runs import Lab
+from mini_model import make_model
 
 from grpo_core.pipeline.progress import Progress, Stopped
 from grpo_core.pipeline.traces import Trace, write_traces
@@ -54,7 +54,10 @@ def test_bad_input_is_one_sentence(lab: Lab, tmp_path: Path, model: Path, traces
             "Unknown model, folder or",
         ),
         (["reject", "--model", model, "--task", "chess", "--out", out], "Unknown task 'chess'"),
-        (["reject", "--model", model, "--split", "x", "--out", tmp_path / "r"], "Unknown split 'x'"),
+        (
+            ["reject", "--model", model, "--split", "x", "--out", tmp_path / "r"],
+            "Unknown split 'x'",
+        ),
         (["distill", "--teacher", "nobody", "--out", out], "Unknown model, folder or run"),
         (["r1", "--out", traces], "is a file. Name a new folder"),
         (["r1", "--seed", "-1"], "seed must be 0 or above"),
