@@ -1,12 +1,10 @@
 """One script and one sheet out of many: nothing is lost, nothing foreign comes in."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from needs import require
+from nodejs import run_node
 
 from grpo_core.dashboard.bundle import ASSETS, script, style
 
@@ -19,12 +17,8 @@ def write(folder: Path, **modules: str) -> Path:
 
 def run(text: str, folder: Path) -> str:
     """What a module prints, run by node."""
-    node = shutil.which("node")
-    require(node, "node")
     (folder / "bundle.mjs").write_text(text)
-    done = subprocess.run([node, folder / "bundle.mjs"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return run_node(folder / "bundle.mjs").strip()
 
 
 @pytest.mark.parametrize("name", ["notebook.js", "lab.js", "page.js", "board.js", "replay.js"])

@@ -3,22 +3,19 @@
 import dataclasses
 import json
 import re
-import shutil
-import subprocess
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from needs import require
+from nodejs import run_node
 
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard.bundle import ASSETS
 from grpo_core.recipes import RECIPES
 from grpo_core.rewards import REWARDS
 
-NODE = shutil.which("node")
 PROGRAM = """
 import { readFileSync } from "node:fs";
 const { readView, writeView } = await import(process.argv[1] + "/view.js");
@@ -37,15 +34,8 @@ console.log(JSON.stringify(values.map(calls[call])));
 
 def page(call: str, values: list[Any]) -> list[Any]:
     """What the page's functions make of some values."""
-    require(NODE, "node")
-    done = subprocess.run(
-        [str(NODE), "--input-type=module", "-e", PROGRAM, ASSETS.as_uri()],
-        input=json.dumps({"call": call, "values": values}),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    asked = json.dumps({"call": call, "values": values})
+    return json.loads(run_node("--input-type=module", "-e", PROGRAM, ASSETS.as_uri(), stdin=asked))
 
 
 def names(title: str) -> list[str]:

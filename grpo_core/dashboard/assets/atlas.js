@@ -21,7 +21,7 @@ const MOST_PLACES = 12; // of one prompt, as buttons
  * @returns {() => void} update
  */
 export function atlas(parent, session) {
-  const ui = build(parent, session);
+  const ui = build(parent);
   const map = new Chart(ui.canvas, session);
   new ResizeObserver(draw).observe(ui.section);
   const scheme = new MutationObserver(draw);
@@ -47,7 +47,7 @@ export function atlas(parent, session) {
   };
 }
 
-function build(parent, session) {
+function build(parent) {
   const ui = {
     canvas: h("canvas", { class: "lab-atlas-map", tabindex: "0", role: "img" }),
     said: h("p", { class: "lab-atlas-said" }),

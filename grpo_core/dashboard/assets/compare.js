@@ -28,7 +28,7 @@ export function common(left, right) {
   const shared = [a.map(() => false), b.map(() => false)];
   let [i, j] = [0, 0];
   while (i < a.length && j < b.length) {
-    if (a[i] === b[j]) ((shared[0][i++] = true), (shared[1][j++] = true));
+    if (a[i] === b[j]) shared[0][i++] = shared[1][j++] = true;
     else if (longest[(i + 1) * width + j] >= longest[i * width + j + 1]) i++;
     else j++;
   }

@@ -37,7 +37,7 @@ function make(parent, session) {
     setText(ui.token, answer.token.text || "(end)");
     setText(ui.where, whereText(answer, session));
     setText(ui.record, recordText(answer, session));
-    drawLines(ui, answer, session);
+    drawLines(ui, answer);
     drawMethods(ui, answer, session);
     ui.explain(ui.chosen);
   };
@@ -127,7 +127,7 @@ function recordText(answer, session) {
 }
 
 /** Each line: name, the formula, the same with numbers, and what comes out. */
-function drawLines(ui, answer, session) {
+function drawLines(ui, answer) {
   const { symbols } = answer.token;
   const { lines, written: forms } = answer.facts.formula;
   const symbol = (name) => {

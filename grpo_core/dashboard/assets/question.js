@@ -140,7 +140,7 @@ function drawTallies(ui, room) {
   const teaches = poll.kind === "teaches";
   setAttribute(ui.tallies, "data-kind", poll.kind);
   const most = Math.max(1, ...poll.tallies);
-  resize(ui.tallies, poll.tallies.length, (i) =>
+  resize(ui.tallies, poll.tallies.length, () =>
     h("div", { class: "lab-tally" }, h("b"), h("span", { class: "lab-tally-bar" }, h("i")), h("span")),
   );
   poll.tallies.forEach((count, i) => {

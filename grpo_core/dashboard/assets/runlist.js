@@ -25,7 +25,7 @@ export function runList(parent, session) {
     const keys = session.runs.map((run) => run.key);
     if (order === keys.join("\n")) return;
     order = keys.join("\n");
-    for (const key of [...items.keys()]) if (!keys.includes(key)) items.delete(key);
+    for (const key of items.keys()) if (!keys.includes(key)) items.delete(key);
     list.replaceChildren(...keys.map((key) => items.get(key).element));
   };
 }

@@ -526,7 +526,7 @@ function emptyHistory(run) {
  */
 function put(columns, news, at, count, before) {
   for (const name of Object.keys(news)) {
-    if (!columns.has(name)) columns.set(name, new Array(before).fill(null));
+    if (!columns.has(name)) columns.set(name, Array.from({ length: before }, () => null));
   }
   for (const [name, values] of columns) {
     for (let i = 0; i < count; i++) values[at + i] = news[name]?.[i] ?? null;

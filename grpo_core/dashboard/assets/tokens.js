@@ -20,14 +20,14 @@ export function parts(tokens) {
     start: match.index,
     end: match.index + match[0].length,
     kind: match[1][0].toUpperCase(),
-    then: match[0][1] === "/" ? "o" : match[1][0],
+    after: match[0][1] === "/" ? "o" : match[1][0],
   }));
   const found = [];
   let at = 0;
   let next = 0;
   let now = "o";
   for (const token of tokens) {
-    while (next < marks.length && marks[next].end <= at) now = marks[next++].then;
+    while (next < marks.length && marks[next].end <= at) now = marks[next++].after;
     at += token.length;
     const mark = marks[next];
     found.push(mark && token.length > 0 && at > mark.start ? mark.kind : now);
