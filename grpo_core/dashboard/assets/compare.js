@@ -2,7 +2,7 @@
 
 import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { advantage, number, rewardName, sizeOf } from "./format.js";
-import { areWords, isNew } from "./tokens.js";
+import { isNew } from "./tokens.js";
 
 const MOST = 1024; // tokens of each, as many as a board message has
 
@@ -25,6 +25,7 @@ export function common(left, right) {
           : Math.max(longest[(i + 1) * width + j], longest[i * width + j + 1]);
     }
   }
+  /** @type {[boolean[], boolean[]]} */
   const shared = [a.map(() => false), b.map(() => false)];
   let [i, j] = [0, 0];
   while (i < a.length && j < b.length) {
@@ -99,12 +100,11 @@ function difference(left, right, alike) {
 
 /** Tokens as text; what the other side lacks is marked. */
 function paint(parent, card, shared) {
-  const gap = areWords(card.tokens) ? " " : "";
   resize(parent, card.tokens.length, () => h("span"));
   const anew = isNew(parent, card.tokens);
   card.tokens.forEach((token, i) => {
     const span = parent.childNodes[i];
-    const text = (token || "·") + gap;
+    const text = (token || "·") + card.gap;
     if (anew || span.textContent !== text) span.replaceChildren(text);
     setAttribute(span, "class", shared[i] ? "tk" : "tk lab-only");
   });

@@ -6,7 +6,7 @@
  * its figures, the charts that show it, and what each metric means.
  */
 
-import { h, resize, setAttribute, setHidden, setText } from "./dom.js";
+import { find, h, resize, setAttribute, setHidden, setText } from "./dom.js";
 import { number } from "./format.js";
 import { glossaryButton } from "./glossary.js";
 import { chartOf } from "./metrics.js";
@@ -176,7 +176,7 @@ class Detail {
     metrics.forEach((metric, i) => {
       const values = this.session.series(metric) ?? [];
       const last = values.findLast((value) => value !== null);
-      setText(this.metrics.childNodes[i].querySelector("b"), number(last));
+      setText(this.metrics.children[i].querySelector("b"), number(last));
     });
   }
 
@@ -187,7 +187,7 @@ class Detail {
 
   #button({ id, title }) {
     const show = () => {
-      const element = this.element.closest(".lab").querySelector(`[data-chart="${id}"]`);
+      const element = find(this.element.closest(".lab"), `[data-chart="${id}"]`);
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
       const behavior = still ? "auto" : "smooth";
       element.scrollIntoView({ block: "center", inline: "nearest", behavior });

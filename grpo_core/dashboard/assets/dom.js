@@ -7,10 +7,11 @@ const MATHML = "http://www.w3.org/1998/Math/MathML";
 
 /**
  * An element with attributes and children; strings become text nodes.
- * @param {string} tag
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
  * @param {Object<string, any>} [attributes] `on...` are listeners, `class` and the rest attributes
  * @param {...(Node|string|null)} children
- * @returns {HTMLElement}
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function h(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
@@ -54,7 +55,7 @@ const styled = new WeakMap(); // element -> the style that it was given last
 /**
  * Set an element's own style only when it differs. Not as an attribute: a policy without
  * 'unsafe-inline' forbids those, and allows what a script writes to `style`.
- * @param {HTMLElement} node
+ * @param {ElementCSSInlineStyle} node
  * @param {string} text declarations, as in a style attribute
  */
 export function setStyle(node, text) {
@@ -66,6 +67,11 @@ export function setStyle(node, text) {
 /** Show or hide, touching the DOM only on a change. */
 export function setHidden(node, hidden) {
   if (node.hidden !== hidden) node.hidden = hidden;
+}
+
+/** The first element in another that a selector fits. @returns {HTMLElement|null} */
+export function find(root, selector) {
+  return root.querySelector(selector);
 }
 
 /**

@@ -9,7 +9,10 @@ const NONE =
   "This run has no saved model to fork from: train one of your own, which saves its model whenever " +
   "it is evaluated.";
 
-/** What a fork may change: name, label, attributes of its field. */
+/**
+ * What a fork may change: name, label, attributes of its field.
+ * @type {Array<[string, string, {min: number, step: number}]>}
+ */
 const FIELDS = [
   ["beta", "Beta", { min: 0, step: 0.001 }],
   ["learning_rate", "Learning rate", { min: 0, step: 0.0001 }],

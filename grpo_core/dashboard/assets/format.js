@@ -35,7 +35,7 @@ export function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
-/** What a run adds up: "1 x accuracy + 0.3 x format". @param {object} config */
+/** What a run adds up: "1 x accuracy + 0.3 x format". @param {Object<string, any>} config */
 export function rewardSum(config) {
   const weights = config.reward_weights ?? [];
   return (config.reward_funcs ?? [])

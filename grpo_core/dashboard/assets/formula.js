@@ -3,12 +3,15 @@
  * what every other method would have done with the same token.
  */
 
-import { h, m, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
+import { find, h, m, resize, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { number, signed } from "./format.js";
 import { explain } from "./glossary.js";
 import { draw, number as figure, op, row, written } from "./notation.js";
 
-/** The columns of the comparison. */
+/**
+ * The columns of the comparison: head, which number, how it is written.
+ * @type {Array<[string, string, (value: number|null) => string]>}
+ */
 const COLUMNS = [
   ["A", "advantage", (value) => signed(value, 3)],
   ["ρ", "ratio", (value) => number(value, 3)],
@@ -174,9 +177,10 @@ function drawLines(ui, answer) {
     written_.push(h("p", { class: "lab-muted" }, said));
   }
   const focused = document.activeElement?.closest?.(".lab-lens-lines [data-symbol]");
-  const key = focused && [focused.closest("[data-line]").dataset.line, focused.dataset.symbol];
+  const focusedLine = focused?.closest("[data-line]").getAttribute("data-line");
+  const focusedSymbol = focused?.getAttribute("data-symbol");
   ui.list.replaceChildren(...written_);
-  if (key) ui.list.querySelector(`[data-line="${key[0]}"] [data-symbol="${key[1]}"]`)?.focus();
+  if (focused) find(ui.list, `[data-line="${focusedLine}"] [data-symbol="${focusedSymbol}"]`)?.focus();
 }
 
 /** A negative number needs no brackets where nothing stands before it that could be misread. */

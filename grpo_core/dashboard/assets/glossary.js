@@ -75,10 +75,11 @@ class Popover {
       this.close(true);
     });
     this.element.addEventListener("focusout", (event) => {
-      const to = event.relatedTarget; // null in Safari, where a button that is clicked gets no focus
+      const to = /** @type {Node|null} */ (event.relatedTarget); // null in Safari, where a button that is clicked gets no focus
       if (to && !this.element.contains(to) && to !== this.button) this.close(false);
     });
-    addEventListener("pointerdown", ({ target }) => {
+    addEventListener("pointerdown", (event) => {
+      const target = /** @type {Node} */ (event.target);
       if (!this.element.contains(target) && !this.button?.contains(target)) this.close(false);
     });
     for (const moved of ["scroll", "resize"]) {

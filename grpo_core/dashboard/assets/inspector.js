@@ -7,7 +7,7 @@ import { obedience } from "./shades.js";
 export class Inspector {
   /**
    * @param {HTMLElement} grid holds the cards
-   * @param {() => object|null} board the board message that is shown
+   * @param {() => import("./messages.js").Board|null} board that is shown
    * @param {(completion: number, token: number) => void} [choose] a token was clicked, or Enter
    */
   constructor(grid, board, choose = () => {}) {

@@ -1,19 +1,22 @@
 /** The join page: class code and name, then the class. */
 
-const form = document.getElementById("join");
+const form = /** @type {HTMLFormElement} */ (document.getElementById("join"));
+const fields = /** @type {Object<string, HTMLInputElement>} */ (
+  /** @type {unknown} */ (form.elements)
+);
 const said = document.getElementById("said");
 const button = form.querySelector("button");
 const LINE = "Many are joining from your network: stay on this page, it may take a minute.";
 
 
 const given = new URLSearchParams(location.search).get("code");
-if (given) form.elements.code.value = given.slice(0, 20);
-(given ? form.elements.name : form.elements.code).focus();
+if (given) fields.code.value = given.slice(0, 20);
+(given ? fields.name : fields.code).focus();
 
 /** Say what is wrong, and go where it can be put right. */
 function refuse(sentence, field) {
   said.textContent = sentence;
-  for (const input of [form.elements.code, form.elements.name]) {
+  for (const input of [fields.code, fields.name]) {
     if (input === field) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
   }
@@ -37,7 +40,7 @@ async function join(code, name) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const { code, name } = form.elements;
+  const { code, name } = fields;
   if (!code.value.trim()) return refuse("Type the class code: it is on the wall.", code);
   if (!name.value.trim()) return refuse("Type your name.", name);
   button.disabled = true;

@@ -15,6 +15,7 @@ import { rewardName } from "./format.js";
  * @property {number} [top] fixed top of the axis
  */
 
+/** @param {...[string, string]} pairs @returns {() => Array<[string, string]>} */
 const fixed = (...pairs) => () => pairs;
 
 /** @type {Chart[]} */
@@ -28,7 +29,7 @@ export const CHARTS = [
       ["reward", "total"],
       ...names
         .filter((name) => /^rewards\/.+\/mean$/.test(name))
-        .map((name) => [name, rewardName(name.slice(8, -5))]),
+        .map((name) => /** @type {[string, string]} */ ([name, rewardName(name.slice(8, -5))])),
     ],
   },
   {

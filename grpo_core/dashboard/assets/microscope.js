@@ -93,7 +93,11 @@ function drawLedger(columns, ledger, session, stage) {
 /** Whether a completion was recorded without its tokens. */
 const bare = (card) => card.characters !== undefined;
 
-/** What is known of a completion, and from which stage on. */
+/**
+ * What is known of a completion, and from which stage on.
+ * @returns {Array<{name: string, from: number, coloured?: boolean, shown: (value: any) => string,
+ *   of: (card: import("./messages.js").Card, i: number) => number|null|undefined}>}
+ */
 function entries(session) {
   const facts = session.trial.answer?.facts;
   const cards = session.board.completions;

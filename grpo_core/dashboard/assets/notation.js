@@ -32,7 +32,7 @@ const DRAWN = {
 
 /**
  * A row of nodes as elements.
- * @param {Array<Array>} nodes
+ * @param {Array<[string, ...any[]]>} nodes
  * @param {(name: string) => Element} put makes a symbol, or its number
  * @throws where a node is of a kind that is not drawn here
  */
@@ -47,7 +47,7 @@ function one([kind, ...parts], put) {
 
 /**
  * A symbol as it is written.
- * @param {Object<string, Array>} forms symbol -> node
+ * @param {Object<string, [string, ...any[]]>} forms symbol -> node
  * @param {string} name
  */
 export function written(forms, name) {

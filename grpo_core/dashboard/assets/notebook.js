@@ -7,7 +7,7 @@
  */
 
 import { board } from "./board.js";
-import { h, setText } from "./dom.js";
+import { find, h, setText } from "./dom.js";
 import { Session } from "./session.js";
 
 const RUN = "notebook"; // what the session calls the only run there is
@@ -22,7 +22,7 @@ function render({ model, el }) {
   live.append(step);
   session.subscribe(board(live, session));
   // JupyterLab: in there, arrow keys move between tokens and not between cells.
-  live.querySelector(".lab-cards").dataset.lmSuppressShortcuts = "true";
+  find(live, ".lab-cards").dataset.lmSuppressShortcuts = "true";
   session.subscribe(() => setText(step, session.board?.title ?? "Nothing on the board yet."));
   const stopDressing = dress(el);
   const hidden = hideStill(model.get("still"));
@@ -33,8 +33,12 @@ function render({ model, el }) {
   };
 }
 
-/** A source of messages (see socket.js) whose messages are made of what Python shows. */
+/**
+ * A source whose messages are made of what Python shows.
+ * @returns {import("./socket.js").Source}
+ */
 function sourceOf(model) {
+  /** @type {(message: import("./messages.js").FeedMessage) => void} */
   let onMessage = () => {};
   let shown = null;
   let group = 0;
@@ -52,9 +56,8 @@ function sourceOf(model) {
     shown = JSON.parse(model.get("shown") || "null");
     if (!shown) return;
     const { step } = shown;
-    const metrics = { type: "metrics", run: RUN, reset: step <= last, steps: [step], metrics: {} };
+    onMessage({ type: "metrics", run: RUN, reset: step <= last, steps: [step], metrics: {} });
     last = step;
-    onMessage(metrics);
     send();
   }
 
@@ -62,9 +65,10 @@ function sourceOf(model) {
     listen(message, connection) {
       onMessage = message;
       connection("open");
-      const run = { key: RUN, name: "this notebook", status: "running", live: true };
-      const runs = [{ ...run, recorded: false, step: 0, config: {} }];
-      onMessage({ type: "runs", now: Date.now() / 1000, runs });
+      const none = { started: null, ended: null, problem: null, models: [], forked: null };
+      const state = { status: "running", live: true, recorded: false, step: 0, config: {} };
+      const run = { key: RUN, name: "this notebook", ...state, ...none };
+      onMessage({ type: "runs", now: Date.now() / 1000, runs: [run] });
       model.on("change:shown", changed);
       changed();
     },

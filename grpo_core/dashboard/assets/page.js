@@ -47,7 +47,7 @@ function syncButtons() {
 }
 
 function enable(id, enabled) {
-  const button = document.getElementById(id);
+  const button = /** @type {HTMLButtonElement|null} */ (document.getElementById(id));
   if (button && button.disabled === enabled) button.disabled = !enabled;
 }
 

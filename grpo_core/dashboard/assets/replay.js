@@ -33,10 +33,11 @@ async function unpack(id) {
   return JSON.parse(await new Response(plain).text());
 }
 
-/** A source of messages (see socket.js) out of the file. */
+/** A source out of the file. @returns {import("./socket.js").Source} */
 function sourceOf(head) {
   const { key } = head.run;
   const kept = Object.keys(head.groups).map(Number);
+  /** @type {(message: import("./messages.js").FeedMessage) => void} */
   let onMessage = () => {};
   let wanted = null;
   let sent = null;

@@ -13,6 +13,7 @@ export class Room {
   /** @param {import("./session.js").Session} session */
   constructor(session) {
     this.session = session;
+    /** @type {import("./messages.js").Class|null} */
     this.message = null; // the feed's last class message
     this.problem = null; // why the last wish was refused
     this.detached = false; // a student who looks around alone while the teacher leads
@@ -55,7 +56,7 @@ export class Room {
 
   // What people do
 
-  /** Ask the server for something of the class. @returns {Promise<object>} its answer */
+  /** Ask the server for something of the class. @returns {Promise<any>} its answer */
   async wish(path, body) {
     const answer = await this.session.source.post(`class/${path}`, body);
     this.problem = answer.error ?? null;
@@ -113,7 +114,10 @@ export class Room {
 
   // What arrives
 
-  /** A class message; called while the session changes. */
+  /**
+   * Called while the session changes.
+   * @param {import("./messages.js").Class} message
+   */
   receive(message) {
     const ended = this.message?.focus && !message.focus && !this.fresh;
     const over = message.poll ? null : this.poll;
@@ -201,6 +205,7 @@ export class Room {
   }
 }
 
+/** @param {{run: string, step: number, group?: number}} place */
 function placeOf({ run, step, group }) {
   return { run, step, group };
 }
@@ -224,6 +229,7 @@ function clean(view) {
     token: list(view.token).length === 2 ? view.token : null,
     others: list(view.others).filter((key) => typeof key === "string"),
     stage: text(view.stage),
+    tour: null,
     hidden: [],
     settings: {},
   };

@@ -136,13 +136,13 @@ export function seconds(parent, session) {
       const wide = whole ? (value / whole) * width : 0;
       place(bar.childNodes[i], x, Math.max(wide - GAP, 1), phaseName(phase));
       x += wide;
-      for (const element of [bar.childNodes[i], list.childNodes[i]]) {
+      for (const element of [bar.children[i], list.children[i]]) {
         setAttribute(element, "data-phase", phase);
         setAttribute(element, "data-style", phase === "other" ? "rest" : String(i % STYLES));
         element.classList.toggle("lab-second-at", phase === at);
       }
       name(list.childNodes[i], phase);
-      setText(list.childNodes[i].querySelector("b"), `${number(value, 2)} s`);
+      setText(list.children[i].querySelector("b"), `${number(value, 2)} s`);
     });
     const spoken = phases.map(([phase, value]) => sentence(phase, value, whole));
     setAttribute(bar, "aria-label", spoken.join(", "));

@@ -14,21 +14,30 @@ const REST_TICKS = 8; // how long a replay rests at its end before it begins aga
 const LATE_MS = 1000; // until the address is written again that a browser would not write
 
 export class Session {
-  /** @param {object} source see socket.js @param {Location|null} place whose hash holds the view */
+  /**
+   * @param {import("./socket.js").Source} source
+   * @param {Location|null} place whose hash holds the view
+   */
   constructor(source, place = globalThis.location) {
     this.source = source;
+    this.student = false; // whether this is a student's page
     this.place = place;
     this.connection = "connecting";
     this.ready = null;
+    /** @type {Object<string, string>} */
     this.methods = {}; // name -> how it is written
+    /** @type {import("./messages.js").RunEntry[]} */
     this.runs = [];
     this.listed = false;
     this.clock = 0; // server's clock minus ours, in seconds
     this.history = emptyHistory(null);
+    /** @type {import("./messages.js").Board|null} */
     this.record = null; // of the group that is shown: the feed's last board message
-    this.findings = null; // the diagnosis, see diagnosis.js
+    /** @type {import("./messages.js").Findings|null} */
+    this.findings = null; // the diagnosis
     this.atlas = null; // {cells, prompts, firsts} as far as they have come, see atlas.js
     this.marked = []; // metrics whose charts are marked
+    /** @type {Promise<import("./messages.js").GlossaryEntry[]>|null} */
     this.entries = null; // of the glossary, once asked for
     this.others = new Map(); // key of a run that is overlaid -> {steps, metrics}, once they came
     this.ticks = 0;
@@ -39,7 +48,7 @@ export class Session {
     this.resting = 0;
     this.automatic = null; // the run shown while the address names none
     this.shown = null;
-    /** @type {import("./view.js").View} */
+    /** @type {import("./messages.js").View} */
     this.view = readView(place?.hash ?? "");
     this.trial = new Trial(
       (path, body) => source.post(path, body),
@@ -84,7 +93,10 @@ export class Session {
     return this.runs.find((run) => run.live && !run.recorded) ?? null;
   }
 
-  /** The group that is shown: as it was recorded, or after a trial. */
+  /**
+   * The group that is shown: as it was recorded, or after a trial.
+   * @returns {import("./messages.js").Board|null}
+   */
   get board() {
     return this.record?.masked ? this.record : (this.trial.board ?? this.record);
   }
@@ -349,7 +361,7 @@ export class Session {
 
   /**
    * Be where a view says: its run, its step (null: the latest) and the rest.
-   * @param {import("./view.js").View} view @param {boolean} [playing] on from its step
+   * @param {import("./messages.js").View} view @param {boolean} [playing] on from its step
    */
   turn(view, playing = false) {
     this.#set(() => {
@@ -369,6 +381,7 @@ export class Session {
 
   // What arrives
 
+  /** @param {import("./messages.js").FeedMessage} message */
   receive(message) {
     this.#set(() => {
       if (message.type === "hello") [this.ready, this.methods] = [message.ready, message.methods];
@@ -383,11 +396,12 @@ export class Session {
     });
   }
 
-  /** One entry of the list that is here already. */
+  /** One entry of the list that is here already. @param {import("./messages.js").RunChange} message */
   #receiveRun({ now, run }) {
     this.#receiveRuns({ now, runs: this.runs.map((one) => (one.key === run.key ? run : one)) });
   }
 
+  /** @param {{now: number, runs: import("./messages.js").RunEntry[]}} message */
   #receiveRuns(message) {
     const before = JSON.stringify([this.run?.status, this.run?.step]);
     this.listed = true;
@@ -408,6 +422,7 @@ export class Session {
     return this.automatic;
   }
 
+  /** @param {import("./messages.js").Metrics} message */
   #receiveMetrics(message) {
     if (message.run !== this.shown) return;
     if (message.reset) this.history = emptyHistory(message.run);
@@ -420,6 +435,7 @@ export class Session {
     if (this.playing && !steps.includes(this.cursor)) this.cursor = this.#firstStep();
   }
 
+  /** @param {import("./messages.js").Atlas} message */
   #receiveAtlas({ reset, cells, prompts, firsts }) {
     if (reset || !this.atlas) this.atlas = { cells: [], prompts: new Map(), firsts: {} };
     this.atlas.cells.push(...cells);

@@ -9,23 +9,32 @@
 import { number } from "./format.js";
 
 /**
+ * @typedef {import("./messages.js").Board} Board
+ * @typedef {import("./messages.js").Card} Card
+ *
  * @typedef {object} Shade
  * @property {string} id in the address
  * @property {string} label in the list
  * @property {string} metric its entry in the glossary
- * @property {(completion: object) => boolean} has whether it was recorded
- * @property {(message: object) => Scale} scale for one group
+ * @property {(completion: Card) => boolean} has whether it was recorded
+ * @property {(board: Board) => Scale} scale for one group
  *
  * @typedef {object} Scale
- * @property {(completion: object, index: number) => string} of a token's class
+ * @property {(completion: Card, index: number) => string} of a token's class
  * @property {Array<[string, string]>} legend class and words of some samples
  * @property {string} text after them
  */
 
-/** More or less than nothing, in quarters of the group's largest. */
+/**
+ * More or less than nothing, in quarters of the group's largest.
+ * @param {(completion: Card, index: number) => number|null|undefined} valueOf
+ * @param {[string, string, string]} words of less, of more, and of nothing at all
+ * @param {(board: Board, largest: number) => number} unit what the full colour stands for
+ * @returns {(board: Board) => Scale}
+ */
 function signed(valueOf, words, unit) {
-  return (message) => {
-    const largest = message.completions.reduce((most, completion) => {
+  return (board) => {
+    const largest = board.completions.reduce((most, completion) => {
       for (let i = 0; i < completion.tokens.length; i++) {
         most = Math.max(most, Math.abs(valueOf(completion, i) ?? 0));
       }
@@ -39,7 +48,7 @@ function signed(valueOf, words, unit) {
         ["p2", ""],
         ["p4", words[1]],
       ],
-      text: largest ? `full colour: ±${number(unit(message, largest), 2)}` : words[2],
+      text: largest ? `full colour: ±${number(unit(board, largest), 2)}` : words[2],
     };
   };
 }
@@ -51,7 +60,12 @@ function way(value, largest) {
   return (value > 0 ? "p" : "n") + Math.min(level, 4);
 }
 
-/** More than the bounds, whatever the group: one level each. */
+/**
+ * More than the bounds, whatever the group: one level each.
+ * @param {(completion: Card, index: number) => number|null|undefined} valueOf
+ * @param {number[]} bounds @param {string[]} words of the levels @param {string} text
+ * @returns {(board: Board) => Scale}
+ */
 function above(valueOf, bounds, words, text) {
   return () => ({
     of: (completion, index) => {
@@ -65,7 +79,7 @@ function above(valueOf, bounds, words, text) {
   });
 }
 
-/** How far the ratio is from 1, and which tokens the clip holds back. */
+/** How far the ratio is from 1, and which tokens the clip holds back. @returns {Scale} */
 function ratioScale() {
   const bounds = [0.02, 0.1, 0.2, 0.5];
   return {
@@ -84,10 +98,13 @@ function ratioScale() {
   };
 }
 
-/** What the update did to each token, and which of them went against their push. */
-function changeScale(message) {
-  const scale = signed((completion, i) => completion.change?.[i], ["", "", ""], () => 0)(message);
-  const { moved, obeyed } = obediences(message.completions);
+/**
+ * What the update did to each token, and which of them went against their push.
+ * @param {Board} board @returns {Scale}
+ */
+function changeScale(board) {
+  const scale = signed((completion, i) => completion.change?.[i], ["", "", ""], () => 0)(board);
+  const { moved, obeyed } = obediences(board.completions);
   const share = moved ? `${Math.round((100 * obeyed) / moved)}% of` : "none of the";
   return {
     of: (completion, i) => scale.of(completion, i) + (obedience(completion, i) === false ? " held" : ""),
@@ -105,6 +122,7 @@ const MOVED = 0.01; // nats: what changed by less, as a token that was certain b
 /**
  * Whether a token went the way it was pushed; null where it was not pushed, hardly moved, or
  * nobody looked.
+ * @param {Card} completion @param {number} index
  * @returns {boolean|null}
  */
 export function obedience(completion, index) {
@@ -114,7 +132,7 @@ export function obedience(completion, index) {
   return push > 0 === change > 0;
 }
 
-/** How many tokens of a group were looked at again, moved, and obeyed. */
+/** How many tokens of a group were looked at again, moved, and obeyed. @param {Card[]} completions */
 export function obediences(completions) {
   const count = { tokens: 0, moved: 0, obeyed: 0 };
   for (const completion of completions) {
@@ -138,7 +156,7 @@ export const SHADES = [
     scale: signed(
       (completion, i) => completion.push?.[i],
       ["less likely", "more likely", "no push was recorded"],
-      (message) => message.push_unit * 1000,
+      (board) => board.push_unit * 1000,
     ),
   },
   {
@@ -212,9 +230,9 @@ export const SHADES = [
 
 /**
  * The shade of this name, or the push where the group has not recorded it.
- * @param {string} id @param {object|null} message a board message
+ * @param {string} id @param {Board|null} board
  */
-export function shadeOf(id, message) {
+export function shadeOf(id, board) {
   const found = SHADES.find((shade) => shade.id === id);
-  return found && message?.completions?.some(found.has) ? found : SHADES[0];
+  return found && board?.completions?.some(found.has) ? found : SHADES[0];
 }

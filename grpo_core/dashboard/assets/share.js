@@ -49,11 +49,11 @@ export function shareMenu(session) {
     button.focus({ preventScroll: true });
   });
   element.addEventListener("focusout", (event) => {
-    const to = event.relatedTarget; // null where the click hit nothing that takes the focus
+    const to = /** @type {Node|null} */ (event.relatedTarget); // null where the click hit nothing that takes the focus
     if (to && !element.contains(to)) open(false);
   });
   addEventListener("pointerdown", (event) => {
-    if (!element.contains(event.target)) open(false);
+    if (!element.contains(/** @type {Node} */ (event.target))) open(false);
   });
 
   function open(wanted) {

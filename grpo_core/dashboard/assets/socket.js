@@ -1,9 +1,20 @@
 /**
  * A source of messages over a WebSocket that comes back by itself.
  *
- * A source is what `mount` needs: `watch(view)`, `listen(message, connection)`, `get(path)`,
- * `post(path, body)`, `close()`; and `download(path, body)` where there is a server that makes files.
- * A notebook can hand `mount` another one.
+ * A notebook and a shared page have sources of their own.
+ *
+ * @typedef {import("./messages.js").FeedMessage} FeedMessage
+ *
+ * @typedef {object} Source where a session gets what it shows
+ * @property {(view: import("./messages.js").Wanted) => void} watch say what is wanted
+ * @property {(message: (message: FeedMessage) => void, connection: (state: Connection) => void) => void} listen
+ * @property {(path: string) => Promise<any>} get null where there is no answer
+ * @property {(path: string, body: object) => Promise<any>} post {error} where it was refused
+ * @property {(path: string, body: object) => Promise<{file?: Blob, error?: string}>} [download]
+ *   where a server makes files
+ * @property {() => void} close
+ *
+ * @typedef {"connecting"|"open"|"lost"} Connection
  */
 
 const FIRST_WAIT = 300;
@@ -13,7 +24,7 @@ const CAN_UNPACK = "DecompressionStream" in globalThis;
 
 /**
  * @param {URL} base the address of "lab/", relative to the page so that proxies work
- * @returns {object} a source
+ * @returns {Source}
  */
 export function connect(base) {
   const address = new URL(CAN_UNPACK ? "ws?packed=1" : "ws", base);
@@ -25,7 +36,9 @@ export function connect(base) {
   let pause = 0; // a timer, while no view is sent
   let sent = null;
   let last = Promise.resolve(); // unpacking takes a moment, and messages stay in order
+  /** @type {(message: FeedMessage) => void} */
   let onMessage = () => {};
+  /** @type {(state: Connection) => void} */
   let onConnection = () => {};
 
   function open() {

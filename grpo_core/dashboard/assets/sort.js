@@ -1,6 +1,6 @@
 /** The orders that cards can stand in. A new one is one entry of SORTS. */
 
-/** @type {Array<{id: string, label: string, by: ((completion: object) => number|null)|null}>} */
+/** @type {Array<{id: string, label: string, by: ((card: import("./messages.js").Card) => number|null)|null}>} */
 export const SORTS = [
   { id: "sample", label: "sample", by: null },
   { id: "reward", label: "reward", by: (completion) => completion.reward },
@@ -10,7 +10,7 @@ export const SORTS = [
 
 /**
  * The places of a group's completions in an order: the most first, ties as they were sampled.
- * @param {object[]} completions of a board message
+ * @param {import("./messages.js").Card[]} completions
  * @param {string} id of SORTS; an unknown one is taken for "sample"
  * @returns {number[]}
  */
@@ -29,7 +29,8 @@ export function order(completions, id) {
  * @param {HTMLElement[]} elements all of its children
  */
 export function arrange(parent, elements) {
-  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  const active = /** @type {HTMLElement|null} */ (document.activeElement);
+  const focused = parent.contains(active) ? active : null;
   elements.forEach((element, i) => {
     const there = parent.children[i];
     if (there === element) return;

@@ -3,6 +3,8 @@
  * stop is one entry of STOPS. The moments are found in the run's own data; a stop whose moment the
  * run does not have (a dead group, say) is left out.
  *
+ * @typedef {import("./messages.js").Board} Board
+ *
  * @typedef {object} Facts
  * @property {string} run its key
  * @property {number} last its last step
@@ -17,10 +19,10 @@
  * @property {string} id
  * @property {string} title
  * @property {(facts: Facts) => [number, number]|null} moment step and group
- * @property {(board: object) => string} target a selector of what is pointed at
- * @property {(board: object) => [number, number]} [token] to choose, see session.js
+ * @property {(board: Board) => string} target a selector of what is pointed at
+ * @property {(board: Board) => [number, number]} [token] to choose, see session.js
  * @property {boolean} [open] whether the card that is pointed at is opened
- * @property {(board: object, facts: Facts) => string} text
+ * @property {(board: Board, facts: Facts) => string} text
  */
 
 import { advantage, number, rewardName } from "./format.js";
@@ -120,6 +122,7 @@ export const STOPS = [
  */
 export function factsOf(session, atlas) {
   const cells = atlas.cells;
+  /** @returns {[number, number]|null} */
   const place = (cell) => cell && [cell[0], cell[1]];
   const partial = (share) => share > 0 && share < 1;
   // where some are well-formed and wrong, the two parts of the reward can be told apart

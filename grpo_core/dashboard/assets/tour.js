@@ -5,7 +5,7 @@
  * At which stop it is stands in the view (`#tour=3`), so a reload or a link is at the same stop.
  */
 
-import { h, setAttribute, setHidden, setStyle, setText } from "./dom.js";
+import { find, h, setAttribute, setHidden, setStyle, setText } from "./dom.js";
 import { factsOf, STOPS } from "./stops.js";
 
 const GAP = 12; // pixels between what is explained and the words
@@ -209,14 +209,14 @@ class Guide {
   }
 
   #close() {
-    const { focus } = this.origin;
+    const focus = /** @type {HTMLElement|null} */ (this.origin.focus);
     const mine = this.element.contains(document.activeElement);
     this.origin = null;
     this.#fold();
     this.#forget();
     for (const part of [this.ring, this.element]) setHidden(part, true);
     const begun = focus?.isConnected && focus !== document.body;
-    const back = begun ? focus : document.querySelector(".lab-tour-go");
+    const back = begun ? focus : find(document, ".lab-tour-go");
     if (mine) back?.focus({ preventScroll: true });
   }
 

@@ -10,12 +10,13 @@ export const OWN = "own";
 
 export class Trial {
   /**
-   * @param {(path: string, body: object) => Promise<object>} post
+   * @param {(path: string, body: object) => Promise<any>} post
    * @param {() => void} changed called when an answer came
    */
   constructor(post, changed) {
     this.post = post;
     this.changed = changed;
+    /** @type {(import("./messages.js").TrialAnswer & {shown: import("./messages.js").Board})|null} */
     this.answer = null; // of the server, to what was asked last
     this.problem = null; // why there is none
     this.preset = OWN;
@@ -23,6 +24,7 @@ export class Trial {
     this.edits = {};
     this.run = null;
     this.place = null; // run, step and group
+    /** @type {import("./messages.js").Board|null} */
     this.record = null; // the board message it is about
     this.token = null;
     this.wanted = false; // whether anybody looks at the numbers
@@ -45,7 +47,7 @@ export class Trial {
 
   /**
    * What is looked at; called whenever that may have changed.
-   * @param {object|null} record the board message of the run
+   * @param {import("./messages.js").Board|null} record of the run
    * @param {[number, number]|null} token
    * @param {boolean} wanted whether anybody looks at the numbers
    */

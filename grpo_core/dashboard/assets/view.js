@@ -4,18 +4,7 @@ import { readHidden, readSettings, writeLesson } from "./lesson.js";
 
 export const MOST_OTHERS = 3;
 
-/**
- * @typedef {object} View
- * @property {string|null} run @property {number|null} step @property {number} group
- * @property {string} shade @property {string} sort
- * @property {string|null} tool of the bench that is open, see bench.js
- * @property {[number, number]|null} token a completion's number, and the token's in it
- * @property {string[]} others runs whose curves are drawn too
- * @property {string|null} stage how much of the group is shown, see microscope.js
- * @property {number|null} tour at which stop of the guided tour the page is, see tour.js
- * @property {string[]} hidden parts of the page that are left out, see lesson.js
- * @property {Object<string, string>} settings of the next run, as the link gives them
- */
+/** @typedef {import("./messages.js").View} View */
 
 /** @param {string} hash such as "#run=a&step=3&group=1" @returns {View} */
 export function readView(hash) {

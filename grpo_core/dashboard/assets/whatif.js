@@ -81,7 +81,7 @@ function build(parent, session) {
 
 function score(ui, session) {
   const place = Number(ui.pick.value);
-  const sampled = textOf(session.record.completions[place]);
+  const sampled = session.record.completions[place].text;
   const text = ui.text.value === sampled ? null : ui.text.value;
   session.goTo(session.record.step); // hold what is worked on
   session.attempt((trial) => trial.edit(place, text));
@@ -92,12 +92,6 @@ function undo(ui, session) {
   session.attempt((trial) => trial.edit(Number(ui.pick.value), null));
   ui.edited = null;
   drawEdit(ui, session);
-}
-
-/** A completion's text: its tokens, without the one that ends it. */
-function textOf(completion) {
-  const tokens = completion.tokens.filter((token) => !/^<\|.*\|>$|^<(eos|pad|bos)>$/.test(token));
-  return completion.text ?? tokens.join(completion.words ? " " : "");
 }
 
 /** One slider a reward, and its number. */
@@ -172,7 +166,7 @@ function drawEdit(ui, session) {
   if (ui.edited !== key) {
     ui.edited = key;
     clearTimeout(ui.timer);
-    ui.text.value = trial.edits[place] ?? textOf(record.completions[place]);
+    ui.text.value = trial.edits[place] ?? record.completions[place].text;
   }
   ui.undo.disabled = trial.edits[place] === undefined;
   const shown = session.board.completions[place];

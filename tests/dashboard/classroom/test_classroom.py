@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from declared import mismatches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grpo_core.dashboard import classroom as module
+from grpo_core.dashboard import messages
 from grpo_core.dashboard.classroom import Classroom, clean_title, people
 from grpo_core.dashboard.classroom.people import STUDENT, THE_TEACHER, Member
 from grpo_core.dashboard.classroom.routes import MAX_OTHERS, clean_view
@@ -37,7 +39,9 @@ def room(tmp_path: Path):
 
 
 def told(room: Classroom, member: Member) -> dict:
-    return json.loads(room.message(member))
+    message = json.loads(room.message(member))
+    assert mismatches(message, messages.Class) == []
+    return message
 
 
 def state(room: Classroom) -> tuple:
