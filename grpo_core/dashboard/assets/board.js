@@ -38,44 +38,44 @@ export function board(parent, session) {
   let shaded = null;
   let sorted = null;
   return () => {
-    const message = session.board;
+    const { board } = session;
     setHidden(ui.section, session.steps.length === 0);
     setAttribute(ui.section, "data-stage", session.view.stage ?? null);
     markToken(ui.grid, session.view.token ?? null);
     const sort = session.view.sort ?? "sample";
     for (const ballot of ballots) ballot.update();
-    if (message === drawn && session.view.shade === shaded && sort === sorted) return;
-    drawn = message;
+    if (board === drawn && session.view.shade === shaded && sort === sorted) return;
+    drawn = board;
     shaded = session.view.shade;
     sorted = sort;
-    setAttribute(ui.section, "data-step", message ? message.step : null);
-    const groups = message?.groups ?? [];
-    updatePicker(ui.picker, groups, message?.group, session);
-    const empty = !message?.completions; // none were sampled, or this group was left out
+    setAttribute(ui.section, "data-step", board ? board.step : null);
+    const groups = board?.groups ?? [];
+    updatePicker(ui.picker, groups, board?.group, session);
+    const empty = !board?.completions; // none were sampled, or this group was left out
     for (const part of [ui.grid, ui.legend]) setHidden(part, empty);
     setHidden(ui.picker, !groups.length);
-    if (empty) return updateEmpty(ui, message);
-    updatePrompt(ui, message);
-    setText(ui.facts, facts(message));
+    if (empty) return updateEmpty(ui, board);
+    updatePrompt(ui, board);
+    setText(ui.facts, facts(board));
     setHidden(ui.parts, false);
-    setHidden(ui.dead, !message.dead);
-    setHidden(ui.help, message.dead); // one line for both, so that nothing below moves
-    const shading = updateShades(ui, message, shaded);
-    const largest = Math.max(1, ...message.completions.map((c) => Math.abs(c.advantage ?? 0)));
-    while (cards.length > message.completions.length) {
+    setHidden(ui.dead, !board.dead);
+    setHidden(ui.help, board.dead); // one line for both, so that nothing below moves
+    const shading = updateShades(ui, board, shaded);
+    const largest = Math.max(1, ...board.completions.map((c) => Math.abs(c.advantage ?? 0)));
+    while (cards.length > board.completions.length) {
       cards.pop().element.remove();
       ballots.pop();
     }
-    message.completions.forEach((completion, i) => {
+    board.completions.forEach((completion, i) => {
       if (!cards[i]) {
         ui.grid.append((cards[i] = new Card(i)).element);
         ballots[i] = new Ballot(i, cards[i].element, session);
         ballots[i].update();
       }
-      cards[i].update(completion, largest, shading, message.masked === "group");
+      cards[i].update(completion, largest, shading, board.masked === "group");
     });
     if (ui.order.value !== sort) ui.order.value = sort;
-    const places = order(message.completions, sort);
+    const places = order(board.completions, sort);
     arrange(ui.grid, places.map((i) => cards[i].element));
     inspector.refresh();
     markToken(ui.grid, session.view.token ?? null);
@@ -139,29 +139,29 @@ function build(parent, session) {
 }
 
 /** What is asked: of a conversation the last turn, and all of it when that is wanted. */
-function updatePrompt(ui, message) {
-  const asked = message.question ?? message.prompt;
-  setHidden(ui.whole, asked === message.prompt);
+function updatePrompt(ui, board) {
+  const asked = board.question ?? board.prompt;
+  setHidden(ui.whole, asked === board.prompt);
   const whole = ui.whole.getAttribute("aria-pressed") === "true";
-  setText(ui.prompt, whole ? message.prompt : asked);
+  setText(ui.prompt, whole ? board.prompt : asked);
   setAttribute(ui.prompt, "data-whole", whole ? "" : null);
 }
 
 /** What tokens are shaded by, and the legend of that; returns the class of a token's shade. */
-function updateShades(ui, message, chosen) {
-  const shade = shadeOf(chosen, message);
+function updateShades(ui, board, chosen) {
+  const shade = shadeOf(chosen, board);
   for (const option of ui.choice.options) {
     const { has } = SHADES.find(({ id }) => id === option.value);
-    option.disabled = option.value !== "push" && !message.completions.some(has);
+    option.disabled = option.value !== "push" && !board.completions.some(has);
   }
   if (ui.choice.value !== shade.id) ui.choice.value = shade.id;
-  const { of, legend, text } = shade.scale(message);
+  const { of, legend, text } = shade.scale(board);
   resize(ui.scale, legend.length + 1, () => h("span"));
   legend.forEach(([name, words], i) => {
     setText(ui.scale.childNodes[i], words);
     setAttribute(ui.scale.childNodes[i], "class", `tk ${name}`);
   });
-  const none = message.masked && !message.completions.some(shade.has);
+  const none = board.masked && !board.completions.some(shade.has);
   setText(ui.scale.lastChild, none ? MASKED : text);
   setAttribute(ui.scale.lastChild, "class", null);
   return of;
@@ -179,14 +179,14 @@ function markToken(grid, place) {
   if (wanted) setAttribute(wanted, "data-chosen", "");
 }
 
-function updateEmpty(ui, message) {
+function updateEmpty(ui, board) {
   setText(ui.facts, "");
   setHidden(ui.whole, true);
   setHidden(ui.parts, true);
-  setText(ui.prompt, message ? why(message) : "Reading the group ...");
+  setText(ui.prompt, board ? why(board) : "Reading the group ...");
 }
 
-/** Why a message has no completions. */
+/** Why a board has no completions. */
 function why({ step, groups }) {
   if (groups.length) return "This group was left out of this file, to keep it small.";
   if (step === 0) return "Step 0 only evaluated the model: no groups were sampled.";
@@ -194,17 +194,17 @@ function why({ step, groups }) {
 }
 
 /** "16 completions · accuracy 3 of 16 · brevity mean 0.71 · mean reward 0.42". */
-function facts(message) {
-  const cards = message.completions;
-  if (message.masked === "group") return `${cards.length} completions · ${MASKED}`;
-  const other = message.instead ? [`of step ${message.step}, the last that this file has`] : [];
+function facts(board) {
+  const cards = board.completions;
+  if (board.masked === "group") return `${cards.length} completions · ${MASKED}`;
+  const other = board.instead ? [`of step ${board.step}, the last that this file has`] : [];
   const parts = Object.keys(cards[0]?.rewards ?? {}).map((name) => {
     const values = cards.map((c) => c.rewards[name] ?? 0);
     const either = values.every((value) => value === 0 || value === 1);
     const said = either ? `${sum(values)} of ${values.length}` : `mean ${number(mean(values), 2)}`;
     return `${rewardName(name)} ${said}`;
   });
-  const hidden = message.hidden ? [`${message.hidden} more not shown`] : [];
+  const hidden = board.hidden ? [`${board.hidden} more not shown`] : [];
   const total = `mean reward ${number(mean(cards.map((c) => c.reward ?? 0)))}`;
   return [...other, `${cards.length} completions`, ...parts, total, ...hidden].join(" · ");
 }

@@ -56,11 +56,11 @@ function make(parent, session) {
   parent.append(summary, both);
 
   function update() {
-    const message = session.board;
-    for (const part of [summary, both]) setHidden(part, !message?.completions);
-    if (!message?.completions || message === drawn) return;
-    drawn = message;
-    const cards = message.completions;
+    const { board } = session;
+    for (const part of [summary, both]) setHidden(part, !board?.completions);
+    if (!board?.completions || board === drawn) return;
+    drawn = board;
+    const cards = board.completions;
     const chosen = choose(cards, places);
     sides.forEach((side, k) => {
       resize(side.pick, cards.length, (i) => h("option", { value: i }, String(i + 1)));

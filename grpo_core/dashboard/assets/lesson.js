@@ -83,9 +83,13 @@ export function readSettings(values) {
   return Object.fromEntries(good.slice(0, MOST_SET));
 }
 
-/** Put both into the values of an address. */
-export function writeLesson(values, hidden, settings) {
+/** Put names of PARTS into the values of an address. */
+export function writeHidden(values, hidden) {
   if (hidden.length) values.set("hide", hidden.join(","));
+}
+
+/** Put settings into the values of an address. */
+export function writeSettings(values, settings) {
   const { seed, ...others } = settings;
   if (seed !== undefined) values.set("seed", seed);
   const pairs = Object.entries(others).map(([name, value]) => `${name}:${value}`);

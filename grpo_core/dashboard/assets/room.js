@@ -3,7 +3,7 @@
  * leads, and which group a question is about. What is shown of it is in classroom.js.
  */
 
-import { readView, writeView } from "./view.js";
+import { takenView } from "./view.js";
 
 const LEAD_PAUSE = 250; // milliseconds between two places that are told to followers
 const LEADS = "grpo-lab-leads"; // in the tab's own storage, so that a reload goes on leading
@@ -166,7 +166,7 @@ export class Room {
     if (!view || !this.following) return;
     if (this.applied !== null && same(view, this.given)) return;
     this.given = view;
-    this.#take(clean(view));
+    this.#take(takenView(view));
   }
 
   /** Take this page to a place, which is not its own wish. */
@@ -213,27 +213,6 @@ function placeOf({ run, step, group }) {
 /** Which question hides something, or null. */
 function maskOf(poll) {
   return poll && poll.state !== "revealed" ? poll.id : null;
-}
-
-/** The teacher's view as one of ours: only what an address can carry gets through. */
-function clean(view) {
-  const text = (value) => (typeof value === "string" ? value.slice(0, 200) : null);
-  const list = (value) => (Array.isArray(value) ? value : []);
-  const values = {
-    run: text(view.run),
-    step: Number.isInteger(view.step) ? view.step : null,
-    group: Number.isInteger(view.group) ? view.group : 0,
-    shade: text(view.shade) ?? "push",
-    sort: text(view.sort) ?? "sample",
-    tool: text(view.tool),
-    token: list(view.token).length === 2 ? view.token : null,
-    others: list(view.others).filter((key) => typeof key === "string"),
-    stage: text(view.stage),
-    tour: null,
-    hidden: [],
-    settings: {},
-  };
-  return readView(writeView(values));
 }
 
 function same(a, b) {

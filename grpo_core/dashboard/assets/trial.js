@@ -5,6 +5,8 @@
  * here. One question is under way at a time; what changes meanwhile is asked next.
  */
 
+/** @typedef {import("./messages.js").Board} Board */
+
 /** The name of the method that a run was trained with. */
 export const OWN = "own";
 
@@ -16,7 +18,7 @@ export class Trial {
   constructor(post, changed) {
     this.post = post;
     this.changed = changed;
-    /** @type {(import("./messages.js").TrialAnswer & {shown: import("./messages.js").Board})|null} */
+    /** @type {(import("./messages.js").TrialAnswer & {board: Board})|null} */
     this.answer = null; // of the server, to what was asked last
     this.problem = null; // why there is none
     this.preset = OWN;
@@ -24,7 +26,7 @@ export class Trial {
     this.edits = {};
     this.run = null;
     this.place = null; // run, step and group
-    /** @type {import("./messages.js").Board|null} */
+    /** @type {Board|null} */
     this.record = null; // the board message it is about
     this.token = null;
     this.wanted = false; // whether anybody looks at the numbers
@@ -38,16 +40,16 @@ export class Trial {
   }
 
   /**
-   * The board after the trial, or null where there is none. When the run has gone a step on, it is
+   * The group after the trial, or null where there is none. When the run has gone a step on, it is
    * the step before's until the next answer is there: the record in between would flicker.
    */
   get board() {
-    return this.active && this.answer ? this.answer.shown : null;
+    return this.active && this.answer ? this.answer.board : null;
   }
 
   /**
    * What is looked at; called whenever that may have changed.
-   * @param {import("./messages.js").Board|null} record of the run
+   * @param {Board|null} record of the run
    * @param {[number, number]|null} token
    * @param {boolean} wanted whether anybody looks at the numbers
    */
@@ -114,7 +116,7 @@ export class Trial {
     if (this.busy || question === this.asked) return;
     this.busy = true;
     this.asked = question;
-    const { place, record } = this;
+    const { record } = this;
     const answer = await this.post("api/lens", JSON.parse(question));
     this.busy = false;
     if (answer.error) {
@@ -122,7 +124,7 @@ export class Trial {
       this.answer = null;
     } else {
       this.problem = null;
-      this.answer = { ...answer, place, shown: { ...record, ...answer.board } };
+      this.answer = { ...answer, board: { ...record, ...answer.board } };
     }
     this.changed();
     this.#ask();

@@ -197,6 +197,11 @@ def test_all_but_ones_own_part_is_made_once(
     assert sum(size > 100 for size in made) <= 2 and sum(made) < 100 * 100
 
 
+def test_a_view_is_passed_on_with_all_that_pages_share() -> None:
+    own = {"tour", "hidden", "settings"}  # each page has its own: `fits` is null in view.js
+    assert set(clean_view({})) == set(messages.View.__annotations__) - own
+
+
 def test_names_of_today(room: Classroom) -> None:
     ada = room.join("Ada")
     room.join("Countess", ada)
