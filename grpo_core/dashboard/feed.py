@@ -6,7 +6,8 @@ state, and each (step, group) that somebody looks at. A viewer is sent what it l
 times a second; what it was too slow for, it never sees: the latest wins. So a viewer who reads
 nothing holds up nobody, and holds one message.
 
-Messages to the page, each a JSON object with a `type`, long ones compressed (see packing):
+Messages to the page, each a JSON object with a `type`, declared in `messages`, long ones compressed
+(see packing):
 
     hello    {boot, ready, methods}     ready: the whole page with its controls can be loaded;
                                         methods: name -> how it is written
@@ -20,7 +21,8 @@ Messages to the page, each a JSON object with a `type`, long ones compressed (se
                                         groups of steps the page has not got, see atlas
     findings {run, findings: [...]}     the diagnosis so far, see payloads.findings_payload
     gone     {run}                      the run that was asked for is not there
-    class    {role, you, people, poll, hunt, focus, ...}     in a class, see classroom.message
+    class    {role, people, poll, hunt, focus, ...}          in a class, the same for all of a role
+    own      {you, poll, vote, score, flags}                 in a class, one's own
 
 From the page: {"run": key or null, "step": number or null (the latest), "group": number,
 "atlas": whether it is wanted}.
@@ -102,7 +104,8 @@ class Viewer:
     board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
     atlas: tuple[Any, int] | None = None  # of which run and mask, and its last step
     findings: Message | None = None
-    told: str | None = None  # of the class
+    shared: bytes | None = None  # what all of the class were told
+    own: str | None = None  # what it was told of itself
 
 
 @dataclass(frozen=True)
@@ -213,10 +216,7 @@ class Feed:
             found.append(runs.change if viewer.listed == self._version - 1 else runs.whole)
             viewer.listed = self._version
         if self.classroom is not None and viewer.member is not None:
-            told = self.classroom.message(viewer.member)
-            if told != viewer.told:
-                viewer.told = told
-                found.append(Message(told))
+            found += self._class_messages(viewer, viewer.member)
         view = viewer.view
         if view.run is None:
             return found
@@ -226,6 +226,15 @@ class Feed:
             viewer.run = None
             return [*found, Message.of({"type": "gone", "run": view.run})]
         return found + await self._run_messages(viewer, view, feed)
+
+    def _class_messages(self, viewer: Viewer, member: "Member") -> list[Message]:
+        """What a viewer lacks of its class."""
+        assert self.classroom is not None
+        shared, own = self.classroom.shared(member.role), self.classroom.own(member)
+        found = [] if shared.part == viewer.shared else [shared]
+        found += [] if own == viewer.own else [Message(own)]
+        viewer.shared, viewer.own = shared.part, own
+        return found
 
     async def _watched(self, key: str) -> RunFeed:
         """The feed of a run. Raises LabError when there is no such run."""

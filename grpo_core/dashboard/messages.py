@@ -207,7 +207,7 @@ class Member(TypedDict):
 class Join(TypedDict):
     """How to come in; the teacher's alone."""
 
-    url: str
+    url: str | None  # null until it is known
     code: str
 
 
@@ -232,7 +232,6 @@ class Poll(TypedDict):
     tallies: list[int]  # votes for each choice
     voted: int
     right: NotRequired[list[int]]  # after the reveal
-    mine: int | None  # one's own vote
 
 
 class Score(TypedDict):
@@ -262,8 +261,6 @@ class Hunt(TypedDict):
     hits: int
     misses: int
     board: list[Ranked]
-    mine: Score | None  # null for the teacher
-    found: list[list[int | None]]  # step, group, completion, flags, 1 for a hit
 
 
 class Lead(TypedDict):
@@ -275,7 +272,7 @@ class Lead(TypedDict):
 
 
 class Class(TypedDict):
-    """What the class does, for one member."""
+    """What the class does: the same for all students, and for the teacher with a little more."""
 
     type: Literal["class"]
     role: Literal["teacher", "student"]
@@ -283,14 +280,24 @@ class Class(TypedDict):
     people: int
     here: int
     focus: Lead | None
-    you: Member
     poll: Poll | None
     hunt: Hunt | None
     join: NotRequired[Join]
     door: NotRequired[Door]
 
 
-FeedMessage = Hello | Runs | RunChange | Metrics | Board | Atlas | Findings | Gone | Class
+class Own(TypedDict):
+    """What is one's own in a class."""
+
+    type: Literal["own"]
+    you: Member
+    poll: str | None  # the question that the vote is in
+    vote: int | None
+    score: Score | None  # in the hunt; null for the teacher
+    flags: list[list[int | None]]  # step, group, completion, flags, 1 for a hit; the teacher: all
+
+
+FeedMessage = Hello | Runs | RunChange | Metrics | Board | Atlas | Findings | Gone | Class | Own
 """What the feed sends."""
 
 # --- The page ----------------------------------------------------------------------------------

@@ -30,7 +30,11 @@ HEAD = """
 <script type="module" src="lab/assets/page.js"></script>
 """
 PAGE = "import(new URL('lab/assets/page.js', document.baseURI).href)"
-FILL = f"{PAGE}.then((page) => page.fill(element.querySelector('[data-lab]')));"
+BRING = "submit"  # the event by which the page's script asks for the link's options
+FILL = (
+    f"{PAGE}.then((page) => "
+    f"page.fill(element.querySelector('[data-lab]'), () => trigger('{BRING}')));"
+)
 # A plain list, so that Gradio asks no font server.
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monospace"]
@@ -85,16 +89,16 @@ def blocks() -> gr.Blocks:
     ):
         with gr.Column(elem_id="lab-side", scale=0, min_width=240):
             gr.HTML("<h1 class='lab-brand'>GRPO Lab</h1>", apply_default_css=False)
-            _controls(demo)
-            _host("runs")
+            bring = _controls(demo)
+            _host("runs").submit(**bring)  # the event BRING
         with gr.Column(elem_id="lab-body", scale=1, min_width=300):
             _host("main")
     return demo
 
 
-def _host(part: str) -> None:
+def _host(part: str) -> gr.HTML:
     """A place the page's script fills."""
-    gr.HTML(
+    return gr.HTML(
         html_template=f'<div data-lab="{part}"></div>',
         js_on_load=FILL,
         apply_default_css=False,
@@ -102,8 +106,11 @@ def _host(part: str) -> None:
     )
 
 
-def _controls(demo: gr.Blocks) -> None:
+def _controls(demo: gr.Blocks) -> dict[str, Any]:
     """The buttons, what Start starts, and what a lesson link sets of it.
+
+    Returns:
+        what to do when the page asks for the link's options.
 
     An event without a function runs in the page alone. Its values reach Gradio's own state, so they
     hold for controls too that are not made yet, in an accordion that was never opened.
@@ -129,17 +136,17 @@ def _controls(demo: gr.Blocks) -> None:
         inputs=controls,
         js=f"(...values) => window.grpoLab.start({names}, values, {rewards})",
     )
-    fill = {
+    bring = {
         "fn": None,
         "inputs": controls,
         "outputs": controls,
         "js": f"async (...values) => (await {PAGE}, "
         f"window.grpoLab.prefill({names}, values, {rewards}, {json.dumps(values)}))",
     }
-    demo.load(**fill)
-    gr.Button("Bring the link's options", elem_id="lab-prefill", visible="hidden").click(**fill)
+    demo.load(**bring)
     for want, button in wishes.items():
         button.click(fn=None, js=f"() => window.grpoLab.control('{want}')")
+    return bring
 
 
 def _button(text: str, name: str, variant: Any = "secondary") -> gr.Button:

@@ -31,6 +31,7 @@ from grpo_core.dashboard.doors import Doors, descriptors, room_for
 from grpo_core.dashboard.exports import add_exports
 from grpo_core.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.dashboard.guard import Guard
+from grpo_core.dashboard.messages import GlossaryEntry
 from grpo_core.dashboard.packing import Message, frame
 from grpo_core.dashboard.protocols import Config
 from grpo_core.dashboard.runs import RunBook
@@ -142,7 +143,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         return {"boot": feed.boot, "ready": feed.ready, "viewers": len(feed.viewers)}
 
     @app.get("/lab/glossary")
-    async def glossary() -> list[dict[str, str]]:
+    async def glossary() -> list[GlossaryEntry]:
         return payloads.glossary_payload()
 
     @app.get("/lab/metrics")

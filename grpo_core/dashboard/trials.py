@@ -17,6 +17,7 @@ from typing import Any
 from grpo_core.algorithm.advantages import Advantage
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import payloads
+from grpo_core.dashboard.messages import GroupPayload
 from grpo_core.errors import LabError
 from grpo_core.lens import Reconsidered, Trial, compare, reconsider
 from grpo_core.lens.presets import OWN
@@ -135,7 +136,7 @@ def _token_or_why_not(
         return {"refused": str(error)}
 
 
-def _board(found: Reconsidered, options: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
+def _board(found: Reconsidered, options: Mapping[str, Any], trial: Trial) -> GroupPayload:
     board = payloads.group_payload(found.group, options)
     for place in trial.edits:
         if place < len(board["completions"]):

@@ -29,6 +29,7 @@ from typing import Any
 from grpo_core import __version__
 from grpo_core.config import GRPOConfig
 from grpo_core.dashboard import bundle, payloads
+from grpo_core.dashboard.messages import GroupSummary
 from grpo_core.dashboard.runfeed import RunFeed
 from grpo_core.dashboard.runs import describe, options_of, public, public_option
 from grpo_core.errors import LabError
@@ -115,7 +116,7 @@ class Boards:
     most: int
     chosen: list[int]
     data: dict[int, list[str]] = field(default_factory=dict)
-    summaries: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    summaries: dict[int, list[GroupSummary]] = field(default_factory=dict)
     weights: dict[int, int] = field(default_factory=dict)
     size: int = 0
     groups: int | None = None
@@ -125,7 +126,7 @@ class Boards:
         """Whether the step at a place among the chosen ones is still kept."""
         return place % self.every == 0 or place == len(self.chosen) - 1
 
-    def add(self, step: int, summary: list[dict[str, Any]], texts: Iterable[str]) -> None:
+    def add(self, step: int, summary: list[GroupSummary], texts: Iterable[str]) -> None:
         """Take in a step, and leave out what there is no room for.
 
         Raises:

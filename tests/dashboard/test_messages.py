@@ -76,7 +76,9 @@ def test_every_array_of_a_card_is_declared() -> None:
         "a b", ["a", "b"], ones.astype(np.int32), {"x": 1.0}, 1.0, 1.0, False,
         ones, 2 * ones, 3 * ones, ones, ones, ones, ones, ones,
     )  # fmt: skip
-    bare = replace(full, tokens=[], token_ids=ones[:0].astype(np.int32), old_logprobs=ones[:0])
+    none = {"token_ids": ones[:0].astype(np.int32), "old_logprobs": ones[:0], "logprobs": ones[:0]}
+    none |= {"ref_logprobs": None, "after_logprobs": None}
+    bare = replace(full, tokens=[], **none)
     cards = payloads.group_payload(Group("p", {}, [full, bare]))["completions"]
     assert [mismatches(card, messages.Card) for card in cards] == [[], []]
     assert set(cards[0]) | set(cards[1]) == set(messages.Card.__annotations__) - {"edited"}

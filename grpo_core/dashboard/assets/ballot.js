@@ -50,17 +50,17 @@ export class Ballot {
     const hunt = this.#hunt;
     setHidden(this.element, !poll && !hunt);
     setAttribute(this.card, "data-votes", this.#votes ? "" : null);
-    setAttribute(this.card, "data-mine", poll?.mine === this.index ? "" : null);
+    const mine = poll !== null && this.session.room.vote === this.index;
+    setAttribute(this.card, "data-mine", mine ? "" : null);
     const right = poll?.state === "revealed" && poll.right.includes(this.index);
     setAttribute(this.card, "data-right", right ? "" : null);
     if (this.element.hidden) return;
-    this.#drawVote(poll, right);
+    this.#drawVote(mine, right);
     this.#drawFlag(hunt);
     setText(this.count, this.#counts(poll, hunt));
   }
 
-  #drawVote(poll, right) {
-    const mine = poll?.mine === this.index;
+  #drawVote(mine, right) {
     const name = `completion ${this.index + 1}`;
     setHidden(this.choose, !this.#votes);
     setText(this.choose, mine ? "✓ Chosen" : "Choose");
@@ -82,9 +82,10 @@ export class Ballot {
 
   /** This card's flags: [step, group, completion, how many, 1 for a hit or null: hidden], or null. */
   #found(hunt) {
-    const { record } = this.session;
+    const { record, room } = this.session;
     const place = [record?.step, record?.group, this.index];
-    return hunt?.found?.find((entry) => place.every((part, i) => part === entry[i])) ?? null;
+    const flags = hunt ? (room.own?.flags ?? []) : [];
+    return flags.find((entry) => place.every((part, i) => part === entry[i])) ?? null;
   }
 
   #counts(poll, hunt) {
@@ -130,7 +131,7 @@ export function showsTallies(room) {
   const { poll } = room;
   if (!poll) return false;
   if (room.teacher) return !room.discreet || poll.state === "revealed";
-  return poll.state !== "open" || typeof poll.mine === "number";
+  return poll.state !== "open" || room.vote !== null;
 }
 
 function votes(count) {

@@ -38,7 +38,7 @@ export function classroom(parent, session) {
     setHidden(work, false);
     setAttribute(section, "data-role", message.role);
     setText(title, message.title || "Class");
-    setText(here, room.teacher ? `${message.here} of ${message.people} here` : `You are ${message.you.name}`);
+    setText(here, room.teacher ? `${message.here} of ${message.people} here` : `You are ${room.own?.you.name}`);
     setHidden(problem, !room.problem);
     setText(problem, room.problem ?? "");
     for (const update of parts) update();

@@ -37,7 +37,7 @@ export function hunt(parent, session) {
     const by = rewards.length ? `: this run is rewarded for ${rewards.join(" and ")}` : "";
     setText(title, `Reward-hack hunt${by}`);
     setText(rule, now.rule ?? "");
-    setText(said, room.teacher ? allWords(now) : ownWords(now.mine));
+    setText(said, room.teacher ? allWords(now) : ownWords(room.own?.score));
     setHidden(end, !room.teacher);
     setHidden(go, session.shown === now.run);
     setHidden(row, end.hidden && go.hidden);

@@ -217,7 +217,8 @@ export interface Member {
 
 /** How to come in; the teacher's alone. */
 export interface Join {
-  url: string;
+  /** null until it is known */
+  url: string | null;
   code: string;
 }
 
@@ -244,8 +245,6 @@ export interface Poll {
   voted: number;
   /** after the reveal */
   right?: Array<number>;
-  /** one's own vote */
-  mine: number | null;
 }
 
 /** What somebody's flags came to. */
@@ -272,10 +271,6 @@ export interface Hunt {
   hits: number;
   misses: number;
   board: Array<Ranked>;
-  /** null for the teacher */
-  mine: Score | null;
-  /** step, group, completion, flags, 1 for a hit */
-  found: Array<Array<number | null>>;
 }
 
 /** What the teacher looks at while the class follows. */
@@ -286,7 +281,7 @@ export interface Lead {
   since: number;
 }
 
-/** What the class does, for one member. */
+/** What the class does: the same for all students, and for the teacher with a little more. */
 export interface Class {
   type: "class";
   role: "teacher" | "student";
@@ -294,11 +289,23 @@ export interface Class {
   people: number;
   here: number;
   focus: Lead | null;
-  you: Member;
   poll: Poll | null;
   hunt: Hunt | null;
   join?: Join;
   door?: Door;
+}
+
+/** What is one's own in a class. */
+export interface Own {
+  type: "own";
+  you: Member;
+  /** the question that the vote is in */
+  poll: string | null;
+  vote: number | null;
+  /** in the hunt; null for the teacher */
+  score: Score | null;
+  /** step, group, completion, flags, 1 for a hit; the teacher: all */
+  flags: Array<Array<number | null>>;
 }
 
 /** What the page asks the feed for. */
@@ -448,4 +455,4 @@ export interface SourceText {
   text: string;
 }
 
-export type FeedMessage = Hello | Runs | RunChange | Metrics | Board | Atlas | Findings | Gone | Class;
+export type FeedMessage = Hello | Runs | RunChange | Metrics | Board | Atlas | Findings | Gone | Class | Own;

@@ -16,13 +16,23 @@ let recipe = null; // the experiment that filled the options
 let linked = null; // the one that the link named
 const before = new Map(); // name of a control -> what it showed before the link set it, and since
 let brought = "{}"; // the link's settings that Gradio's controls show
+let bring = null; // has Gradio ask what its controls should show, once its page is there
 
-/** Put the live part into an element that says which with data-lab. */
-export function fill(element) {
+/**
+ * Put the live part into an element that says which with data-lab.
+ * @param {HTMLElement} element
+ * @param {() => void} [ask] of Gradio's page: tells it to ask for the link's options
+ */
+export function fill(element, ask) {
   if (!element || filled.has(element)) return;
   filled.add(element);
-  if (element.dataset.lab === "runs") mountRuns(element, session);
-  else mount(element, session);
+  if (element.dataset.lab !== "runs") return mount(element, session);
+  mountRuns(element, session);
+  if (!ask) return;
+  bring = ask;
+  syncButtons();
+  const side = { childList: true, subtree: true, attributes: true, attributeFilter: ["disabled"] };
+  new MutationObserver(syncButtons).observe(document.getElementById("lab-side"), side);
 }
 
 /** Which of Gradio's buttons can do something now; they are rendered disabled. */
@@ -63,10 +73,9 @@ function syncHidden() {
 /** Bring what the link sets to Gradio's controls, whenever it is another than they were given. */
 function syncSettings() {
   const now = JSON.stringify(session.view.settings);
-  const button = document.getElementById("lab-prefill");
-  if (now === brought || !button) return; // when it comes, Gradio's page asks by itself
-  brought = now; // at once: two clicks would both be given the values of before
-  button.click();
+  if (now === brought || !bring) return; // when it comes, Gradio's page asks by itself
+  brought = now; // at once: asked twice, both would be given the values of before
+  bring();
 }
 
 globalThis.grpoLab = {
@@ -133,9 +142,8 @@ globalThis.grpoLab = {
 session.subscribe(syncButtons);
 session.subscribe(syncHidden);
 session.subscribe(syncSettings);
-setInterval(syncButtons, 300); // Gradio renders its buttons when it likes
 
-for (const element of document.querySelectorAll("[data-lab]")) fill(element);
+for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-lab]"))) fill(element);
 
 // Not Gradio's page: one that waits for it, or a student's, who gets none.
 if (document.body.matches("[data-shell], [data-class]")) {
@@ -148,12 +156,16 @@ if (document.body.hasAttribute("data-shell")) {
   });
 }
 
+let asking = false;
+
 /** Who is not of the class any more, because removed or because it is over, may join again. */
 async function askWhoIAm() {
-  if (session.connection !== "lost") return;
+  if (session.connection !== "lost" || asking) return;
+  asking = true;
   const answer = await fetch(new URL("lab/status", document.baseURI)).catch(() => null);
+  asking = false;
   if (answer?.status !== 401) return;
   location.replace(new URL("join", document.baseURI).href + location.hash);
 }
 
-setInterval(askWhoIAm, 1000);
+session.subscribe(askWhoIAm); // a connection that is tried again and lost again is a change, too

@@ -88,7 +88,7 @@ function stateWords(room) {
     if (poll.state === "open") return `${of}. The board is masked until the reveal.`;
     return poll.state === "closed" ? `The vote is closed: ${of}.` : `${answer(poll)} ${of}.`;
   }
-  const mine = poll.mine === null ? null : choiceName(poll, poll.mine);
+  const mine = room.vote === null ? null : choiceName(poll, room.vote);
   if (poll.state === "open") {
     if (mine !== null) return `You chose: ${mine}. You may change it until the vote closes.`;
     return poll.kind === "advantage" ? "Choose a card: click it, or press Enter on it." : "Choose:";
@@ -97,7 +97,7 @@ function stateWords(room) {
     return mine === null ? "The vote is closed." : `The vote is closed. You chose: ${mine}.`;
   }
   if (mine === null) return answer(poll);
-  return poll.right.includes(poll.mine) ? `Right! ${answer(poll)}` : `Not this time. ${answer(poll)}`;
+  return poll.right.includes(room.vote) ? `Right! ${answer(poll)}` : `Not this time. ${answer(poll)}`;
 }
 
 function choiceName(poll, choice) {
@@ -128,7 +128,7 @@ function drawChoices(ui, room) {
     const act = () => room.wish("vote", { poll: room.poll.id, choice: i });
     return h("button", { type: "button", class: "lab-button lab-class-choice", onclick: act }, ANSWERS[i]);
   });
-  ANSWERS.forEach((_, i) => setAttribute(ui.choices.childNodes[i], "aria-pressed", String(poll.mine === i)));
+  ANSWERS.forEach((_, i) => setAttribute(ui.choices.childNodes[i], "aria-pressed", String(room.vote === i)));
 }
 
 /** One bar a choice: how many chose it. */
@@ -150,7 +150,7 @@ function drawTallies(ui, room) {
     setText(bar.childNodes[2], teaches ? ANSWERS[i] : String(i + 1));
     const right = poll.state === "revealed" && poll.right.includes(i);
     setAttribute(bar, "data-right", right ? "" : null);
-    setAttribute(bar, "data-mine", poll.mine === i ? "" : null);
+    setAttribute(bar, "data-mine", room.vote === i ? "" : null);
   });
   const words = poll.tallies.map((count, i) => `${choiceName(poll, i)}: ${count}`);
   setAttribute(ui.tallies, "aria-label", `Votes. ${words.join(", ")}`);

@@ -15,6 +15,8 @@ export class Room {
     this.session = session;
     /** @type {import("./messages.js").Class|null} */
     this.message = null; // the feed's last class message
+    /** @type {import("./messages.js").Own|null} */
+    this.own = null; // what is this member's own in it
     this.problem = null; // why the last wish was refused
     this.detached = false; // a student who looks around alone while the teacher leads
     this.discreet = false; // a teacher who keeps the tallies back
@@ -43,6 +45,11 @@ export class Room {
 
   get poll() {
     return this.message?.poll ?? null;
+  }
+
+  /** This student's vote in the poll, or null. */
+  get vote() {
+    return this.own && this.own.poll === this.poll?.id ? this.own.vote : null;
   }
 
   get hunt() {

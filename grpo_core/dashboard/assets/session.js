@@ -368,6 +368,7 @@ export class Session {
       const before = this.#progress();
       this.state.receive(message);
       if (message.type === "class") this.room.receive(message);
+      else if (message.type === "own") this.room.own = message;
       else if (message.type === "metrics" && message.run === this.shown) this.player.stepsChanged();
       else if (message.type === "gone") this.#receiveGone(message.run);
       else if (message.type === "runs" || message.type === "run") this.#listChanged(before);
