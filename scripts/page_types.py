@@ -1,4 +1,4 @@
-"""Write assets/messages.d.ts, TypeScript's view of grpo_core/dashboard/messages.py.
+"""Write assets/messages.d.ts, TypeScript's view of grpo_core/app/dashboard/messages.py.
 
     python scripts/page_types.py
 
@@ -11,7 +11,7 @@ import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from grpo_core.dashboard import messages
+from grpo_core.app.dashboard import messages
 
 FILE = Path(messages.__file__).parent / "assets" / "messages.d.ts"
 HEAD = """/**
