@@ -4,8 +4,8 @@ Each class is a JSON object. `scripts/page_types.py` makes assets/messages.d.ts 
 which TypeScript checks the page's modules; a test compares what the server really sends. A field
 that is new is declared here first: then `make lint` and that test know it.
 
-Of a class all members are there, except those that are NotRequired. A number that is not finite is
-None (see payloads.encode).
+All fields of an object are there, except those that are NotRequired. A number that is not finite
+is None (see payloads.encode).
 """
 
 from typing import Any, Literal, NotRequired, TypedDict

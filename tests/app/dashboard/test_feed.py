@@ -359,6 +359,30 @@ def test_first_messages_and_the_end_of_polling(book: RunBook) -> None:
     asyncio.run(scenario())
 
 
+def test_what_a_new_panel_is_told_comes_once_and_again_when_there_is_news(
+    book: RunBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that docs/adding.md asks for on the server: one more message in `RunFeed.latest`."""
+    told = [Message.of({"type": "new", "run": RECORDED + "recorded", "value": i}) for i in (1, 2)]
+    now, usual = [told[0]], RunFeed.latest
+    monkeypatch.setattr(RunFeed, "latest", lambda feed, hidden: usual(feed, hidden) + now)
+
+    async def scenario() -> None:
+        feed, page = Feed(book), Page()
+        tasks = watch(feed, page)
+        for step in (1, 2, 3):
+            page.views.put_nowait({"run": RECORDED + "recorded", "step": step})
+            await until(lambda at=step: any(m["step"] == at for m in page.of("board")))
+        assert [m["value"] for m in page.of("new")] == [1]
+        now[:] = told[1:]
+        feed.announce()
+        await until(lambda: [m["value"] for m in page.of("new")] == [1, 2])
+        page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
 def test_every_viewer_gets_the_diagnosis_and_the_asking_ends(book: RunBook) -> None:
     async def scenario() -> None:
         feed, pages = Feed(book), [Page(), Page()]

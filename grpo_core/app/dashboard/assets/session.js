@@ -141,6 +141,11 @@ export class Session {
     return this.record?.masked ? this.record : (this.trial.board ?? this.record);
   }
 
+  /** The last message of a type about the shown run, or null. @param {string} type */
+  latest(type) {
+    return this.state.latest.get(type) ?? null;
+  }
+
   /** What the class does, the feed's message; null where there is no class. */
   get classroom() {
     return this.room.message;

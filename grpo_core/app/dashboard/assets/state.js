@@ -31,10 +31,7 @@ export class State {
   turnTo(key) {
     this.shown = key;
     this.history = emptyHistory();
-    /** @type {import("./messages.js").Board|null} */
-    this.record = null; // the group that is shown, as it was recorded
-    /** @type {import("./messages.js").Findings|null} */
-    this.findings = null; // the diagnosis
+    this.latest = new Map(); // type -> the last message of it about this run
     /** @type {Cells|null} */
     this.atlas = null;
   }
@@ -47,6 +44,16 @@ export class State {
   /** The run that is training now, or null. */
   get live() {
     return this.runs.find((run) => run.live && !run.recorded) ?? null;
+  }
+
+  /** The group that is shown, as it was recorded. @returns {import("./messages.js").Board|null} */
+  get record() {
+    return this.latest.get("board") ?? null;
+  }
+
+  /** The diagnosis. @returns {import("./messages.js").Findings|null} */
+  get findings() {
+    return this.latest.get("findings") ?? null;
   }
 
   get steps() {
@@ -87,9 +94,8 @@ export class State {
 
   #receiveOfRun(message) {
     if (message.type === "metrics") this.#receiveMetrics(message);
-    else if (message.type === "board") this.record = message;
-    else if (message.type === "findings") this.findings = message;
     else if (message.type === "atlas") this.#receiveAtlas(message);
+    else this.latest.set(message.type, message);
   }
 
   /** One entry of the list that is here already. @param {import("./messages.js").RunChange} message */

@@ -45,6 +45,14 @@ test("messages of another run are left", () => {
   assert.deepEqual(state.steps, [0, 1, 2, 3]);
 });
 
+test("of a type that nobody knows, as a new panel's, the last message is kept until the next run", () => {
+  const state = shown();
+  for (const value of [1, 2]) state.receive({ type: "new", run: "a", value });
+  assert.equal(state.latest.get("new").value, 2);
+  state.turnTo("b");
+  assert.equal(state.latest.size, 0);
+});
+
 test("the atlas comes in parts", () => {
   const state = shown();
   const part = { type: "atlas", run: "a", reset: true, firsts: {}, last: 1 };
