@@ -286,15 +286,21 @@ class Class(TypedDict):
     door: NotRequired[Door]
 
 
+class Vote(TypedDict):
+    """What somebody chose in a poll."""
+
+    poll: str
+    choice: int
+
+
 class Own(TypedDict):
-    """What is one's own in a class."""
+    """What is one's own in a class; in a hunt the teacher gets everybody's flags."""
 
     type: Literal["own"]
     you: Member
-    poll: str | None  # the question that the vote is in
-    vote: int | None
-    score: Score | None  # in the hunt; null for the teacher
-    flags: list[list[int | None]]  # step, group, completion, flags, 1 for a hit; the teacher: all
+    vote: NotRequired[Vote]
+    score: NotRequired[Score]  # in a hunt; not the teacher
+    flags: NotRequired[list[list[int | None]]]  # step, group, completion, how many, 1 for a hit
 
 
 FeedMessage = Hello | Runs | RunChange | Metrics | Board | Atlas | Findings | Gone | Class | Own
@@ -439,12 +445,3 @@ class GlossaryEntry(TypedDict):
     name: str
     meaning: str
     unit: str
-
-
-class SourceText(TypedDict):
-    """The source of a function."""
-
-    name: str
-    path: str
-    line: int
-    text: str

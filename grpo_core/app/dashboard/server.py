@@ -142,7 +142,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     async def status() -> dict[str, Any]:
         return {"boot": feed.boot, "ready": feed.ready, "viewers": len(feed.viewers)}
 
-    @app.get("/lab/glossary")
+    @app.get("/lab/glossary", response_model=None)  # FastAPI reads no TypedDict before 3.12
     async def glossary() -> list[GlossaryEntry]:
         return payloads.glossary_payload()
 

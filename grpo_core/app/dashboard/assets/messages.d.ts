@@ -295,17 +295,21 @@ export interface Class {
   door?: Door;
 }
 
-/** What is one's own in a class. */
+/** What somebody chose in a poll. */
+export interface Vote {
+  poll: string;
+  choice: number;
+}
+
+/** What is one's own in a class; in a hunt the teacher gets everybody's flags. */
 export interface Own {
   type: "own";
   you: Member;
-  /** the question that the vote is in */
-  poll: string | null;
-  vote: number | null;
-  /** in the hunt; null for the teacher */
-  score: Score | null;
-  /** step, group, completion, flags, 1 for a hit; the teacher: all */
-  flags: Array<Array<number | null>>;
+  vote?: Vote;
+  /** in a hunt; not the teacher */
+  score?: Score;
+  /** step, group, completion, how many, 1 for a hit */
+  flags?: Array<Array<number | null>>;
 }
 
 /** What the page asks the feed for. */
@@ -445,14 +449,6 @@ export interface GlossaryEntry {
   name: string;
   meaning: string;
   unit: string;
-}
-
-/** The source of a function. */
-export interface SourceText {
-  name: string;
-  path: string;
-  line: number;
-  text: string;
 }
 
 export type FeedMessage = Hello | Runs | RunChange | Metrics | Board | Atlas | Findings | Gone | Class | Own;

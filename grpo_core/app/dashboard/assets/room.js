@@ -49,7 +49,8 @@ export class Room {
 
   /** This student's vote in the poll, or null. */
   get vote() {
-    return this.own && this.own.poll === this.poll?.id ? this.own.vote : null;
+    const vote = this.own?.vote;
+    return vote && vote.poll === this.poll?.id ? vote.choice : null;
   }
 
   get hunt() {

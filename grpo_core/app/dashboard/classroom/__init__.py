@@ -482,17 +482,11 @@ class Classroom:
         return told
 
     def _own_message(self, member: Member) -> messages.Own:
-        """What a member chose; the teacher, what all flagged."""
         me = self.people.members.get(member.id, member)  # by the name of today
         poll, hunt, hidden = self.polls.current, self.hunt, self._hidden_in_hunt()
-        told: messages.Own = {
-            "type": "own",
-            "you": {"id": me.id, "name": me.name},
-            "poll": poll.id if poll else None,
-            "vote": poll.votes.get(me.id) if poll else None,
-            "score": None,
-            "flags": [],
-        }
+        told: messages.Own = {"type": "own", "you": {"id": me.id, "name": me.name}}
+        if poll is not None and me.id in poll.votes:
+            told["vote"] = {"poll": poll.id, "choice": poll.votes[me.id]}
         if hunt is not None and self.is_teacher(me):
             told["flags"] = hunt.places(hidden)
         elif hunt is not None:
