@@ -1,4 +1,4 @@
-"""Write assets/messages.d.ts, TypeScript's view of grpo_core/app/dashboard/messages.py.
+"""Write assets/core/messages.d.ts, TypeScript's view of grpo_core/app/dashboard/messages.py.
 
     python scripts/page_types.py
 
@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 from grpo_core.app.dashboard import messages
 
-FILE = Path(messages.__file__).parent / "assets" / "messages.d.ts"
+FILE = Path(messages.__file__).parent / "assets" / "core" / "messages.d.ts"
 HEAD = """/**
  * What the server and the page say to each other.
  * Made by `python scripts/page_types.py` of dashboard/messages.py: change that.

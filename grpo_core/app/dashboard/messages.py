@@ -1,8 +1,8 @@
 """What the server and the page say to each other, declared once.
 
-Each class is a JSON object. `scripts/page_types.py` makes assets/messages.d.ts of them, against
-which TypeScript checks the page's modules; a test compares what the server really sends. A field
-that is new is declared here first: then `make lint` and that test know it.
+Each class is a JSON object. `scripts/page_types.py` makes assets/core/messages.d.ts of them,
+against which TypeScript checks the page's modules; a test compares what the server really sends. A
+field that is new is declared here first: then `make lint` and that test know it.
 
 All fields of an object are there, except those that are NotRequired. A number that is not finite
 is None (see payloads.encode).

@@ -1,7 +1,7 @@
 """The Gradio page: the shell, the options of the next run, and the buttons.
 
-What moves (charts, board, run list) is assets/lab.js in two gr.HTML hosts, which Gradio renders
-once and never again. The buttons have no Python function: each calls the page's script, which
+What moves (charts, board, run list) is assets/pages/lab.js in two gr.HTML hosts, which Gradio
+renders once and never again. The buttons have no Python function: each calls the page's script, which
 posts to the API of `server`. So there is one way to change a run, guarded in one place, and
 nothing of Gradio's own API is needed: `allowlist` opens a few of its paths, and closes the rest.
 """
@@ -27,9 +27,9 @@ HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1" />
 <meta name="format-detection" content="telephone=no" />
 <link rel="stylesheet" href="lab/assets/lab.css" />
-<script type="module" src="lab/assets/page.js"></script>
+<script type="module" src="lab/assets/pages/page.js"></script>
 """
-PAGE = "import(new URL('lab/assets/page.js', document.baseURI).href)"
+PAGE = "import(new URL('lab/assets/pages/page.js', document.baseURI).href)"
 BRING = "submit"  # the event by which the page's script asks for the link's options
 FILL = (
     f"{PAGE}.then((page) => "

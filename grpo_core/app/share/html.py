@@ -1,11 +1,11 @@
 """One HTML file that replays a run: no server, no network, nothing beside it.
 
-The panels are the dashboard's, by the same script (dashboard/assets/replay.js), and so are the
-messages they are fed: those that `dashboard.feed` sends. Laid into the page they are compressed and
+The panels are the dashboard's, by the same script (dashboard/assets/pages/replay.js), and so are
+the messages they are fed: those that `dashboard.feed` sends. Laid into the page they are compressed and
 base64, in elements that no browser takes for a script, so that nothing a model wrote can end its
 element, and the page's policy allows no script or style but its own and no request at all.
 
-Left out is what a server works out: the formula lens, what-if, the microscope, forks, a class.
+Left out is what a server works out: the formula lens, what-if, the walkthrough, forks, a class.
 
 A run's metrics, its atlas and its diagnosis are always whole. Of its groups, which are nearly all
 of the size, the file has as many as fit: first the last groups of every step are left out, one
@@ -257,7 +257,7 @@ def _entry(run: Run) -> dict[str, Any]:
 
 
 def _about(run: Run, feed: RunFeed, title: str, description: str) -> dict[str, Any]:
-    """What assets/about.js shows."""
+    """What assets/panels/about.js shows."""
     options = {name: public_option(name, value) for name, value in options_of(run).items()}
     state = run.state
     imported = str(state.get("imported") or "")
@@ -345,7 +345,7 @@ def _pack(text: str) -> str:
 @cache
 def _parts() -> tuple[str, str, str]:
     """The page's script, style and icon."""
-    script = "\n" + bundle.script(bundle.ASSETS / "replay.js")
+    script = "\n" + bundle.script(bundle.ASSETS / "pages/replay.js")
     style = "\n" + bundle.whole_style(bundle.ASSETS / "replay.css")
     for text, end in ((script, "</script"), (script, "<!--"), (style, "</style")):
         if end in text.lower():

@@ -18,8 +18,8 @@ from grpo_core.rewards import REWARDS
 
 PROGRAM = """
 import { readFileSync } from "node:fs";
-const { readView, writeView } = await import(process.argv[1] + "/view.js");
-const lesson = await import(process.argv[1] + "/lesson.js");
+const { readView, writeView } = await import(process.argv[1] + "/core/view.js");
+const lesson = await import(process.argv[1] + "/core/lesson.js");
 const { call, values } = JSON.parse(readFileSync(0, "utf8"));
 const calls = {
   read: readView,
@@ -40,7 +40,7 @@ def page(call: str, values: list[Any]) -> list[Any]:
 
 def names(title: str) -> list[str]:
     """The names of a list of lesson.js."""
-    text = (ASSETS / "lesson.js").read_text(encoding="utf-8")
+    text = (ASSETS / "core/lesson.js").read_text(encoding="utf-8")
     (found,) = re.findall(rf"^export const {title} = \[\n(.*?)^\];", text, re.M | re.S)
     return re.findall(r'^  \["(\w+)"', found, re.M)
 
@@ -140,10 +140,10 @@ def test_a_link_can_name_every_experiment(name: str) -> None:
 
 def test_what_a_link_can_hide_is_there() -> None:
     assert len(PARTS) > 10 and len(FIELDS) > 10
-    panels = (ASSETS / "lab.js").read_text()
+    panels = (ASSETS / "pages/lab.js").read_text()
     tools = {
         match[1]
-        for path in ASSETS.glob("*.js")
+        for path in ASSETS.glob("tools/*.js")
         if (match := re.search(r'^export const \w+ = \{ id: "(\w+)"', path.read_text(), re.M))
     }
     there = tools | {"runs", "controls", "options"}

@@ -89,9 +89,20 @@ def record(root: Path, config: GRPOConfig, place: tuple[int, int], rewards: list
 # --- all that a student can get ----------------------------------------------------------------
 
 # For a path of the table that stands for many: one of them.
+ONE_OF = {
+    "core": "view.js",
+    "panels": "board.js",
+    "tools": "bench.js",
+    "class": "room.js",
+    "pages": "lab.js",
+}
 EXAMPLES = {
-    r"/lab/assets/(join\.js|join\.css|icon\.svg)": "/lab/assets/join.js",
-    r"/lab/assets/\w[\w.-]*": "/lab/assets/room.js",
+    r"/lab/assets/(pages/join\.js|join\.css|icon\.svg)": "/lab/assets/pages/join.js",
+    r"/lab/assets/\w[\w.-]*": "/lab/assets/lab.css",
+    **{
+        rf"/lab/assets/{room}/\w[\w.-]*": f"/lab/assets/{room}/{file}"
+        for room, file in ONE_OF.items()
+    },
 }
 TRIALS: list[dict[str, Any]] = [
     {},

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./assets.js";
 
-const { horizontalEnd, roundUp, stepTicks, verticalAxis } = await load("scale.js");
-const { evaluationsLeft, secondsLeft } = await load("pace.js");
+const { horizontalEnd, roundUp, stepTicks, verticalAxis } = await load("panels/scale.js");
+const { evaluationsLeft, secondsLeft } = await load("panels/pace.js");
 
 test("an axis ends at a round number that holds all values", () => {
   for (const value of [1e-6, 0.011, 0.3, 1, 7.1, 99, 12345]) {

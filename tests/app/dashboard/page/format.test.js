@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { load } from "./assets.js";
 
 const { advantage, duration, inline, number, rewardName, rewardSum, signed, sizeOf } =
-  await load("format.js");
+  await load("core/format.js");
 
 test("numbers are short, and missing ones are a dash", () => {
   const cases = [

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { card, load } from "./assets.js";
 
-const { answerStart } = await load("tokens.js");
-const { order, SORTS } = await load("sort.js");
-const { common } = await load("compare.js");
-const { obedience, obediences, SHADES, shadeOf } = await load("shades.js");
-const { best, factsOf, hardest } = await load("stops.js");
+const { answerStart } = await load("panels/tokens.js");
+const { order, SORTS } = await load("panels/sort.js");
+const { common } = await load("tools/compare.js");
+const { obedience, obediences, SHADES, shadeOf } = await load("panels/shades.js");
+const { best, factsOf, hardest } = await load("panels/stops.js");
 
 test("an answer begins with its tag, and what follows stands with it", () => {
   const starts = { TtTAaAo: 3, TTTtTTTAAAAaAAA: 7, oooo: 4, AaATt: 0, AA: 0, "": 0 };

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./assets.js";
 
-const { State } = await load("state.js");
-const { Player } = await load("player.js");
-const { Overlays } = await load("overlays.js");
-const { Api } = await load("api.js");
+const { State } = await load("core/state.js");
+const { Player } = await load("core/player.js");
+const { Overlays } = await load("core/overlays.js");
+const { Api } = await load("core/api.js");
 
 const run = (fields) => ({ key: "a", name: "a", recorded: false, live: false, step: 3, ...fields });
 

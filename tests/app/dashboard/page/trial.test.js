@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { card, load } from "./assets.js";
 
-const { OWN, Trial } = await load("trial.js");
+const { OWN, Trial } = await load("core/trial.js");
 
 const record = {
   type: "board", run: "a", step: 3, group: 0, groups: [{}], completions: [card({ reward: 1 })],

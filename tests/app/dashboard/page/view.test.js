@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./assets.js";
 
-const { FIELDS, readView, takenView, writeView } = await load("view.js");
+const { FIELDS, readView, takenView, writeView } = await load("core/view.js");
 
 const full = {
   run: "recorded:a", step: 4, group: 1, shade: "kl", sort: "reward", tool: "formula",
