@@ -2,8 +2,8 @@
 
 A formula is a row of nodes. A node is a tuple of its kind and its parts, and nothing but strings,
 numbers, tuples and None is in it, so it goes into JSON as it is. The kinds are the functions below;
-the page draws the same kinds (dashboard/assets/notation.js). A kind that is unknown is an error in
-both.
+the page draws the same kinds (dashboard/assets/tools/notation.js). A kind that is unknown is an
+error in both.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def test_a_formula_of_an_unknown_kind_is_an_error(visit: Callable) -> None:
     page = visit(RECORDED).page
     page.wait_for_selector(".lab-card [data-token]")
     tried = """async ([nodes, forms]) => {
-      const { draw, written } = await import("./lab/assets/notation.js");
+      const { draw, written } = await import("./lab/assets/tools/notation.js");
       try {
         return draw(nodes, (name) => written(forms, name)).map((e) => e.outerHTML).join("");
       } catch (error) {
@@ -287,7 +287,7 @@ def test_two_completions_side_by_side(visit: Callable, shipped) -> None:
     assert page.locator(".lab-only").count() == 0
     second.select_option(index=1)
     code = """async ([a, b]) => {
-      const address = new URL("lab/assets/compare.js", document.baseURI);
+      const address = new URL("lab/assets/tools/compare.js", document.baseURI);
       return (await import(address)).common(a, b);
     }"""
     left, right = page.evaluate(code, [list("ABCBDAB"), list("BDCABA")])

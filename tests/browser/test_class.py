@@ -202,7 +202,7 @@ def test_a_student_has_no_control_and_a_forged_one_is_refused(join: Callable) ->
           [`lab/api/runs/${run}/fork`, { step: 0, options: {} }],
           ["lab/class/poll", { kind: "teaches", run, step: 1, group: 0 }],
           ["lab/class/focus", { view: null }], ["lab/class/hunt", { run }],
-          ["lab/class/remove", { id: grpoLab.session.classroom.you.id }],
+          ["lab/class/remove", { id: grpoLab.session.room.own.you.id }],
         ].map(([path, body]) => fetch(path, { method: "POST",
           headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })
           .then((answer) => answer.status)))""",

@@ -339,25 +339,6 @@ def test_nothing_overflows(visit: Callable, width: int, scheme: str) -> None:
     assert is_dark == (scheme == "dark")
 
 
-def test_parts_of_a_completion(visit: Callable) -> None:
-    page = visit().page
-    code = """async (lists) => {
-      const address = new URL("lab/assets/tokens.js", document.baseURI);
-      const { answerStart, parts } = await import(address);
-      return lists.map((tokens) => [parts(tokens).join(""), answerStart(parts(tokens))]);
-    }"""
-    cases = {
-        "<think> 1 </think> <answer> 2 </answer> <eos>": ["TtTAaAo", 3],
-        "< think > a </ think > < ans wer > 4 </ answer >": ["TTTtTTTAAAAaAAA", 7],
-        "no tags at all": ["oooo", 4],
-        "</think> <answer> x": ["TAa", 1],
-        "<answer> </answer>": ["AA", 2],
-        "<answer> 1 </answer> <think> 2": ["AaATt", 0],
-    }
-    found = page.evaluate(code, [text.split() for text in cases])
-    assert found == list(cases.values())
-
-
 def test_nobody_looking_costs_nothing(dashboard) -> None:
     server = psutil.Process(dashboard.process.pid)
     spent = []

@@ -70,7 +70,7 @@ def test_every_number_of_a_token_has_one(visit: Callable) -> None:
     page = opened(visit)
     names = explained(page, page.get_by_role("button", name="its numbers: what is it?"))
     entries = page.evaluate(
-        """async () => (await import(new URL("lab/assets/inspector.js", document.baseURI)))
+        """async () => (await import(new URL("lab/assets/panels/inspector.js", document.baseURI)))
              .EXPLAINED"""
     )
     card = page.locator(".lab-card").first

@@ -13,10 +13,13 @@ import re
 # What may stand in the place of a {name}: exactly one part of a path.
 PARTS = {"file": r"\w[\w.-]*", "key": r"[^/]+"}
 
+ROOMS = ("core", "panels", "tools", "class", "pages")  # folders of assets/
+
 # Method and path of our own requests; WEBSOCKET stands for the handshake of one.
 OURS = (
     ("GET", "/"),
     ("GET", "/lab/assets/{file}"),
+    *(("GET", f"/lab/assets/{room}/{{file}}") for room in ROOMS),
     ("GET", "/lab/status"),
     ("GET", "/lab/glossary"),
     ("GET", "/lab/metrics"),

@@ -6,24 +6,8 @@ state, and each (step, group) that is being viewed. A viewer is sent what it lac
 times per second; a slow viewer skips intermediate states and gets the latest. So a viewer who reads
 nothing delays no other and holds one message.
 
-Messages to the page, each a JSON object with a `type`, long ones compressed (see packing):
-
-    hello    {boot, ready, methods}     ready: the whole page with its controls can be loaded;
-                                        methods: name -> how it is written
-    runs     {now, runs: [...]}         the run list, see runs.describe
-    run      {now, run}                 the one entry of it that changed
-    metrics  {run, reset, steps, metrics: {name: [...]}, phases: {name: [...]}}
-                                        steps the page has not got, or that are to replace those it
-                                        has (see masking); seconds see phases.breakdown
-    board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
-    atlas    {run, reset, cells: [...], prompts, firsts, last}
-                                        groups of steps the page has not got, see atlas
-    findings {run, findings: [...]}     the diagnosis so far, see payloads.findings_payload
-    gone     {run}                      the run that was asked for is not there
-    class    {role, you, people, poll, hunt, focus, ...}     in a class, see classroom.message
-
-From the page: {"run": key or null, "step": number or null (the latest), "group": number,
-"atlas": whether it is wanted}.
+What is sent, and what the page asks for, is declared in `messages`; a long message is compressed
+(see `packing`).
 """
 
 import asyncio
@@ -101,8 +85,9 @@ class Viewer:
     hidden: Hidden | None = None  # what was left out of them
     board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
     atlas: tuple[Any, int] | None = None  # of which run and mask, and its last step
-    findings: Message | None = None
-    told: str | None = None  # of the class
+    latest: list[Message] = field(default_factory=list)  # see RunFeed.latest
+    shared: bytes | None = None  # what all of the class were told
+    own: str | None = None  # what it was told of itself
 
 
 @dataclass(frozen=True)
@@ -213,10 +198,7 @@ class Feed:
             found.append(runs.change if viewer.listed == self._version - 1 else runs.whole)
             viewer.listed = self._version
         if self.classroom is not None and viewer.member is not None:
-            told = self.classroom.message(viewer.member)
-            if told != viewer.told:
-                viewer.told = told
-                found.append(Message(told))
+            found += self._class_messages(viewer, viewer.member)
         view = viewer.view
         if view.run is None:
             return found
@@ -226,6 +208,15 @@ class Feed:
             viewer.run = None
             return [*found, Message.of({"type": "gone", "run": view.run})]
         return found + await self._run_messages(viewer, view, feed)
+
+    def _class_messages(self, viewer: Viewer, member: "Member") -> list[Message]:
+        """What a viewer lacks of its class."""
+        assert self.classroom is not None
+        shared, own = self.classroom.shared(member.role), self.classroom.own(member)
+        found = [] if shared.part == viewer.shared else [shared]
+        found += [] if own == viewer.own else [Message(own)]
+        viewer.shared, viewer.own = shared.part, own
+        return found
 
     async def _watched(self, key: str) -> RunFeed:
         """Return the feed of a run. Raises LabError if the run does not exist."""
@@ -301,7 +292,7 @@ class Feed:
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
         hidden = self._hidden()
         if viewer.run != identity:
-            viewer.run, viewer.board, viewer.findings = identity, None, None
+            viewer.run, viewer.board, viewer.latest = identity, None, []
             found += await asyncio.to_thread(feed.history, count, hidden)
         elif viewer.hidden != hidden:
             changed = [feed.masked_from(one) for one in (viewer.hidden, hidden) if one]
@@ -320,10 +311,9 @@ class Feed:
                 print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
         if view.atlas:
             found += await self._atlas_messages(viewer, view, feed)
-        findings = feed.findings_without(hidden)
-        if findings is not None and findings is not viewer.findings:
-            viewer.findings = findings
-            found.append(findings)
+        latest = feed.latest(hidden)
+        found += [made for made in latest if made not in viewer.latest]
+        viewer.latest = latest
         if self._hidden() != hidden:  # a question came, or its answer, meanwhile
             viewer.run = None
             return await self._run_messages(viewer, view, feed)

@@ -1,9 +1,9 @@
 """The Gradio page: the shell, the options of the next run, and the buttons.
 
-What moves (charts, board, run list) is assets/lab.js in two gr.HTML hosts, which Gradio renders
-once and never again. The buttons have no Python function: each calls the page's script, which
-posts to the API of `server`. So there is one way to change a run, guarded in one place, and
-nothing of Gradio's own API is needed: `allowlist` opens a few of its paths, and closes the rest.
+The live parts (charts, board, run list) are assets/pages/lab.js in two gr.HTML hosts, which Gradio
+renders once. The buttons have no Python function: each calls the page's script, which posts to the
+API of `server`. So there is one way to change a run, guarded in one place, and nothing of Gradio's
+own API is needed: `allowlist` opens a few of its paths and closes the rest.
 """
 
 import json
@@ -27,10 +27,14 @@ HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1" />
 <meta name="format-detection" content="telephone=no" />
 <link rel="stylesheet" href="lab/assets/lab.css" />
-<script type="module" src="lab/assets/page.js"></script>
+<script type="module" src="lab/assets/pages/page.js"></script>
 """
-PAGE = "import(new URL('lab/assets/page.js', document.baseURI).href)"
-FILL = f"{PAGE}.then((page) => page.fill(element.querySelector('[data-lab]')));"
+PAGE = "import(new URL('lab/assets/pages/page.js', document.baseURI).href)"
+BRING = "submit"  # the event by which the page's script asks for the link's options
+FILL = (
+    f"{PAGE}.then((page) => "
+    f"page.fill(element.querySelector('[data-lab]'), () => trigger('{BRING}')));"
+)
 # A plain list, so that Gradio asks no font server.
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monospace"]
@@ -85,16 +89,16 @@ def blocks() -> gr.Blocks:
     ):
         with gr.Column(elem_id="lab-side", scale=0, min_width=240):
             gr.HTML("<h1 class='lab-brand'>GRPO Lab</h1>", apply_default_css=False)
-            _controls(demo)
-            _host("runs")
+            bring = _controls(demo)
+            _host("runs").submit(**bring)  # the event BRING
         with gr.Column(elem_id="lab-body", scale=1, min_width=300):
             _host("main")
     return demo
 
 
-def _host(part: str) -> None:
+def _host(part: str) -> gr.HTML:
     """Create an element that the page's script fills."""
-    gr.HTML(
+    return gr.HTML(
         html_template=f'<div data-lab="{part}"></div>',
         js_on_load=FILL,
         apply_default_css=False,
@@ -102,8 +106,11 @@ def _host(part: str) -> None:
     )
 
 
-def _controls(demo: gr.Blocks) -> None:
+def _controls(demo: gr.Blocks) -> dict[str, Any]:
     """Create the buttons and the controls of the next run, and connect them to the page's script.
+
+    Returns:
+        the event listener that loads the link's options.
 
     An event without a function runs in the page only. Its values reach Gradio's own state, so they
     also apply to controls that are not rendered yet, in an accordion that was never opened.
@@ -129,17 +136,17 @@ def _controls(demo: gr.Blocks) -> None:
         inputs=controls,
         js=f"(...values) => window.grpoLab.start({names}, values, {rewards})",
     )
-    fill = {
+    bring = {
         "fn": None,
         "inputs": controls,
         "outputs": controls,
         "js": f"async (...values) => (await {PAGE}, "
         f"window.grpoLab.prefill({names}, values, {rewards}, {json.dumps(values)}))",
     }
-    demo.load(**fill)
-    gr.Button("Load the link's options", elem_id="lab-prefill", visible="hidden").click(**fill)
+    demo.load(**bring)
     for want, button in wishes.items():
         button.click(fn=None, js=f"() => window.grpoLab.control('{want}')")
+    return bring
 
 
 def _button(text: str, name: str, variant: Any = "secondary") -> gr.Button:

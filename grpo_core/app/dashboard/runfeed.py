@@ -184,6 +184,15 @@ class RunFeed:
         """The message with the diagnosis that leaves a step out; None until it was made."""
         return self._findings.get(hidden)
 
+    def latest(self, hidden: Hidden | None) -> list[Message]:
+        """The messages of which a page needs only the newest, as far as they were made.
+
+        What a new panel shows is one more. Called on the event loop for every viewer: it hands out
+        what was made before, the same object until there is a newer one.
+        """
+        findings = self.findings_without(hidden)
+        return [] if findings is None else [findings]
+
     def diagnose(self, hidden: Hidden | None = None) -> bool:
         """Ask every question again if there are new steps; True when there were.
 

@@ -32,6 +32,7 @@ from grpo_core.app.dashboard.doors import Doors, descriptors, room_for
 from grpo_core.app.dashboard.exports import add_exports
 from grpo_core.app.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.app.dashboard.guard import Guard
+from grpo_core.app.dashboard.messages import GlossaryEntry
 from grpo_core.app.dashboard.packing import Message, frame
 from grpo_core.app.dashboard.protocols import Config
 from grpo_core.app.dashboard.runs import RunBook
@@ -141,8 +142,8 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     async def status() -> dict[str, Any]:
         return {"boot": feed.boot, "ready": feed.ready, "viewers": len(feed.viewers)}
 
-    @app.get("/lab/glossary")
-    async def glossary() -> list[dict[str, str]]:
+    @app.get("/lab/glossary", response_model=None)  # FastAPI reads no TypedDict before 3.12
+    async def glossary() -> list[GlossaryEntry]:
         return payloads.glossary_payload()
 
     @app.get("/lab/metrics")

@@ -19,6 +19,7 @@ from grpo_core.analysis.lens import Reconsidered, Trial, compare, reconsider
 from grpo_core.analysis.lens.presets import OWN
 from grpo_core.analysis.lens.symbols import advantage_of, lines, source_of, symbols, written
 from grpo_core.app.dashboard import payloads
+from grpo_core.app.dashboard.messages import GroupPayload
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
 from grpo_core.core.records import Step
@@ -137,7 +138,7 @@ def _token_or_why_not(
         return {"refused": str(error)}
 
 
-def _board(found: Reconsidered, options: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
+def _board(found: Reconsidered, options: Mapping[str, Any], trial: Trial) -> GroupPayload:
     board = payloads.group_payload(found.group, options)
     for place in trial.edits:
         if place < len(board["completions"]):

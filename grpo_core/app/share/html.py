@@ -1,9 +1,9 @@
 """One HTML file that replays a run: no server, no network, nothing beside it.
 
-The panels are the dashboard's, by the same script (dashboard/assets/replay.js), and so are the
-messages they are fed: those that `dashboard.feed` sends. Laid into the page they are compressed and
-base64, in elements that no browser takes for a script, so that nothing a model wrote can end its
-element, and the page's policy allows no script or style but its own and no request at all.
+The panels and their script are the dashboard's (dashboard/assets/pages/replay.js), and so are the
+messages: those that `dashboard.feed` sends. In the page the messages are compressed and
+base64-encoded, in elements that no browser runs as a script, so that a model's text cannot close
+its element. The page's policy allows no script or style but its own, and no request at all.
 
 Left out is what a server computes: the formula tool, what-if, the walkthrough, forks, a class.
 
@@ -28,6 +28,7 @@ from typing import Any
 
 from grpo_core import __version__
 from grpo_core.app.dashboard import bundle, payloads
+from grpo_core.app.dashboard.messages import GroupSummary
 from grpo_core.app.dashboard.runfeed import RunFeed
 from grpo_core.app.dashboard.runs import describe, options_of, public, public_option
 from grpo_core.app.share.whole import made_whole, new_place
@@ -115,7 +116,7 @@ class Boards:
     most: int
     chosen: list[int]
     data: dict[int, list[str]] = field(default_factory=dict)
-    summaries: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    summaries: dict[int, list[GroupSummary]] = field(default_factory=dict)
     weights: dict[int, int] = field(default_factory=dict)
     size: int = 0
     groups: int | None = None
@@ -125,7 +126,7 @@ class Boards:
         """Whether the step at a place among the chosen ones is still kept."""
         return place % self.every == 0 or place == len(self.chosen) - 1
 
-    def add(self, step: int, summary: list[dict[str, Any]], texts: Iterable[str]) -> None:
+    def add(self, step: int, summary: list[GroupSummary], texts: Iterable[str]) -> None:
         """Take in a step, and leave out what there is no room for.
 
         Raises:
@@ -254,7 +255,7 @@ def _entry(run: Run) -> dict[str, Any]:
 
 
 def _about(run: Run, feed: RunFeed, title: str, description: str) -> dict[str, Any]:
-    """What assets/about.js shows."""
+    """What assets/panels/about.js shows."""
     options = {name: public_option(name, value) for name, value in options_of(run).items()}
     state = run.state
     imported = str(state.get("imported") or "")
@@ -342,7 +343,7 @@ def _pack(text: str) -> str:
 @cache
 def _parts() -> tuple[str, str, str]:
     """The page's script, style and icon."""
-    script = "\n" + bundle.script(bundle.ASSETS / "replay.js")
+    script = "\n" + bundle.script(bundle.ASSETS / "pages/replay.js")
     style = "\n" + bundle.whole_style(bundle.ASSETS / "replay.css")
     for text, end in ((script, "</script"), (script, "<!--"), (style, "</style")):
         if end in text.lower():

@@ -3,26 +3,23 @@
 import dataclasses
 import json
 import re
-import shutil
-import subprocess
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from needs import require
+from nodejs import run_node
 
 from grpo_core.app.dashboard.bundle import ASSETS
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.recipes import RECIPES
 from grpo_core.rewards import REWARDS
 
-NODE = shutil.which("node")
 PROGRAM = """
 import { readFileSync } from "node:fs";
-const { readView, writeView } = await import(process.argv[1] + "/view.js");
-const lesson = await import(process.argv[1] + "/lesson.js");
+const { readView, writeView } = await import(process.argv[1] + "/core/view.js");
+const lesson = await import(process.argv[1] + "/core/lesson.js");
 const { call, values } = JSON.parse(readFileSync(0, "utf8"));
 const calls = {
   read: readView,
@@ -37,20 +34,13 @@ console.log(JSON.stringify(values.map(calls[call])));
 
 def page(call: str, values: list[Any]) -> list[Any]:
     """What the page's functions make of some values."""
-    require(NODE, "node")
-    done = subprocess.run(
-        [str(NODE), "--input-type=module", "-e", PROGRAM, ASSETS.as_uri()],
-        input=json.dumps({"call": call, "values": values}),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    asked = json.dumps({"call": call, "values": values})
+    return json.loads(run_node("--input-type=module", "-e", PROGRAM, ASSETS.as_uri(), stdin=asked))
 
 
 def names(title: str) -> list[str]:
     """The names of a list of lesson.js."""
-    text = (ASSETS / "lesson.js").read_text(encoding="utf-8")
+    text = (ASSETS / "core/lesson.js").read_text(encoding="utf-8")
     (found,) = re.findall(rf"^export const {title} = \[\n(.*?)^\];", text, re.M | re.S)
     return re.findall(r'^  \["(\w+)"', found, re.M)
 
@@ -150,10 +140,10 @@ def test_a_link_can_name_every_experiment(name: str) -> None:
 
 def test_what_a_link_can_hide_is_there() -> None:
     assert len(PARTS) > 10 and len(FIELDS) > 10
-    panels = (ASSETS / "lab.js").read_text()
+    panels = (ASSETS / "pages/lab.js").read_text()
     tools = {
         match[1]
-        for path in ASSETS.glob("*.js")
+        for path in ASSETS.glob("tools/*.js")
         if (match := re.search(r'^export const \w+ = \{ id: "(\w+)"', path.read_text(), re.M))
     }
     there = tools | {"runs", "controls", "options"}

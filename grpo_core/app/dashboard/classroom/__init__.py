@@ -23,6 +23,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from grpo_core.app.dashboard import messages
 from grpo_core.app.dashboard.classroom import journal, people
 from grpo_core.app.dashboard.classroom.address import addresses, qr_text
 from grpo_core.app.dashboard.classroom.budgets import Budgets
@@ -32,6 +33,7 @@ from grpo_core.app.dashboard.classroom.people import COOKIE_SECONDS, STUDENT, TE
 from grpo_core.app.dashboard.classroom.polls import Poll, Polls, ask
 from grpo_core.app.dashboard.doors import Doors
 from grpo_core.app.dashboard.masking import Hidden
+from grpo_core.app.dashboard.packing import Message
 from grpo_core.app.dashboard.payloads import clip, encode
 from grpo_core.app.dashboard.trials import Request
 from grpo_core.core import spreadsheet
@@ -79,14 +81,14 @@ class Classroom:
         self.polls = Polls()
         self.hunts: list[Hunt] = []
         self.hunt: Hunt | None = None
-        self.focus: dict[str, Any] | None = None
+        self.focus: messages.Lead | None = None
         self.join_urls: list[str] = []
         self.teacher_url = ""
         self.browser_url = ""
         self.on_change: Callable[[], None] = lambda: None
         self._sockets: dict[str, list[Close]] = {}
         self._trying: Counter[str] = Counter()
-        self._shared: dict[str, tuple[str, str | None, str | None]] = {}
+        self._shared: dict[str, Message] = {}
         self._journal = journal.Journal(root, self.title, new)
         self.cookies = people.Cookies(self._journal.secret)
         for event in self._journal.events():
@@ -459,59 +461,46 @@ class Classroom:
 
     # Messages to the pages
 
-    def message(self, member: Member) -> str:
-        """The feed's `class` message for one member, as JSON.
+    def shared(self, role: str) -> Message:
+        """The feed's `class` message, made once for each role and change."""
+        if role not in self._shared:
+            self._shared[role] = Message(encode(self._class_message(role)))
+        return self._shared[role]
 
-        All but the member's own part is made once for each role and change.
-        """
-        if member.role not in self._shared:
-            self._shared[member.role] = self._made(member.role)
-        head, poll, hunt = self._shared[member.role]
-        me = self.people.members.get(member.id, member)  # by the name of today
-        own = {
-            "poll": None if poll is None else self._own_vote(me),
-            "hunt": None if hunt is None else self._own_flags(me),
-        }
-        parts = [head, f'"you":{encode({"id": me.id, "name": me.name})}']
-        for name, shared in (("poll", poll), ("hunt", hunt)):
-            mine = own[name]
-            text = "null" if shared is None or mine is None else f"{shared},{encode(mine)[1:]}"
-            parts.append(f'"{name}":{text}')
-        return ",".join(parts) + "}"
+    def own(self, member: Member) -> str:
+        """The feed's `own` message for one member, as JSON."""
+        return encode(self._own_message(member))
 
-    def _made(self, role: str) -> tuple[str, str | None, str | None]:
-        """Return the message to all members of a role, as JSON objects without their last brace."""
-        message: dict[str, Any] = {
+    def _class_message(self, role: str) -> messages.Class:
+        names = {member.id: member.name for member in self.people.members.values()}
+        poll, hidden = self.polls.current, self._hidden_in_hunt()
+        told: messages.Class = {
             "type": "class",
-            "role": role,
+            "role": "teacher" if role == TEACHER else "student",
             "title": self.title,
             "people": len(self.people.members),
             "here": self.here,
             "focus": self.focus,
+            "poll": poll.told() if poll else None,
+            "hunt": self.hunt.told(names, hidden) if self.hunt else None,
         }
         if role == TEACHER:
-            message["join"] = {"url": self.join_url, "code": self.code}
-            message["door"] = self.door.told(self.doors.full())
-        names = {member.id: member.name for member in self.people.members.values()}
-        poll = self.polls.current
-        return (
-            encode(message)[:-1],
-            encode(poll.told())[:-1] if poll else None,
-            encode(self.hunt.told(names, self._hidden_in_hunt()))[:-1] if self.hunt else None,
-        )
+            told["join"] = {"url": self.join_url, "code": self.code}
+            told["door"] = self.door.told(self.doors.full())
+        return told
 
-    def _own_vote(self, member: Member) -> dict[str, Any]:
-        poll = self.polls.current
-        return {"mine": poll.votes.get(member.id) if poll else None}
-
-    def _own_flags(self, member: Member) -> dict[str, Any]:
-        if self.hunt is None:
-            return {}
-        hidden = self._hidden_in_hunt()
-        if self.is_teacher(member):
-            return {"mine": None, "found": self.hunt.places(hidden)}
-        hunter = self.hunt.hunters.get(member.id, Hunter())
-        return {"mine": hunter.counts(hidden), "found": hunter.places(hidden)}
+    def _own_message(self, member: Member) -> messages.Own:
+        me = self.people.members.get(member.id, member)  # by the name of today
+        poll, hunt, hidden = self.polls.current, self.hunt, self._hidden_in_hunt()
+        told: messages.Own = {"type": "own", "you": {"id": me.id, "name": me.name}}
+        if poll is not None and me.id in poll.votes:
+            told["vote"] = {"poll": poll.id, "choice": poll.votes[me.id]}
+        if hunt is not None and self.is_teacher(me):
+            told["flags"] = hunt.places(hidden)
+        elif hunt is not None:
+            hunter = hunt.hunters.get(me.id, Hunter())
+            told |= {"score": hunter.counts(hidden), "flags": hunter.places(hidden)}
+        return told
 
     def results(self) -> str:
         """Everything that was done, as CSV for a spreadsheet program."""

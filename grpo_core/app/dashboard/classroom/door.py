@@ -24,6 +24,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from grpo_core.app.dashboard import messages
 from grpo_core.app.dashboard.classroom import people
 from grpo_core.app.dashboard.classroom.people import Member
 from grpo_core.app.dashboard.limits import Budget, network
@@ -196,7 +197,7 @@ class Door:
         for key in [key for key, removed in self.out.items() if removed.at < since]:
             del self.out[key]
 
-    def told(self, full: list[str]) -> dict[str, Any]:
+    def told(self, full: list[str]) -> messages.Door:
         """What the teacher's page shows.
 
         Args:

@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from grpo_core.app.dashboard import messages
 from grpo_core.app.dashboard.masking import Hidden
 from grpo_core.core.errors import LabError
 from grpo_core.core.records import Group
@@ -71,7 +72,7 @@ class Hunter:
     seen: set[Place] = field(default_factory=set)
     changes: int = 0
 
-    def counts(self, hidden: Hidden | None = None) -> dict[str, int]:
+    def counts(self, hidden: Hidden | None = None) -> messages.Score:
         """Return the current flags, hits, misses and points (hits minus misses, at least 0).
 
         Args:
@@ -131,7 +132,7 @@ class Hunt:
         hunter.flags.pop(place, None)
         hunter.changes += 1
 
-    def told(self, names: dict[str, str], hidden: Hidden | None = None) -> dict[str, Any]:
+    def told(self, names: dict[str, str], hidden: Hidden | None = None) -> messages.Hunt:
         """Return what all members of the class may see.
 
         Args:
@@ -146,7 +147,9 @@ class Hunt:
             "run": self.run,
             "reward": self.reward,
             "rule": RULE,
-            **{name: sum(c[name] for c in counts.values()) for name in ("flags", "hits", "misses")},
+            "flags": sum(each["flags"] for each in counts.values()),
+            "hits": sum(each["hits"] for each in counts.values()),
+            "misses": sum(each["misses"] for each in counts.values()),
             "board": [{"name": names[key], "score": counts[key]["score"]} for key in best],
         }
 

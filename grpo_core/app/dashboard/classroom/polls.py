@@ -11,8 +11,9 @@ is declared in `masking`.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+from grpo_core.app.dashboard import messages
 from grpo_core.app.dashboard.masking import Hidden
 from grpo_core.app.dashboard.payloads import MAX_COMPLETIONS, clip
 from grpo_core.core.errors import LabError
@@ -67,11 +68,13 @@ class Poll:
             return None, ("yes", "no")[choice]
         return choice + 1, f"completion {choice + 1}"
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> messages.Poll:
         """Return what all members of the class may see."""
         names = ("id", "kind", "run", "step", "group", "choices", "state", "tallies")
-        message = {name: getattr(self, name) for name in names} | {"voted": len(self.votes)}
-        return message | ({"right": self.right} if self.state == "revealed" else {})
+        told: Any = {name: getattr(self, name) for name in names} | {"voted": len(self.votes)}
+        if self.state == "revealed":
+            told["right"] = self.right
+        return cast(messages.Poll, told)
 
 
 def ask(kind: Any, group: Group) -> tuple[int, list[int]]:
