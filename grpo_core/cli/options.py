@@ -12,7 +12,7 @@ from grpo_core import plugins
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.core.config import OPTIONS, GRPOConfig
 from grpo_core.core.errors import LabError
-from grpo_core.core.recipes import RECIPES
+from grpo_core.core.experiments import EXPERIMENTS
 
 
 def option_of(name: str, *flags: str) -> Any:
@@ -36,7 +36,7 @@ ConfigOption = Annotated[
         "--config",
         metavar="FILE-OR-NAME",
         help="A TOML file of options, named as in GRPOConfig (and TRL), or the name of a shipped "
-        f"experiment: {', '.join(RECIPES)}.",
+        f"experiment: {', '.join(EXPERIMENTS)}.",
     ),
 ]
 PresetOption = Annotated[
@@ -103,7 +103,7 @@ def build_config(
         LabError: a value is refused.
     """
     if file is not None and not file.exists():  # a file overrides an experiment of its name
-        file = RECIPES[str(file)].file if str(file) in RECIPES else file
+        file = EXPERIMENTS[str(file)].file if str(file) in EXPERIMENTS else file
     values = (GRPOConfig.from_toml(file) if file else GRPOConfig()).to_dict()
     values |= find_preset(preset) if preset is not None else {}
     values |= {name: value for name, value in options.items() if value is not None}

@@ -39,8 +39,8 @@ def test_a_link_leaves_parts_out_for_eye_and_keyboard(visit: Callable) -> None:
         expect(part(page, name)).to_be_hidden()
     assert {"diagnosis", "board", "bench"} <= focusable(page)
     assert not {"charts", "atlas"} & focusable(page)
-    expect(page.locator("#lab-options, #lab-recipes").first).to_be_hidden()
-    expect(page.locator("#lab-options, #lab-recipes").last).to_be_hidden()
+    expect(page.locator("#lab-options, #lab-experiments").first).to_be_hidden()
+    expect(page.locator("#lab-options, #lab-experiments").last).to_be_hidden()
     expect(page.get_by_role("button", name="Fork", exact=True)).to_have_count(0)
     line = page.locator(".lab-lesson")
     assert (

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grpo_core.app.dashboard.guard import GRADIO_POLICY
 from grpo_core.core.config import OPTIONS, GRPOConfig
-from grpo_core.core.recipes import RECIPES, Recipe
+from grpo_core.core.experiments import EXPERIMENTS, Experiment
 from grpo_core.rewards import REWARDS
 from grpo_core.tasks import TASKS
 
@@ -123,11 +123,13 @@ def _controls(demo: gr.Blocks) -> dict[str, Any]:
             "step": _button("Step", "lab-step"),
             "stop": _button("Stop", "lab-stop"),
         }
-    recipes = _recipes()
+    experiments = _experiments()
     options, weights = _options()
     controls = [*options.values(), *weights.values()]
-    values = {name: _values(RECIPES[name], list(options), list(weights)) for name in recipes}
-    for name, button in recipes.items():
+    values = {
+        name: _values(EXPERIMENTS[name], list(options), list(weights)) for name in experiments
+    }
+    for name, button in experiments.items():
         given = json.dumps([name, values[name]])
         button.click(fn=None, js=f"() => window.grpoLab.fill(...{given})", outputs=controls)
     names, rewards = json.dumps(list(options)), json.dumps(list(weights))
@@ -154,30 +156,30 @@ def _button(text: str, name: str, variant: Any = "secondary") -> gr.Button:
     return gr.Button(text, elem_id=name, variant=variant, min_width=60, interactive=False)
 
 
-def _recipes() -> dict[str, gr.Button]:
+def _experiments() -> dict[str, gr.Button]:
     """Return a button per experiment, which fills the options; disabled if it cannot run."""
-    with gr.Accordion("Experiments to try", open=False, elem_id="lab-recipes"):
+    with gr.Accordion("Experiments to try", open=False, elem_id="lab-experiments"):
         return {
             name: gr.Button(
-                f"{recipe.title}\n{_told(recipe)}",
-                elem_id=f"lab-recipe-{name}",
-                elem_classes="lab-recipe",
-                interactive=not recipe.missing,
+                f"{experiment.title}\n{_told(experiment)}",
+                elem_id=f"lab-experiment-{name}",
+                elem_classes="lab-experiment",
+                interactive=not experiment.missing,
             )
-            for name, recipe in RECIPES.items()
+            for name, experiment in EXPERIMENTS.items()
         }
 
 
-def _told(recipe: Recipe) -> str:
+def _told(experiment: Experiment) -> str:
     """Return the sentence below an experiment's title: what to look for, or what is missing."""
-    if recipe.missing:
-        return f"Needs {' and '.join(recipe.missing)}. Run `make install` to install it."
-    return recipe.look
+    if experiment.missing:
+        return f"Needs {' and '.join(experiment.missing)}. Run `make install` to install it."
+    return experiment.look
 
 
-def _values(recipe: Recipe, options: list[str], rewards: list[str]) -> list[Any]:
+def _values(experiment: Experiment, options: list[str], rewards: list[str]) -> list[Any]:
     """Return an experiment's values for the controls of options and of reward weights."""
-    config = GRPOConfig.from_dict(recipe.options)
+    config = GRPOConfig.from_dict(experiment.options)
     weights = dict(zip(config.reward_funcs, config.reward_weights, strict=True))
     return [getattr(config, name) for name in options] + [weights.get(name, 0) for name in rewards]
 

@@ -19,7 +19,7 @@ from grpo_core.app.dashboard.payloads import clip
 from grpo_core.core import registry
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
-from grpo_core.core.recipes import get_recipe
+from grpo_core.core.experiments import get_experiment
 from grpo_core.rewards import REWARDS
 from grpo_core.runs import LIVE, Run, adopt, check_model, create_run, list_runs
 from grpo_core.tasks import TASKS, get_task
@@ -104,14 +104,14 @@ class RunBook:
     def start(self, options: dict[str, Any]) -> str:
         """Make a run with these options, start its worker, return its key.
 
-        Besides GRPOConfig's options, "recipe" names an experiment whose options are the defaults.
+        Besides GRPOConfig's options, "experiment" names one whose options are the defaults.
 
         Raises:
             LabError: an option is refused, or a run of this folder is still live.
         """
-        if "recipe" in options:
-            options = get_recipe(str(options["recipe"])).options | options
-        values = {name: value for name, value in options.items() if name != "recipe"}
+        if "experiment" in options:
+            options = get_experiment(str(options["experiment"])).options | options
+        values = {name: value for name, value in options.items() if name != "experiment"}
         if values.get("plugins", self.plugins) != self.plugins:
             raise LabError(
                 "Plugins run code of their own, so they can only be named when the dashboard "

@@ -13,7 +13,7 @@ from nodejs import run_node
 
 from grpo_core.app.dashboard.bundle import ASSETS
 from grpo_core.core.config import GRPOConfig
-from grpo_core.core.recipes import RECIPES
+from grpo_core.core.experiments import EXPERIMENTS
 from grpo_core.rewards import REWARDS
 
 PROGRAM = """
@@ -123,7 +123,7 @@ def test_what_no_link_may_carry_is_left_out() -> None:
 def test_links_set_what_there_is() -> None:
     defaults = GRPOConfig()
     fields = {field.name for field in dataclasses.fields(GRPOConfig)}
-    assert set(FIELDS) <= fields | {"recipe"}
+    assert set(FIELDS) <= fields | {"experiment"}
     carried = {name: str(getattr(defaults, name)) for name in FIELDS if name in fields}
     carried = {name: value for name, value in carried.items() if value != "None"}
     read = page("read", ["#set=" + ",".join(f"{n}:{v}" for n, v in carried.items())])[0]
@@ -132,10 +132,12 @@ def test_links_set_what_there_is() -> None:
     assert GRPOConfig.from_dict(options) == defaults
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_link_can_name_every_experiment(name: str) -> None:
-    read = page("read", [f"#set=recipe:{name}"])[0]
-    assert page("options", [read["settings"]]) == [{"recipe": name}]
+    read = page("read", [f"#set=experiment:{name}"])[0]
+    assert page("options", [read["settings"]]) == [{"experiment": name}]
+    old = page("read", [f"#set=recipe:{name}"])[0]  # the name in links of version 0.1.0
+    assert old["settings"] == read["settings"]
 
 
 def test_what_a_link_can_hide_is_there() -> None:

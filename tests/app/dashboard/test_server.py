@@ -19,7 +19,7 @@ from grpo_core.app.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.app.dashboard.server import ASSETS, create_app, guarded, listen
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
-from grpo_core.core.recipes import RECIPES
+from grpo_core.core.experiments import EXPERIMENTS
 from grpo_core.runs import Run
 
 LOCAL = {"host": "127.0.0.1:7860"}
@@ -399,16 +399,16 @@ def test_the_metrics_of_another_run(client: TestClient, parent: str) -> None:
     assert client.get("/lab/metrics", params={"run": "nothing"}).status_code == 409
 
 
-def test_a_start_by_a_recipe_takes_its_options_and_those_that_were_changed(
+def test_a_start_by_an_experiment_takes_its_options_and_those_that_were_changed(
     client: TestClient, tmp_path: Path
 ) -> None:
-    asked = {"recipe": "smollm2", "seed": 5, "num_generations": 4}
+    asked = {"experiment": "smollm2", "seed": 5, "num_generations": 4}
     answer = client.post("/lab/api/runs", json=asked)
     assert answer.status_code == 200, answer.text
     config = Run(tmp_path / "runs" / answer.json()["run"]).config
-    recipe = RECIPES["smollm2"].options
-    assert config == GRPOConfig.from_dict(recipe | {"seed": 5, "num_generations": 4})
-    refused = client.post("/lab/api/runs", json={"recipe": "no such"})
+    experiment = EXPERIMENTS["smollm2"].options
+    assert config == GRPOConfig.from_dict(experiment | {"seed": 5, "num_generations": 4})
+    refused = client.post("/lab/api/runs", json={"experiment": "no such"})
     assert refused.status_code == 409
     assert "Unknown experiment 'no such'" in refused.json()["error"]
 
@@ -417,13 +417,13 @@ def test_an_experiment_that_cannot_be_run_says_what_it_needs() -> None:
     """In a process of its own: Gradio takes seconds and threads."""
     code = """
         import dataclasses, json
-        from grpo_core.core import recipes
-        lacking = dataclasses.replace(recipes.RECIPES["smollm2"], needs=("not_there",))
-        recipes.RECIPES["smollm2"] = lacking
+        from grpo_core.core import experiments
+        lacking = dataclasses.replace(experiments.EXPERIMENTS["smollm2"], needs=("not_there",))
+        experiments.EXPERIMENTS["smollm2"] = lacking
         from grpo_core.app.dashboard import panels
         components = panels.blocks().config["components"]
         buttons = {c["props"].get("elem_id"): c["props"] for c in components}
-        shown = {name: buttons[f"lab-recipe-{name}"] for name in recipes.RECIPES}
+        shown = {name: buttons[f"lab-experiment-{name}"] for name in experiments.EXPERIMENTS}
         print(json.dumps({n: [p["interactive"], p["value"]] for n, p in shown.items()}))
     """
     done = subprocess.run(
@@ -433,4 +433,4 @@ def test_an_experiment_that_cannot_be_run_says_what_it_needs() -> None:
     assert shown["smollm2"][0] is False
     assert "Needs not-there. Run `make install`" in shown["smollm2"][1]
     for name in ("r1-zero", "no-verification", "format-too-large"):
-        assert shown[name] == [True, f"{RECIPES[name].title}\n{RECIPES[name].look}"]
+        assert shown[name] == [True, f"{EXPERIMENTS[name].title}\n{EXPERIMENTS[name].look}"]

@@ -3,7 +3,7 @@
  * options of the next run.
  *
  *     #run=...&step=40&hide=charts,atlas&seed=3&set=beta:0.04,num_generations:8
- *     #seed=3&set=recipe:no-verification
+ *     #seed=3&set=experiment:no-verification
  *
  * What is hidden is not forbidden: a link steers attention, the server keeps rights. What is set is
  * what somebody could have typed, and the server checks it as ever.
@@ -30,11 +30,11 @@ export const PARTS = [
 ];
 
 /**
- * What can be set, and words: an experiment by its file's name in data/recipes/, and fields of
+ * What can be set, and words: an experiment by its file's name in data/experiments/, and fields of
  * GRPOConfig, which go before what the experiment says. One that ends in _reward is a weight.
  */
 export const FIELDS = [
-  ["recipe", "experiment"],
+  ["experiment", "experiment"],
   ["seed", "seed"],
   ["task", "task"],
   ["model", "model"],
@@ -75,7 +75,7 @@ export function readHidden(values) {
 /** @param {URLSearchParams} values @returns {Object<string, string>} field -> value, as written */
 export function readSettings(values) {
   const pairs = (values.get("set") ?? "").split(",").slice(0, MOST_SET);
-  const found = pairs.map((pair) => pair.split(":"));
+  const found = pairs.map((pair) => pair.replace(/^recipe:/, "experiment:").split(":")); // an old link's name
   if (values.has("seed")) found.unshift(["seed", values.get("seed")]);
   const good = found.filter(
     (pair) => pair.length === 2 && settable(pair[0]) && carried(pair[1]),

@@ -12,7 +12,7 @@ import { asOptions } from "../core/lesson.js";
 const session = new Session(connect(new URL("lab/", document.baseURI)));
 session.student = document.body.hasAttribute("data-class");
 const filled = new WeakSet();
-let recipe = null; // the experiment that filled the options
+let experiment = null; // the experiment that filled the options
 let linked = null; // the one that the link named
 const before = new Map(); // name of a control -> what it showed before the link set it, and since
 let brought = "{}"; // the link's settings that Gradio's controls show
@@ -51,8 +51,8 @@ function syncButtons() {
   for (const arrow of document.querySelectorAll(".dropdown-arrow:not([aria-hidden])")) {
     arrow.setAttribute("aria-hidden", "true"); // Gradio's, without a name
   }
-  for (const button of document.querySelectorAll(".lab-recipe")) {
-    setAttribute(button, "aria-pressed", String(button.id === `lab-recipe-${recipe}`));
+  for (const button of document.querySelectorAll(".lab-experiment")) {
+    setAttribute(button, "aria-pressed", String(button.id === `lab-experiment-${experiment}`));
   }
 }
 
@@ -86,19 +86,19 @@ globalThis.grpoLab = {
    * @param {string[]} names of GRPOConfig fields
    * @param {any[]} values of the fields, then the weights of the rewards
    * @param {string[]} rewards their names
-   * @param {Object<string, any[]>} recipes name of an experiment -> values of all controls
+   * @param {Object<string, any[]>} experiments name of an experiment -> values of all controls
    */
-  prefill(names, values, rewards, recipes) {
+  prefill(names, values, rewards, experiments) {
     const { settings } = session.view;
     brought = JSON.stringify(settings);
     const controls = [...names, ...rewards];
-    const known = Object.hasOwn(recipes, settings.recipe) ? recipes[settings.recipe] : [];
+    const known = Object.hasOwn(experiments, settings.experiment) ? experiments[settings.experiment] : [];
     const given = {
       ...Object.fromEntries(known.map((value, i) => [controls[i], value])),
       ...asOptions(settings),
     };
-    if (known.length) recipe = linked = settings.recipe;
-    else if (recipe === linked) recipe = linked = null;
+    if (known.length) experiment = linked = settings.experiment;
+    else if (experiment === linked) experiment = linked = null;
     return controls.map((name, i) => {
       const since = before.get(name);
       const untouched = since !== undefined && values[i] === since.set;
@@ -125,12 +125,12 @@ globalThis.grpoLab = {
       options.reward_funcs = chosen.map(([name]) => name);
       options.reward_weights = chosen.map(([, weight]) => weight);
     }
-    if (recipe) options.recipe = recipe; // for those of its options that have no control
+    if (experiment) options.experiment = experiment; // for those of its options that have no control
     session.start(options);
   },
-  /** Fill the options by a recipe. @param {string} name @param {any[]} values of the controls */
+  /** Fill the options by an experiment. @param {string} name @param {any[]} values of the controls */
   fill(name, values) {
-    recipe = name;
+    experiment = name;
     syncButtons();
     return values;
   },

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from waits import address, drawn, wait
 
 from grpo_core.core.config import GRPOConfig
-from grpo_core.core.recipes import RECIPES
+from grpo_core.core.experiments import EXPERIMENTS
 from grpo_core.runs import Run
 
 pytestmark = pytest.mark.browser
@@ -28,8 +28,8 @@ def opened(visit: Callable, link: str = ""):
     watched = visit(link)
     page = watched.page
     page.wait_for_selector("#lab-start:not([disabled])")
-    page.click("#lab-recipes > button")
-    page.wait_for_selector(".lab-recipe >> nth=3")
+    page.click("#lab-experiments > button")
+    page.wait_for_selector(".lab-experiment >> nth=3")
     return watched
 
 
@@ -43,15 +43,15 @@ def value(label: str) -> str:
 
 def test_a_click_fills_the_options_whether_they_are_open_or_not(visit: Callable) -> None:
     page = opened(visit).page
-    for name, recipe in RECIPES.items():
-        assert recipe.title in page.inner_text(f"#lab-recipe-{name}")
-        assert recipe.look in page.inner_text(f"#lab-recipe-{name}")
-    page.click("#lab-recipe-smollm2")
-    wait(page, "() => document.querySelector('#lab-recipe-smollm2')?.ariaPressed === 'true'")
+    for name, experiment in EXPERIMENTS.items():
+        assert experiment.title in page.inner_text(f"#lab-experiment-{name}")
+        assert experiment.look in page.inner_text(f"#lab-experiment-{name}")
+    page.click("#lab-experiment-smollm2")
+    wait(page, "() => document.querySelector('#lab-experiment-smollm2')?.ariaPressed === 'true'")
     page.click("#lab-options > button")
     for name in ("smollm2", "format-too-large", "no-verification", "r1-zero"):
-        page.click(f"#lab-recipe-{name}")
-        config = GRPOConfig.from_dict(RECIPES[name].options)
+        page.click(f"#lab-experiment-{name}")
+        config = GRPOConfig.from_dict(EXPERIMENTS[name].options)
         for label, field in FIELDS.items():
             wanted = getattr(config, field)
             same = f"String({wanted!r})" if isinstance(wanted, str) else f"String({wanted})"
@@ -64,11 +64,11 @@ def test_a_click_fills_the_options_whether_they_are_open_or_not(visit: Callable)
         wait(page, f"() => Number({value('accuracy')}) === {weights['accuracy_reward']}")
 
 
-def test_start_trains_by_the_recipe_and_by_what_was_changed_after(
+def test_start_trains_by_the_experiment_and_by_what_was_changed_after(
     visit: Callable, dashboard
 ) -> None:
     page = opened(visit).page
-    page.click("#lab-recipe-smollm2")
+    page.click("#lab-experiment-smollm2")
     page.click("#lab-options > button")
     wait(page, f"() => {value('Steps')} === '40'")
     wait(page, f"() => {value('Seed')} === '0'")
@@ -81,7 +81,7 @@ def test_start_trains_by_the_recipe_and_by_what_was_changed_after(
     wait(page, f"() => location.href !== {before!r} && location.hash.includes('run=')")
     name = re.search(r"run=([^&]+)", address(page)).group(1)
     wait(page, f"() => document.querySelector('.lab-run-name')?.textContent === {name!r}")
-    expected = GRPOConfig.from_dict(RECIPES["smollm2"].options | {"seed": 7})
+    expected = GRPOConfig.from_dict(EXPERIMENTS["smollm2"].options | {"seed": 7})
     assert Run(dashboard.runs / name).config == expected
     wait(page, "() => document.querySelector('.lab-status')?.textContent === 'training'")
     page.click("#lab-stop")
@@ -89,11 +89,12 @@ def test_start_trains_by_the_recipe_and_by_what_was_changed_after(
 
 
 def test_a_link_names_one_and_goes_before_it(visit: Callable) -> None:
-    page = opened(visit, "#set=recipe:format-too-large,beta:0.25").page
+    page = opened(visit, "#set=experiment:format-too-large,beta:0.25").page
     wait(
-        page, "() => document.querySelector('#lab-recipe-format-too-large')?.ariaPressed === 'true'"
+        page,
+        "() => document.querySelector('#lab-experiment-format-too-large')?.ariaPressed === 'true'",
     )
-    config = GRPOConfig.from_dict(RECIPES["format-too-large"].options)
+    config = GRPOConfig.from_dict(EXPERIMENTS["format-too-large"].options)
     weights = dict(zip(config.reward_funcs, config.reward_weights, strict=True))
     said = "This link sets for the next run: experiment format-too-large, beta 0.25."
     wait(page, "words => document.querySelector('.lab-lesson')?.textContent.includes(words)", said)
@@ -102,12 +103,12 @@ def test_a_link_names_one_and_goes_before_it(visit: Callable) -> None:
     wait(page, f"() => {value('Beta')} === '0.25'")
     page.get_by_role("button", name="Discard these options", exact=True).click()
     wait(page, f"() => Number({value('format')}) === 0.3 && Number({value('Beta')}) !== 0.25")
-    wait(page, "() => !document.querySelector('.lab-recipe[aria-pressed=true]')")
+    wait(page, "() => !document.querySelector('.lab-experiment[aria-pressed=true]')")
 
 
 @pytest.mark.parametrize("name", ["constructor", "nothing"])
 def test_a_link_that_names_none_there_is_says_so_at_the_start(visit: Callable, name: str) -> None:
-    watched = visit(f"#set=recipe:{name}")
+    watched = visit(f"#set=experiment:{name}")
     page = watched.page
     watched.expected = ["409"]  # the refusal, which the browser's console counts as an error
     page.click("#lab-start:not([disabled])")

@@ -1,4 +1,4 @@
-"""Experiments: shipped sets of options, each a TOML file under data/recipes/. No torch here.
+"""Experiments: shipped sets of options, each a TOML file under data/experiments/. No torch here.
 
 A new experiment is one file: options by the names of GRPOConfig, and a table [about] with
 
@@ -21,7 +21,7 @@ from grpo_core.core.paths import data_dir
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Experiment:
     """One experiment, as its file describes it.
 
     Attributes:
@@ -45,28 +45,28 @@ class Recipe:
         return [name.replace("_", "-") for name in absent]
 
 
-def _read(file: Path) -> tuple[int, Recipe]:
+def _read(file: Path) -> tuple[int, Experiment]:
     """Return an experiment's position in the list, and the experiment."""
     options = tomllib.loads(file.read_text(encoding="utf-8"))
     about = options.pop("about")
     needs = tuple(about.get("needs", ()))
-    return about["place"], Recipe(file, about["title"], about["look"], options, needs)
+    return about["place"], Experiment(file, about["title"], about["look"], options, needs)
 
 
-def _all(folder: Path) -> dict[str, Recipe]:
+def _all(folder: Path) -> dict[str, Experiment]:
     read = sorted((*_read(file), file.stem) for file in folder.glob("*.toml"))
-    return {name: recipe for _, recipe, name in read}
+    return {name: experiment for _, experiment, name in read}
 
 
-RECIPES: dict[str, Recipe] = _all(data_dir() / "recipes")
+EXPERIMENTS: dict[str, Experiment] = _all(data_dir() / "experiments")
 """Name -> experiment, in the order of their positions."""
 
 
-def get_recipe(name: str) -> Recipe:
+def get_experiment(name: str) -> Experiment:
     """Return the experiment with a name.
 
     Raises:
         LabError: the name is unknown; the message lists the known ones.
     """
-    registry.check(RECIPES, name, "experiment")
-    return RECIPES[name]
+    registry.check(EXPERIMENTS, name, "experiment")
+    return EXPERIMENTS[name]

