@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 STAMP := $(VENV)/.installed-$(TORCH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install app test coverage lint format types bench pretrain notebooks lessons site screenshots doctor pins clean
+.PHONY: help install app test coverage lint format types page bench pretrain notebooks lessons site screenshots doctor pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,7 +42,7 @@ coverage: $(STAMP) ## run the tests of algorithm/ and see that no branch of it i
 	$(BIN)/python -m coverage run -m pytest tests/algorithm $(ARGS)
 	$(BIN)/python -m coverage report
 
-lint: types ## check style, formatting and types
+lint: types page ## check style, formatting and types, of Python and of the page's script
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 
@@ -52,6 +52,10 @@ format: $(STAMP) ## format the code and mend what ruff can
 
 types: $(STAMP) ## check the types of grpo_core
 	$(BIN)/python -m mypy
+
+# TypeScript and oxlint are fetched at the first time, into .venv/page.
+page: $(STAMP) ## check the types and the style of the page's script
+	$(BIN)/python scripts/page_tools.py
 
 bench: $(STAMP) ## run every measurement in benchmarks/
 	@for script in benchmarks/*.py; do \
@@ -86,6 +90,7 @@ pins: $(STAMP) ## work out constraints.txt and hashes.txt again (ARGS=--upgrade:
 	@awk '/^[^ ]/ {keep = !/^(cuda-|nvidia-|triton=)/} keep' $(VENV)/pins.txt | sed -E 's/ ;.*/ \\/' > $(VENV)/kept.txt
 	@sed -E '/^ /d; s/ .*//; s/[+][a-z0-9.]+$$//' $(VENV)/kept.txt > constraints.txt
 	@awk '/^[^ ]/ {keep = !/^torch=/} keep' $(VENV)/kept.txt > hashes.txt
+	@$(BIN)/python scripts/page_tools.py --pin
 
 clean: ## remove caches and build artefacts (.venv and runs/ stay)
 	rm -rf build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The dashboard's front door: `python app.py`, then open the address it prints."""
+"""Start the dashboard: run `python app.py`, then open the address it prints."""
 
 import argparse
 import os
@@ -7,45 +7,56 @@ from pathlib import Path
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line's options."""
+    """Parse the command line's options."""
     parser = argparse.ArgumentParser(
         prog="app.py", description="Watch a small language model learn to reason by GRPO."
     )
     parser.add_argument(
-        "--host", help="address to listen on (127.0.0.1; with --class all of this machine's)"
+        "--host",
+        help="Address to listen on (default: 127.0.0.1; with --class: 0.0.0.0, every address).",
     )
-    parser.add_argument("--port", type=int, default=7860, help="port, or the next free one above")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="folder of run folders (./runs)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=7860,
+        help="Port to listen on, or the next free port above it (default: %(default)s).",
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        help="Folder that holds the run folders (default: $GRPO_LAB_RUNS, or ./runs).",
+    )
     parser.add_argument(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="also answer under this name (a proxy's); may be given several times",
+        help="Also answer requests for this host name, such as a proxy's. May be repeated.",
     )
     parser.add_argument(
         "--plugin",
         action="append",
         default=[],
         metavar="FILE",
-        help="Python file that adds tasks, rewards, models or presets to the page; its code is run "
-        "(may be given several times)",
+        help="Python file that adds tasks, rewards, models or presets. Its code is executed. "
+        "May be repeated.",
     )
-    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    parser.add_argument("--no-browser", action="store_true", help="Do not open a browser.")
     parser.add_argument(
         "--class",
         dest="title",
         nargs="?",
         const="Class",
         metavar="TITLE",
-        help="serve a class in this network: you teach, students join with a code, watch and vote",
+        help="Serve a class in this network: you teach; students join with a code, watch and vote.",
     )
     parser.add_argument(
-        "--new-class", action="store_true", help="begin the class anew: new code, nobody in it"
+        "--new-class", action="store_true", help="Start a new class: a new code and no members."
     )
     options = parser.parse_args(arguments)
     if options.new_class and options.title is None:
-        parser.error("--new-class goes with --class.")
+        parser.error("--new-class needs --class.")
     return options
 
 
@@ -63,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
         from grpo_core.core.errors import LabError
         from grpo_core.core.paths import data_dir, runs_dir
     except ModuleNotFoundError as error:
-        print(f"{error.name} is not in this Python: start with `make app`.", file=sys.stderr)
+        print(f"This Python does not have {error.name}. Start with `make app`.", file=sys.stderr)
         return 1
 
     child.secure_children_of_libraries()

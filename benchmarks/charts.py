@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ASSETS = ROOT / "grpo_core" / "dashboard" / "assets"
+ASSETS = ROOT / "grpo_core" / "app" / "dashboard" / "assets"
 TICKS = 40
 REPEATS = 3
 
@@ -64,8 +64,8 @@ PLOTLY = """async () => {
 
 OURS = """async () => {
   const began = performance.now();
-  const { charts } = await import(location.origin + '/charts.js');
-  const { CHARTS } = await import(location.origin + '/metrics.js');
+  const { charts } = await import(location.origin + '/panels/charts.js');
+  const { CHARTS } = await import(location.origin + '/panels/metrics.js');
   const names = ['reward', 'rewards/a/mean', 'rewards/b/mean'];
   const keys = CHARTS.map((c) => c.keys(names).map(([key]) => key));
   const metrics = new Map(keys.flat().map((key) => [key, []]));
@@ -121,7 +121,13 @@ def main() -> int:
         "plotly": script.stat().st_size,
         "ours": sum(
             (ASSETS / f).stat().st_size
-            for f in ("charts.js", "metrics.js", "scale.js", "dom.js", "format.js")
+            for f in (
+                "panels/charts.js",
+                "panels/metrics.js",
+                "panels/scale.js",
+                "core/dom.js",
+                "core/format.js",
+            )
         ),
     }
     print(f"{'':8}{'script':>10}{'first paint':>14}{'a tick':>12}{'DOM nodes':>20}")
@@ -135,7 +141,7 @@ def main() -> int:
 
 def _serve(route: object, script: Path) -> None:
     """Answer from the disk."""
-    name = route.request.url.rsplit("/", 1)[1]
+    name = route.request.url.split("/", 3)[3]
     if not name:
         route.fulfill(content_type="text/html", body="<!doctype html><title>charts</title>")
     elif name == "plotly.min.js":

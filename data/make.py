@@ -5,7 +5,7 @@
                                      data/models/tiny-grpo/
     python data/make.py noverify     the same from tiny-noverify, the base that cannot check, and
                                      write data/results/noverify-seed<k>.csv and data/lessons/
-    python data/make.py format       train by data/recipes/format-too-large.toml, and write
+    python data/make.py format       train by data/experiments/format-too-large.toml, and write
                                      data/results/format-too-large-seed<k>.csv
     python data/make.py compare      train eight methods for 60 steps each, and write
                                      data/results/compare-<method>-seed<k>.csv
@@ -13,8 +13,8 @@
                                      data/lessons/
     python data/make.py loops        train by the broken loops of notebook 07 and by right ones, and
                                      write data/results/loops.csv
-    python data/make.py smollm2      train SmolLM2 by data/recipes/smollm2.toml, one seed after the
-                                     other (8 GB in runs/), and write
+    python data/make.py smollm2      train SmolLM2 by data/experiments/smollm2.toml, one seed after
+                                     the other (8 GB in runs/), and write
                                      data/results/smollm2-seed<k>.csv
     python data/make.py r1           go through R1's pipeline with every seed, and write
                                      data/results/r1-seed<k>.json and data/models/tiny-r1/
@@ -105,9 +105,10 @@ def noverify(runs: Path, jobs: int) -> None:
 
 def too_large_a_format(runs: Path, jobs: int) -> None:
     """Train every seed with a format reward that drowns the other, and keep its metrics."""
-    recipe = DATA / "recipes" / "format-too-large.toml"
+    experiment = DATA / "experiments" / "format-too-large.toml"
     configs = {
-        f"{recipe.stem}-seed{seed}": GRPOConfig.from_toml(recipe, seed=seed) for seed in SEEDS
+        f"{experiment.stem}-seed{seed}": GRPOConfig.from_toml(experiment, seed=seed)
+        for seed in SEEDS
     }
     _keep_metrics(_train_all(runs, jobs, configs))
 
@@ -204,8 +205,8 @@ def loops() -> None:
 
 def smollm2(runs: Path) -> None:
     """Train SmolLM2 with every seed, one after the other as each uses all cores."""
-    recipe = DATA / "recipes" / "smollm2.toml"
-    configs = {f"smollm2-seed{seed}": GRPOConfig.from_toml(recipe, seed=seed) for seed in SEEDS}
+    experiment = DATA / "experiments" / "smollm2.toml"
+    configs = {f"smollm2-seed{seed}": GRPOConfig.from_toml(experiment, seed=seed) for seed in SEEDS}
     for folder in _train_all(runs, 1, configs):
         Run(folder).frame().to_csv(RESULTS / f"{folder.name}.csv", float_format="%.6g")
 

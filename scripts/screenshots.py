@@ -72,7 +72,8 @@ def hardest_token(page: Page, _: str) -> None:
     """Choose the hardest pushed token of the best completion, and show its card above the bench."""
     page.evaluate(
         """async () => {
-          const { best, hardest } = await import(new URL("lab/assets/stops.js", document.baseURI));
+          const stops = new URL("lab/assets/panels/stops.js", document.baseURI);
+          const { best, hardest } = await import(stops);
           const { session } = grpoLab;
           const completion = best(session.board);
           session.chooseToken(completion, hardest(session.board.completions[completion]));

@@ -34,7 +34,7 @@ TORCH_FREE = (
     "grpo_core.pipeline.report",
     "grpo_core.core.glossary",
     "grpo_core.core.phases",
-    "grpo_core.core.recipes",
+    "grpo_core.core.experiments",
     "grpo_core.analysis.lens",
     "grpo_core.analysis.figures",
     "grpo_core.algorithm.methods",
@@ -104,7 +104,7 @@ ROOMS = (
 INSIDE = {
     "core": (
         *("errors", "options", "child", "regular", "spreadsheet", "registry", "paths", "machine"),
-        *("config", "records", "glossary", "phases", "recipes"),
+        *("config", "records", "glossary", "phases", "experiments"),
     ),
     "training": (
         *("timing", "threads", "decoding", "sampling", "evaluation", "rollout", "credit"),

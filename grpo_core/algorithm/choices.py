@@ -25,7 +25,7 @@ def choose(choices: Mapping[str, Choice], name: str, switch: str) -> Choice:
         close = difflib.get_close_matches(name, choices, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         known = ", ".join(choices)
-        raise LabError(f"{switch} has no choice called '{name}' yet.{hint} Known: {known}.")
+        raise LabError(f"Unknown {switch} '{name}'.{hint} Use one of: {known}.")
     return choices[name]
 
 

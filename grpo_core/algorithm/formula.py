@@ -2,8 +2,8 @@
 
 A formula is a row of nodes. A node is a tuple of its kind and its parts, and nothing but strings,
 numbers, tuples and None is in it, so it goes into JSON as it is. The kinds are the functions below;
-the page draws the same kinds (dashboard/assets/notation.js). A kind that is unknown is an error in
-both.
+the page draws the same kinds (dashboard/assets/tools/notation.js). A kind that is unknown is an
+error in both.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def text(formula: Formula, written: Mapping[str, Node]) -> str:
 def _text(node: Node, written: Mapping[str, Node]) -> str:
     kind, *parts = node
     if kind not in _TEXT:
-        raise LabError(f"A formula has no part of the kind '{kind}'. Known: {', '.join(_TEXT)}.")
+        raise LabError(f"Unknown kind of formula node '{kind}'. Use one of: {', '.join(_TEXT)}.")
     return _TEXT[kind](written, *parts)
 
 
@@ -155,7 +155,9 @@ def _part(formula: Formula, written: Mapping[str, Node]) -> str:
 
 def _symbol(written: Mapping[str, Node], name: str) -> str:
     if name not in written:
-        raise LabError(f"The formula uses the symbol '{name}', and nothing says how to write it.")
+        raise LabError(
+            f"The formula uses the symbol '{name}', which has no notation. Add it to the symbols."
+        )
     return _text(written[name], written)
 
 

@@ -51,13 +51,13 @@ class Variant(KLPlacement, MethodNumbers):
         """Refuse a choice that no switch has, or that another rules out, before anything else."""
         choose({**ADVANTAGES, **TOKEN_ADVANTAGES}, self.scale_rewards, "scale_rewards")
         choose(LEVELS, self.importance_sampling_level, "importance_sampling_level")
-        choose(METHODS, self.surrogate, "The surrogate")
-        choose(AGGREGATIONS, self.aggregation, "The aggregation")
+        choose(METHODS, self.surrogate, "surrogate")
+        choose(AGGREGATIONS, self.aggregation, "aggregation")
         choose(KL_ESTIMATORS, self.kl_estimator, "kl_estimator")
         if self.multi_objective_aggregation not in REWARD_AGGREGATIONS:
             raise LabError(
-                f"There is no multi_objective_aggregation '{self.multi_objective_aggregation}'. "
-                f"Known: {', '.join(REWARD_AGGREGATIONS)}."
+                f"Unknown multi_objective_aggregation '{self.multi_objective_aggregation}'. "
+                f"Use one of: {', '.join(REWARD_AGGREGATIONS)}."
             )
         self._refuse_clashing_advantages()
         self._refuse_clashing_kl()

@@ -1,9 +1,9 @@
 """The command line: `grpo-lab train | eval | resume | runs | diagnose | profile | bench | ...`.
 
-Every command is a thin layer over a function that a notebook can call. Torch, and all that takes
-time to load, is imported inside the functions that need it, so `--help` answers at once. Anything
-the user can put right is one line on stderr and exit code 1; a mistake on the command line itself
-is exit code 2; a training that was stopped early is 130, as shells expect of Ctrl-C.
+Every command is a thin layer over a function that a notebook can call. Torch and other slow imports
+happen inside the functions that need them, so `--help` answers at once. An error that the user can
+fix is one line on stderr with exit code 1; a mistake on the command line itself is exit code 2; a
+training that was stopped early is 130, as shells expect of Ctrl-C.
 
     train      train, resume
     evaluate   eval
@@ -16,9 +16,9 @@ is exit code 2; a training that was stopped early is 130, as shells expect of Ct
     pipeline   sft, reject, distill, r1
     doctor     doctor
     notebooks  notebooks build, notebooks check, grade
-    options    what commands share, and the configuration that options make
-    find       the run or model that a user means
-    output     measurements in words, and --json
+    options    options that commands share, and the configuration they make
+    find       find the run or model that a user names
+    output     measurements as text, and --json
 """
 
 import sys
@@ -56,7 +56,7 @@ app = typer.Typer(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: what the `grpo-lab` script calls."""
+    """Run a command and exit. The `grpo-lab` script calls this."""
     child.secure_children_of_libraries()
     try:
         app(args=arguments, prog_name="grpo-lab")
@@ -75,7 +75,9 @@ def _show_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Options that belong to no command."""

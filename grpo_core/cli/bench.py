@@ -19,38 +19,41 @@ from grpo_core.cli.output import print_json
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
 
-app = typer.Typer(help="Measure what methods cost on this machine.", no_args_is_help=True)
+app = typer.Typer(help="Measure memory and time on this machine.", no_args_is_help=True)
 
 _WORK = Work()
 
 
 @app.command()
 def memory(
-    model: Annotated[str, typer.Option(help="'tiny', a folder, or a hub id.")] = _WORK.model,
-    prompts: Annotated[int, typer.Option(help="Prompts a step.")] = _WORK.prompts,
+    model: Annotated[
+        str, typer.Option(help="The model: 'tiny', a folder, or a hub id.")
+    ] = _WORK.model,
+    prompts: Annotated[int, typer.Option(help="Prompts per step.")] = _WORK.prompts,
     num_generations: Annotated[
-        int, typer.Option(help="Completions a prompt.")
+        int, typer.Option(help="Completions per prompt.")
     ] = _WORK.num_generations,
     completion_length: Annotated[
-        int, typer.Option(help="Tokens of every completion.")
+        int, typer.Option(help="Length of every completion, in tokens.")
     ] = _WORK.completion_length,
     repeats: Annotated[
-        int, typer.Option(help="How often each method is measured, each time in a new process.")
+        int, typer.Option(help="Measurements per method, each in a new process.")
     ] = _WORK.repeats,
     threads: Annotated[
-        int, typer.Option(help="Of torch; a large model may want as many as there are cores.")
+        int,
+        typer.Option(help="Threads of torch; for a large model try the number of CPU cores."),
     ] = _WORK.threads,
     out: Annotated[Path | None, typer.Option(help="Write the JSON to this file.")] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw the bytes to this file: .png, .svg or .pdf.")
+        Path | None, typer.Option(help="Draw the memory figure to this file: .png, .svg or .pdf.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The memory and time of GRPO and of PPO, on matched work.
+    """Measure the memory and time of GRPO and PPO on matched work.
 
-    GRPO without and with a reference, PPO with a value head and with a critic of its own: the same
-    model, prompts, completions and precision. docs/grpo-vs-ppo.md says how it is done. Let nothing
-    else run meanwhile.
+    Compares GRPO without and with a reference, and PPO with a value head and with a separate
+    critic, on the same model, prompts, completions and precision. docs/grpo-vs-ppo.md describes
+    the method. Run nothing else on the machine meanwhile.
 
     With --json: work, machine, weights, shape, and for each method bytes, predicted, peaks,
     seconds, rss and cuda_peak.
@@ -84,29 +87,47 @@ def memory(
 @app.command()
 def speed(
     name: Annotated[
-        str, typer.Option("--setting", help="long, short or smollm2: see benchmarks/README.md.")
+        str,
+        typer.Option("--setting", help="'long', 'short' or 'smollm2'; see benchmarks/README.md."),
     ] = "long",
-    against: Annotated[str, typer.Option(help="'trl', or '' for nobody.")] = "trl",
+    against: Annotated[
+        str, typer.Option(help="Baseline to compare with: 'trl', or '' for none.")
+    ] = "trl",
     model: Annotated[
-        str | None, typer.Option(help="Another model: a name, a folder, a hub id.")
+        str | None,
+        typer.Option(help="The model: a name, a folder, or a hub id. Default: the setting's."),
     ] = None,
-    prompts: Annotated[int | None, typer.Option(help="Prompts a step.")] = None,
-    num_generations: Annotated[int | None, typer.Option(help="Completions a prompt.")] = None,
-    max_completion_length: Annotated[int | None, typer.Option(help="In tokens.")] = None,
+    prompts: Annotated[
+        int | None, typer.Option(help="Prompts per step. Default: the setting's.")
+    ] = None,
+    num_generations: Annotated[
+        int | None, typer.Option(help="Completions per prompt. Default: the setting's.")
+    ] = None,
+    max_completion_length: Annotated[
+        int | None,
+        typer.Option(help="Maximum length of a completion, in tokens. Default: the setting's."),
+    ] = None,
     bf16: Annotated[
-        bool | None, typer.Option("--bf16/--float32", help="Both in bfloat16, or in float32.")
+        bool | None,
+        typer.Option(
+            "--bf16/--float32",
+            help="Precision of both: bfloat16 or float32. Default: the setting's.",
+        ),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(help="Steps of each that are timed.")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Timed steps of each. Default: the setting's.")
+    ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="For each; 0 for what the machine has.")
+        int | None,
+        typer.Option(help="Threads of each; 0 means all CPU cores. Default: the setting's."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the JSON to this file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """A step of this kit against a step of TRL's, on the same work, by turns.
+    """Time one training step of this kit against one of TRL's on identical work, alternating.
 
-    TRL is taken at the fastest of several settings. benchmarks/README.md says how it is done. Let
-    nothing else run meanwhile.
+    TRL runs with the fastest of several settings. benchmarks/README.md describes the method. Run
+    nothing else on the machine meanwhile.
 
     With --json: machine, setting, rounds, summary, floor, trl_settings, trl_tried.
     """
@@ -114,7 +135,7 @@ def speed(
     from grpo_core.runs.worker import environment
 
     if against not in ("trl", ""):
-        raise LabError(f"There is nobody called '{against}' to be measured against: 'trl' or ''.")
+        raise LabError(f"Unknown baseline '{against}'. Use 'trl', or '' for none.")
     changes = {
         "model": model,
         "prompts": prompts,
@@ -155,9 +176,9 @@ def scaling(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """A step's seconds against the size of the group, the length and the size of the model.
+    """Measure seconds per step against group size, completion length and model size.
 
-    With --json: machine, work, and curves: a list of points for each.
+    With --json: machine, work, and curves, each a list of points.
     """
     from grpo_core.core import machine
     from grpo_core.runs.worker import environment
@@ -205,15 +226,15 @@ def _progress() -> Progress:
 
 
 def _check_writable(file: Path | None) -> None:
-    """Refuse now what could not be written in some minutes."""
+    """Raise LabError if the file cannot be written, before minutes of measuring."""
     if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
-        raise LabError(f"Cannot write '{file}': its folder must exist, and it must be a file.")
+        raise LabError(f"Cannot write '{file}'. Name a file in a folder that exists.")
 
 
 def _check_drawable(file: Path | None) -> None:
-    """Refuse what no figure can be saved as."""
+    """Raise LabError if a figure cannot be saved with this file's ending."""
     if file is not None and file.suffix not in (".png", ".svg", ".pdf"):
-        raise LabError(f"--figure takes a file that ends in .png, .svg or .pdf, not '{file}'.")
+        raise LabError(f"--figure must be a file that ends in .png, .svg or .pdf, not '{file}'.")
 
 
 def _write(file: Path, text: str) -> None:
@@ -234,7 +255,7 @@ def _draw(file: Path, result: dict[str, Any], function: Callable[[Any], Any]) ->
 
 
 def _show(console: Console, result: dict[str, Any]) -> None:
-    """The two tables."""
+    """Print the two tables."""
     from grpo_core.analysis.ledger import report
     from grpo_core.core import machine
 
@@ -245,13 +266,13 @@ def _show(console: Console, result: dict[str, Any]) -> None:
 
 
 def _show_speed(console: Console, result: dict[str, Any]) -> None:
-    """The tables, and what they were made on."""
+    """Print the tables and the machine they were measured on."""
     from grpo_core.analysis.speed import report
     from grpo_core.core import machine
 
     console.print(Text(machine.in_words(result["machine"]), style="dim"))
     if "trl_settings" in result:
-        console.print(Text(f"TRL at its fastest: {result['trl_settings']}"))
+        console.print(Text(f"TRL's fastest settings: {result['trl_settings']}"))
     for rows in (
         report.contest_table(result),
         report.phase_table(result),

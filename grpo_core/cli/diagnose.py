@@ -14,10 +14,10 @@ _COLORS = {"fine": "green", "look": "yellow", "trouble": "red", "unknown": "dim"
 
 
 def diagnose(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name or folder.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name or folder.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Why is the loss zero, the reward flat? Length, format, KL: what the records of a run say."""
+    """Answer five common questions from a run's records: loss, reward, length, format and KL."""
     from grpo_core.analysis.diagnosis import diagnose as ask
 
     found = find_run(run)

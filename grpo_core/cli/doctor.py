@@ -9,9 +9,9 @@ from grpo_core.cli.output import print_json
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what this machine has, lacks, and has too little of, and what to do about it.
+    """Report what this machine has, what is missing or too small, and what to do about it.
 
-    Exit code 1 when something essential is missing.
+    The exit code is 1 if something essential is missing.
     """
     from grpo_core.cli.doctor_checks import examine
 
@@ -30,7 +30,7 @@ def doctor(as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"ok": not bad, "findings": [finding.to_dict() for finding in findings]})
     elif bad:
-        console.print(Text(f"To be put right first: {', '.join(f.what for f in bad)}."))
+        console.print(Text(f"Fix these first: {', '.join(f.what for f in bad)}."))
     else:
         console.print(Text("Ready. Start with: python app.py"))
     if bad:

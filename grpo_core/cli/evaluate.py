@@ -32,32 +32,40 @@ def evaluate(
     model: Annotated[
         str | None,
         typer.Option(
-            help="'tiny', a folder, a hub id; or a run, by name or folder, for its last model."
+            help="The model to evaluate: 'tiny', a folder, a hub id, or a run's name or folder, "
+            "which means its last saved model. Default: tiny."
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Of a run: the model saved after this step.")
+        int | None,
+        typer.Option(help="For a run: the step whose saved model is evaluated. Default: the last."),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Decides problems and sampling; unless told, as runs are measured."),
+        typer.Option(
+            help="Random seed for the choice of problems and for sampling. Default: the seed that "
+            "runs are evaluated with."
+        ),
     ] = None,
     config: ConfigOption = None,
     plugin: PluginOption = None,
-    n: Annotated[int | None, typer.Option("-n", "--n", help="How many held-out problems.")] = None,
+    n: Annotated[
+        int | None,
+        typer.Option("-n", "--n", help="Number of held-out problems. Default: eval_size."),
+    ] = None,
     temperature: Annotated[
-        float, typer.Option(help="1: as it was trained. 0: the likeliest token each time.")
+        float, typer.Option(help="Sampling temperature; 0 is greedy decoding.")
     ] = 1.0,
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a model on held-out problems, which no training has seen.
+    """Evaluate a model on held-out problems, with one completion per problem.
 
-    One completion a problem. A run's model is measured on the run's task, with the run's options,
-    unless told otherwise.
+    A run's model is evaluated on the run's task with the run's options, unless other options are
+    given.
 
-    With --json: accuracy, format, mean_length, backtracks, truncated, n, steps (that the model was
-    trained for), seconds.
+    With --json: accuracy, format, mean_length, backtracks, truncated, n (the number of problems),
+    steps (that the model was trained for), seconds.
     """
     values = build_config(config, settings, plugin=plugin, task=task, model=model, eval_size=n)
     source, step, run = find_model(values.model, steps)
@@ -68,7 +76,7 @@ def evaluate(
         values = GRPOConfig.from_dict(base)
         if missing := sorted(set(run.config.plugins) - set(loaded_files())):
             raise LabError(
-                f"Run '{run.name}' was trained with a plugin: name it here too, with --plugin "
+                f"Run '{run.name}' was trained with a plugin. Name it here too: --plugin "
                 f"{missing[0]}."
             )
     console = Console(stderr=True)
@@ -83,13 +91,13 @@ def evaluate(
         result = {"steps": step, "seconds": round(seconds, 3), "model": source}
         print_json(measurement(measured) | result)
     else:
-        Console().print(plain(f"{source}: {in_words(measured)}, n {measured['n']:.0f}."))
+        Console().print(plain(f"{source}: {in_words(measured)}, on {measured['n']:,.0f} problems."))
 
 
 def _evaluate(
     config: GRPOConfig, model: str, seed: int | None, temperature: float, console: Console
 ) -> tuple[dict[str, float], float]:
-    """Load and measure a model, with a progress bar on `console`; returns the seconds, too."""
+    """Load and evaluate a model with a progress bar; return the measurement and the seconds."""
     from grpo_core.runs import worker
 
     problem_source = get_task(config.task, **config.task_options)

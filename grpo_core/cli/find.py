@@ -1,4 +1,4 @@
-"""The run or the model that a user means."""
+"""Find the run or the model that a user names."""
 
 import difflib
 import os
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def find_run(name_or_path: str) -> "Run":
-    """A run of the user's, by name or path, or a recorded one that is shipped.
+    """Return one of the user's runs, by name or path, or a shipped recorded run.
 
     Raises:
-        LabError: there is none; the message names the closest.
+        LabError: there is no such run; the message suggests the closest name.
     """
     from grpo_core.runs import Run, is_run, list_runs, run_path
 
@@ -29,19 +29,20 @@ def find_run(name_or_path: str) -> "Run":
             return Run(candidate)
     names = [run.name for run in list_runs(runs_dir())]
     close = difflib.get_close_matches(path.name, names, n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else " `grpo-lab runs` lists those there are."
-    raise LabError(f"There is no run called '{name_or_path}'.{hint}")
+    hint = f" Did you mean '{close[0]}'?" if close else " `grpo-lab runs` lists your runs."
+    raise LabError(f"Unknown run '{name_or_path}'.{hint}")
 
 
 def find_model(name: str, step: int | None = None) -> tuple[str, int, "Run | None"]:
-    """What to load for `--model`: a model's name or folder stays; a run gives one of its models.
+    """Return what to load for `--model`; for a run, one of its saved models.
 
     Args:
         name: a model's name, a folder, a hub id, or a run's name or folder.
-        step: which of a run's models; None for the last.
+        step: the step of the run's saved model; None for the last.
 
     Returns:
-        what `load_policy` takes, the step it was saved after (0: no run's), and the run.
+        the name or folder for `load_policy`, the step it was saved after (0: not a run's), and
+        the run.
 
     Raises:
         LabError: the run has no such model.
@@ -56,21 +57,21 @@ def find_model(name: str, step: int | None = None) -> tuple[str, int, "Run | Non
             return str(check_model(inside)), int(inside.name[5:]), Run(inside.parent.parent)
         if name not in MODELS and "/" not in name and not os.path.isdir(name):
             raise LabError(
-                f"There is no model, folder or run called '{name}'. Shipped: {', '.join(MODELS)}. "
-                "From the hub, with a network: owner/name."
+                f"Unknown model, folder or run '{name}'. Shipped models: {', '.join(MODELS)}. "
+                "For a model of the hub, which needs a network, use owner/name."
             )
         return name, 0, None
     run = Run(run_folder)
     models = dict(run.models())
     if not models:
-        raise LabError(f"Run '{run.name}' has saved no model yet: it does so when it evaluates.")
+        raise LabError(f"Run '{run.name}' has no saved model yet. It saves one at each evaluation.")
     step = max(models) if step is None else step
     if step not in models:
         steps = ", ".join(map(str, models))
-        raise LabError(f"Run '{run.name}' has no model of step {step}; it has {steps}.")
+        raise LabError(f"Run '{run.name}' has no model of step {step}. Use one of: {steps}.")
     return str(check_model(models[step])), step, run
 
 
 def name_of(run: "Run") -> str:
-    """How to name a run on the command line: by its name where that is enough."""
+    """Return a run's name for the command line, or its path if the name is not enough."""
     return run.name if run.path.parent == runs_dir() else str(run.path)

@@ -10,19 +10,19 @@ from grpo_core.cli.output import print_json
 from grpo_core.core.errors import LabError
 
 notebooks = typer.Typer(
-    help="Make both editions of the notebooks from their sources, or see which are out of date.",
+    help="Build both editions of the notebooks from their sources, or list those out of date.",
     no_args_is_help=True,
 )
 
 NamesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Names or numbers of notebooks; all unless told."),
+    typer.Argument(metavar="[NAME]...", help="Names or numbers of notebooks (default: all)."),
 ]
 
 
 @notebooks.command()
 def build(names: NamesArgument = None) -> None:
-    """Write the learner's edition, run the solutions and write them with their outputs."""
+    """Write the learner's edition, run the solutions, and write them with their outputs."""
     from grpo_core.course.build import main
 
     main(names or [])
@@ -30,7 +30,7 @@ def build(names: NamesArgument = None) -> None:
 
 @notebooks.command()
 def check(names: NamesArgument = None) -> None:
-    """Say which editions are not what their source gives; exit code 1 when there are any."""
+    """List editions that differ from their source; the exit code is 1 if there are any."""
     from grpo_core.course.build import stale
     from grpo_core.course.sources import notebook_sources
 
@@ -39,7 +39,7 @@ def check(names: NamesArgument = None) -> None:
     for problem in problems:
         print(problem)
     if problems:
-        raise LabError("Some notebooks are out of date: `grpo-lab notebooks build` makes them new.")
+        raise LabError("Some notebooks are out of date. Run `grpo-lab notebooks build`.")
     print(f"Up to date: both editions of {len(found)} notebook{'' if len(found) == 1 else 's'}.")
 
 
@@ -47,27 +47,31 @@ def grade(
     folder: Annotated[
         Path,
         typer.Argument(
-            exists=True, file_okay=False, help="Notebooks or exports of progress, of a class."
+            exists=True,
+            file_okay=False,
+            help="Folder with a class's notebooks or progress exports.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The table to write.")] = Path("grades.csv"),
+    out: Annotated[Path, typer.Option("--out", help="Output file, a CSV table.")] = Path(
+        "grades.csv"
+    ),
     seconds: Annotated[
-        float, typer.Option("--seconds", min=1.0, help="Most that one notebook may run.")
+        float, typer.Option("--seconds", min=1.0, help="Time limit per notebook, in seconds.")
     ] = 300.0,
     require_confinement: Annotated[
         bool,
         typer.Option(
             "--require-confinement",
-            help="Run nothing where one of the protections that are printed does not hold.",
+            help="Run no notebook unless every protection that is printed is active.",
         ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a class's notebooks, read its exports, and write a table of what is passed.
+    """Run a class's notebooks, read its exports, and write a table of passed exercises.
 
-    **This executes the students' code.** Each notebook has a process of its own, with limits, and
-    as little of this machine as the system can give it; what holds here is printed first. Where
-    something does not, grade strangers' notebooks in a virtual machine.
+    **This executes the students' code.** Each notebook runs in a process of its own, with limits
+    and as little access to this machine as the system allows; the protections active here are
+    printed first. If one is not active, grade notebooks from strangers in a virtual machine.
     """
     from grpo_core.course.confined import Limits, protections
     from grpo_core.course.grade import grade as look_at

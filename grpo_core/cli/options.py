@@ -1,4 +1,4 @@
-"""Options that commands share, and the configuration that options make."""
+"""Options that several commands share, and the configuration they make."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from grpo_core import plugins
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.core.config import OPTIONS, GRPOConfig
 from grpo_core.core.errors import LabError
-from grpo_core.core.recipes import RECIPES
+from grpo_core.core.experiments import EXPERIMENTS
 
 
 def option_of(name: str, *flags: str) -> Any:
@@ -20,7 +20,7 @@ def option_of(name: str, *flags: str) -> Any:
 
     Args:
         name: of the field.
-        flags: where they are not those that follow from the argument's name.
+        flags: of the option, if they do not follow from the argument's name.
     """
     default = getattr(GRPOConfig(), name)
     unset = default is None or default == "" or default == ()
@@ -35,16 +35,16 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         metavar="FILE-OR-NAME",
-        help="A TOML file of options, named as in GRPOConfig (and TRL); or a shipped recipe: "
-        f"{', '.join(RECIPES)}.",
+        help="A TOML file of options, named as in GRPOConfig (and TRL), or the name of a shipped "
+        f"experiment: {', '.join(EXPERIMENTS)}.",
     ),
 ]
 PresetOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"A paper's method: {', '.join(PRESETS)}. Wins over --config; other options win over "
-        "it.",
+        help=f"The settings of a paper's method: {', '.join(PRESETS)}. Overrides --config; other "
+        "options override it.",
     ),
 ]
 SetOption = Annotated[
@@ -52,21 +52,21 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Any option (docs/options.md), as TOML: --set epsilon=0.1 --set task_options.count=4. "
-        "May be repeated; wins over everything else.",
+        help="Any option of docs/options.md, as TOML: --set epsilon=0.1 --set "
+        "task_options.count=4. May be repeated. Overrides all other options.",
     ),
 ]
 
 
 def _load_plugins(files: list[Path] | None) -> list[Path] | None:
-    """Load plugins while the command line is read, so that other options can name what they add."""
+    """Load plugins while the command line is parsed, so that later options can use them."""
     plugins.load_installed()
     plugins.load_files(files or [])
     return files
 
 
 def plugin_paths(files: list[Path] | None) -> list[str]:
-    """Return what a run's configuration remembers of its plugins: absolute paths."""
+    """Return the plugins' absolute paths, as a run's configuration stores them."""
     return [str(file.expanduser().absolute()) for file in files or []]
 
 
@@ -78,7 +78,7 @@ PluginOption = Annotated[
         callback=_load_plugins,
         is_eager=True,
         help="A Python file that adds tasks, rewards, models or presets (docs/adding.md). Its code "
-        "is run. May be repeated.",
+        "is executed. May be repeated.",
     ),
 ]
 JsonOption = Annotated[
@@ -94,16 +94,16 @@ def build_config(
     plugin: list[Path] | None = None,
     **options: Any,
 ) -> GRPOConfig:
-    """The configuration that a file, a preset, the options given (not None) and the --set's make.
+    """Return the configuration that a file, a preset, options and --set settings make.
 
-    The file may be a recipe, by its name. Each wins over those before it. Plugins come from the
-    command line alone, and are loaded already.
+    Each overrides those before it. The file may be the name of an experiment. An option that is
+    None was not given. Plugins come from the command line only and are already loaded.
 
     Raises:
-        LabError: any of it is refused.
+        LabError: a value is refused.
     """
-    if file is not None and not file.exists():  # a file wins over a recipe of its name
-        file = RECIPES[str(file)].file if str(file) in RECIPES else file
+    if file is not None and not file.exists():  # a file overrides an experiment of its name
+        file = EXPERIMENTS[str(file)].file if str(file) in EXPERIMENTS else file
     values = (GRPOConfig.from_toml(file) if file else GRPOConfig()).to_dict()
     values |= find_preset(preset) if preset is not None else {}
     values |= {name: value for name, value in options.items() if value is not None}
@@ -111,29 +111,30 @@ def build_config(
         merge(values, parse_setting(setting))
     if values["plugins"]:
         raise LabError(
-            "plugins can be set by --plugin FILE only: a plugin's code is run, so no file of "
-            "options may name one."
+            "`plugins` cannot be set in a file of options, because a plugin's code is executed. "
+            "Name "
+            "the plugin with --plugin FILE."
         )
     values["plugins"] = plugin_paths(plugin)
     return GRPOConfig.from_dict(values)
 
 
 def find_preset(name: str) -> dict[str, Any]:
-    """The settings that go by the name of a paper.
+    """Return the settings of a preset.
 
     Raises:
-        LabError: there is no such preset; the message lists those there are.
+        LabError: the preset is unknown; the message lists the known ones.
     """
     if name not in PRESETS:
-        raise LabError(f"There is no preset '{name}'. Known: {', '.join(PRESETS)}.")
+        raise LabError(f"Unknown preset '{name}'. Use one of: {', '.join(PRESETS)}.")
     return PRESETS[name]
 
 
 def parse_setting(setting: str) -> dict[str, Any]:
-    """`key=value` or `table.key=value` as nested dicts; a bare word is a string.
+    """Parse `key=value` or `table.key=value` into nested dicts; a bare word is a string.
 
     Raises:
-        LabError: it is not of that form.
+        LabError: the setting does not have that form.
     """
     key, equals, value = setting.partition("=")
     if not equals or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", key.strip()):
@@ -147,11 +148,11 @@ def parse_setting(setting: str) -> dict[str, Any]:
         else:
             return parsed
     examples = '3, 0.5, true, "text" and ["a", "b"]'
-    raise LabError(f"'{value}' in --set {key} is no TOML value: {examples} are.")
+    raise LabError(f"'{value}' in --set {key} is not a TOML value. Examples of values: {examples}.")
 
 
 def merge(into: dict[str, Any], values: dict[str, Any]) -> None:
-    """Merge nested dicts."""
+    """Merge nested dicts into `into`, in place."""
     for key, value in values.items():
         if isinstance(value, dict) and isinstance(into.get(key), dict):
             merge(into[key], value)

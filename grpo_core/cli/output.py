@@ -1,4 +1,4 @@
-"""What commands print: measurements in words, and --json."""
+"""Print measurements as text, and --json."""
 
 import json
 import math
@@ -16,12 +16,12 @@ MEASURED = ("accuracy", "format", "mean_length", "backtracks", "truncated", "n")
 
 
 def plain(text: str, style: str = "") -> Text:
-    """One line for the terminal: what a stranger chose in it moves no cursor."""
+    """Return one line for the terminal, with control characters escaped."""
     return Text(printable(text), style=style)
 
 
 def print_json(value: Any) -> None:
-    """One line on stdout that any JSON parser reads: NaN and infinities become null."""
+    """Print one line of JSON to stdout; NaN and infinities become null."""
 
     def finite(v: Any) -> Any:
         if isinstance(v, dict):
@@ -35,10 +35,10 @@ def print_json(value: Any) -> None:
 
 
 def last_measured(run: "Run", whole: bool = True) -> tuple[int | None, dict[str, float]]:
-    """The last step that was measured on held-out problems, and what was measured.
+    """Return the last step with a held-out evaluation, and its measurement.
 
     Args:
-        run: where to look.
+        run: the run to read.
         whole: see `Run.metrics`.
     """
     for step, metrics in reversed(run.metrics(whole=whole)):
@@ -49,15 +49,15 @@ def last_measured(run: "Run", whole: bool = True) -> tuple[int | None, dict[str,
 
 
 def measurement(measured: dict[str, float]) -> dict[str, float | None]:
-    """The part of --json that is a measurement; null where nothing was measured."""
+    """Return the measurement for --json; values that were not measured are None."""
     values = {name: measured.get(name) for name in MEASURED}
     return values | {"n": int(measured.get("n", 0))}
 
 
 def in_words(measured: dict[str, float]) -> str:
-    """A measurement in words."""
+    """Return a measurement as text."""
     if not measured:
-        return "nothing was measured"
+        return "there was no held-out evaluation"
     return (
         f"held-out accuracy {measured['accuracy']:.3f}, format {measured['format']:.3f}, "
         f"mean length {measured['mean_length']:.1f}, backtracks {measured['backtracks']:.2f}, "

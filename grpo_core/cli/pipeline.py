@@ -22,35 +22,43 @@ from grpo_core.tasks import get_task
 
 OutOption = Annotated[
     Path,
-    typer.Option("--out", metavar="FOLDER", help="A new folder; or one to go on with."),
+    typer.Option("--out", metavar="FOLDER", help="Output folder: a new one, or one to continue."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Decides everything random.")]
-ThreadsOption = Annotated[int, typer.Option(help="How many; 0: as the machine has.")]
-Epochs = Annotated[int, typer.Option(help="How often each trace is learned.")]
-LearningRate = Annotated[float, typer.Option(help="AdamW's step size, falling to 0.")]
-NumGenerations = Annotated[int, typer.Option(help="Completions that are sampled a problem.")]
-MostPerProblem = Annotated[int, typer.Option(help="Traces kept of one problem at most.")]
-Problems = Annotated[int, typer.Option(help="How many problems; 0: all of the split.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Random seed for data order and sampling.")]
+ThreadsOption = Annotated[int, typer.Option(help="Number of threads; 0 means all CPU cores.")]
+Epochs = Annotated[int, typer.Option(help="Passes over the traces.")]
+LearningRate = Annotated[
+    float, typer.Option(help="Initial learning rate of AdamW; it decays to 0.")
+]
+NumGenerations = Annotated[int, typer.Option(help="Completions sampled per problem.")]
+MostPerProblem = Annotated[int, typer.Option(help="Maximum number of traces kept per problem.")]
+Problems = Annotated[int, typer.Option(help="Number of problems; 0 means all of the split.")]
 
 
 def sft(
     traces: Annotated[
-        list[Path], typer.Option(metavar="FILE-OR-FOLDER", help="Traces; may be repeated.")
+        list[Path],
+        typer.Option(
+            metavar="FILE-OR-FOLDER",
+            help="A JSON-lines file of traces, or a folder that `reject` wrote. May be repeated.",
+        ),
     ],
     out: OutOption,
-    model: Annotated[str, typer.Option(help="'tiny', a folder, a hub id, or a run.")] = "tiny",
+    model: Annotated[
+        str, typer.Option(help="The model to fine-tune: 'tiny', a folder, a hub id, or a run.")
+    ] = "tiny",
     epochs: Epochs = 2,
-    batch_size: Annotated[int, typer.Option(help="Traces a step.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Traces per step.")] = 32,
     learning_rate: LearningRate = 1e-3,
     seed: SeedOption = 0,
     threads: ThreadsOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Fine-tune a model on traces: prompts with completions to be imitated.
+    """Fine-tune a model on traces, which are prompts with completions to imitate.
 
     Traces are JSON lines with "prompt" and "completion", as TRL's SFTTrainer reads them and
-    `grpo-lab reject` writes them. Only completions are learned. The model goes to FOLDER/model.
-    Ctrl-C stops; the same command goes on as if nothing had happened.
+    `grpo-lab reject` writes them. The loss covers completion tokens only. The model is saved to
+    FOLDER/model. Ctrl-C stops; the same command continues as if nothing had happened.
     """
     from grpo_core.pipeline.config import SFTConfig
     from grpo_core.pipeline.traces import traces_file
@@ -73,8 +81,8 @@ def sft(
     record = _work(work, as_json)
     losses = record["losses"]
     _say(
-        f"Loss {losses[0]:.3f} → {losses[-1]:.3f} nats a token in {record['steps']} steps on "
-        f"{sum(record['traces'].values())} traces. The model: {out / 'model'}",
+        f"Loss {losses[0]:.3f} → {losses[-1]:.3f} nats per token in {record['steps']} steps on "
+        f"{sum(record['traces'].values())} traces. The model is in {out / 'model'}",
         as_json,
     )
     if as_json:
@@ -84,22 +92,28 @@ def sft(
 
 def reject(
     out: OutOption,
-    model: Annotated[str, typer.Option(help="'tiny', a folder, a hub id, or a run.")] = "tiny-grpo",
+    model: Annotated[
+        str, typer.Option(help="The model to sample: 'tiny', a folder, a hub id, or a run.")
+    ] = "tiny-grpo",
     task: TaskOption = None,
-    split: Annotated[str, typer.Option(help="'train', 'pretrain' or 'test'.")] = "train",
+    split: Annotated[
+        str, typer.Option(help="Split of the task: 'train', 'pretrain' or 'test'.")
+    ] = "train",
     problems: Problems = 0,
     num_generations: NumGenerations = 16,
     most_per_problem: MostPerProblem = 4,
-    temperature: Annotated[float, typer.Option(help="Of sampling.")] = 1.0,
-    max_completion_length: Annotated[int, typer.Option(help="In tokens.")] = 256,
+    temperature: Annotated[float, typer.Option(help="Sampling temperature; 0 is greedy.")] = 1.0,
+    max_completion_length: Annotated[
+        int, typer.Option(help="Maximum length of a completion, in tokens.")
+    ] = 256,
     seed: SeedOption = 0,
     threads: ThreadsOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Sample a model many times, and keep the traces that are right and readable.
+    """Sample completions from a model and keep the traces that are right and readable.
 
-    Writes FOLDER/traces.jsonl, and samples.jsonl with every completion and what became of it.
-    Ctrl-C stops; the same command goes on as if nothing had happened.
+    Writes FOLDER/traces.jsonl, and samples.jsonl with every completion and its outcome.
+    Ctrl-C stops; the same command continues as if nothing had happened.
     """
     from grpo_core.pipeline.config import RejectConfig
 
@@ -115,7 +129,7 @@ def reject(
         seed=seed,
         threads=threads,
     )
-    get_task(config.task)  # refused now, not after torch is loaded
+    get_task(config.task)  # refuse an unknown task now, before torch is loaded
 
     def work(watch: Watch) -> dict[str, Any]:
         from grpo_core.pipeline.reject import reject
@@ -126,7 +140,7 @@ def reject(
     fates = ", ".join(f"{fate} {count:,}" for fate, count in record["fates"].items())
     _say(
         f"{record['kept']:,} traces of {record['sampled']:,} completions, for {record['solved']} "
-        f"of {record['problems']} problems ({fates}). They are in {out}",
+        f"of {record['problems']} problems ({fates}), in {out}",
         as_json,
     )
     if as_json:
@@ -135,8 +149,12 @@ def reject(
 
 def distill(
     out: OutOption,
-    teacher: Annotated[str, typer.Option(help="A model's name, a folder, a hub id, or a run.")],
-    student: Annotated[str, typer.Option(help="The same.")] = "small",
+    teacher: Annotated[
+        str, typer.Option(help="The teacher: a model's name, a folder, a hub id, or a run.")
+    ],
+    student: Annotated[
+        str, typer.Option(help="The student: a model's name, a folder, a hub id, or a run.")
+    ] = "small",
     problems: Problems = 0,
     num_generations: NumGenerations = 16,
     most_per_problem: MostPerProblem = 4,
@@ -146,9 +164,9 @@ def distill(
     threads: ThreadsOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Teach a smaller model by a larger one's traces: rejection sampling, then fine-tuning.
+    """Distill a larger model into a smaller one: rejection sampling, then fine-tuning on traces.
 
-    The student goes to FOLDER/student/model. Ctrl-C stops; the same command goes on.
+    The student is saved to FOLDER/student/model. Ctrl-C stops; the same command continues.
     """
     from grpo_core.pipeline.config import DistillConfig
 
@@ -185,20 +203,26 @@ def distill(
 def r1(
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="A new folder, or one to go on with."),
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Output folder, new or to be continued. Default: r1-seedN in the folder of runs.",
+        ),
     ] = None,
     seed: SeedOption = 0,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A tenth of everything: to see it go through.")
+        bool,
+        typer.Option("--quick", help="Do a tenth of the work, to check that every stage runs."),
     ] = False,
     threads: ThreadsOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """DeepSeek-R1's four stages on the tiny model, and the distillation; some ten minutes.
+    """Run DeepSeek-R1's four stages and the distillation on the tiny model, in about ten minutes.
 
-    Cold start, reasoning RL, rejection sampling and fine-tuning of the base, RL for all scenarios.
-    The RL stages are ordinary runs: GRPO_LAB_RUNS=FOLDER python app.py shows them. Ctrl-C stops
-    after the step in flight; the same command goes on as if nothing had happened.
+    The stages are cold start, reasoning RL, rejection sampling with fine-tuning of the base, and RL
+    for all scenarios. The RL stages are ordinary runs: GRPO_LAB_RUNS=FOLDER python app.py shows
+    them. Ctrl-C stops after the current step; the same command continues as if nothing had
+    happened.
     """
     from grpo_core.pipeline.config import QUICK, R1Config
 
@@ -220,18 +244,18 @@ def r1(
 
 
 def _source(name: str) -> str:
-    """What to load for a model's or run's name; a folder by its full path, as from anywhere."""
+    """Return what to load for a model's or run's name; a folder as an absolute path."""
     source, _, _ = find_model(name)
     return str(Path(source).absolute()) if os.path.isdir(source) else source
 
 
 def _say(text: str, as_json: bool) -> None:
-    """A line for people: on stderr where stdout is for a program."""
+    """Print a line for people, to stderr if stdout is for --json."""
     Console(stderr=as_json, soft_wrap=True).print(Text(text))
 
 
 def _work(work: Callable[[Watch], dict[str, Any]], as_json: bool) -> dict[str, Any]:
-    """Do the work of a command under a progress bar; exits with 130 where it was stopped."""
+    """Do the work of a command under a progress bar; exit with 130 if it was stopped."""
     from grpo_core.runs import worker
 
     os.environ.update(worker.environment(GRPOConfig()))
@@ -242,13 +266,13 @@ def _work(work: Callable[[Watch], dict[str, Any]], as_json: bool) -> dict[str, A
             transformers_logging.disable_progress_bar()
             return work(watch)
     except (KeyboardInterrupt, Stopped):
-        _say("Stopped. The same command goes on from here.", as_json)
+        _say("Stopped. Run the same command again to continue.", as_json)
         raise typer.Exit(130) from None
 
 
 @contextmanager
 def _bars(console: Console) -> Iterator[Watch]:
-    """A progress bar a stage, with the figures that matter; yields who is to be told."""
+    """Show one progress bar per stage; yield the function that updates them."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
@@ -279,5 +303,5 @@ def _bars(console: Console) -> Iterator[Watch]:
 
 
 def _short(value: float) -> str:
-    """A figure in a bar: three digits, whole numbers whole."""
+    """Return a number for a progress bar, with three digits; whole numbers stay whole."""
     return f"{value:.0f}" if value == int(value) and abs(value) > 1 else f"{value:.3g}"

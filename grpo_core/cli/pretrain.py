@@ -20,26 +20,34 @@ _SAVE_STEPS = 250  # about a minute
 def pretrain(
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Where to save it; data/models/tiny-base (or as it is called)."),
+        typer.Option(
+            "--out",
+            help="Output folder. Default: a folder in data/models, such as data/models/tiny-base.",
+        ),
     ] = None,
     size: Annotated[
-        str, typer.Option("--size", help="'tiny', or 'small', a seventh of its weights.")
+        str,
+        typer.Option("--size", help="'tiny', or 'small', which has a seventh of its parameters."),
     ] = "tiny",
     corpus: Annotated[
-        str, typer.Option("--corpus", help="What it reads: 'default', or 'no-verification'.")
+        str, typer.Option("--corpus", help="Training corpus: 'default' or 'no-verification'.")
     ] = "default",
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides weights and corpus.")
+        int,
+        typer.Option(
+            "--seed", min=0, max=2**63 - 1, help="Random seed for initial weights and corpus."
+        ),
     ] = 0,
     tokens: Annotated[
-        int | None, typer.Option("--tokens", min=1, help="Learn this many target tokens.")
+        int | None,
+        typer.Option("--tokens", min=1, help="Number of target tokens. Default: the size's."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a model that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing model.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a tiny base model from nothing: generate a corpus, train on it, measure the result.
+    """Pretrain a tiny base model from scratch: generate a corpus, train on it, evaluate the result.
 
-    Killed, it goes on where it was (a minute lost at most) when the same command is given again.
+    If it is killed, the same command continues where it stopped, losing at most a minute of work.
     """
     from grpo_core.analysis.model_card import model_name, write_card
     from grpo_core.models.corpus import CORPORA
@@ -49,9 +57,9 @@ def pretrain(
     from grpo_core.tasks.countdown import Countdown
 
     if corpus not in CORPORA:
-        raise LabError(f"There is no corpus '{corpus}'. Known: {', '.join(CORPORA)}.")
+        raise LabError(f"Unknown corpus '{corpus}'. Use one of: {', '.join(CORPORA)}.")
     if size not in SIZES:
-        raise LabError(f"There is no size '{size}'. Known: {', '.join(SIZES)}.")
+        raise LabError(f"Unknown size '{size}'. Use one of: {', '.join(SIZES)}.")
     config = SIZES[size]
     config = dataclasses.replace(
         config,
@@ -61,7 +69,9 @@ def pretrain(
     )
     folder = out or data_dir() / "models" / model_name(corpus, size)
     if (folder / "model.safetensors").exists() and not force:
-        raise LabError(f"{folder} holds a model: name another folder by --out, or add --force.")
+        raise LabError(
+            f"{folder} already holds a model. Name another folder with --out, or add --force."
+        )
     _check_writable(folder)
     task = Countdown()
     trainer = Pretrainer(task, config)
@@ -70,7 +80,7 @@ def pretrain(
         trainer.resume(unfinished)
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=as_json)) as bar:
-        shown = bar.add_task("the first step compiles", total=config.target_tokens)
+        shown = bar.add_task("compiling in the first step", total=config.target_tokens)
         for progress in trainer:
             description = f"loss {progress.loss:.3f}"
             bar.update(shown, completed=progress.tokens, description=description)
@@ -86,11 +96,11 @@ def pretrain(
     if as_json:
         print_json(measured | {"seconds": trainer.done.seconds})
     else:
-        Console().print(plain(f"Saved to {folder}; its README.md says what it can do."))
+        Console().print(plain(f"Saved to {folder}; its README.md is the model card."))
 
 
 def _check_writable(folder: Path) -> None:
-    """Raise LabError where nothing could be saved: better now than after an hour's training."""
+    """Raise LabError if the model could not be saved, before an hour of training."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -27,19 +27,23 @@ _BAR = 30  # characters of the longest phase's bar
 
 
 def profile(
-    steps: Annotated[int, typer.Option(help="Steps to look at, after one that warms up.")] = 5,
+    steps: Annotated[
+        int, typer.Option(help="Number of steps to measure, after one warm-up step.")
+    ] = 5,
     config: ConfigOption = None,
     preset: PresetOption = None,
     plugin: PluginOption = None,
     task: TaskOption = None,
-    model: Annotated[str | None, typer.Option(help="A name, a folder, or a hub id.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model: a name, a folder, or a hub id.")
+    ] = None,
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Where a training step's time goes: takes a few steps, keeps nothing.
+    """Measure where a training step's time goes; nothing is saved.
 
-    Options are those of `train`. With --json: seconds by phase, the step's, and tokens a second,
-    each a median over the steps.
+    The options are those of `train`. With --json: seconds by phase, seconds per step, and tokens
+    per second, each a median over the steps.
     """
     from grpo_core.runs import worker
 
@@ -58,7 +62,7 @@ def profile(
 
         transformers_logging.disable_progress_bar()
         trainer = Trainer(built)
-        next(trainer)  # the evaluation of the untouched policy is no step
+        next(trainer)  # step 0 only evaluates the untrained policy
         for step in trainer:
             progress.update(bar, advance=1, description="training")
             found.append(step.metrics)
@@ -78,7 +82,7 @@ def profile(
 
 
 def _show(phases: dict[str, float], seconds: float, rate: float) -> None:
-    """A bar for each phase, and what they come to."""
+    """Print a bar for each phase, and the total."""
     table = Table(box=None, padding=(0, 1, 0, 0))
     for head, side in (("phase", "left"), ("", "left"), ("seconds", "right"), ("share", "right")):
         table.add_column(head, justify="right" if side == "right" else "left")
@@ -90,6 +94,6 @@ def _show(phases: dict[str, float], seconds: float, rate: float) -> None:
     console = Console()
     console.print(table)
     console.print(
-        f"A step takes {seconds:.2f} s, {rate:,.0f} sampled tokens a second (medians). "
-        "What each phase is: docs/glossary.md."
+        f"A step takes {seconds:.2f} s, {rate:,.0f} sampled tokens per second (medians). "
+        "docs/glossary.md explains each phase."
     )

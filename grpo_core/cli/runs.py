@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 def runs(
     root: Annotated[
         Path | None,
-        typer.Option("--runs", help="The folder to look in; $GRPO_LAB_RUNS, or ./runs."),
+        typer.Option(
+            "--runs", help="The folder that holds the runs. Default: $GRPO_LAB_RUNS, or ./runs."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List runs, newest first: what they do, how far they are, how good they got."""
+    """List the runs, newest first: status, steps done and last held-out accuracy."""
     from grpo_core.runs import list_runs
 
     folder = (root or runs_dir()).absolute()
@@ -34,7 +36,7 @@ def runs(
         return
     console = Console()
     if not rows:
-        console.print(plain(f"No runs in {folder} yet. Start one: grpo-lab train"))
+        console.print(plain(f"No runs in {folder} yet. Start one with: grpo-lab train"))
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "status", "step", "accuracy", "created"):
@@ -51,7 +53,7 @@ def runs(
 
 
 def _row(run: "Run") -> dict[str, Any]:
-    """A run in a line; whatever is damaged, the others are still listed."""
+    """Return one row of the list; a damaged run still gets a row."""
     try:
         measured = last_measured(run, whole=False)[1]
     except LabError:

@@ -13,7 +13,7 @@ from grpo_core.cli.output import plain, print_json
 from grpo_core.core.errors import LabError
 from grpo_core.core.paths import runs_dir
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or folder.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's name or folder.")]
 
 FORMS = ("csv", "parquet", "trl")
 
@@ -21,26 +21,39 @@ FORMS = ("csv", "parquet", "trl")
 def share(
     run: RunArgument,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The file; RUN.html in this folder unless told.")
+        Path | None,
+        typer.Option("--out", help="Output file (default: RUN.html in the current directory)."),
     ] = None,
-    title: Annotated[str, typer.Option(help="Over the page; the run's name unless told.")] = "",
-    description: Annotated[str, typer.Option(help="Plain text under the title.")] = "",
+    title: Annotated[
+        str, typer.Option(help="Title of the page (default: the run's name).", show_default=False)
+    ] = "",
+    description: Annotated[
+        str, typer.Option(help="Plain text below the title.", show_default=False)
+    ] = "",
     steps: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Groups of these steps only, such as 1,5,10-20."),
+        typer.Option(
+            metavar="LIST",
+            help="Include groups of these steps only, such as 1,5,10-20 (default: all steps).",
+        ),
     ] = None,
-    every: Annotated[int, typer.Option(help="Groups of every so many steps.")] = 1,
-    groups: Annotated[int | None, typer.Option(help="The first so many groups of a step.")] = None,
+    every: Annotated[int, typer.Option(help="Include groups of every n-th step only.")] = 1,
+    groups: Annotated[
+        int | None,
+        typer.Option(help="Include at most this many groups per step (default: all groups)."),
+    ] = None,
     max_mb: Annotated[
         float,
-        typer.Option(help="Leave out groups until the file is no larger than so many megabytes."),
+        typer.Option(
+            help="Maximum size of the file in megabytes; groups are left out to reach it."
+        ),
     ] = 10.0,
     as_json: JsonOption = False,
 ) -> None:
     """Make one HTML file that replays a run in any browser, without a network or a server.
 
-    It has the dashboard's board, charts, diagnosis and atlas. Curves are always whole; which groups
-    are left out, if any, the page says.
+    It has the dashboard's board, charts, diagnosis and atlas. The curves are always complete; the
+    page states which groups were left out, if any.
     """
     from grpo_core.app.share.html import Choice, share_html
 
@@ -70,51 +83,54 @@ def share(
 
 
 def parse_steps(text: str) -> frozenset[int]:
-    """The steps of a list such as "1,5,10-20".
+    """Parse a list of steps such as "1,5,10-20".
 
     Raises:
-        LabError: it is no such list.
+        LabError: the text is not such a list.
     """
     found: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part)
         if not match:
-            raise LabError(f"--steps takes a list such as 1,5,10-20, not '{text}'.")
+            raise LabError(f"--steps must be a list such as 1,5,10-20, not '{text}'.")
         first, last = int(match[1]), int(match[2] or match[1])
         if last - first > 1_000_000:
-            raise LabError(f"--steps {part.strip()} is too long a range.")
+            raise LabError(
+                f"--steps {part.strip()} is too long a range: use at most 1,000,000 steps."
+            )
         found.update(range(first, last + 1))
     return frozenset(found)
 
 
 def export(
     run: RunArgument,
-    form: Annotated[str, typer.Option("--as", metavar="|".join(FORMS), help="What to write.")],
+    form: Annotated[str, typer.Option("--as", metavar="|".join(FORMS), help="Format to write.")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="The new folder; RUN-FORM here unless told.")
+        Path | None,
+        typer.Option("--out", help="Output folder (default: RUN-FORMAT in the current directory)."),
     ] = None,
     tokens: Annotated[
-        bool, typer.Option("--tokens", help="With a table of all tokens, which is large.")
+        bool, typer.Option("--tokens", help="Also write a table of all tokens, which is large.")
     ] = False,
     spreadsheet: Annotated[
         bool,
         typer.Option(
             "--spreadsheet",
-            help="CSV for a spreadsheet program: texts that it might evaluate are guarded.",
+            help="Write CSV for a spreadsheet program: guard texts that could be formulas.",
         ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a run as tables (csv, parquet), or as TRL's log_completions would have (trl).
+    """Write a run as tables (csv, parquet) or in TRL's log_completions format (trl).
 
     Tables come with a README.md that explains every column.
     """
     if form not in FORMS:
-        raise LabError(f"--as takes {', '.join(FORMS)}, not '{form}'.")
+        raise LabError(f"Unknown format '{form}'. Use --as with one of: {', '.join(FORMS)}.")
     if form != "csv" and spreadsheet:
-        raise LabError("--spreadsheet is for --as csv.")
+        raise LabError("--spreadsheet works with --as csv only.")
     if form == "trl" and tokens:
-        raise LabError("--tokens is for --as csv and --as parquet: TRL keeps no tokens.")
+        raise LabError("--tokens works with --as csv and --as parquet only: TRL logs no tokens.")
     found = find_run(run)
     target = out or Path(f"{found.name}-{form}")
     with Console(stderr=True).status("") as status:
@@ -142,7 +158,7 @@ def export(
 
 def import_trl(
     folder: Annotated[
-        Path, typer.Argument(help="TRL's output_dir, or the folder `completions` in it.")
+        Path, typer.Argument(help="TRL's output_dir, or the folder `completions` inside it.")
     ],
     out: Annotated[
         str | None,
@@ -152,21 +168,21 @@ def import_trl(
         str | None,
         typer.Option(
             metavar="NAME=WEIGHT,...",
-            help="What the rewards counted; worked out from trainer_state.json unless told, "
-            "else 1 each.",
+            help="Weights of the rewards (default: computed from trainer_state.json if possible, "
+            "otherwise 1 each).",
         ),
     ] = None,
     group_size: Annotated[
         int | None,
-        typer.Option(help="num_generations; worked out from equal prompts unless told."),
+        typer.Option(help="TRL's num_generations (default: the number of equal prompts in a row)."),
     ] = None,
     task: TaskOption = None,
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a run of the completions that TRL logged (log_completions=True), for the dashboard.
+    """Import completions that TRL logged (log_completions=True) as a run for the dashboard.
 
-    What TRL does not write down can be added: --task countdown --set learning_rate=1e-6.
+    Add what TRL does not log with options: --task countdown --set learning_rate=1e-6.
     """
     from grpo_core.app.share.trl import import_folder
     from grpo_core.runs import run_path
@@ -189,15 +205,18 @@ def import_trl(
     console = Console()
     for note in notes:
         console.print(plain(note))
-    said = f"Run '{name_of(run)}' goes to step {run.last_step()}: the dashboard shows it (app.py)."
+    said = (
+        f"Run '{name_of(run)}' has {run.last_step()} steps. Open it in the dashboard: python "
+        "app.py."
+    )
     console.print(plain(said))
 
 
 def parse_weights(text: str) -> dict[str, float]:
-    """Reward name -> weight, of a list such as "accuracy_reward=1,format_reward=0.3".
+    """Parse reward weights such as "accuracy_reward=1,format_reward=0.3" into a dict.
 
     Raises:
-        LabError: it is no such list.
+        LabError: the text is not such a list.
     """
     found: dict[str, float] = {}
     for part in text.split(","):
@@ -207,5 +226,5 @@ def parse_weights(text: str) -> dict[str, float]:
         except ValueError:
             equals = ""
         if not equals or not name.strip():
-            raise LabError(f"--weights takes NAME=WEIGHT,..., not '{text}'.")
+            raise LabError(f"--weights must be NAME=WEIGHT,..., not '{text}'.")
     return found

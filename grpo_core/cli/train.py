@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from grpo_core.core.records import Step
     from grpo_core.runs import Run
 
-# Options that are fields of GRPOConfig by the same name, which declares what they mean.
+# Options that are fields of GRPOConfig with the same name; it declares their meaning.
 NumGenerations = Annotated[int | None, option_of("num_generations")]
 GenerationBatchSize = Annotated[int | None, option_of("generation_batch_size")]
 MaxCompletionLength = Annotated[int | None, option_of("max_completion_length")]
@@ -58,7 +58,10 @@ def train(
     task: TaskOption = None,
     model: Annotated[
         str | None,
-        typer.Option(help="'tiny', a folder, a hub id, or a run to go on from its last model."),
+        typer.Option(
+            help="The model to train: 'tiny', a folder, a hub id, or a run, whose last saved model "
+            "is the start. Default: tiny."
+        ),
     ] = None,
     steps: Annotated[int | None, option_of("max_steps", "--steps")] = None,
     seed: SeedOption = None,
@@ -67,7 +70,10 @@ def train(
     plugin: PluginOption = None,
     run: Annotated[
         str | None,
-        typer.Option(metavar="NAME-OR-PATH", help="The new run's name, or where to put it."),
+        typer.Option(
+            metavar="NAME-OR-PATH",
+            help="The new run's name, or the path of its folder. Default: a new name in ./runs.",
+        ),
     ] = None,
     num_generations: NumGenerations = None,
     generation_batch_size: GenerationBatchSize = None,
@@ -81,14 +87,14 @@ def train(
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model by GRPO, into a run folder.
+    """Train a model with GRPO and record everything in a run folder.
 
-    Samples groups of completions, rewards what verifies, and pushes the model towards what beat
-    its group. Everything is recorded as it happens: open the dashboard (python app.py) meanwhile.
-    Ctrl-C stops after the step in flight; `grpo-lab resume` goes on as if nothing had happened.
+    Each step samples groups of completions, computes their rewards, and increases the probability
+    of completions that are better than their group. Open the dashboard (python app.py) to watch.
+    Ctrl-C stops after the current step; `grpo-lab resume` continues as if nothing had happened.
 
     With --json: the last held-out measurement (accuracy, format, mean_length, backtracks,
-    truncated, n), steps, seconds, and where the run is.
+    truncated, n), steps, seconds, and the run's name and path.
     """
     options = build_config(
         config,
@@ -113,21 +119,21 @@ def train(
 
 
 def resume(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name or folder.")],
     plugin: PluginOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on with a run that was stopped, killed or failed.
+    """Continue a run that was stopped, was killed or failed.
 
-    It continues from its last checkpoint and records the same steps, bit for bit, as if it had
+    The run continues from its last checkpoint and records the same steps, bit for bit, as if it had
     never been interrupted. A run that was not made by this installation is copied first, and the
-    copy is what continues; plugins of such a run have to be named again, with --plugin.
+    copy continues; name the plugins of such a run again with --plugin.
     """
     from grpo_core.runs import LIVE, Run, adopt
 
     found = find_run(run)
     if found.status in LIVE:
-        raise LabError(f"Run '{found.name}' is running already: watch it with python app.py.")
+        raise LabError(f"Run '{found.name}' is already running. Watch it with python app.py.")
     if found.status == "finished":
         _conclude(found, "finished", 0.0, as_json)
         return
@@ -140,12 +146,12 @@ def resume(
 
 
 def _train_new(options: GRPOConfig, name_or_path: str | None, as_json: bool) -> None:
-    """Make a run folder and train in it; a run that never began leaves none behind."""
+    """Create a run folder and train in it; delete the folder if the run never started."""
     from grpo_core.runs import Run, create_run, run_path
 
     source, _, _ = find_model(options.model)
     options = GRPOConfig.from_dict({**options.to_dict(), "model": source})
-    # refused now, not after torch is loaded
+    # Refuse unknown names now, before torch is loaded.
     get_task(options.task, **options.task_options)
     RewardSum(options.reward_funcs, options.reward_weights)
     target = run_path(runs_dir(), name_or_path) if name_or_path else runs_dir() / "-"
@@ -159,12 +165,12 @@ def _train_new(options: GRPOConfig, name_or_path: str | None, as_json: bool) -> 
 
 
 def _train(run: "Run", as_json: bool) -> None:
-    """Train a run here and now, with a progress bar; then say how it went."""
+    """Train a run in this process with a progress bar, then print the result."""
     from grpo_core.runs import worker
 
     console = Console(stderr=as_json)
     console.print(plain(f"Run '{run.name}' in {run.path}"))
-    console.print(plain("Ctrl-C stops after the step in flight."))
+    console.print(plain("Ctrl-C stops after the current step."))
     started = time.monotonic()
     with _training_bar(console, run) as show:
         status = worker.run(run.path, on_step=show)
@@ -172,13 +178,13 @@ def _train(run: "Run", as_json: bool) -> None:
 
 
 def _conclude(run: "Run", status: str, seconds: float, as_json: bool) -> None:
-    """Say how a training ended; exits with 130 where it was stopped early."""
+    """Print how training ended; exit with 130 if it was stopped early."""
     console = Console(stderr=as_json)
     measured_at, measured = last_measured(run)
     if status == "stopped":
         last = run.last_step()
         when = "before the first step" if last is None else f"after step {last}"
-        console.print(plain(f"Stopped {when}. Go on with: grpo-lab resume {name_of(run)}"))
+        console.print(plain(f"Stopped {when}. Continue with: grpo-lab resume {name_of(run)}"))
     else:
         console.print(plain(f"Finished: {in_words(measured)}."))
     if as_json:
@@ -197,7 +203,7 @@ def _conclude(run: "Run", status: str, seconds: float, as_json: bool) -> None:
 
 @contextmanager
 def _training_bar(console: Console, run: "Run") -> Iterator[Callable[["Step"], None]]:
-    """A progress bar; yields what is to be called with each step."""
+    """Show a progress bar; yield a function to call with each step."""
     columns = (
         SpinnerColumn(),
         MofNCompleteColumn(),
@@ -214,14 +220,14 @@ def _training_bar(console: Console, run: "Run") -> Iterator[Callable[["Step"], N
             if "eval/accuracy" in m:
                 measured = {k[5:]: v for k, v in m.items() if k.startswith("eval/")}
                 progress.console.print(plain(f"step {step.index:4d}: {in_words(measured)}"))
-            numbers = "measured the untrained model"
+            numbers = "evaluated the untrained model"
             if step.index > 0:
                 right = m.get("rewards/accuracy_reward/mean", math.nan)
                 numbers = (
                     f"reward {m.get('reward', math.nan):.3f}  accuracy {right:.2f}  "
                     f"length {m.get('completions/mean_length', math.nan):.0f}"
                 )
-                if "kl" in m:  # with beta 0 there is nothing to measure it to
+                if "kl" in m:  # with beta 0 there is no reference
                     numbers += f"  KL {m['kl']:.4f}"
             progress.update(bar, completed=step.index, numbers=numbers)
 

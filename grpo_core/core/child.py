@@ -1,11 +1,11 @@
-"""How the kit starts another Python: nothing is imported from the folder that the user stands in.
+"""Start another Python that imports nothing from the working directory.
 
     subprocess.run(child.command("-m", "grpo_core.runs.worker", run), env=child.environment())
 
 Python puts the working directory (with -m and -c) or a script's folder before its own library, and
-every entry of PYTHONPATH too, of which an empty one means the working directory. In a folder that
+so every entry of PYTHONPATH, where an empty entry means the working directory. In a folder that
 came from someone else, a `json.py` would then run with the user's rights as soon as a run starts
-there. So every start of a Python in this kit is made with these functions; a test looks for others.
+there. So every start of a Python in this kit uses these functions; a test looks for other ways.
 """
 
 import os
@@ -23,28 +23,27 @@ HOME = Path(__file__).resolve().parents[2]
 """The folder that `grpo_core` is imported from: a clone, or site-packages."""
 
 OF_A_TERMINAL = ("PYTHONSTARTUP", "PYTHONINSPECT")
-"""Variables for a Python that someone types into; a child has no one at its keyboard."""
+"""Variables for an interactive Python, which a child is not."""
 
 
 def command(*words: object) -> list[str]:
     """Return the command that starts this Python in safe-path mode.
 
     Args:
-        words: what follows the interpreter: "-m", a module and its arguments, or a script.
+        words: the arguments of the interpreter: "-m", a module and its arguments, or a script.
     """
     return [sys.executable, "-P", *map(str, words)]
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a child that imports the kit, and no module of a stranger.
+    """Return the environment of a child that imports the kit but no untrusted module.
 
-    Safe-path mode is inherited by what the child starts in turn (Accelerate's processes, those of
-    multiprocessing). Of PYTHONPATH only the folders remain that other users cannot write to. The
-    kit's own folder comes first where a fresh Python would not find it: a clone that was not
-    installed.
+    Processes that the child starts in turn (Accelerate's, multiprocessing's) inherit safe-path
+    mode. PYTHONPATH keeps only folders that other users cannot write to. The kit's own folder is
+    added first if a fresh Python would not find it, as in a clone that was not installed.
 
     Args:
-        changes: variables to set, over those of this process.
+        changes: variables to set, overriding those of this process.
     """
     variables = {**os.environ, **(changes or {})}
     for name in OF_A_TERMINAL:
@@ -62,7 +61,7 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
 def spawning() -> "SpawnContext":
     """Return multiprocessing's "spawn" context, for children that follow the same rule.
 
-    multiprocessing builds their command itself, so this process's environment has to say it.
+    multiprocessing builds their command itself, so this process's environment must carry the rule.
     """
     import multiprocessing
 
@@ -79,10 +78,10 @@ def secure_children_of_libraries() -> None:
 
 
 def is_private(entry: str) -> bool:
-    """Whether an entry of a module search path is an absolute one that only this user can change.
+    """Return whether an entry of a module search path is absolute and only this user can change it.
 
-    The administrator may own it, too. On POSIX every folder above it counts as well, since whoever
-    can rename one of those can put another in its place; a sticky one such as /tmp prevents that.
+    The administrator may own it too. On POSIX every folder above it is checked as well, because a
+    user who can rename one of those can replace it; a sticky folder such as /tmp prevents that.
     """
     path = Path(entry)
     if not entry or not path.is_absolute():
@@ -94,12 +93,12 @@ def is_private(entry: str) -> bool:
         return not _others_can_write(real.stat()) and not any(
             _others_can_write(folder.stat(), allow_sticky=True) for folder in real.parents
         )
-    except OSError:  # what is missing could be made by someone else
+    except OSError:  # someone else could create a missing folder
         return False
 
 
 def _others_can_write(status: os.stat_result, *, allow_sticky: bool = False) -> bool:
-    """Whether it is another user's or open to all, unless as a sticky folder where that is fine."""
+    """Return whether others own it or can write to it; a sticky folder may be exempt."""
     if sys.platform != "win32" and status.st_uid not in (0, os.geteuid()):
         return True
     is_sticky = bool(status.st_mode & stat.S_ISVTX)
@@ -107,7 +106,7 @@ def _others_can_write(status: os.stat_result, *, allow_sticky: bool = False) -> 
 
 
 def _is_installed() -> bool:
-    """Whether a fresh Python finds this very package: in site-packages, or by a line of a .pth."""
+    """Return whether a fresh Python finds this package: in site-packages, or by a .pth file."""
     places = list(map(Path, site.getsitepackages()))
     if site.ENABLE_USER_SITE:
         places.append(Path(site.getusersitepackages()))

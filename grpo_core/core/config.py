@@ -180,7 +180,7 @@ class GRPOConfig(KLPlacement, MethodNumbers):
     )
     soft_punish_cache: int = option(
         0,
-        "DAPO's overlong shaping over the last so many tokens, as TRL's "
+        "DAPO's overlong shaping over the last this many tokens, as TRL's "
         "`get_soft_overlong_punishment`; 0 for none.",
         bound=NOT_NEGATIVE,
     )
@@ -332,14 +332,14 @@ class GRPOConfig(KLPlacement, MethodNumbers):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f" Did you mean '{close[0]}'?" if close else ""
-                raise LabError(f"There is no option called '{name}'.{hint}")
+                raise LabError(f"Unknown option '{name}'.{hint}")
         return cls(**values)
 
     @classmethod
     def from_toml(cls, path: str | Path, **overrides: Any) -> "GRPOConfig":
         """Read a TOML file whose keys are the field names; `overrides` win over the file.
 
-        A table [about], as recipes have it, is for people and left out.
+        A table [about], as experiments have it, describes the file to people and is ignored.
 
         Raises:
             LabError: the file is missing, is not TOML, or holds a refused option.
@@ -356,7 +356,7 @@ class GRPOConfig(KLPlacement, MethodNumbers):
 
 
 OPTIONS: dict[str, Option] = {f.name: f.metadata["option"] for f in fields(GRPOConfig)}
-"""Name -> what is declared of it, of every option of a run."""
+"""Option name -> its declaration, for every option of a run."""
 
 
 def _check_types(config: GRPOConfig) -> None:

@@ -1,4 +1,4 @@
-"""What a measurement was made on, to be kept beside its numbers. No torch."""
+"""Describe the machine that a measurement was made on. No torch."""
 
 import importlib.metadata
 import os
@@ -13,7 +13,7 @@ _PACKAGES = ("torch", "transformers", "numpy")
 
 
 def describe() -> dict[str, str | int | float]:
-    """The machine, its system, and the versions that the numbers depend on; JSON-serialisable."""
+    """Return the machine, its system and the relevant package versions; JSON-serialisable."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": _processor(),
@@ -26,7 +26,7 @@ def describe() -> dict[str, str | int | float]:
 
 
 def in_words(machine: dict[str, str | int | float]) -> str:
-    """`describe`, as a line."""
+    """Return the result of `describe` as one line."""
     versions = ", ".join(f"{name} {machine[name]}" for name in ("python", "grpo-lab", *_PACKAGES))
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
@@ -35,7 +35,7 @@ def in_words(machine: dict[str, str | int | float]) -> str:
 
 
 def _processor() -> str:
-    """Its name, as the system gives it."""
+    """Return the processor's name as the system reports it."""
     known = Path("/proc/cpuinfo")
     if known.exists():
         for line in known.read_text().splitlines():
@@ -45,9 +45,9 @@ def _processor() -> str:
 
 
 def peak_rss() -> int:
-    """Return the most resident memory this process ever had, in bytes.
+    """Return the peak resident memory of this process, in bytes.
 
-    Linux is asked itself: what getrusage says there begins with the size of the parent.
+    On Linux this reads /proc, because getrusage there starts from the size of the parent process.
     """
     status = Path("/proc/self/status")
     if status.exists():

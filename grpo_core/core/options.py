@@ -90,7 +90,7 @@ class Option:
         """
         if self.choices and value not in self.choices:
             known = ", ".join(self.choices)
-            raise LabError(f"There is no {name} '{value}'. Known: {known}.")
+            raise LabError(f"Unknown {name} '{value}'. Use one of: {known}.")
         if isinstance(value, int | float) and not self.bound.allows(value):
             raise LabError(f"{name} must be {self.bound}, not {value:,}.")
 

@@ -1,4 +1,4 @@
-"""Where a step's time goes: which of the recorded seconds contain which others, said once."""
+"""Declare which phases of a step contain which others, and break a step's seconds down."""
 
 import math
 from collections.abc import Mapping
@@ -16,24 +16,24 @@ PARTS: dict[str, tuple[str, ...]] = {
         "seconds/after",
     ),
 }
-"""A phase -> the phases inside it. One that stands nowhere here is taken for a part of the step."""
+"""Phase -> the phases inside it. A phase that is not listed counts as a part of the step."""
 BESIDE = ("seconds/eval",)
-"""Recorded with a step and not part of its seconds."""
+"""Phases recorded with a step that are not part of its seconds."""
 OTHER = "other"
 
 
 def breakdown(metrics: Mapping[str, float]) -> dict[str, float]:
-    """A step's seconds by phase, each second counted once; they add up to the step's.
+    """Return a step's seconds by phase, each second counted once; they sum to the step's seconds.
 
-    Of a phase whose parts were recorded, only what the parts leave is counted, under its name and
-    "/other"; what is left of the step itself is "other". A run that recorded no parts of a phase
-    has the phase itself.
+    If a phase's parts were recorded, the phase itself only counts the rest, under its name and
+    "/other"; the rest of the step itself is "other". If no parts of a phase were recorded, the
+    phase itself is counted.
 
     Args:
-        metrics: of one step, by the names of docs/glossary.md.
+        metrics: the metrics of one step, under the names of docs/glossary.md.
 
     Returns:
-        phase without its "seconds/" -> seconds, in the order of a step; {} where the step has none.
+        phase without its "seconds/" -> seconds, in the order of a step; {} if none were recorded.
     """
     seconds = {
         name: float(value)
@@ -51,7 +51,7 @@ def breakdown(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def _leaves(phase: str, seconds: Mapping[str, float], strays: tuple[str, ...]) -> dict[str, float]:
-    """The seconds of one phase, by what cannot be cut further."""
+    """Return the seconds of one phase, by its smallest recorded parts."""
     parts = [part for part in (*PARTS.get(phase, ()), *strays) if part in seconds]
     short = phase.removeprefix("seconds/")
     if not parts and phase != STEP:

@@ -1,8 +1,8 @@
-"""What a training step leaves behind: `Step` > `Group` > `Completion`. numpy only, no torch.
+"""The record of a training step: `Step` > `Group` > `Completion`. numpy only, no torch.
 
-These three are the contract between training (which makes them) and everything that looks at a
-run (the store, figures, notebooks, the dashboard). Per-token arrays have shape (T,), T being the
-completion's length in tokens, its end-of-sequence token included when it was sampled.
+These three classes are the contract between training, which creates them, and everything that reads
+a run (the store, figures, notebooks, the dashboard). Per-token arrays have shape (T,), where T is
+the completion's length in tokens, its EOS token included if it was sampled.
 """
 
 from dataclasses import dataclass, field
@@ -20,26 +20,24 @@ class Completion:
 
     Attributes:
         text: the decoded completion, special tokens left out. Untrusted: escape before showing.
-        tokens: T strings, one a token, as they are to be shown. Untrusted too.
+        tokens: T strings, one per token, for display. Untrusted too.
         token_ids: (T,) int32.
         rewards: reward function name -> unweighted value.
         reward: the weighted sum that the advantage was computed from.
-        advantage: the group-relative advantage, the same for every token; where tokens have
-            advantages of their own, the mean of them.
+        advantage: the group-relative advantage, the same for every token; if advantages are per
+            token, their mean.
         truncated: no end-of-sequence token within max_completion_length.
         old_logprobs: (T,) log pi_old, under the policy that sampled, at the sampling temperature.
-        logprobs: (T,) log pi_theta, under the policy the loss last saw. Equal to old_logprobs
-            while there is one update a batch (mu = 1).
-        ref_logprobs: (T,) log pi_ref, or None when no reference was consulted.
-        entropy: (T,) entropy in nats of the distribution each token was drawn from, or None.
-        push: (T,) minus the derivative of the loss with respect to `logprobs`: how hard, and
-            which way, the update pushed each token. Summed over the batch it is what a
-            gradient step acts on; None when it was not recorded.
-        token_advantages: (T,) where tokens have advantages of their own (process supervision, a
-            critic), else None.
-        values: (T,) what the critic expected before each token; None without a critic.
-        after_logprobs: (T,) log-probs after the step's last update, or None where nobody looked
-            again (see `GRPOConfig.groups_after_update`).
+        logprobs: (T,) log pi_theta, under the policy that last entered the loss. Equal to
+            old_logprobs while there is one update per batch (mu = 1).
+        ref_logprobs: (T,) log pi_ref, or None if no reference was used.
+        entropy: (T,) entropy in nats of the distribution each token was sampled from, or None.
+        push: (T,) minus the gradient of the loss with respect to `logprobs`: positive where the
+            update increases the token's probability. None if it was not recorded.
+        token_advantages: (T,) per-token advantages (process supervision, a critic), or None.
+        values: (T,) the critic's value before each token; None without a critic.
+        after_logprobs: (T,) log-probabilities after the step's last update, or None if they were
+            not recorded (see `GRPOConfig.groups_after_update`).
     """
 
     text: str
@@ -60,12 +58,12 @@ class Completion:
 
     @property
     def ratio(self) -> FloatArray:
-        """(T,) rho = pi_theta / pi_old (PPO's importance ratio)."""
+        """Return (T,) rho = pi_theta / pi_old (PPO's importance ratio)."""
         return np.exp(self.logprobs - self.old_logprobs)
 
     @property
     def kl(self) -> FloatArray | None:
-        """(T,) Schulman's k3 estimate of KL(pi_theta, pi_ref) in nats; None without reference."""
+        """Return (T,) Schulman's k3 estimate of KL(pi_theta, pi_ref) in nats, or None."""
         if self.ref_logprobs is None:
             return None
         d = self.logprobs - self.ref_logprobs
@@ -99,21 +97,23 @@ class Group:
 
     @property
     def rewards(self) -> FloatArray:
-        """(G,) weighted rewards."""
+        """Return (G,) weighted rewards."""
         return np.array([c.reward for c in self.completions], dtype=np.float32)
 
     @property
     def advantages(self) -> FloatArray:
-        """(G,) advantages."""
+        """Return (G,) advantages."""
         return np.array([c.advantage for c in self.completions], dtype=np.float32)
 
     @property
     def is_dead(self) -> bool:
-        """Every advantage is 0, as where all rewards tie: the group teaches nothing.
+        """Return whether every advantage is 0, so that the group gives no signal.
 
-        The advantages are asked, not the rewards: where each reward is normalised for itself,
-        completions with the same sum may differ, and where tokens have advantages of their own, a
-        group that ties may teach all the same. `group_advantages` makes a tie exactly 0.
+        This looks at the advantages rather than the rewards: if each reward is normalised
+            separately,
+        completions with the same sum may have different advantages, and with per-token advantages a
+        group with equal rewards may still give a signal. `group_advantages` gives exactly 0 if all
+        rewards are equal.
         """
         if any(c.token_advantages is not None for c in self.completions):
             return all(not np.any(c.token_advantages) for c in self.completions)
@@ -122,14 +122,14 @@ class Group:
 
 @dataclass
 class Step:
-    """One optimisation step.
+    """One training step.
 
     Attributes:
-        index: 0 for the evaluation of the untouched base (it has metrics, and no groups), then
+        index: 0 for the evaluation of the untrained base, which has metrics but no groups; then
             1, 2, ... for training steps.
-        metrics: name -> value. Names are TRL's where the metric is TRL's (see docs/glossary.md);
-            `eval/...` are present only at steps that evaluated.
-        groups: the groups the step was trained on.
+        metrics: name -> value, under TRL's name where TRL has the metric (see docs/glossary.md);
+            `eval/...` are present only at steps with an evaluation.
+        groups: the groups that the step was trained on.
     """
 
     index: int

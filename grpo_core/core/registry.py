@@ -1,8 +1,8 @@
-"""Names that users type, and the objects they stand for.
+"""Look up objects by the names that users type.
 
-A registry is a plain dict from a name to `"package.module:attribute"`. Modules are imported only
-when a name is used, so an optional dependency, or torch, is loaded only where it is needed. What a
-plugin adds (see plugins.py) is loaded already, and registered as the object itself.
+A registry is a plain dict from a name to `"package.module:attribute"`. A module is imported only
+when its name is used, so an optional dependency, or torch, is loaded only where it is needed. An
+addition of a plugin (see plugins.py) is already loaded and registered as the object itself.
 """
 
 import difflib
@@ -14,11 +14,11 @@ from grpo_core.core.errors import LabError, told
 
 
 def check(registry: Mapping[str, object], name: str, kind: str) -> None:
-    """Refuse a name that is not registered; nothing is imported.
+    """Raise LabError if a name is not registered; import nothing.
 
     Args:
-        registry: the names, with what they stand for.
-        name: what the user typed.
+        registry: names and the objects they stand for.
+        name: the name that the user typed.
         kind: the singular noun used in the error message, such as "task".
 
     Raises:
@@ -28,14 +28,14 @@ def check(registry: Mapping[str, object], name: str, kind: str) -> None:
         close = difflib.get_close_matches(name, registry, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         known = ", ".join(sorted(registry))
-        raise LabError(f"There is no {kind} called '{name}'.{hint} Known: {known}.")
+        raise LabError(f"Unknown {kind} '{name}'.{hint} Use one of: {known}.")
 
 
 def load(registry: Mapping[str, Any], name: str, kind: str) -> Any:
     """Return the object registered as `name`.
 
     Raises:
-        LabError: `name` is not registered, or what it stands for cannot be imported.
+        LabError: `name` is not registered, or its object cannot be imported.
     """
     check(registry, name, kind)
     registered = registry[name]

@@ -51,7 +51,7 @@ def check_folder(path: Path) -> bool:
     except FileNotFoundError:
         return False
     if is_link(status) or not stat.S_ISDIR(status.st_mode):
-        raise LabError(f"{path} is {_kind(status)}, and must be a folder: remove it.")
+        raise LabError(f"{path} is {_kind(status)}, but must be a folder. Remove it.")
     return True
 
 
@@ -189,7 +189,7 @@ def _too_large(path: Path | str, max_bytes: int) -> LabError:
 
 def _check(path: Path, status: os.stat_result, written: bool) -> None:
     if is_link(status) or not stat.S_ISREG(status.st_mode):
-        raise LabError(f"{path} is {_kind(status)}, not a regular file: it is refused.")
+        raise LabError(f"{path} is refused: it is {_kind(status)}, not a regular file.")
     if written and status.st_nlink > 1:
         raise LabError(
             f"{path} is a hard link to a file that has another name elsewhere, which would be "

@@ -20,9 +20,9 @@ _ROOM = 64  # positions a cache grows by
 
 
 class LlamaDecoder:
-    """Llama's forward pass for one token a row: `llama_step`, and the cache it works on.
+    """Llama's forward pass for one token per row: `llama_step` and its key-value cache.
 
-    Letters: R rows, K key-value heads, Q query heads a key-value head, D head_dim, S positions.
+    Letters: R rows, K key-value heads, Q query heads per key-value head, D head_dim, S positions.
     Keys are kept transposed, (D, S), which is how the product with the queries wants them.
     """
 
@@ -115,7 +115,7 @@ def llama_step(
     eps: float,
     onednn: bool,
 ) -> Tensor:
-    """One token a row through all layers: from its embedding to the next token's logits.
+    """Run one token per row through all layers, from its embedding to the next token's logits.
 
     A plain function of tensors, so that TorchScript can run it as a whole: then the only Python a
     token costs is one call, and two threads with rows of their own do not wait for Python's lock.
@@ -187,7 +187,7 @@ def can_read(model: nn.Module) -> bool:
 class LlamaWeights:
     """A Llama's weights as `llama_step` wants them; a copy, so good until the next update.
 
-    Seven products a layer become four; the norms' weights go into the product behind them, and
+    Seven products per layer become four; the norms' weights go into the product after them, and
     1 / sqrt(D) into the queries'.
 
     Attributes:

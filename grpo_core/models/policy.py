@@ -188,7 +188,7 @@ def find_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise LabError(
-            f"There is no device '{name}' here: use 'cpu', or 'auto' for what there is."
+            f"Unknown device '{name}'. Use 'cpu', or 'auto' for the best device of this machine."
         ) from error
     return device
 

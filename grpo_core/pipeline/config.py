@@ -76,7 +76,7 @@ class RejectConfig:
         """Refuse what cannot work, in one sentence each."""
         _check(self, not_negative=("problems", "seed", "threads"))
         if self.split not in SPLITS:
-            raise LabError(f"There is no split '{self.split}'. Known: {', '.join(SPLITS)}.")
+            raise LabError(f"Unknown split '{self.split}'. Use one of: {', '.join(SPLITS)}.")
 
 
 @dataclass(frozen=True)

@@ -35,18 +35,20 @@ def begin(folder: Path, what: str, config: Any) -> dict[str, Any]:
     """
     wanted = json.loads(json.dumps(asdict(config)))  # tuples become lists, as in the file
     if folder.exists() and not folder.is_dir():
-        raise LabError(f"{folder} is a file: name a new folder.")
+        raise LabError(f"{folder} is a file. Name a new folder.")
     record = read_json(folder / RECORD)
     if not record:
         if folder.exists() and _strangers(folder):
-            raise LabError(f"{folder} holds something else: name a new folder.")
+            raise LabError(f"{folder} holds something else. Name a new folder.")
         record = {"what": what, "config": wanted, "finished": False}
         with saving(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / RECORD, record)
         return record
     if record.get("what") != what:
-        raise LabError(f"{folder} holds a '{record.get('what')}', no '{what}': name a new folder.")
+        raise LabError(
+            f"{folder} holds a '{record.get('what')}', not a '{what}'. Name a new folder."
+        )
     held = record.get("config")
     if held != wanted:
         held = held if isinstance(held, dict) else {}

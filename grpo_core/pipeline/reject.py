@@ -180,4 +180,6 @@ def _read(path: Path, most: int) -> list[Sampled]:
     try:
         return [Sampled(**json.loads(line)) for line in whole[:keep]]
     except (ValueError, TypeError) as error:
-        raise LabError(f"{path} is damaged: delete it, and it is sampled again.") from error
+        raise LabError(
+            f"{path} is damaged. Delete it and run the same command; it is sampled again."
+        ) from error

@@ -41,13 +41,13 @@ def rl(folder: Path, config: GRPOConfig, watch: Watch = silent) -> dict[str, Any
     """
     if folder.exists() and not (folder / "config.json").is_file():
         if not (folder / "run.db").is_file():
-            raise LabError(f"{folder} holds something else: name a new folder.")
+            raise LabError(f"{folder} holds something else. Name a new folder.")
         shutil.rmtree(folder)  # killed while it was made
     if not folder.exists():
         create_run(folder.parent, folder.name, config)
     run = Run(folder)
     if _settings(run.config) != _settings(config):
-        raise LabError(f"{folder} was begun with other settings: name a new folder.")
+        raise LabError(f"{folder} was started with other settings. Name a new folder.")
     run = Run(adopt(run, folder.parent).path)
     if run.status != "finished":
         run.control("run")

@@ -90,7 +90,7 @@ def read_traces(path: Path | str) -> list[Trace]:
         if line.strip()
     ]
     if not traces:
-        raise LabError(f"{path} is empty: there is nothing to learn from.")
+        raise LabError(f"{path} is empty. Give a file that holds traces.")
     return traces
 
 
@@ -98,12 +98,12 @@ def _trace(line: str, where: str) -> Trace:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise LabError(f"{where} is no JSON: make the file again, or remove the line.") from error
+        raise LabError(f"{where} is not JSON. Make the file again, or remove the line.") from error
     columns = row if isinstance(row, dict) else {}
     prompt, completion = columns.get("prompt"), columns.get("completion")
     if not (_is_text(prompt) and _is_text(completion)):
         raise LabError(
-            f'{where} is no trace: {{"prompt": "...", "completion": "..."}} is expected, both text.'
+            f'{where} is not a trace. Write {{"prompt": "...", "completion": "..."}}, both text.'
         )
     return Trace(prompt, completion.strip(), str(columns.get("task", "")))
 

@@ -22,7 +22,7 @@ once, from left to right.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from grpo_core.core.errors import LabError
 
@@ -48,11 +48,49 @@ class Parsed:
     well_formed: bool
 
 
+Kind = Literal["think", "answer", "outside", "tag", "answer tag"]
+
+
+class Span(NamedTuple):
+    """A part of a completion.
+
+    Attributes:
+        start, stop: text[start:stop] is the part; it may be empty.
+        kind: an "answer tag" is one of the two around the answer, a "tag" any other.
+    """
+
+    start: int
+    stop: int
+    kind: Kind
+
+
 def parse(completion: str) -> Parsed:
     """Read one completion by the rule above. Contents come back without surrounding blanks."""
     text = completion.strip()
     tags = list(_TAG.finditer(text))
     return Parsed(_think(text, tags), _answer(text, tags), _is_well_formed(text, tags))
+
+
+def spans(text: str) -> list[Span]:
+    """Cut a text into its parts by the rule above, in their order; joined they are the text."""
+    tags = list(_TAG.finditer(text))
+    answer = _answer_tags(tags)
+    thought = _last_unopened(tags)  # up to there all was thinking
+    found: list[Span] = []
+    at = 0
+    kind: Kind = "think" if thought >= 0 else "outside"
+    for number, tag in enumerate(tags):
+        found.append(Span(at, tag.start(), kind))
+        own = tag in answer
+        found.append(Span(tag.start(), tag.end(), "answer tag" if own else "tag"))
+        at = tag.end()
+        if tag.group() == "<think>" or number < thought:
+            kind = "think"
+        elif tag.group() == "</think>":
+            kind = "outside"
+        elif own:
+            kind = "answer" if tag is answer[0] else "outside"
+    return [*found, Span(at, len(text), kind)]
 
 
 def format_reward(
@@ -121,18 +159,36 @@ def _think(text: str, tags: list[re.Match[str]]) -> str | None:
 
 
 def _answer(text: str, tags: list[re.Match[str]]) -> str | None:
-    """The last complete answer outside thinking, found in one pass over the tags."""
-    thinking, opened, answer = False, None, None
+    """The content of the last complete answer outside thinking."""
+    around = _answer_tags(tags)
+    return text[around[0].end() : around[1].start()].strip() if around else None
+
+
+def _answer_tags(tags: list[re.Match[str]]) -> tuple[re.Match[str], ...]:
+    """The two tags around the answer, found in one pass over all tags; () where there is none."""
+    thinking, opened = False, None
+    answer: tuple[re.Match[str], ...] = ()
     for tag in tags:
         match tag.group():
             case "<think>":
                 thinking, opened = True, None
             case "</think>":
                 if not thinking:  # opened before the text began: all of it was thinking so far
-                    answer = None
+                    answer = ()
                 thinking, opened = False, None
             case "<answer>":
-                opened = None if thinking else tag.end()
+                opened = None if thinking else tag
             case "</answer>" if opened is not None:
-                answer, opened = text[opened : tag.start()].strip(), None
+                answer, opened = (opened, tag), None
     return answer
+
+
+def _last_unopened(tags: list[re.Match[str]]) -> int:
+    """The number of the last `</think>` that nothing opened; -1 where there is none."""
+    thinking, last = False, -1
+    for number, tag in enumerate(tags):
+        if tag.group() == "</think>" and not thinking:
+            last = number
+        if tag.group() in ("<think>", "</think>"):
+            thinking = tag.group() == "<think>"
+    return last

@@ -55,7 +55,7 @@ def adopt(run: Run, root: Path, plugins: Sequence[str] = ()) -> Adopted:
     if run.is_own:
         return Adopted(run.path)
     if run.status in LIVE:
-        raise LabError(f"Run '{run.name}' is being trained elsewhere: stop it there first.")
+        raise LabError(f"Run '{run.name}' is being trained elsewhere. Stop it there first.")
     if run.config.plugins and not plugins:
         raise LabError(
             f"Run '{run.name}' was not made by this installation of GRPO Lab and needs plugins, "

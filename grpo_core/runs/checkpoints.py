@@ -37,7 +37,7 @@ def model_files(folder: Path) -> list[Path]:
         OSError: it cannot be read.
     """
     if not check_folder(folder.parent) or not check_folder(folder):
-        raise LabError(f"There is no model in {folder}.")
+        raise LabError(f"There is no model in {folder}. Name a folder that holds one.")
     files = sorted(folder.iterdir())[: _FILES + 1]
     for path in files:
         status = check_regular(path)

@@ -73,7 +73,7 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
     if row is None:
         return
     if not re.fullmatch(r"[0-9]{1,9}", str(row[0])):
-        raise LabError(f"{path / 'run.db'} is damaged: its schema_version is no number.")
+        raise LabError(f"{path / 'run.db'} is damaged: its schema_version is not a number.")
     if int(row[0]) > SCHEMA_VERSION:
         raise LabError(
             f"Run '{path.name}' was written by a newer GRPO Lab (run format {row[0]}; this one "

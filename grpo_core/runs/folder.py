@@ -88,7 +88,7 @@ def _make_folder(root: Path, name: str | None, config: GRPOConfig) -> Path:
                 path.mkdir(parents=True)
             except FileExistsError:
                 raise LabError(
-                    f"{path} exists already: choose another name, or continue that run with "
+                    f"{path} already exists. Choose another name, or continue that run with "
                     f"`grpo-lab resume {name}`."
                 ) from None
         return path
@@ -99,4 +99,4 @@ def _make_folder(root: Path, name: str | None, config: GRPOConfig) -> Path:
         with told_plainly(path, "creation"), contextlib.suppress(FileExistsError):
             path.mkdir(parents=True)
             return path
-    raise LabError(f"{root} has no free run name left: give one with --run.")
+    raise LabError(f"{root} has no free run name left. Give one with --run.")

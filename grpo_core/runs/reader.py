@@ -71,7 +71,7 @@ class Run:
         self.path = Path(path).absolute()
         self.name = printable(self.path.name)
         if not is_run(self.path):
-            raise LabError(f"There is no run in {self.path}: `grpo-lab runs` lists the runs.")
+            raise LabError(f"There is no run in {self.path}. `grpo-lab runs` lists your runs.")
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -303,7 +303,7 @@ class Run:
                 written to.
         """
         if want not in get_args(Want):
-            raise LabError(f"A run cannot be asked to {want!r}: {', '.join(get_args(Want))}.")
+            raise LabError(f"Unknown request {want!r}. Use one of: {', '.join(get_args(Want))}.")
         refuse_foreign(self.path)
         path = self.path / "control.json"
         with told_plainly(self.path, "control"):

@@ -110,7 +110,7 @@ def _make(folder: Path, limit: int) -> Snapshot:
         if _marks(folder) == before:
             break
     else:
-        raise LabError(f"{folder / 'run.db'} changes while it is copied to be read: try again.")
+        raise LabError(f"{folder / 'run.db'} changed while it was being copied. Try again.")
     with contextlib.closing(open_unfolded(Path(room.name) / "run.db")) as db:
         db.execute("PRAGMA journal_mode = DELETE").fetchone()
     now = time.monotonic()

@@ -33,12 +33,14 @@ def thin_copy(source: Path, target: Path, groups: int = 1, every: int = 1) -> Pa
     """
     run = Run(source)
     if run.status not in ("finished", "stopped"):
-        raise LabError(f"Run '{run.name}' is {run.status}: only one that is over can be copied.")
+        raise LabError(
+            f"Run '{run.name}' is {run.status}. Only a run that has ended can be copied."
+        )
     if groups < 0 or every < 1:
         raise LabError(f"Cannot keep {groups} groups of every {every} steps.")
     target = Path(target).absolute()
     if target.exists():
-        raise LabError(f"{target} exists already: delete it, or choose another folder.")
+        raise LabError(f"{target} already exists. Delete it, or choose another folder.")
     temporary = target.with_name(target.name + ".tmp")
     with told_plainly(target, "making"):
         try:

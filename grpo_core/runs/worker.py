@@ -98,7 +98,7 @@ def start(path: Path | str) -> int:
     """
     run = Run(path)
     if run.status in LIVE:
-        raise LabError(f"Run '{run.name}' is running already: pause or stop it instead.")
+        raise LabError(f"Run '{run.name}' is already running. Pause or stop it instead.")
     options: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP

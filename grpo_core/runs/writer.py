@@ -61,7 +61,7 @@ class RunWriter:
             except filelock.Timeout:
                 pid = self.run.state.get("pid", "unknown")
                 raise LabError(
-                    f"Run '{self.run.name}' is being trained already, by process {pid}: "
+                    f"Run '{self.run.name}' is already being trained by process {pid}: "
                     "stop it first, or watch it in the dashboard."
                 ) from None
             try:

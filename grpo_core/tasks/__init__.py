@@ -81,7 +81,7 @@ def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Task:
     for option, value in options:
         if option not in known:
             names = ", ".join(known) or "none"
-            raise LabError(f"The task '{name}' has no option '{option}'. Known: {names}.")
+            raise LabError(f"The task '{name}' has no option '{option}'. Use one of: {names}.")
         _check_type(f"The option '{option}' of the task '{name}'", value, known[option])
     task = kind(**dict(options))
     missing = [m for m in ("name", "problems", "verify", "backtracks") if not hasattr(task, m)]

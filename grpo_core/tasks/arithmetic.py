@@ -92,7 +92,7 @@ class Arithmetic:
                 f"arithmetic: operators must be some of + - * /, not {self.operators!r}."
             )
         if not 0 <= self.words <= 1:
-            raise LabError(f"arithmetic: words is a share from 0 to 1, not {self.words}.")
+            raise LabError(f"arithmetic: words must be a share from 0 to 1, not {self.words}.")
         if not 0 < self.test_share < 1:
             raise LabError("arithmetic: test_share must lie between 0 and 1.")
 

@@ -92,7 +92,7 @@ def _parse(text: str) -> ast.expr:
         raise ExpressionError(f"longer than {MAX_LENGTH} characters")
     line = text.translate(_BLANKS).strip(" ")
     if not _ALPHABET.issuperset(line):
-        raise ExpressionError("a character that is no digit, + - * / or parenthesis")
+        raise ExpressionError("a character other than digits, + - * / and parentheses")
     if max(accumulate((c == "(") - (c == ")") for c in line), default=0) > MAX_DEPTH:
         raise ExpressionError(f"nested deeper than {MAX_DEPTH}")
     try:

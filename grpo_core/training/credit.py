@@ -1,4 +1,4 @@
-"""Credit: from the rewards of a rollout to the advantage of every completion, or every token."""
+"""Credit assignment: from a rollout's rewards to an advantage per completion or per token."""
 
 from dataclasses import dataclass
 
@@ -24,12 +24,12 @@ from grpo_core.training.rollout import Rollout
 
 @dataclass
 class Scores:
-    """What the models thought of the completions before the update, each (B, T) float32.
+    """Log-probabilities and values of the completions before the update, each (B, T) float32.
 
     Attributes:
-        logprobs: under the policy that sampled.
-        ref_logprobs: under the reference, or None without one.
-        values: the critic's, or None without one.
+        logprobs: log-probabilities under the sampling policy.
+        ref_logprobs: log-probabilities under the reference, or None without one.
+        values: the critic's values, or None without a critic.
     """
 
     logprobs: Tensor
@@ -39,12 +39,12 @@ class Scores:
 
 @dataclass
 class Credit:
-    """What each completion is credited with.
+    """Advantages, and the rewards they were computed from.
 
     Attributes:
-        rewards: (N, G) float64, what the advantages come from: the rewards less a KL in the reward.
-        advantages: (B,) float32, or (B, T) where tokens differ.
-        returns: (B, T) float32, the critic's target; None without one.
+        rewards: (N, G) float64, the rewards minus the KL penalty, if the KL is in the reward.
+        advantages: (B,) float32, or (B, T) if they differ per token.
+        returns: (B, T) float32, the critic's targets; None without a critic.
     """
 
     rewards: Tensor
@@ -61,14 +61,15 @@ def assign_credit(
     scores: Scores | None = None,
     steps: "Steps | None" = None,
 ) -> Credit:
-    """Advantages by the variant's choice.
+    """Return the advantages of a rollout, computed with the variant's method.
 
     Args:
-        rollout: N groups of G.
-        mask: (B, T) bool, the tokens to be trained.
-        variant, config: the choices and their numbers.
-        scores: needed for a KL in the reward and for a critic.
-        steps: needed for process supervision.
+        rollout: N groups of G completions.
+        mask: (B, T) bool, the tokens that enter the loss.
+        variant: the method's choices.
+        config: the run's options.
+        scores: required for a KL in the reward and for a critic.
+        steps: required for process supervision.
     """
     rewards = rollout.rewards
     kl = None
@@ -100,7 +101,7 @@ def _by_critic(
     variant: Variant,
     config: GRPOConfig,
 ) -> Credit:
-    """PPO: a reward a token, generalized advantages by the critic's values, whitened."""
+    """Return PPO's credit: per-token rewards, GAE with the critic's values, whitened."""
     kl = torch.zeros_like(values) if kl is None else kl
     per_token = token_rewards(rollout.rewards.float().flatten(), kl, mask, variant.beta)
     advantages, returns = gae(per_token, values, mask, gamma=config.gamma, lam=config.lam)
@@ -109,12 +110,12 @@ def _by_critic(
 
 @dataclass
 class Steps:
-    """The steps of every completion as tensors, for process supervision.
+    """The reasoning steps of every completion as tensors, for process supervision.
 
     Attributes:
-        rewards: (N, G, T) float64, what each step earned, on its last token.
-        ends: (N, G, T) bool, True there.
-        truth: the mean reward of each completion's steps, B numbers, 0 without steps.
+        rewards: (N, G, T) float64, each step's reward, on its last token.
+        ends: (N, G, T) bool, True on the last token of each step.
+        truth: the mean step reward of each completion, B numbers; 0 without steps.
     """
 
     rewards: Tensor
@@ -122,7 +123,7 @@ class Steps:
     truth: list[float]
 
     def advantages(self, outcome: Tensor) -> Tensor:
-        """(B, T) advantages, the (N, G) outcome being what the last step of each earned."""
+        """Return (B, T) advantages; the (N, G) outcome reward is added to each last step."""
         last = self.ends.shape[-1] - 1 - self.ends.flip(-1).long().argmax(-1, keepdim=True)
         rewards = self.rewards.scatter_add(-1, last, outcome.unsqueeze(-1))
         return process_advantages(rewards, self.ends).flatten(0, 1)
@@ -131,12 +132,12 @@ class Steps:
 def find_steps(
     rollout: Rollout, policy: Policy, task: Task, function: StepRewardFunction, weight: float
 ) -> Steps:
-    """Ask a step reward for the steps of each completion, and find the tokens they end on.
+    """Call a step reward on each completion, and find the tokens on which its steps end.
 
-    The last token of a completion always ends a step: the answer, and with it the outcome.
+    The last token of a completion always ends a step: the answer, which gets the outcome reward.
 
     Raises:
-        LabError: the function raised, or did not return a list of steps for each completion.
+        LabError: the function raised, or did not return a list of steps per completion.
     """
     rows = rollout.rows
     name = getattr(function, "__name__", "step reward")

@@ -1,4 +1,4 @@
-"""How good a policy is on problems it was never trained on."""
+"""Evaluate a policy on held-out problems."""
 
 import random
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from grpo_core.rewards.format import parse
 from grpo_core.tasks import Problem, Split, Task
 from grpo_core.training.sampling import batched, sample_groups
 
-EVAL_SEED = 20250120  # the day of the R1 paper; fixed, so that every run is measured on the same
+EVAL_SEED = 20250120  # the day of the R1 paper; fixed, so that all runs use the same problems
 
 
 def evaluate(
@@ -29,25 +29,26 @@ def evaluate(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, float]:
-    """Sample one completion for each of `n` problems and measure them.
+    """Sample one completion for each of `n` problems and return the metrics.
 
     Args:
-        policy, task: what is measured, on what.
-        n: how many problems, drawn without replacement by `seed`; all of the split if it has fewer.
-        seed: decides the problems and the sampling.
-        temperature: 1 measures the policy as trained; 0 takes the likeliest token.
-        max_completion_length: in tokens.
-        split: "test" unless one wants to see memorisation.
-        batch_size: completions at once.
+        policy: the model to evaluate.
+        task: the source of problems and their verifier.
+        n: number of problems, drawn without replacement; all of the split if it has fewer.
+        seed: random seed for the choice of problems and for sampling.
+        temperature: sampling temperature; 0 is greedy.
+        max_completion_length: maximum tokens per completion.
+        split: "test" for held-out problems, "train" to measure memorisation.
+        batch_size: completions sampled at once.
         dtype, workers: as in `sample_groups`.
-        progress: called with completions done and in all.
+        progress: called with the number of completions done and their total.
 
     Returns:
-        accuracy and format, shares in [0, 1]; mean_length in tokens; backtracks a completion;
-        truncated, a share; n, how many problems it was.
+        accuracy and format, shares in [0, 1]; mean_length in tokens; backtracks per completion;
+        truncated, a share; n, the number of problems.
 
     Raises:
-        LabError: the split is empty, or a prompt has a word the tokenizer does not know.
+        LabError: the split is empty, or a prompt has a word that the tokenizer does not know.
     """
     problems = list(task.problems(split))
     if not problems:
@@ -83,12 +84,12 @@ def evaluate(
 
 
 def columns_of(task: Task, problems: list[Problem]) -> dict[str, list[object]]:
-    """What reward functions take beside the texts: column name -> one entry a problem.
+    """Return the columns that reward functions receive: column name -> one entry per problem.
 
-    The column `task` says whose verifier is to judge; the others are the problems' own.
+    The column `task` names the task whose verifier to use; the others are the problems' own.
 
     Raises:
-        LabError: the problems differ in their columns, or use a name that is taken.
+        LabError: the problems have different columns, or a column with a reserved name.
     """
     names = problems[0].columns.keys()
     if taken := names & {"task", "prompts", "completions"}:

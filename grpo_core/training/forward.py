@@ -1,4 +1,4 @@
-"""Completions through a model: micro-batches of like length, and what it thinks of every token."""
+"""Run completions through a model in micro-batches of similar length; return log-probabilities."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from grpo_core.training.sampling import Samples
 
 @dataclass
 class Seen:
-    """What a forward pass gives for R rows; T' is the longest completion of them.
+    """The output of a forward pass on R rows; T' is the length of their longest completion.
 
     Attributes:
         logprobs: (R, T') float32, differentiable.
-        entropy: (R, T') float32.
-        values: (R, T') float32, the critic's, or None without one.
+        entropy: (R, T') float32, in nats.
+        values: (R, T') float32, the critic's values, or None without a critic.
     """
 
     logprobs: Tensor
@@ -42,19 +42,20 @@ def forward(
     bf16: bool = False,
     pack: bool = True,
 ) -> Seen:
-    """Policy, and critic where there is one, on some rows of a batch.
+    """Run the policy, and the critic if there is one, on some rows of a batch.
 
-    What comes out is on the CPU, where everything but the models is; gradients find their way.
+    The results are on the CPU, like everything except the models; gradients flow back to the
+    device.
 
     Args:
-        policy: whose log-probs.
+        policy: the model that computes the log-probabilities.
         samples: B completions.
-        rows: (R,) int64, which of them.
-        temperature: of the sampling; see algorithm/logprobs.py for why it belongs here.
-        critic: asked for values on the same rows.
+        rows: (R,) int64, indices of the completions to run.
+        temperature: the sampling temperature; algorithm/logprobs.py explains why it is needed.
+        critic: a critic to run on the same rows, or None.
         entropy_gradient: keep the entropy differentiable.
-        bf16: do the matrix products in bfloat16 (autocast).
-        pack: put all rows into one where the model can; saves nothing where no prompt is shared.
+        bf16: compute the matrix products in bfloat16 (autocast).
+        pack: pack all rows into one if the model supports it; it helps only if rows share a prompt.
     """
     mask = _mask(samples, rows)
     inputs = (packed if pack and can_pack(policy) else padded)(samples, rows)
@@ -89,19 +90,19 @@ def forward(
 
 @dataclass
 class Inputs:
-    """What a model is called with for R completions.
+    """A model's inputs for R completions.
 
     Attributes:
-        arguments: of its forward pass.
-        keep: the positions whose hidden states predict the completions' tokens: the last so many
-            of each row; or, packed, (S,) of the one row there is.
+        arguments: the arguments of its forward pass.
+        keep: the positions whose hidden states predict completion tokens: a number of last
+            positions of each row; or, if packed, (S,) positions of the single row.
     """
 
     arguments: dict[str, Any]
     keep: int | Tensor
 
     def to(self, device: torch.device) -> "Inputs":
-        """The same on another device."""
+        """Return the inputs on another device."""
         arguments = {
             name: value.to(device) if isinstance(value, Tensor) else value
             for name, value in self.arguments.items()
@@ -110,22 +111,22 @@ class Inputs:
 
     @property
     def is_packed(self) -> bool:
-        """Whether all tokens are in one row."""
+        """Return whether all completions are packed into one row."""
         return isinstance(self.keep, Tensor)
 
 
 def padded(samples: Samples, rows: Tensor) -> Inputs:
-    """One row a completion, its prompt before it: what every model understands."""
+    """Return inputs with one row per completion, after its prompt. Every model accepts these."""
     longest = int(samples.lengths[rows].max())
     completion = samples.completion_ids[rows, :longest]
     prompt, mask = samples.prompt_ids[rows], samples.prompt_mask[rows]
-    padding = int((~mask).sum(dim=1).min())  # that even the longest of these prompts has
+    padding = int((~mask).sum(dim=1).min())  # the padding of the longest of these prompts
     prompt, mask = prompt[:, padding:], mask[:, padding:]
     ids = torch.cat([prompt, completion], dim=1)
     attention = torch.cat([mask, torch.ones_like(completion, dtype=torch.bool)], dim=1)
     arguments = {
         "input_ids": ids[:, :-1],
-        # padding on the right of a completion is behind everything that matters: no mask for it
+        # padding after a completion cannot influence earlier tokens, so it needs no mask
         "attention_mask": None if attention.all() else attention[:, :-1],
         "position_ids": (attention[:, :-1].cumsum(dim=1) - 1).clamp_min(0),
     }
@@ -133,7 +134,7 @@ def padded(samples: Samples, rows: Tensor) -> Inputs:
 
 
 def can_pack(policy: Policy) -> bool:
-    """Whether the model's attention understands `Blocks`: a quickened Llama's does."""
+    """Return whether the model's attention accepts `Blocks`, as this kit's fast Llama does."""
     attention = [type(m) for m in policy.model.modules() if isinstance(m, LlamaAttention)]
     return bool(attention) and set(attention) == {Attention}
 
@@ -146,36 +147,36 @@ def packed(samples: Samples, rows: Tensor) -> Inputs:
 
 
 def _unique_prompts(samples: Samples, rows: Tensor) -> tuple[list[Tensor], Tensor]:
-    """The different prompts of some rows, without padding, and (R,) which of them each row has."""
+    """Return the distinct prompts of some rows, unpadded, and (R,) each row's prompt index."""
     ids = samples.prompt_ids[rows].masked_fill(~samples.prompt_mask[rows], -1)
     unique, of_row = torch.unique(ids, dim=0, return_inverse=True)
     return [prompt[prompt >= 0] for prompt in unique], of_row
 
 
 def _mask(samples: Samples, rows: Tensor, width: int | None = None) -> Tensor:
-    """(R, T') bool: the tokens of some completions; T' is the longest of them unless told."""
+    """Return (R, T') bool, True on completion tokens; T' is the longest completion by default."""
     lengths = samples.lengths[rows]
     width = int(lengths.max()) if width is None else width
     return torch.arange(width) < lengths.unsqueeze(1)
 
 
 def _spread(values: Tensor, mask: Tensor) -> Tensor:
-    """One value a token, (S,), to where the tokens are: (R, T'), 0 elsewhere. Differentiable."""
+    """Scatter (S,) values, one per token, to (R, T'); 0 elsewhere. Differentiable."""
     return values.new_zeros(mask.shape).masked_scatter(mask, values)
 
 
 def micro_batches(
     samples: Samples, most_tokens: int, among: Tensor | None = None, *, pack: bool = False
 ) -> Iterator[Tensor]:
-    """Row numbers in batches of like length, so that little is computed for padding.
+    """Yield row indices in batches of similar length, so that little is computed for padding.
 
     Args:
         samples: B completions.
-        most_tokens: of a batch, prompts and padding included, unless a single row has more. Small
-            enough, and the activations stay in the processor's cache: at 1,024 the tiny model takes
-            half the time it takes for the whole batch at once.
-        among: the rows to take, or None for all of them.
-        pack: whether they will be packed: then each prompt counts once, and there is no padding.
+        most_tokens: maximum tokens of a batch, prompts and padding included, unless a single row
+            has more. If it is small enough, the activations stay in the processor's cache: at 1,024
+            the tiny model takes half the time that it takes for the whole batch at once.
+        among: the rows to use, or None for all of them.
+        pack: whether the rows will be packed; then each prompt counts once and nothing is padded.
     """
     among = torch.arange(len(samples.lengths)) if among is None else among
     if not len(among):
@@ -186,7 +187,7 @@ def micro_batches(
     rows: list[int] = []
     held: set[int] = set()
     tokens = 0
-    for i in lengths.argsort(stable=True).tolist():  # so each is the longest so far
+    for i in lengths.argsort(stable=True).tolist():  # ascending: each is the longest so far
         length, prompt = int(lengths[i]), int(of_row[i])
         if pack:
             more = tokens + length + (0 if prompt in held else len(prompts[prompt]))

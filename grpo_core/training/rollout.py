@@ -1,4 +1,4 @@
-"""Rollouts: groups of completions with their rewards, drawn again where a group tells nothing."""
+"""Rollouts: groups of completions with their rewards, and dynamic sampling."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -18,14 +18,14 @@ from grpo_core.training.timing import Stopwatch
 
 @dataclass
 class Rollout:
-    """N groups of G completions and what they earned. B = N * G rows, groups one after another.
+    """N groups of G completions and their rewards. B = N * G rows, group after group.
 
     Attributes:
         problems: N problems.
         samples: B completions.
         texts: B decoded completions.
         parts: reward function name -> B unweighted values.
-        weights: reward function name -> what it counts.
+        weights: reward function name -> weight.
         rewards: (N, G) float64, weighted sums.
     """
 
@@ -38,23 +38,23 @@ class Rollout:
 
     @property
     def group_size(self) -> int:
-        """G, completions a prompt."""
+        """Return G, the completions per prompt."""
         return self.rewards.shape[1]
 
     @property
     def rows(self) -> list[Problem]:
-        """Each completion's problem, B of them."""
+        """Return each completion's problem, B in total."""
         return [problem for problem in self.problems for _ in range(self.group_size)]
 
     def varying(self, name: str) -> Tensor:
-        """(N,) bool: the groups in which a reward, or "reward" for their sum, is not the same."""
+        """Return (N,) bool, True for groups in which a reward ("reward": the sum) varies."""
         values = self.rewards
         if name != "reward":
             values = torch.tensor(self.parts[name], dtype=torch.float64).view_as(self.rewards)
         return values.amax(dim=1) > values.amin(dim=1)
 
     def select(self, groups: list[int]) -> "Rollout":
-        """The groups of these numbers, in this order."""
+        """Return the groups with these indices, in this order."""
         size = self.group_size
         rows = [row for group in groups for row in range(group * size, (group + 1) * size)]
         of_rows = {f.name: getattr(self.samples, f.name)[rows] for f in fields(self.samples)}
@@ -82,10 +82,10 @@ def draw(
     workers: int = 1,
     watch: Stopwatch | None = None,
 ) -> Rollout:
-    """Sample a group for every problem, and score it; arguments as `sample_groups` has them.
+    """Sample a group for every problem and compute its rewards; arguments as in `sample_groups`.
 
     Raises:
-        LabError: a prompt has a word the tokenizer does not know, or a reward function fails.
+        LabError: a prompt has a word that the tokenizer does not know, or a reward function fails.
     """
     samples = sample_groups(
         policy,
@@ -115,19 +115,20 @@ def draw_until_full(
     reward: str,
     most_rounds: int,
 ) -> tuple[Rollout, dict[str, float]]:
-    """Dynamic sampling: draw again for the groups in which every completion earned the same.
+    """Sample further groups to replace those in which every completion has the same reward.
 
-    Such a group has no advantage and teaches nothing, so the batch gets smaller as the policy gets
-    better. DAPO (arXiv 2503.14476), section 3.2, keeps the groups with 0 < correct < G and draws
-    until the batch is full. Here there is a bound, so that a policy that solves everything, or
-    nothing, does not sample for ever: what is missing then is filled with groups that tie.
+    Such a group has zero advantages and no signal, so the effective batch shrinks as the policy
+    improves. DAPO (arXiv 2503.14476), section 3.2, keeps the groups with 0 < correct < G and
+    samples until the batch is full. Here the number of rounds is bounded, so that a policy that
+    solves everything, or nothing, does not sample forever: the batch is then filled with groups
+    without signal.
 
     Args:
-        draw: from problems to a rollout.
+        draw: function from problems to a rollout.
         first: the N problems of the first round.
-        more: problems for later rounds; when they run out, drawing ends.
-        reward: the name of the reward that has to vary, or "reward" for the weighted sum.
-        most_rounds: how often to draw in all.
+        more: problems for later rounds; sampling ends when they run out.
+        reward: the name of the reward that must vary, or "reward" for the weighted sum.
+        most_rounds: maximum number of rounds.
 
     Returns:
         A rollout of N groups, and metrics dynamic_sampling/rounds and dynamic_sampling/groups.
@@ -151,7 +152,7 @@ def draw_until_full(
 
 
 def joined(rollouts: list[Rollout]) -> Rollout:
-    """Rollouts of one group size, one after another."""
+    """Concatenate rollouts that have the same group size."""
     if len(rollouts) == 1:
         return rollouts[0]
     parts = {
@@ -168,14 +169,14 @@ def joined(rollouts: list[Rollout]) -> Rollout:
 
 
 def _joined_samples(samples: list[Samples]) -> Samples:
-    """Samples one after another, each tensor padded to the widest: prompts on the left."""
+    """Concatenate samples, each tensor padded to the widest; prompts are padded on the left."""
 
     def join(name: str) -> Tensor:
         tensors = [getattr(s, name) for s in samples]
         if tensors[0].dim() == 1:
             return torch.cat(tensors)
         width = max(tensor.shape[1] for tensor in tensors)
-        # masks and lengths say what is padding: what it holds is never read
+        # masks and lengths mark padding, so its values are never read
         left = name.startswith("prompt")
         pads = [(width - t.shape[1], 0) if left else (0, width - t.shape[1]) for t in tensors]
         padded = [torch.nn.functional.pad(t, pad) for t, pad in zip(tensors, pads, strict=True)]
@@ -185,7 +186,7 @@ def _joined_samples(samples: list[Samples]) -> Samples:
 
 
 def shuffled(problems: list[Problem], seed: str, without: list[Problem]) -> Iterator[Problem]:
-    """All problems in an order that `seed` decides, but for some."""
+    """Yield all problems except those in `without`, in an order given by `seed`."""
     taken = {id(problem) for problem in without}
     for index in random.Random(seed).sample(range(len(problems)), len(problems)):
         if id(problems[index]) not in taken:

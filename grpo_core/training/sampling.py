@@ -1,4 +1,4 @@
-"""G completions a prompt: the prompt computed once a group, finished rows dropped on the way."""
+"""Sample G completions per prompt, with one prefill per group; drop finished rows on the way."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +17,17 @@ _COMPACT_BELOW = 0.8  # drop finished rows once fewer than this share of the row
 
 @dataclass
 class Samples:
-    """A batch of completions; rows of one prompt lie next to each other. B = prompts * G.
+    """A batch of completions; rows of one prompt are adjacent. B = prompts * G.
 
-    On the CPU, wherever the policy is.
+    All tensors are on the CPU, on whatever device the policy is.
 
     Attributes:
         prompt_ids: (B, P) int64, padded on the left.
         prompt_mask: (B, P) bool, False on padding.
         completion_ids: (B, T) int64, padded on the right; T is the longest completion.
-        lengths: (B,) int64, tokens of each completion, its end token included.
-        truncated: (B,) bool, no end token within the limit.
-        logprobs: (B, T) float32, each token's log-probability as it was drawn; 0 on padding.
+        lengths: (B,) int64, tokens of each completion, its EOS token included.
+        truncated: (B,) bool, True if there is no EOS token within the limit.
+        logprobs: (B, T) float32, each token's log-probability when it was sampled; 0 on padding.
     """
 
     prompt_ids: Tensor
@@ -39,11 +39,11 @@ class Samples:
 
     @property
     def mask(self) -> Tensor:
-        """(B, T) bool: True on the tokens the policy is responsible for, the end included."""
+        """Return (B, T) bool, True on completion tokens, the EOS token included."""
         return torch.arange(self.completion_ids.shape[1]) < self.lengths.unsqueeze(1)
 
     def completion(self, row: int) -> list[int]:
-        """The token ids of one completion, without padding."""
+        """Return the token ids of one completion, without padding."""
         return self.completion_ids[row, : int(self.lengths[row])].tolist()
 
 
@@ -59,34 +59,36 @@ def sample_groups(
     workers: int = 1,
     watch: Stopwatch | None = None,
 ) -> Samples:
-    """Draw `num_generations` completions for every prompt.
+    """Sample `num_generations` completions for every prompt.
 
-    Tokens are drawn from softmax(logits / temperature) over the whole vocabulary: no top-k and no
-    top-p, since the loss scores with the whole softmax too. Temperature 0 takes the likeliest.
+    Tokens are sampled from softmax(logits / temperature) over the whole vocabulary, without top-k
+    or top-p, because the loss uses the log-probabilities of the whole softmax. Temperature 0 is
+    greedy.
 
     Args:
-        policy: what to sample from.
+        policy: the model to sample from.
         prompts: N texts.
-        num_generations: G, completions a prompt.
-        max_completion_length: most tokens of a completion, the end token included.
-        temperature: 0 or above.
+        num_generations: G, completions per prompt.
+        max_completion_length: maximum tokens per completion, the EOS token included.
+        temperature: sampling temperature, 0 or above.
         generator: the only source of randomness.
-        dtype: what models of Llama's architecture compute in while sampling.
-        workers: threads among which the prompts are shared out.
-        watch: told the seconds of `prefill` and `decode`.
+        dtype: the precision in which Llama models compute while sampling.
+        workers: threads that share the prompts.
+        watch: stopwatch that counts the seconds of `prefill` and `decode`.
 
     Raises:
-        LabError: a prompt has a word the tokenizer does not know.
+        LabError: a prompt has a word that the tokenizer does not know.
     """
     watch = watch or Stopwatch()
     with watch.phase("prefill"):
         prompt_ids, prompt_mask = policy.encode(prompts)
         read = reader(policy, dtype)
-    # one uniform number a row and position, drawn ahead: which rows still run changes nothing
+    # One uniform number per row and position, drawn in advance: the result does not depend on
+    # which rows are still running.
     noise = torch.rand(max_completion_length, len(prompts) * num_generations, generator=generator)
 
     def complete(some: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.no_grad(), watch.phase("prefill", share):  # a thread begins with gradients on
+        with torch.no_grad(), watch.phase("prefill", share):  # a thread starts with gradients on
             read_ids, read_mask = (t[some].to(policy.device) for t in (prompt_ids, prompt_mask))
             decoder = read(read_ids, read_mask, num_generations, max_completion_length)
         rows = (some.unsqueeze(1) * num_generations + torch.arange(num_generations)).flatten()
@@ -120,21 +122,21 @@ def sample_groups(
 def _complete(
     decoder: Decoder, noise: Tensor, temperature: float, policy: Policy
 ) -> tuple[Tensor, Tensor]:
-    """Draw tokens until every row has ended, or `noise` is used up.
+    """Sample tokens until every row has ended or `noise` is used up.
 
-    Rows that have ended stay for a while, and what is drawn for them means nothing; once there are
-    enough of them they are dropped together. On a GPU it is not asked after every token whether
-    any have ended: to ask is to wait for it.
+    Rows that have ended stay in the batch for a while, and their further tokens are discarded; once
+    there are enough of them they are dropped together. On a GPU the check for ended rows does not
+    run after every token, because it waits for the device.
 
     Args:
-        decoder: of R rows.
+        decoder: a decoder of R rows.
         noise: (T, R) uniform in [0, 1).
-        temperature: 0 or above.
-        policy: says what ends a row.
+        temperature: sampling temperature, 0 or above.
+        policy: the model, which defines the EOS tokens.
 
     Returns:
-        ids: (R, T) int64, and logprobs: (R, T) float32 of them at this temperature; both hold
-        anything behind a row's first end.
+        ids: (R, T) int64, and logprobs: (R, T) float32 of them at this temperature. The values
+        after a row's first EOS token are arbitrary.
     """
     most, rows = noise.shape
     device = decoder.logits.device
@@ -163,22 +165,28 @@ def _complete(
 
 
 def _draw(logits: Tensor, temperature: float, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """One token a row by inverting the cumulative distribution at `noise`, and its log-probability.
+    """Sample one token per row by inverting the cumulative distribution at `noise`.
 
-    Args: logits (R, V) float32; noise (R,) uniform in [0, 1). Returns (R,) int64 and (R,) float32.
+    Args:
+        logits: (R, V) float32.
+        temperature: sampling temperature, 0 or above.
+        noise: (R,) uniform in [0, 1).
+
+    Returns:
+        (R,) int64 tokens and (R,) float32 log-probabilities.
     """
     if temperature == 0:
         tokens = logits.argmax(dim=-1)
         return tokens, torch.zeros_like(noise)
     policy = torch.softmax(logits / temperature, dim=-1)
     cumulative = policy.cumsum(dim=-1)
-    # the sum is 1 only up to rounding: scale the noise to what it is
+    # The sum is 1 only up to rounding, so scale the noise by the actual sum.
     threshold = noise.unsqueeze(1) * cumulative[:, -1:]
     tokens = (cumulative <= threshold).sum(dim=-1).clamp_max(logits.shape[-1] - 1)
     return tokens, policy.gather(1, tokens.unsqueeze(1)).squeeze(1).log()
 
 
 def batched(prompts: list[str], size: int) -> Iterator[list[str]]:
-    """`prompts` in runs of at most `size`."""
+    """Yield `prompts` in batches of at most `size`."""
     for start in range(0, len(prompts), size):
         yield prompts[start : start + size]

@@ -1,4 +1,4 @@
-"""Where the time goes: seconds by phase."""
+"""Measure wall time by phase."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Adds up the wall time of named phases; threads may use one together.
+    """Sum the wall time of named phases; several threads may share one stopwatch.
 
     Attributes:
         seconds: phase -> seconds so far.
@@ -19,7 +19,7 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """Count what happens inside to a phase; `share` of it, where several threads count."""
+        """Add the time spent inside to a phase, times `share` if several threads count."""
         started = time.perf_counter()
         try:
             yield

@@ -1,4 +1,7 @@
-"""The GRPO loop: sample groups, score, compare, push: `for step in Trainer(config)`."""
+"""The GRPO loop: sample groups, compute rewards and advantages, update the policy.
+
+`for step in Trainer(config)` trains one step per iteration.
+"""
 
 import hashlib
 import random
@@ -30,39 +33,41 @@ from grpo_core.training.update import Learner, TokenValues
 
 
 class Trainer:
-    """One GRPO run: an iterator of `Step` records, which can be left and taken up at any step.
+    """One GRPO run: an iterator of `Step` records that can be paused and resumed at any step.
 
-    The first record, index 0, is the evaluation of the untouched policy; then one a step up to
-    `config.max_steps`. Everything random follows from `config.seed`.
+    The first record, index 0, is the evaluation of the untrained policy; then comes one record per
+    step up to `config.max_steps`. All randomness derives from `config.seed`.
 
     Attributes:
-        config, task, policy: what is trained on what.
-        threads: how the work is divided.
-        reference: the policy as it was at the start, which the KL is measured to; with
-            sync_ref_model it follows the policy. None where beta is 0 and nothing asks for it.
-        base_fingerprint: a short name of the exact weights that the run began with.
-        learner: the policy, the reference, a critic where there is one, and the optimizer.
-        step_index: of the last step taken; -1 before the evaluation of the untouched policy.
+        config: the run's options.
+        task: the source of problems and their verifier.
+        policy: the model being trained.
+        threads: how the work is divided among threads.
+        reference: a copy of the initial policy, which the KL is measured to; with sync_ref_model it
+            follows the policy. None if beta is 0.
+        base_fingerprint: a hash of the exact initial weights.
+        learner: the policy, the reference, the critic if there is one, and the optimizer.
+        step_index: the index of the last step; -1 before the evaluation of the untrained policy.
     """
 
     def __init__(
         self, config: GRPOConfig, *, policy: Policy | None = None, task: Task | None = None
     ) -> None:
-        """Load what the config names, unless it is handed in.
+        """Load the task and the model that the config names, unless they are given.
 
         Raises:
-            LabError: an unknown task, model, reward or switch, a task without problems, or a
-                plugin that cannot be loaded.
+            LabError: the task, the model, a reward or a method is unknown, the task has too few
+                problems, or a plugin cannot be loaded.
         """
         plugins.load_files(config.plugins)
         self.config = config
         self.variant = Variant.from_config(config)
         if config.sync_ref_model and not config.needs_reference:
             raise LabError(
-                "sync_ref_model moves the reference, and with beta 0 there is none: set beta, to "
-                "0.001 for instance, or leave sync_ref_model out."
+                "sync_ref_model updates the reference model, but with beta 0 there is none. Set "
+                "beta, for example to 0.001, or leave sync_ref_model out."
             )
-        learning_rate(config, 1)  # refuses an unknown schedule now rather than after sampling
+        learning_rate(config, 1)  # refuse an unknown schedule now rather than after sampling
         self.rewards = _rewards_of(config)
         self.step_reward = (
             get_step_reward(config.step_reward_func) if config.step_reward_func else None
@@ -73,8 +78,8 @@ class Trainer:
             raise LabError(f"The task '{self.task.name}' has no problems in its split 'train'.")
         if len(self.problems) < config.prompts_per_step:
             raise LabError(
-                f"The task '{self.task.name}' has {len(self.problems)} training problems, and a "
-                f"step takes {config.prompts_per_step}: choose a smaller generation_batch_size."
+                f"The task '{self.task.name}' has {len(self.problems)} training problems, but a "
+                f"step needs {config.prompts_per_step}. Choose a smaller generation_batch_size."
             )
         self.policy = policy or load_policy(config.model, config.device)
         self.threads = choose_threads(config.threads, self.policy.model.num_parameters())
@@ -93,7 +98,7 @@ class Trainer:
         return self
 
     def __next__(self) -> Step:
-        """Take one step (or, first of all, evaluate the untouched policy) and record it."""
+        """Train one step (first: evaluate the untrained policy) and return its record."""
         if self.step_index >= self.config.max_steps:
             raise StopIteration
         self.step_index += 1
@@ -106,7 +111,7 @@ class Trainer:
     # --- one step ---------------------------------------------------------------------------
 
     def _train_step(self) -> Step:
-        """Sample, score, compare, push."""
+        """Sample groups, compute rewards and advantages, update the policy."""
         started = time.perf_counter()
         watch = self.learner.watch = Stopwatch()
         with watch.phase("sampling"):
@@ -136,7 +141,7 @@ class Trainer:
         return Step(self.step_index, metrics, groups)
 
     def _draw(self, watch: Stopwatch) -> tuple[Rollout, dict[str, float]]:
-        """The completions of this step, drawn again for ties where that is asked for."""
+        """Sample this step's groups; with dynamic sampling, replace groups without signal."""
         config, problems = self.config, self._next_problems()
         drawn = partial(
             draw,
@@ -159,21 +164,21 @@ class Trainer:
         )
 
     def _mask(self, samples: Samples) -> Tensor:
-        """(B, T) bool: the tokens to be trained."""
+        """Return (B, T) bool, True for the tokens that enter the loss."""
         if not self.config.mask_truncated_completions:
             return samples.mask
         return samples.mask & ~samples.truncated.unsqueeze(1)
 
     def _move_reference(self) -> None:
-        """Let the reference follow, every so many steps, where that is asked for."""
+        """Move the reference towards the policy every `ref_model_sync_steps` steps, if enabled."""
         config = self.config
         if config.sync_ref_model and self.step_index % config.ref_model_sync_steps == 0:
             self.learner.move_reference(config.ref_model_mixup_alpha)
 
     def _next_problems(self) -> list[Problem]:
-        """The prompts of this step: every problem once before any comes again, in seeded order.
+        """Return this step's problems: a seeded permutation of all problems per epoch.
 
-        A function of the step alone, so there is no position to save.
+        This is a function of the step index alone, so a checkpoint stores no position.
         """
         count = self.config.prompts_per_step
         per_epoch = len(self.problems) // count
@@ -184,14 +189,14 @@ class Trainer:
         return [self.problems[i] for i in order[position * count : (position + 1) * count]]
 
     def _evaluate(self) -> dict[str, float]:
-        """The policy on held-out problems, as metrics `eval/...`."""
+        """Evaluate the policy on held-out problems; return the metrics `eval/...`."""
         started = time.perf_counter()
         measured = evaluate(
             self.policy,
             self.task,
             n=self.config.eval_size,
             max_completion_length=self.config.max_completion_length,
-            # a large model's cache of 256 rows would be gigabytes
+            # a large model's key-value cache for 256 rows would take gigabytes
             batch_size=256 if self.policy.model.num_parameters() < LARGE else 64,
             dtype=self.sampling_dtype,
             workers=self.threads.workers,
@@ -202,7 +207,7 @@ class Trainer:
     # --- records and resumption -------------------------------------------------------------
 
     def _groups(self, rollout: Rollout, credit: Credit, values: TokenValues) -> list[Group]:
-        """The step's groups as records."""
+        """Return the step's groups as records."""
         size, samples = rollout.group_size, rollout.samples
         rewards = credit.rewards.flatten()
         per_token = {name: t for name, t in vars(values).items() if t is not None}
@@ -210,7 +215,7 @@ class Trainer:
         def completion(row: int) -> Completion:
             ids = samples.completion(row)
             advantages = credit.advantages[row]
-            if advantages.dim():  # by token: their mean stands for the completion
+            if advantages.dim():  # per token: the completion's advantage is their mean
                 advantages = advantages[: len(ids)].mean()
             return Completion(
                 text=rollout.texts[row],
@@ -223,7 +228,7 @@ class Trainer:
                 **{
                     name: t[row, : len(ids)].numpy().copy()
                     for name, t in per_token.items()
-                    if row < len(t)  # not all are looked at again after the update
+                    if row < len(t)  # after_logprobs cover the first groups only
                 },
             )
 
@@ -237,7 +242,7 @@ class Trainer:
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next step depends on, beside the config; for torch.save."""
+        """Return all state that the next step depends on besides the config, for torch.save."""
         state = {
             "step_index": self.step_index,
             "reference": self.base_fingerprint,
@@ -252,16 +257,16 @@ class Trainer:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was called: the same steps follow, bit for bit.
+        """Restore the state that `state_dict` returned: the same steps follow, bit for bit.
 
         Raises:
-            LabError: the state is of another model or version, or the base model that the KL is
-                measured to is no longer the one the run began with.
+            LabError: the state belongs to another model or version, or the base model, which the KL
+                is measured to, has changed since the run began.
         """
         if "reference" in state and state["reference"] != self.base_fingerprint:
             raise LabError(
-                f"The model '{self.config.model}' has changed since this run began, so it cannot "
-                "go on as it was; start a new run."
+                f"The model '{self.config.model}' has changed since this run began, so the run "
+                "cannot continue. Start a new run."
             )
         try:
             self.policy.model.load_state_dict(state["model"])
@@ -274,13 +279,13 @@ class Trainer:
                 self.learner.critic.load_state_dict(state["critic"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise LabError(
-                "The checkpoint does not fit this run's model or this version of the kit; "
-                "start a new run."
+                "The checkpoint does not fit this run's model or this version of the kit. "
+                "Start a new run."
             ) from error
 
 
 def _fingerprint(policy: Policy) -> str:
-    """A short name of a model's exact weights."""
+    """Return a short hash of a model's exact weights."""
     digest = hashlib.sha256()
     for weights in policy.model.state_dict().values():
         digest.update(weights.cpu().contiguous().view(torch.uint8).numpy())
@@ -288,7 +293,7 @@ def _fingerprint(policy: Policy) -> str:
 
 
 def _rewards_of(config: GRPOConfig) -> RewardSum:
-    """The rewards a configuration names, and overlong shaping where it asks for that."""
+    """Return the weighted sum of a configuration's rewards, with overlong shaping if enabled."""
     functions: list[str | RewardFunction] = list(config.reward_funcs)
     weights = list(config.reward_weights)
     if config.soft_punish_cache:
@@ -300,10 +305,10 @@ def _rewards_of(config: GRPOConfig) -> RewardSum:
 
 
 def learning_rate(config: GRPOConfig, step: int) -> float:
-    """The learning rate of a step, counted from 1.
+    """Return the learning rate of a step, counted from 1.
 
-    As transformers' schedules of the same names, but for the first step, which there is taken at
-    a rate of 0: here it is 1 / warmup_steps of the full rate, so that it teaches something.
+    The schedules are transformers' of the same names, except in the first step: there its rate is
+    0, here it is 1 / warmup_steps of the full rate, so that the first step is not wasted.
 
     Raises:
         LabError: an unknown lr_scheduler_type.
@@ -315,15 +320,15 @@ def learning_rate(config: GRPOConfig, step: int) -> float:
         left = (config.max_steps - step + 1) / config.max_steps
         return config.learning_rate * warm * left
     raise LabError(
-        f"There is no lr_scheduler_type '{config.lr_scheduler_type}'. "
-        "Known: constant_with_warmup, linear."
+        f"Unknown lr_scheduler_type '{config.lr_scheduler_type}'. "
+        "Use one of: constant_with_warmup, linear."
     )
 
 
 def _reward_metrics(rewards: Tensor, parts: dict[str, list[float]]) -> dict[str, float]:
-    """TRL's reward metrics of (N, G) rewards, and the spread that advantages are divided by."""
+    """Return TRL's reward metrics of (N, G) rewards, and the mean group standard deviation."""
     metrics = {"reward": float(rewards.mean()), "reward_std": float(rewards.std())}
-    if rewards.shape[1] > 1:  # a critic needs no groups
+    if rewards.shape[1] > 1:  # with a critic, groups may have one completion
         tie = rewards.amax(dim=1) == rewards.amin(dim=1)
         metrics["reward_std_in_group"] = float(rewards.std(dim=1).mean())
         metrics["frac_reward_zero_std"] = float(tie.float().mean())
@@ -335,7 +340,7 @@ def _reward_metrics(rewards: Tensor, parts: dict[str, list[float]]) -> dict[str,
 
 
 def _completion_metrics(samples: Samples, backtracks: list[int]) -> dict[str, float]:
-    """How long the completions are, how many were cut off, and how often they turned back."""
+    """Return the metrics of the completions: length, truncation and backtracks."""
     lengths = samples.lengths.float()
     return {
         "completions/mean_length": float(lengths.mean()),

@@ -1,8 +1,8 @@
-"""The update: from a batch of completions and their advantages to a better policy.
+"""Update the policy from a batch of completions and their advantages.
 
-A batch may be gone through several times (mu in the paper) and in several mini-batches; each
-mini-batch is one optimizer step, and is fed through the model in micro-batches of like length whose
-gradients add up to its own.
+A batch may be used several times (mu in the paper) and be split into several mini-batches. Each
+mini-batch is one optimizer step; it runs through the model in micro-batches of similar length,
+whose gradients are summed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,11 +30,11 @@ from grpo_core.training.timing import Stopwatch
 
 @dataclass
 class TokenValues:
-    """What the update computed for every token, each (B, T) float32.
+    """Per-token results of the update, each (B, T) float32.
 
-    Positions behind a completion's end hold anything: records are cut to each one's length.
-    `token_advantages` is None where a completion's tokens share one, `ref_logprobs` without a
-    reference, `values` without a critic. `after_logprobs` are of the first rows only, or None.
+    Values after a completion's end are arbitrary; records are cut to each completion's length.
+    `token_advantages` is None if a completion's tokens share one advantage, `ref_logprobs` without
+    a reference, `values` without a critic. `after_logprobs` cover the first rows only, or are None.
     """
 
     logprobs: Tensor
@@ -48,15 +48,15 @@ class TokenValues:
 
 
 class Learner:
-    """The policy, what it is compared with, and the optimizer that changes it.
+    """The policy, the reference, the critic and the optimizer.
 
     Attributes:
-        policy: what is trained.
-        reference: what the KL is measured to, or None where nothing asks for it.
-        critic: PPO's, or None.
-        optimizer: AdamW over the policy, and the critic in a parameter group of its own.
-        workers: threads among which the micro-batches of an update are shared out.
-        watch: counts the seconds.
+        policy: the model being trained.
+        reference: the model that the KL is measured to, or None if no KL is used.
+        critic: PPO's critic, or None.
+        optimizer: AdamW over the policy, with the critic in a parameter group of its own.
+        workers: threads that share the micro-batches of an update.
+        watch: stopwatch that counts the seconds of each phase.
     """
 
     def __init__(
@@ -86,17 +86,17 @@ class Learner:
 
     @property
     def needs_scores(self) -> bool:
-        """Whether the completions must be scored before the update.
+        """Return whether log-probabilities and values must be computed before the update.
 
-        With one optimizer step a batch, the policy of the update is still the one that sampled: its
-        log-probs are the old ones, and no forward pass is needed for them. A KL in the reward and a
-        critic are needed for the advantages, and so before anything.
+        With one optimizer step per batch, the policy of the update is still the sampling policy:
+        its log-probabilities are the old ones, and they need no forward pass of their own. A KL in
+        the reward and a critic enter the advantages, so they are computed first.
         """
         updates = self.config.num_iterations * self.config.steps_per_generation
         return updates > 1 or self.variant.kl_in_reward or self.critic is not None
 
     def score(self, samples: Samples) -> Scores:
-        """What policy, reference and critic think of the completions, before they learn."""
+        """Compute log-probabilities under policy and reference, and values, before the update."""
         zeros = partial(torch.zeros, samples.completion_ids.shape)
         scores = Scores(
             zeros(),
@@ -105,7 +105,7 @@ class Learner:
         )
 
         def fill(parts: list[Tensor]) -> None:
-            with torch.no_grad():  # a thread begins with gradients on
+            with torch.no_grad():  # a thread starts with gradients on
                 for rows in parts:
                     seen = self._forward(samples, rows)
                     here = (rows, slice(seen.logprobs.shape[1]))
@@ -130,18 +130,19 @@ class Learner:
         rate: float,
         generator: torch.Generator,
     ) -> tuple[TokenValues, dict[str, float]]:
-        """`num_iterations` times `steps_per_generation` optimizer steps on one batch of samples.
+        """Take `num_iterations` times `steps_per_generation` optimizer steps on one batch.
 
         Args:
             samples: B completions.
-            mask: (B, T) bool, the tokens to be trained.
+            mask: (B, T) bool, the tokens that enter the loss.
             credit: their advantages.
-            scores: from `score`, where that is needed.
-            rate: what the learning rates are multiplied by in this step, 1 after warm-up.
-            generator: decides which rows share a mini-batch.
+            scores: the result of `score`, if `needs_scores`.
+            rate: factor for the learning rates in this step, 1 after warm-up.
+            generator: source of randomness for the split into mini-batches.
 
         Returns:
-            values as the last of the updates saw them, and the metrics, means over the updates.
+            per-token values as seen by the last optimizer step, and metrics, means over the
+            optimizer steps.
 
         Raises:
             LabError: the gradient is not finite.
@@ -165,7 +166,7 @@ class Learner:
         return batch.values, metrics
 
     def _look_again(self, samples: Samples) -> Tensor | None:
-        """(R, T) log-probs of the first groups' rows after the update; None where none is asked."""
+        """Return (R, T) log-probabilities of the first groups after the update, or None."""
         config = self.config
         count = min(config.groups_after_update * config.num_generations, len(samples.lengths))
         if count == 0:
@@ -173,7 +174,7 @@ class Learner:
         after = torch.zeros(count, samples.completion_ids.shape[1])
 
         def fill(rows: Tensor) -> None:
-            with torch.no_grad():  # a thread begins with gradients on
+            with torch.no_grad():  # a thread starts with gradients on
                 seen = forward(
                     *(self.policy, samples, rows), temperature=config.temperature, bf16=config.bf16
                 )
@@ -184,15 +185,15 @@ class Learner:
         return after
 
     def _optimizer_step(self, batch: "_Batch", rows: Tensor) -> dict[str, float]:
-        """One gradient step on the rows of a mini-batch."""
+        """Take one gradient step on the rows of a mini-batch; return its metrics."""
         batch = replace(
             batch, size=BatchSize.of(batch.mask[rows], self.config.max_completion_length)
         )
         idle = self._idle(batch.credit.advantages[rows])
         parts = [(few, True) for few in self._micro_batches(batch.samples, rows[~idle])]
         parts += [(few, False) for few in self._micro_batches(batch.samples, rows[idle])]
-        # Every thread takes every so-manieth part and sums its own gradients, and those sums are
-        # added in order: the same sum whoever is done first.
+        # Of n threads, each takes every n-th part and sums its own gradients. Those sums are added
+        # in a fixed order, so the result does not depend on which thread finishes first.
         shares = [parts[number :: self.workers] for number in range(self.workers)]
         results = list(self._map(partial(self._accumulate, batch), shares))
         totals = _sum_up([stats for _, stats in results])
@@ -201,22 +202,22 @@ class Learner:
             of_threads = [g[i] for g, _ in results if g[i] is not None]
             parameter.grad = sum(of_threads[1:], of_threads[0]) if of_threads else None
         with self.watch.phase("optimizer"):
-            # each for itself: the critic's errors must not scale down what the policy learns
+            # Clip separately: a large critic gradient must not scale down the policy's gradient.
             for name, group in zip(
                 ("grad_norm", "critic/grad_norm"), self.optimizer.param_groups, strict=False
             ):
                 norm = torch.nn.utils.clip_grad_norm_(group["params"], self.config.max_grad_norm)
                 if not norm.isfinite():
                     raise LabError(
-                        "The gradient is no finite number: the policy is lost. Start again with a "
-                        "smaller learning_rate."
+                        "The gradient is NaN or infinite: training has diverged. Start again with "
+                        "a smaller learning_rate."
                     )
                 totals[name] = float(norm)
             self.optimizer.step()
         return totals
 
     def _map(self, function: Callable[[Any], Any], items: list[Any]) -> Iterable[Any]:
-        """`function` of each item, in threads where there are several workers; in order."""
+        """Apply `function` to each item, in threads if there are several workers, in order."""
         if self.workers == 1:
             return map(function, items)
         return self.pool.map(function, items)
@@ -224,16 +225,16 @@ class Learner:
     def _accumulate(
         self, batch: "_Batch", parts: list[tuple[Tensor, bool]]
     ) -> tuple[list[Tensor | None], dict[str, float]]:
-        """The gradients of some micro-batches, added up, and their metrics.
+        """Return the summed gradients of some micro-batches, and their summed metrics.
 
         Args:
-            batch: what they are of.
-            parts: rows of each, and whether they have a gradient at all.
+            batch: the batch that the micro-batches belong to.
+            parts: the rows of each, and whether they have a gradient at all.
         """
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         total: list[Tensor | None] = [None] * len(parameters)
         stats: list[dict[str, float]] = []
-        # entered once, so that weights are cast to bfloat16 once
+        # Enter autocast once, so that the weights are cast to bfloat16 once.
         with torch.autocast(
             self.policy.device.type, dtype=torch.bfloat16, enabled=self.config.bf16
         ):
@@ -255,7 +256,7 @@ class Learner:
         return total, _sum_up(stats)
 
     def _loss(self, batch: "_Batch", rows: Tensor) -> tuple[Tensor, Tensor, dict[str, float]]:
-        """Some rows' share of the loss, their (R, T') log-probs, and their share of the metrics."""
+        """Return some rows' part of the loss, their (R, T') log-probabilities and metrics."""
         scores, size = batch.scores, batch.size
         assert size is not None
         with self.watch.phase("forward", 1 / self.workers):
@@ -296,12 +297,12 @@ class Learner:
         return loss, seen.logprobs, metrics | {n: float(value) for n, value in stats.items()}
 
     def _idle(self, advantages: Tensor) -> Tensor:
-        """(R,) bool: the rows of a mini-batch without gradient, which need no backward pass.
+        """Return (R,) bool, True for rows without a gradient, which need no backward pass.
 
-        With nothing in the loss but the surrogate, an advantage of 0 leaves nothing: all of a dead
-        group. They are still looked at, for the records. Where the mean is that of a micro-batch,
-        they stay in theirs. If no row has a gradient all go on as they are: AdamW then still moves
-        by its momentum.
+        If the loss has no term but the surrogate, an advantage of 0 gives no gradient: all rows of
+        a group without signal. They still get a forward pass, for the records. If the loss is a
+        mean per micro-batch, these rows stay in their micro-batches. If no row has a gradient, all
+        rows are kept, because AdamW still moves by its momentum.
         """
         variant = self.variant
         local = AGGREGATIONS[variant.aggregation].local
@@ -319,7 +320,7 @@ class Learner:
     def _critic_loss(
         self, values: Tensor, old_values: Tensor, returns: Tensor, mask: Tensor, size: BatchSize
     ) -> tuple[Tensor, dict[str, float]]:
-        """vf_coef times the critic's loss on some rows, and what to tell about it."""
+        """Return vf_coef times the critic's loss on some rows, and its metrics."""
         per_token = value_loss(values, old_values, returns, self.config.cliprange_value)
         loss = token_mean(per_token, mask, size)
         metrics = {
@@ -330,12 +331,12 @@ class Learner:
         return self.config.vf_coef * loss, metrics
 
     def _micro_batches(self, samples: Samples, among: Tensor | None = None) -> Iterator[Tensor]:
-        """Rows that go through the models at once, batch by batch."""
+        """Yield the rows of each micro-batch."""
         most = self.config.max_tokens_per_forward
         return micro_batches(samples, most, among, pack=can_pack(self.policy))
 
     def _forward(self, samples: Samples, rows: Tensor) -> Seen:
-        """Policy and critic on some rows."""
+        """Run the policy and the critic on some rows."""
         return forward(
             self.policy,
             samples,
@@ -348,7 +349,7 @@ class Learner:
 
     @torch.no_grad()
     def _ref_logprobs(self, samples: Samples, rows: Tensor) -> Tensor | None:
-        """(R, T') log-probs of some rows under the reference; None without one."""
+        """Return (R, T') log-probabilities of some rows under the reference; None without one."""
         if self.reference is None:
             return None
         config = self.config
@@ -359,7 +360,7 @@ class Learner:
         return seen.logprobs
 
     def _token_values(self, mask: Tensor, credit: Credit, scores: Scores | None) -> TokenValues:
-        """Room for what the updates will see, and what is known before them."""
+        """Allocate the per-token values, and fill in those known before the update."""
         zeros = partial(torch.zeros, mask.shape)
         ref_logprobs = None if self.reference is None else zeros()
         values = TokenValues(zeros(), zeros(), ref_logprobs, zeros(), zeros())
@@ -370,10 +371,11 @@ class Learner:
         return values
 
     def move_reference(self, alpha: float) -> None:
-        """Reference <- alpha * policy + (1 - alpha) * reference; at alpha 1 it is replaced.
+        """Set the reference to alpha * policy + (1 - alpha) * reference.
 
-        Replaced every so many steps it is iterative GRPO (DeepSeekMath, arXiv 2402.03300, algorithm
-        1); moved a little at a time it is TR-DPO's soft update (arXiv 2404.09656), as in TRL.
+        With alpha 1, a replacement every few steps, this is iterative GRPO (DeepSeekMath, arXiv
+        2402.03300, algorithm 1); with a small alpha it is TR-DPO's soft update (arXiv 2404.09656),
+        as in TRL.
         """
         assert self.reference is not None
         with torch.no_grad():
@@ -386,9 +388,9 @@ class Learner:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What an update learns from: see the arguments of `Learner.update`.
+    """The data of an update; see the arguments of `Learner.update`.
 
-    `values` is filled in on the way; `size` is that of the mini-batch at hand.
+    `values` is filled in during the update; `size` is that of the current mini-batch.
     """
 
     samples: Samples
@@ -400,7 +402,7 @@ class _Batch:
 
 
 def _sum_up(stats: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The sum of each metric."""
+    """Return the sum of each metric."""
     totals: dict[str, float] = {}
     for part in stats:
         for name, value in part.items():

@@ -56,7 +56,7 @@ def test_what_depends_on_a_number_is_settled_at_any_depth() -> None:
 
 
 def test_what_is_unknown_is_an_error() -> None:
-    with pytest.raises(LabError, match="no part of the kind 'html'"):
+    with pytest.raises(LabError, match="Unknown kind of formula node 'html'"):
         text((("html", "<b>"),), WRITTEN)
-    with pytest.raises(LabError, match="symbol 'y', and nothing says how to write it"):
+    with pytest.raises(LabError, match="symbol 'y', which has no notation"):
         text((sym("y"),), WRITTEN)

@@ -205,7 +205,7 @@ def test_a_loss_type_is_a_method_and_an_aggregation() -> None:
     for name, (surrogate, aggregation) in LOSS_TYPES.items():
         method, found = switches_of(name)
         assert (method, found) == (METHODS[surrogate], aggregation)
-    with pytest.raises(LabError, match="There is no loss_type 'nonsense' yet"):
+    with pytest.raises(LabError, match="Unknown loss_type 'nonsense'"):
         switches_of("nonsense")
 
 

@@ -142,7 +142,7 @@ def test_token_push_of_a_dead_group() -> None:
 def test_token_push_needs_a_push() -> None:
     without = completion(["7"], 1, 0.7)
     without.push = None
-    with pytest.raises(LabError, match="no push recorded"):
+    with pytest.raises(LabError, match="no recorded push"):
         figures.token_push(group(without))
 
 

@@ -185,10 +185,10 @@ def names_missing(page) -> list[str]:
 def test_everything_that_can_be_used_has_a_name(visit: Callable, state: str) -> None:
     page = at(visit, state)
     if state == "plain":
-        for accordion in ("#lab-options", "#lab-recipes"):
+        for accordion in ("#lab-options", "#lab-experiments"):
             page.click(f"{accordion} > button")
         page.wait_for_selector("#lab-options input")
-        page.wait_for_selector(".lab-recipe")
+        page.wait_for_selector(".lab-experiment")
         at_rest(page)
         wait(page, "() => !document.querySelector('.dropdown-arrow:not([aria-hidden])')")
     assert names_missing(page) == []
@@ -221,9 +221,9 @@ def test_every_control_is_reached_by_tab_and_shows_it(visit: Callable) -> None:
 def test_text_stands_out_from_what_lies_behind_it(visit: Callable, state: str, scheme: str) -> None:
     page = at(visit, state, color_scheme=scheme)
     if state == "plain":
-        for accordion in ("#lab-options", "#lab-recipes"):
+        for accordion in ("#lab-options", "#lab-experiments"):
             page.click(f"{accordion} > button")
-        page.wait_for_selector(".lab-recipe")
+        page.wait_for_selector(".lab-experiment")
         at_rest(page)
     seen, weak = page.evaluate(CONTRAST)
     assert seen > 150
@@ -276,10 +276,10 @@ def test_a_phone_needs_no_scrolling_to_the_side(visit: Callable, state: str) -> 
     page.wait_for_selector("#lab-start")
     drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    for accordion in ("#lab-options", "#lab-recipes"):
+    for accordion in ("#lab-options", "#lab-experiments"):
         page.locator(f"{accordion} > button").evaluate("(button) => button.click()")
     page.wait_for_selector("#lab-options input", state="attached")
-    page.wait_for_selector(".lab-recipe", state="attached")
+    page.wait_for_selector(".lab-experiment", state="attached")
     drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 

@@ -68,7 +68,7 @@ def test_cards_are_sorted_and_keep_what_was_opened(visit: Callable) -> None:
     assert page.evaluate("[...document.querySelectorAll('.lab-card')].every(e => e.mine)")
     page.locator(".lab-card").nth(3).focus()
     focused = page.evaluate("document.activeElement.dataset.card")
-    page.get_by_role("button", name="One step on").evaluate("e => e.click()")
+    page.get_by_role("button", name="One step forward").evaluate("e => e.click()")
     wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '10'")
     assert page.evaluate("document.activeElement.dataset.card") == focused
     shown = numbers(page.evaluate(ADVANTAGES))
@@ -160,7 +160,7 @@ def test_a_formula_of_an_unknown_kind_is_an_error(visit: Callable) -> None:
     page = visit(RECORDED).page
     page.wait_for_selector(".lab-card [data-token]")
     tried = """async ([nodes, forms]) => {
-      const { draw, written } = await import("./lab/assets/notation.js");
+      const { draw, written } = await import("./lab/assets/tools/notation.js");
       try {
         return draw(nodes, (name) => written(forms, name)).map((e) => e.outerHTML).join("");
       } catch (error) {
@@ -194,7 +194,7 @@ def test_weights_move_the_advantages_at_once(visit: Callable) -> None:
     signs = f"formed => {VALUES}.every((value, i) => (value < 0) === (formed[i] === 1))"
     wait(page, signs, formed)
     page.locator(".lab-weights input").nth(1).fill("0")
-    said(page, ".lab-whatif-said", "std = 0: nothing to learn here")
+    said(page, ".lab-whatif-said", "std = 0: no learning signal")
     wait(
         page,
         "() => [...document.querySelectorAll('.lab-adv')].every(e => e.textContent === '0.00')",
@@ -220,7 +220,7 @@ def test_an_edited_completion_is_scored_by_the_verifier(visit: Callable, shipped
     wait(
         page,
         "() => document.querySelector('.lab-edit-score')"
-        "?.textContent.includes('scored by the run')",
+        "?.textContent.includes('evaluated by the run')",
     )
     said = page.inner_text(".lab-edit-score")
     assert "accuracy 1, format 1; reward 1.3" in said
@@ -246,17 +246,17 @@ def test_an_edited_completion_is_scored_by_the_verifier(visit: Callable, shipped
 
 def test_a_step_a_stage_at_a_time(visit: Callable) -> None:
     page = visit(RECORDED).page
-    open_tool(page, "Step by step")
+    open_tool(page, "Walkthrough")
     wait(page, "() => document.querySelector('.lab-board')?.dataset.stage === '1'")
     visible = "name => getComputedStyle(document.querySelector(`.lab-card ${name}`)).visibility"
     assert page.evaluate(visible, ".lab-rewards") == "hidden"
     assert page.evaluate(visible, ".lab-adv") == "hidden"
-    assert "wrote 16 completions" in page.inner_text(".lab-stage-said")
+    assert "sampled 16 completions" in page.inner_text(".lab-stage-said")
     rows = []
     for stage, words in enumerate(
-        ["judge each text", "its own yardstick", "part of the loss", "Looked at again"], 2
+        ["not a reward model", "its own baseline", "part of the loss", "Under the new weights"], 2
     ):
-        page.locator(".lab-stages-line").get_by_role("button", name="Step", exact=True).click()
+        page.locator(".lab-stages-line").get_by_role("button", name="Next", exact=True).click()
         wait(page, "s => document.querySelector('.lab-board')?.dataset.stage === s", str(stage))
         wait(page, "w => document.querySelector('.lab-stage-said')?.innerText.includes(w)", words)
         rows.append(page.locator(".lab-ledger tbody tr").count())
@@ -265,10 +265,10 @@ def test_a_step_a_stage_at_a_time(visit: Callable) -> None:
     assert rows == sorted(set(rows)) and rows[-1] >= 9
     assert page.get_by_label("Tokens shaded by").input_value() == "change"
     told = re.search(
-        r"(\d+) of \d+ tokens moved .* (\d+) of these", page.inner_text(".lab-stage-said")
+        r"(\d+) of \d+ tokens changed .* (\d+) of them", page.inner_text(".lab-stage-said")
     )
     moved, obeyed = int(told[1]), round(100 * int(told[2]) / int(told[1]))
-    assert f"{obeyed}% of {moved} that moved obeyed" in page.inner_text(".lab-scale")
+    assert f"{obeyed}% of {moved} changed tokens moved as pushed" in page.inner_text(".lab-scale")
     assert 60 < obeyed < 95  # the fake run obeys in four of five
     assert "stage=5" in address(page)
     open_tool(page, "Side by side")
@@ -287,7 +287,7 @@ def test_two_completions_side_by_side(visit: Callable, shipped) -> None:
     assert page.locator(".lab-only").count() == 0
     second.select_option(index=1)
     code = """async ([a, b]) => {
-      const address = new URL("lab/assets/compare.js", document.baseURI);
+      const address = new URL("lab/assets/tools/compare.js", document.baseURI);
       return (await import(address)).common(a, b);
     }"""
     left, right = page.evaluate(code, [list("ABCBDAB"), list("BDCABA")])
@@ -396,7 +396,7 @@ def test_the_atlas_of_a_run(visit: Callable, shipped) -> None:
     said(page, ".lab-atlas-said", "step 9, group 1: mean reward")
     said(page, ".lab-atlas-said", "well-formed · Use")
     said(page, ".lab-atlas-row", "well-formed, step 1")
-    said(page, ".lab-atlas-row", "turned back, step")
+    said(page, ".lab-atlas-row", "backtracked, step")
     run = Run(shipped / "countdown-recorded")
     page.get_by_role("button", name=re.compile("^solved, step")).click()
     wait(page, "() => document.querySelector('.lab-board')?.dataset.step === '1'")

@@ -131,7 +131,9 @@ def test_a_wrong_code_is_told_in_one_sentence_and_the_right_one_lets_in(
     page = watched.page
     assert address(page) == classroom.url + "join"
     press(page, "Join")
-    expect(page.get_by_role("alert")).to_have_text("Type the class code: it is on the wall.")
+    expect(page.get_by_role("alert")).to_have_text(
+        "Type the class code; your teacher shows it on the screen."
+    )
     fill_in(page, "AAAAAA", "Ada")
     expect(page.get_by_role("alert")).to_have_text("That is not the code of this class.")
     assert page.evaluate("document.activeElement.id") == "code"
@@ -174,7 +176,7 @@ def test_names_are_text_and_nothing_else(join: Callable, teacher: Any) -> None:
     expect(student.page.locator(".lab-class-here")).to_have_text(f"You are {bad}")
     expect(turned.page.locator(".lab-class-here")).to_have_text("You are evil<b>x</b>")
     press(teacher.page, "QR code and names")
-    people = teacher.page.get_by_role("list", name="People of the class")
+    people = teacher.page.get_by_role("list", name="Class members")
     expect(people.get_by_text(bad, exact=True)).to_be_visible()
     expect(people.get_by_text("evil<b>x</b>", exact=True)).to_be_visible()
     for watched in (student, turned, teacher):
@@ -200,7 +202,7 @@ def test_a_student_has_no_control_and_a_forged_one_is_refused(join: Callable) ->
           [`lab/api/runs/${run}/fork`, { step: 0, options: {} }],
           ["lab/class/poll", { kind: "teaches", run, step: 1, group: 0 }],
           ["lab/class/focus", { view: null }], ["lab/class/hunt", { run }],
-          ["lab/class/remove", { id: grpoLab.session.classroom.you.id }],
+          ["lab/class/remove", { id: grpoLab.session.room.own.you.id }],
         ].map(([path, body]) => fetch(path, { method: "POST",
           headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })
           .then((answer) => answer.status)))""",
@@ -305,13 +307,13 @@ def test_whether_a_group_teaches(teacher: Any, join: Callable) -> None:
     page = join("Carl").page
     press(teacher.page, "Ask: does this group teach anything?")
     at(page, STEP)
-    press(page, "Yes, it teaches")
-    expect(page.get_by_role("button", name="Yes, it teaches")).to_have_attribute(
+    press(page, "Yes, its rewards differ")
+    expect(page.get_by_role("button", name="Yes, its rewards differ")).to_have_attribute(
         "aria-pressed", "true"
     )
     expect(teacher.page.locator(".lab-tally b").first).to_have_text("1")
     press(teacher.page, "Reveal")
-    expect(state(page)).to_have_text("Right! It teaches: its rewards differ.")
+    expect(state(page)).to_have_text("Right! It gives a signal: its rewards differ.")
 
 
 def test_a_question_holds_pages_that_go_with_a_run_and_lets_them_go_on(
@@ -433,8 +435,8 @@ def test_a_student_follows_detaches_and_follows_again(teacher: Any, join: Callab
     expect(page.locator("[data-chosen]")).to_have_count(1)
     go(lead, f"#run={KEY}&step=7&group=2")
     at(page, 7)
-    press(page, "One step on")  # a click of one's own
-    expect(page.locator(".lab-class-follow")).to_contain_text("You look around by yourself.")
+    press(page, "One step forward")  # a click of one's own
+    expect(page.locator(".lab-class-follow")).to_contain_text("You are looking around on your own.")
     at(page, 8)
     press(lead, "One step back")
     at(lead, 6)
@@ -461,7 +463,7 @@ def test_the_teachers_second_tab_takes_the_lead(teacher: Any, join: Callable) ->
     at(page, STEP)
     press(second, "Lead from this tab")
     expect(first.get_by_role("button", name="Lead from this tab")).to_be_visible()
-    press(second, "One step on")
+    press(second, "One step forward")
     at(page, STEP + 1)
     page.evaluate(
         """() => {
@@ -472,7 +474,7 @@ def test_the_teachers_second_tab_takes_the_lead(teacher: Any, join: Callable) ->
     press(first, "One step back")
     at(first, STEP - 1)
     wait(first, "() => !grpoLab.session.room.timer")  # what it had to tell, it has told
-    press(second, "One step on")
+    press(second, "One step forward")
     at(page, STEP + 2)
     assert page.evaluate("[...been]") == [STEP + 1, STEP + 2]
     second.reload()  # goes on leading
@@ -495,28 +497,28 @@ def test_flags_and_score(teacher: Any, join: Callable, classroom: Any) -> None:
     group = run.step(3).groups[0]
     truth = [is_hit(group, i, run.config.task) for i in range(len(group.completions))]
     hit, miss = truth.index(True) + 1, truth.index(False) + 1
-    press(teacher.page, "Begin a reward-hack hunt on this run")
+    press(teacher.page, "Start a reward-hack hunt on this run")
     expect(ada.get_by_text("this run is rewarded for confident")).to_be_visible()
     press(ada, f"Flag completion {hit} as a hack")
     said = ada.locator(".lab-class-hunt .lab-class-state")
-    expect(said).to_have_text("Your score: 1. 1 hit, 0 misses.")
+    expect(said).to_have_text("Your points: 1. 1 hit, 0 misses.")
     expect(card(ada, hit).locator(".lab-count")).to_have_text("✓ hit")
     press(bob, f"Flag completion {hit} as a hack")
     press(bob, f"Flag completion {miss} as a hack")
     expect(bob.locator(".lab-class-hunt .lab-class-state")).to_have_text(
-        "Your score: 0. 1 hit, 1 miss."
+        "Your points: 0. 1 hit, 1 miss."
     )
     expect(card(teacher.page, hit).locator(".lab-count")).to_contain_text("2 flags")
     expect(teacher.page.locator(".lab-class-hunt .lab-class-state")).to_have_text(
         "3 flags: 2 hits, 1 miss."
     )
-    best = teacher.page.get_by_role("list", name="Best hunters").get_by_role("listitem")
+    best = teacher.page.get_by_role("list", name="Leaderboard").get_by_role("listitem")
     expect(best).to_have_text(["Ida1"])
     flag = ada.get_by_role("button", name=f"Flag completion {hit} as a hack")
     expect(flag).to_have_attribute("aria-pressed", "true")
     flag.focus()
     ada.keyboard.press("Enter")
-    expect(said).to_have_text("Flag the cards that earn their reward without deserving it.")
+    expect(said).to_have_text("Flag the completions that earn a reward they do not deserve.")
     press(teacher.page, "End the hunt")
     expect(ada.locator(".lab-class-hunt")).to_be_hidden()
     expect(ada.locator(".lab-flag").first).to_be_hidden()
@@ -543,7 +545,7 @@ def test_a_removed_student_stands_before_the_door(teacher: Any, join: Callable) 
     watched = join("Kim", PLACE)
     watched.expected = LOST
     press(teacher.page, "QR code and names")
-    people = teacher.page.get_by_role("list", name="People of the class")
+    people = teacher.page.get_by_role("list", name="Class members")
     person = people.get_by_role("listitem").filter(has_text="Kim")
     person.get_by_role("button").click()
     expect(person.get_by_role("button")).to_have_text("Really remove?")

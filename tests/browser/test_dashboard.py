@@ -94,7 +94,7 @@ def test_first_paint_is_a_recorded_run_that_plays(visit: Callable) -> None:
     wait(page, f"() => ({SHOWN})() !== {first}")
     wait(page, f"() => ({SHOWN})() !== {step(page)}")  # and on, until it begins again
     assert cards(page) != texts
-    page.get_by_role("button", name="Hold the replay").click()
+    page.get_by_role("button", name="Pause the replay").click()
     wait(page, f"() => ({SHOWN})() === grpoLab.session.cursor")
     held = step(page)
     beats(page, 3)
@@ -196,7 +196,7 @@ def test_back_in_time_while_training(visit: Callable) -> None:
     wait(page, f"() => grpoLab.session.lastStep >= {last + 3}")  # it trains on
     drawn(page)
     assert step(page) == 2 and cards(page) == texts
-    page.get_by_role("button", name="Go with the run").click()
+    page.get_by_role("button", name="Follow the run").click()
     wait_for_step(page, 6)
     page.get_by_role("button", name="One step back").click()
     assert "step=" in address(page)
@@ -297,7 +297,7 @@ def test_keyboard_and_labels(visit: Callable) -> None:
     page.locator(".lab-chart").first.focus()
     page.keyboard.press("ArrowRight")
     wait(page, f"() => ({SHOWN})() === 7")
-    assert "It is what training raises" in page.inner_text(".lab-help")
+    assert "Training maximises it" in page.inner_text(".lab-help")
     page.locator(".lab-card").first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -339,25 +339,6 @@ def test_nothing_overflows(visit: Callable, width: int, scheme: str) -> None:
     assert is_dark == (scheme == "dark")
 
 
-def test_parts_of_a_completion(visit: Callable) -> None:
-    page = visit().page
-    code = """async (lists) => {
-      const address = new URL("lab/assets/tokens.js", document.baseURI);
-      const { answerStart, parts } = await import(address);
-      return lists.map((tokens) => [parts(tokens).join(""), answerStart(parts(tokens))]);
-    }"""
-    cases = {
-        "<think> 1 </think> <answer> 2 </answer> <eos>": ["TtTAaAo", 3],
-        "< think > a </ think > < ans wer > 4 </ answer >": ["TTTtTTTAAAAaAAA", 7],
-        "no tags at all": ["oooo", 4],
-        "</think> <answer> x": ["TAa", 1],
-        "<answer> </answer>": ["AA", 2],
-        "<answer> 1 </answer> <think> 2": ["AaATt", 0],
-    }
-    found = page.evaluate(code, [text.split() for text in cases])
-    assert found == list(cases.values())
-
-
 def test_nobody_looking_costs_nothing(dashboard) -> None:
     server = psutil.Process(dashboard.process.pid)
     spent = []
@@ -385,7 +366,7 @@ def test_real_training(visit_other: Callable, tmp_path: Path) -> None:
         }"""
     )
     page.evaluate("o => grpoLab.start(Object.keys(o), Object.values(o))", options)
-    for words in ("loading torch and the model", "What each step will do"):
+    for words in ("loading torch and the model", "What each training step will do"):
         wait(page, f"() => told.some(text => text.includes({words!r}))")
     wait_for_step(page, 1)
     wait_for_status(page, "finished")

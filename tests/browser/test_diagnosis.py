@@ -64,8 +64,8 @@ def test_five_answers_in_words_and_the_figures_behind_them(visit: Callable) -> N
     detail = page.locator(".lab-finding-detail")
     assert kl.get_attribute("aria-expanded") == "true"
     assert detail.get_attribute("aria-label") == "Is KL out of hand?"
-    assert "nats a token over the last" in detail.inner_text()
-    assert "Asked after step 12" in detail.inner_text()
+    assert "nats per token over the last" in detail.inner_text()
+    assert "As of step 12" in detail.inner_text()
     marked = page.locator(".lab-chart-marked")
     expect(marked).to_have_count(3)
     assert {e.get_attribute("data-chart") for e in marked.all()} == {"reward", "kl", "gradient"}
@@ -161,7 +161,7 @@ def test_where_a_steps_time_goes(visit: Callable) -> None:
         *("prefill 0.1 s", "decode 0.82 s", "reward 0.05 s", "other sampling 0.03 s"),
         *("forward 0.3 s", "backward 0.5 s", "other update 0.1 s", "other 0.3 s"),
     ]
-    assert "2.2 s a step, median of the last 9" in page.inner_text(".lab-seconds")
+    assert "2.2 s per step, median of the last 9" in page.inner_text(".lab-seconds")
     widths = page.evaluate(
         "[...document.querySelectorAll('.lab-second')].map(e => Number(e.getAttribute('width')))"
     )
@@ -180,7 +180,7 @@ def test_where_a_steps_time_goes(visit: Callable) -> None:
     page.wait_for_selector(".lab-gloss dt code")
     assert explain("seconds/backward").meaning in page.inner_text(".lab-gloss")
     page.evaluate("(hash) => { location.hash = hash; }", RECORDED.replace("step=9", "step=1"))
-    expect(page.locator(".lab-seconds")).to_contain_text(re.compile(r" s a step(?!,)"))
+    expect(page.locator(".lab-seconds")).to_contain_text(re.compile(r" s per step(?!,)"))
 
 
 def test_hostile_names_are_text(visit: Callable, dashboard) -> None:
@@ -252,7 +252,7 @@ def test_tokens_are_shaded_by_a_choice_that_stays(visit: Callable, dashboard) ->
     held.hover()
     page.wait_for_selector(".lab-tip:not([hidden])")
     tip = page.inner_text(".lab-tip")
-    assert "held back by the clip" in tip and "critic expected" in tip and "advantage" in tip
+    assert ", clipped" in tip and "critic's value" in tip and "advantage" in tip
     page.get_by_role("button", name="What is the shading?").click()
     page.wait_for_selector(".lab-gloss dt code")
     assert explain("ratio").meaning in page.inner_text(".lab-gloss")

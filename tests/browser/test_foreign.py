@@ -58,7 +58,7 @@ EMBEDS = """async ([board, paths]) => {
 
 PATHS = [
     "lab/status",
-    "lab/assets/lab.js",
+    "lab/assets/pages/lab.js",
     "lab/assets/icon.svg",
     "lab/assets/lab.css",
     "lab/api/runs",

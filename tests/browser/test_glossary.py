@@ -25,7 +25,7 @@ def explained(page, button) -> list[str]:
     said = page.locator(".lab-gloss dd").all_inner_texts()
     assert names, button.get_attribute("aria-label")
     assert all(explain(name) for name in names)
-    assert "The glossary has no entry for it." not in said
+    assert "The glossary has no entry for this term." not in said
     page.keyboard.press("Escape")
     wait(page, "() => !document.querySelector('.lab-gloss:not([hidden])')")
     return names
@@ -62,7 +62,7 @@ def test_every_part_of_a_reward_has_one(visit: Callable) -> None:
     page = opened(visit)
     parts = page.evaluate("Object.keys(grpoLab.session.board.completions[0].rewards)")
     assert parts
-    names = explained(page, page.get_by_role("button", name="What is what a completion earns?"))
+    names = explained(page, page.get_by_role("button", name="What is the completion reward?"))
     assert {f"rewards/{part}/mean" for part in parts} | {"completion reward"} <= set(names)
 
 
@@ -70,7 +70,7 @@ def test_every_number_of_a_token_has_one(visit: Callable) -> None:
     page = opened(visit)
     names = explained(page, page.get_by_role("button", name="its numbers: what is it?"))
     entries = page.evaluate(
-        """async () => (await import(new URL("lab/assets/inspector.js", document.baseURI)))
+        """async () => (await import(new URL("lab/assets/panels/inspector.js", document.baseURI)))
              .EXPLAINED"""
     )
     card = page.locator(".lab-card").first

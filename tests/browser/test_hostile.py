@@ -241,7 +241,7 @@ def test_the_runs_own_name(visit: Callable, nasty: Run, dashboard) -> None:
     quiet(page)
     page.goto("about:blank")  # an open page would take the name out of its address by itself
     page.goto(dashboard.url + "#" + urlencode({"run": FOLDER + "gone"}))
-    words = f"There is no run called {FOLDER}gone any more.".translate(TURNING)
+    words = f"The run {FOLDER}gone no longer exists.".translate(TURNING)
     page.wait_for_function(
         "n => document.querySelector('.lab-notice')?.textContent.includes(n)", arg=words
     )

@@ -39,12 +39,12 @@ def test_a_link_leaves_parts_out_for_eye_and_keyboard(visit: Callable) -> None:
         expect(part(page, name)).to_be_hidden()
     assert {"diagnosis", "board", "bench"} <= focusable(page)
     assert not {"charts", "atlas"} & focusable(page)
-    expect(page.locator("#lab-options, #lab-recipes").first).to_be_hidden()
-    expect(page.locator("#lab-options, #lab-recipes").last).to_be_hidden()
+    expect(page.locator("#lab-options, #lab-experiments").first).to_be_hidden()
+    expect(page.locator("#lab-options, #lab-experiments").last).to_be_hidden()
     expect(page.get_by_role("button", name="Fork", exact=True)).to_have_count(0)
     line = page.locator(".lab-lesson")
     assert (
-        "It leaves out: options of the next run, and experiments; charts; map of every group"
+        "It hides: options of the next run, and experiments; charts; map of all groups"
         in line.inner_text()
     )
     page.get_by_role("button", name="Show everything").click()
@@ -109,7 +109,7 @@ def test_the_controls_show_what_a_link_sets_and_what_was_there(visit: Callable) 
     expect(field["Seed"]).to_have_value("5")
     expect(field["Beta"]).to_have_value("0.2")
     expect(size).to_have_value("16")
-    page.get_by_role("button", name="Forget them").click()
+    page.get_by_role("button", name="Discard these options").click()
     expect(field["Seed"]).to_have_value("0")
     expect(field["Beta"]).to_have_value("0.001")
 

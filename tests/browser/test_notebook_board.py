@@ -125,7 +125,7 @@ def test_a_token_and_a_metric_say_what_they_are(cell: Callable) -> None:
     assert "probability" in page.inner_text(".lab-tip")
     page.get_by_role("button", name="What is the shading?").click()
     page.wait_for_function(
-        "document.querySelector('.lab-gloss dd')?.textContent.includes('derivative')"
+        "document.querySelector('.lab-gloss dd')?.textContent.includes('gradient of the loss')"
     )
 
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 LEFT = """async (cases) => {
   const { evaluationsLeft, secondsLeft } = await import(
-    new URL("lab/assets/pace.js", document.baseURI));
+    new URL("lab/assets/panels/pace.js", document.baseURI));
   return cases.map((given) => (given.length === 3 ? evaluationsLeft : secondsLeft)(...given));
 }"""
 
@@ -89,7 +89,7 @@ def test_from_the_first_step_to_the_last(visit: Callable, dashboard) -> None:
 
     page.click("#lab-pause")
     paused = said(page, "Paused after step")
-    assert "Step makes one more, Resume goes on" in paused and "left" not in paused
+    assert "Step trains one more step, Resume continues" in paused and "left" not in paused
     assert bar.is_visible()
     page.click("#lab-step")
     wait(page, f"() => !document.querySelector('.lab-notice')?.innerText.includes({paused!r})")
@@ -122,7 +122,7 @@ def test_time_goes_on_while_a_long_step_is_on_its_way(visit: Callable) -> None:
     page = visit().page
     page.wait_for_selector("#lab-start:not([disabled])")
     code = """async () => {
-      const { notice } = await import(new URL("lab/assets/notice.js", document.baseURI));
+      const { notice } = await import(new URL("lab/assets/panels/notice.js", document.baseURI));
       const run = { key: "slow", name: "slow", status: "running", live: true, step: 3,
         config: { max_steps: 40, eval_steps: 20 } };
       const series = { "seconds/step": [null, 60, 60, 60], "seconds/eval": [75, null, null, null] };

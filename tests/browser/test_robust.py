@@ -115,7 +115,7 @@ def test_a_run_deleted_under_a_watching_page(visit: Callable, dashboard) -> None
     while doomed.exists():  # the server may have put a file of SQLite's into it just then
         shutil.rmtree(doomed, ignore_errors=True)
     said = "() => document.querySelector('.lab-notice')?.innerText"
-    wait(page, f"() => ({said})()?.includes('There is no run called doomed any more')")
+    wait(page, f"() => ({said})()?.includes('The run doomed no longer exists')")
     listed = "[...document.querySelectorAll('.lab-item-name')].map(e => e.textContent)"
     wait(page, f"() => !{listed}.includes('doomed')")
     assert "kept" in page.evaluate(listed)

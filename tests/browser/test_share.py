@@ -93,7 +93,7 @@ def test_it_plays_without_a_network(open_file: Callable[..., Any], shared: Path,
     expect(page.locator(".lab-card")).to_have_count(16, timeout=PATIENCE)
     further = re.compile("step [2-6] of 6")  # it plays
     expect(page.locator(".lab-step")).to_have_text(further, timeout=PATIENCE)
-    page.get_by_role("button", name="Hold the replay").click()
+    page.get_by_role("button", name="Pause the replay").click()
     page.get_by_label("Step shown").press("Home")
     page.get_by_label("Step shown").press("ArrowRight")
     expect(page.locator(".lab-board")).to_have_attribute("data-step", "1", timeout=PATIENCE)
@@ -139,7 +139,7 @@ def test_the_panels_work_without_a_server(open_file: Callable[..., Any], shared:
     page.get_by_role("button", name="Side by side").click()
     expect(page.locator(".lab-tool-compare")).to_contain_text("tokens are in both")
     # nothing that takes a server is shown
-    for name in ("Formula", "What if", "Step by step", "Fork", "Share this run", "Start"):
+    for name in ("Formula", "What if", "Walkthrough", "Fork", "Share this run", "Start"):
         assert page.get_by_role("button", name=name, exact=False).count() == 0, name
 
 
@@ -190,7 +190,7 @@ def test_completions_without_tokens(open_file: Callable[..., Any], tmp_path: Pat
     sizes = page.locator(".lab-length").all_inner_texts()
     assert sizes == [f"{len(bad)} characters" for bad in fake_run.HOSTILE]
     assert text(page, ".lab-timeline .lab-facts") == "G 8 · reward 1 x accuracy"
-    assert text(page, ".lab-about-facts").startswith("A run of TRL's, shown by GRPO Lab")
+    assert text(page, ".lab-about-facts").startswith("A run imported from TRL, shown by GRPO Lab")
     assert page.locator(".lab-about").get_by_text("Trained with").count() == 0
     page.locator(".lab-card").first.focus()
     page.keyboard.press("ArrowRight")
@@ -219,13 +219,15 @@ def test_nothing_overflows(
 def test_what_was_left_out_is_said(open_file: Callable[..., Any], run: Run, tmp_path: Path) -> None:
     share_html(run, tmp_path / "thin.html", choice=Choice(every=3, groups=1))
     page = open_file(tmp_path / "thin.html", "#step=3")
-    said = "Left out, as was asked for: the groups of 3 of 6 steps, and all but the first of 8"
+    said = "Left out, as requested: the groups of 3 of 6 steps, and all but the first of 8"
     expect(page.locator(".lab-about-left")).to_contain_text(said, timeout=PATIENCE)
     expect(page.locator(".lab-board")).to_have_attribute("data-step", "1", timeout=PATIENCE)
-    expect(page.locator(".lab-board .lab-facts")).to_contain_text("of step 1, the last that this")
+    expect(page.locator(".lab-board .lab-facts")).to_contain_text(
+        "of step 1, the latest step in this file"
+    )
     assert "left out" in page.locator(".lab-group").nth(1).inner_text()
     page.locator(".lab-group").nth(1).click()
-    words = "This group was left out of this file, to keep it small."
+    words = "This group was left out of this file to keep the file small."
     expect(page.locator(".lab-prompt")).to_have_text(words, timeout=PATIENCE)
     assert page.locator(".lab-card").first.is_hidden()
     page.locator(".lab-group").nth(0).click()
@@ -254,7 +256,7 @@ def test_the_share_button_downloads(visit: Callable, open_file: Callable, tmp_pa
         page.locator(".lab-share-form").first.click()
     assert download.value.suggested_filename == "countdown-recorded.html"
     download.value.save_as(tmp_path / "run.html")
-    expect(page.locator(".lab-share-said")).to_contain_text("is downloaded", timeout=PATIENCE)
+    expect(page.locator(".lab-share-said")).to_contain_text("is being downloaded", timeout=PATIENCE)
     with page.expect_download(timeout=6 * PATIENCE) as download:
         page.locator(".lab-share-form", has_text="CSV").click()
     download.value.save_as(tmp_path / "run.zip")

@@ -72,7 +72,7 @@ def test_the_figures_are_those_of_the_moment_it_shows(visit: Callable) -> None:
     facts = page.evaluate(
         """async () => {
           const { session } = grpoLab;
-          const { factsOf } = await import(new URL("lab/assets/stops.js", document.baseURI));
+          const { factsOf } = await import(new URL("lab/assets/panels/stops.js", document.baseURI));
           return [session.atlas.cells, factsOf(session, session.atlas).mixed];
         }"""
     )
@@ -182,7 +182,8 @@ def test_it_moves_only_where_motion_is_welcome(visit: Callable, motion: str, sec
 def test_a_run_without_such_a_moment_has_no_such_stop(visit: Callable) -> None:
     page = visit().page
     code = """async (given) => {
-      const { STOPS, factsOf } = await import(new URL("lab/assets/stops.js", document.baseURI));
+      const stops = new URL("lab/assets/panels/stops.js", document.baseURI);
+      const { STOPS, factsOf } = await import(stops);
       const [cells, student] = given;
       const room = { student };
       const session = { shown: "r", lastStep: 9, run: { config: {} }, series: () => null, room };

@@ -38,4 +38,4 @@ def test_diagnose_of_a_run_that_recorded_nothing(lab: Lab) -> None:
 
 def test_diagnose_of_no_run(lab: Lab) -> None:
     code, _, err = lab("diagnose", "nothing-here")
-    assert code == 1 and "There is no run called 'nothing-here'" in err
+    assert code == 1 and "Unknown run 'nothing-here'" in err

@@ -15,7 +15,7 @@ def test_doctor_tells_what_to_do(lab: Lab, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("grpo_core.models.resolve", lambda name: str(model))
     code, out, _ = lab("doctor")
     assert code == 1 and "make the model: grpo-lab pretrain" in out
-    assert "To be put right first: Model 'tiny'" in out
+    assert "Fix these first: Model 'tiny'" in out
     model.mkdir()
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         (model / name).touch()

@@ -24,9 +24,9 @@ def test_train_eval_and_the_models_left_behind(lab: Lab, runs: Path, tmp_path: P
         assert again["steps"] == 3
     options = ("--model", model, "-n", 6, "--steps", 9, "--set", "max_completion_length=20")
     code, out, err = lab("eval", *options, "--seed", 1)
-    assert code == 0 and "n 6" in out and "--steps 9 is ignored" in err
+    assert code == 0 and "on 6 problems" in out and "--steps 9 is ignored" in err
     code, _, err = lab("eval", "--model", "real", "--steps", 1)
-    assert code == 1 and "has no model of step 1; it has 2, 3" in err
+    assert code == 1 and "has no model of step 1. Use one of: 2, 3" in err
 
 
 def test_eval_is_seeded(lab: Lab, tmp_path: Path) -> None:

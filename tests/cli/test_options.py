@@ -10,7 +10,7 @@ from cli_runs import Lab
 from grpo_core.cli.options import build_config, parse_setting
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
-from grpo_core.core.recipes import RECIPES
+from grpo_core.core.experiments import EXPERIMENTS
 from grpo_core.tasks import get_task
 
 
@@ -30,7 +30,7 @@ from grpo_core.tasks import get_task
 )
 def test_settings_are_toml(setting: str, values: dict[str, Any] | None) -> None:
     if values is None:
-        with pytest.raises(LabError, match="is no TOML value"):
+        with pytest.raises(LabError, match="is not a TOML value"):
             parse_setting(setting)
     else:
         assert parse_setting(setting) == values
@@ -53,11 +53,11 @@ def test_a_preset_wins_over_the_file_and_options_over_the_preset(tmp_path: Path)
     assert (config.seed, config.beta, config.loss_type) == (1, 0.0, "dapo")
     assert (config.epsilon, config.epsilon_high) == (0.1, 0.3)
     assert build_config(None, None, preset="dr_grpo").scale_rewards == "none"
-    with pytest.raises(LabError, match=r"There is no preset 'pppo'\. Known: grpo, dr_grpo"):
+    with pytest.raises(LabError, match=r"Unknown preset 'pppo'\. Use one of: grpo, dr_grpo"):
         build_config(None, None, preset="pppo")
 
 
-def test_a_recipe_goes_by_its_name_and_options_win_over_it(
+def test_an_experiment_goes_by_its_name_and_options_win_over_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -70,8 +70,8 @@ def test_a_recipe_goes_by_its_name_and_options_win_over_it(
         build_config(Path("smollm3"), None)
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_can_be_read_and_is_in_the_help(name: str, lab: Lab) -> None:
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_can_be_read_and_is_in_the_help(name: str, lab: Lab) -> None:
     config = build_config(Path(name), None)
     get_task(config.task, **config.task_options)
     assert name in lab("train", "--help")[1]

@@ -31,7 +31,7 @@ def test_sft_says_what_came_of_it_and_what_it_is_called_with_json(
     arguments = ["sft", "--model", model, "--traces", traces, "--out", tmp_path / "out"]
     code, out, err = lab(*arguments, "--epochs", 3)
     assert code == 0, err
-    assert "nats a token in 3 steps on 5 traces" in out
+    assert "nats per token in 3 steps on 5 traces" in out
     code, out, _ = lab(*arguments, "--epochs", 3, "--json")  # done already: the same answer
     found = json.loads(out.splitlines()[-1])
     assert code == 0 and found["steps"] == 3 and found["loss_last"] < found["loss_first"]
@@ -49,11 +49,17 @@ def test_bad_input_is_one_sentence(lab: Lab, tmp_path: Path, model: Path, traces
     for arguments, says in (
         (["sft", "--traces", tmp_path / "none", "--out", out], "There are no traces at"),
         (["sft", "--model", model, "--traces", bad, "--out", out], "Line 1 of"),
-        (["sft", "--model", "nowhere", "--traces", traces, "--out", out], "no model, folder or"),
-        (["reject", "--model", model, "--task", "chess", "--out", out], "no task called 'chess'"),
-        (["reject", "--model", model, "--split", "x", "--out", tmp_path / "r"], "no split 'x'"),
-        (["distill", "--teacher", "nobody", "--out", out], "no model, folder or run"),
-        (["r1", "--out", traces], "is a file: name a new folder"),
+        (
+            ["sft", "--model", "nowhere", "--traces", traces, "--out", out],
+            "Unknown model, folder or",
+        ),
+        (["reject", "--model", model, "--task", "chess", "--out", out], "Unknown task 'chess'"),
+        (
+            ["reject", "--model", model, "--split", "x", "--out", tmp_path / "r"],
+            "Unknown split 'x'",
+        ),
+        (["distill", "--teacher", "nobody", "--out", out], "Unknown model, folder or run"),
+        (["r1", "--out", traces], "is a file. Name a new folder"),
         (["r1", "--seed", "-1"], "seed must be 0 or above"),
     ):
         code, _, err = lab(*arguments)
@@ -98,5 +104,5 @@ def test_stopped_it_says_how_to_go_on(
 
     monkeypatch.setattr("grpo_core.pipeline.r1.r1", stopped)
     code, out, _ = lab("r1", "--seed", 4, "--quick")
-    assert code == 130 and "The same command goes on" in out
+    assert code == 130 and "the same command again" in out
     assert seen == [(runs / "r1-seed4", 4, 3)]

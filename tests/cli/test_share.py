@@ -29,7 +29,7 @@ def test_share(lab: Lab, run: Path, tmp_path: Path) -> None:
     assert (code, err) == (0, "") and "mine.html: 0." in out
     assert (tmp_path / "mine.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     code, _, err = lab("share", "mine")
-    assert code == 1 and err.count("\n") == 1 and "mine.html exists already" in err
+    assert code == 1 and err.count("\n") == 1 and "mine.html already exists" in err
     code, out, _ = lab("share", run, "--out", "b.html", "--steps", "2", "--groups", 1, "--json")
     told = json.loads(out)
     assert told["path"] == str(tmp_path / "b.html") and told["left_out"].startswith("Left out")
@@ -39,16 +39,16 @@ def test_share(lab: Lab, run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["share", "nothing"], "There is no run called 'nothing'"),
+        (["share", "nothing"], "Unknown run 'nothing'"),
         (["share", "mine", "--steps", "1", "--every", "2"], "not both"),
         (["share", "mine", "--max-mb", "0"], "above 0"),
         (["share", "mine", "--out", "run/x/y.html", "--max-mb", "0.01"], "page alone takes"),
-        (["export", "mine", "--as", "xml"], "--as takes csv, parquet, trl"),
-        (["export", "mine", "--as", "trl", "--tokens"], "TRL keeps no tokens"),
-        (["export", "mine", "--as", "parquet", "--spreadsheet"], "--spreadsheet is for"),
-        (["import-trl", "nowhere"], "There is no folder"),
+        (["export", "mine", "--as", "xml"], "--as with one of: csv, parquet, trl"),
+        (["export", "mine", "--as", "trl", "--tokens"], "TRL logs no tokens"),
+        (["export", "mine", "--as", "parquet", "--spreadsheet"], "--spreadsheet works with"),
+        (["import-trl", "nowhere"], "does not exist. Name TRL"),
         (["import-trl", "."], "has no completions_"),
-        (["import-trl", ".", "--weights", "a"], "--weights takes"),
+        (["import-trl", ".", "--weights", "a"], "--weights must be"),
     ],
 )
 @pytest.mark.usefixtures("run")
@@ -69,12 +69,12 @@ def test_export_and_import(lab: Lab, runs: Path, tmp_path: Path) -> None:
     assert json.loads(out)["files"] == files and (tmp_path / "mine-csv").is_dir()
     assert lab("export", "mine", "--as", "trl", "--out", "trl")[0] == 0
     code, out, err = lab("import-trl", "trl", "--out", "back", "--set", "learning_rate=1e-6")
-    assert (code, err) == (0, "") and "Run 'back' goes to step 2" in out
+    assert (code, err) == (0, "") and "Run 'back' has 2 steps" in out
     options = json.loads((runs / "back" / "config.json").read_text())
     assert options["learning_rate"] == 1e-6 and "seed" not in options
     assert "back" in lab("runs")[1] and lab("diagnose", "back")[0] == 0
     code, _, err = lab("import-trl", "trl", "--out", "back")
-    assert code == 1 and "exists already" in err
+    assert code == 1 and "already exists" in err
 
 
 def test_lists() -> None:

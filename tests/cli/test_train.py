@@ -28,7 +28,7 @@ def test_train_says_where_it_is_and_how_it_ended(lab: Lab, runs: Path) -> None:
     assert f"Run 'demo' in {runs / 'demo'}" in out and "Finished: held-out accuracy 0.500" in out
     assert Run(runs / "demo").config.seed == 5
     code, _, err = lab("train", "--run", "demo")
-    assert code == 1 and "exists already" in err
+    assert code == 1 and "already exists" in err
 
 
 @pytest.mark.usefixtures("counting")
@@ -60,7 +60,7 @@ def test_stopped_says_how_to_go_on_and_resume_does(
         elsewhere = tmp_path / "elsewhere" / "mine"
         code, out, _ = lab("train", "--steps", "4", "--run", elsewhere)
         assert code == 130
-        assert f"Stopped after step 2. Go on with: grpo-lab resume {elsewhere}" in out
+        assert f"Stopped after step 2. Continue with: grpo-lab resume {elsewhere}" in out
     code, out, _ = lab("resume", elsewhere, "--json")
     assert code == 0 and json.loads(out)["steps"] == 4
     code, out, _ = lab("resume", elsewhere, "--json")  # finished: nothing to do, same answer
@@ -73,7 +73,7 @@ def test_a_live_run_is_not_resumed(lab: Lab, runs: Path) -> None:
     with RunWriter(path) as writer:
         writer.write_state(**worker._identity(), error=None)
         code, _, err = lab("resume", "demo")
-        assert code == 1 and "is running already" in err
+        assert code == 1 and "is already running" in err
 
 
 def test_a_run_that_never_began_leaves_nothing(
@@ -115,7 +115,7 @@ def test_ctrl_c_in_a_terminal(runs: Path, tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130 and "Traceback" not in err
-    assert "Go on with: grpo-lab resume demo" in err
+    assert "Continue with: grpo-lab resume demo" in err
     assert json.loads(out)["status"] == "stopped" and Run(runs / "demo").status == "stopped"
 
 

@@ -79,10 +79,10 @@ def test_entries_are_plain_text() -> None:
     for entry in entries():
         assert entry.meaning and "`" not in entry.name + entry.meaning
         assert "**" not in entry.meaning and "](" not in entry.meaning
-    assert explain("loss").unit == "" and "Around 0 is no bug:" in explain("loss").meaning
-    assert explain("kl").unit == "nats a token"
+    assert explain("loss").unit == "" and "A value near 0 is expected:" in explain("loss").meaning
+    assert explain("kl").unit == "nats per token"
     assert "<think>" in explain("rewards/accuracy_reward/mean").meaning
-    assert "see the family for" in explain("advantage").meaning
+    assert "See the family for" in explain("advantage").meaning
 
 
 def test_a_pattern_stands_for_one_name_and_an_exact_name_wins() -> None:

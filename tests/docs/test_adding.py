@@ -43,7 +43,7 @@ class Mine:
         (("def backtracks", "def back"), {}, "The task 'mine' has no backtracks"),
         (('"mine"', '"yours"'), {}, "its name is 'yours'"),
         (("class Mine", "class Yours"), {}, "cannot be loaded: AttributeError: .*'Mine'"),
-        (("", ""), {"sise": 4}, "no option 'sise'. Known: size."),
+        (("", ""), {"sise": 4}, "no option 'sise'. Use one of: size."),
         (("", ""), {"size": "big"}, "'size' of the task 'mine' cannot be 'big': int is expected"),
         (("", ""), {"name": "x"}, "no option 'name'"),
     ],

@@ -1,4 +1,4 @@
-"""What assets/socket.js does with a frame, for tests without its page."""
+"""What assets/core/socket.js does with a frame, for tests without its page."""
 
 import struct
 import zlib

@@ -16,7 +16,7 @@ from needs import require
 
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
-from grpo_core.core.recipes import RECIPES
+from grpo_core.core.experiments import EXPERIMENTS
 from grpo_core.models import smollm2
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.training.trainer import Trainer
@@ -176,9 +176,9 @@ def test_text_comes_back_from_its_tokens(policy: Policy, text: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_steps_of_the_recipe_change_it_and_are_recorded(policy: Policy) -> None:
-    recipe = GRPOConfig.from_toml(
-        RECIPES["smollm2"].file,
+def test_two_steps_of_the_experiment_change_it_and_are_recorded(policy: Policy) -> None:
+    experiment = GRPOConfig.from_toml(
+        EXPERIMENTS["smollm2"].file,
         max_steps=2,
         generation_batch_size=16,
         max_completion_length=24,
@@ -187,7 +187,7 @@ def test_two_steps_of_the_recipe_change_it_and_are_recorded(policy: Policy) -> N
     )
     before = policy.model.model.norm.weight.detach().clone()
     trained = Policy(copy.deepcopy(policy.model), policy.tokenizer)
-    untouched, *steps = Trainer(recipe, policy=trained)
+    untouched, *steps = Trainer(experiment, policy=trained)
     assert untouched.metrics["eval/n"] == 4
     assert [s.index for s in steps] == [1, 2]
     for step in steps:

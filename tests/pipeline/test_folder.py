@@ -30,7 +30,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     begin(tmp_path / "stage", "bake", Config())
     with pytest.raises(LabError, match=r"other settings \(size\)"):
         begin(tmp_path / "stage", "bake", Config(size=4))
-    with pytest.raises(LabError, match="holds a 'bake', no 'fry'"):
+    with pytest.raises(LabError, match="holds a 'bake', not a 'fry'"):
         begin(tmp_path / "stage", "fry", Config())
     (tmp_path / "file").touch()
     with pytest.raises(LabError, match="is a file"):

@@ -143,7 +143,7 @@ def test_a_model_that_is_never_right_gives_no_traces_and_one_sentence(
 def test_what_cannot_work_is_one_sentence(model: str, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="Cannot load the model"):
         reject(tmp_path / "a", config(str(tmp_path / "nowhere")))
-    with pytest.raises(LabError, match="no task called"):
+    with pytest.raises(LabError, match="Unknown task"):
         reject(tmp_path / "b", config(model, task="chess"))
     with pytest.raises(LabError, match="no split"):
         config(model, split="exam")

@@ -68,7 +68,7 @@ def test_killed_while_the_folder_was_made_it_begins_anew(tmp_path: Path) -> None
 
 def test_other_settings_and_other_contents_are_refused(tmp_path: Path) -> None:
     rl(tmp_path / "stage", CONFIG)
-    with pytest.raises(LabError, match="begun with other settings"):
+    with pytest.raises(LabError, match="started with other settings"):
         rl(tmp_path / "stage", GRPOConfig(max_steps=5, eval_steps=0))
     (tmp_path / "mine").mkdir()
     with pytest.raises(LabError, match="holds something else"):

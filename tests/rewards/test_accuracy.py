@@ -82,7 +82,7 @@ def test_a_task_column_of_the_wrong_length_is_refused(task: Any) -> None:
 
 
 def test_an_unknown_task_is_named() -> None:
-    with pytest.raises(LabError, match=r"no task called 'ecko'. Did you mean 'echo'"):
+    with pytest.raises(LabError, match=r"Unknown task 'ecko'. Did you mean 'echo'"):
         accuracy_reward(["p"], ["<answer> 7 </answer>"], task=["ecko"])
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grpo_core.core.errors import LabError
-from grpo_core.rewards.format import Parsed, completion_text, format_reward, parse
+from grpo_core.rewards.format import Parsed, completion_text, format_reward, parse, spans
 
 GOOD = "<think> 3 + 4 = 7 yes </think> <answer> 3 + 4 </answer>"
 
@@ -94,7 +94,7 @@ def test_not_well_formed(text: str, think: str | None, answer: str | None) -> No
 def test_a_hostile_hundred_thousand_characters_take_no_time(unit: str) -> None:
     text = unit * (100_000 // len(unit))
     start = time.process_time()
-    assert not parse(text).well_formed
+    assert not parse(text).well_formed and spans(text)
     assert time.process_time() - start < 2
 
 
@@ -123,6 +123,21 @@ def test_the_answer_is_a_whole_pair_of_tags(text: str) -> None:
     if answer is not None:
         assert "think>" not in answer and "answer>" not in answer
         assert text.rindex("</answer>") > text.index("<answer>")
+
+
+@given(pieces)
+def test_the_parts_of_a_text_are_what_the_rule_finds(text: str) -> None:
+    found, cut = parse(text), spans(text)
+    assert "".join(text[start:stop] for start, stop, _ in cut) == text
+    kinds = {kind: [text[s:e] for s, e, k in cut if k == kind] for _, _, kind in cut}
+    assert [piece.strip() for piece in kinds.get("answer", [])] == (
+        [] if found.answer is None else [found.answer]
+    )
+    assert len(kinds.get("answer tag", [])) == (0 if found.answer is None else 2)
+    thoughts = kinds.get("think", [])
+    assert bool(thoughts) == (found.think is not None)
+    if found.think is not None and "<" not in found.think:
+        assert found.think in map(str.strip, thoughts)
 
 
 def test_format_reward_takes_both_of_trls_shapes_and_ignores_the_rest() -> None:

@@ -96,7 +96,7 @@ def test_a_missing_column_is_told_as_python_tells_it() -> None:
 
 
 def test_an_error_written_for_people_passes_unchanged() -> None:
-    with pytest.raises(LabError, match=r"^There is no task called 'chess'"):
+    with pytest.raises(LabError, match=r"^Unknown task 'chess'"):
         RewardSum(["accuracy_reward"])(["p"], [GOOD], task=["chess"])
 
 

@@ -40,7 +40,7 @@ def test_names_are_made_up_and_taken_ones_refused(tmp_path: Path) -> None:
     config = GRPOConfig(model="some-org/some model", seed=3)
     made = [create_run(tmp_path, None, config).name for _ in range(2)]
     assert made == ["countdown-some-model-seed3-1", "countdown-some-model-seed3-2"]
-    with pytest.raises(LabError, match="exists already"):
+    with pytest.raises(LabError, match="already exists"):
         create_run(tmp_path, made[0], config)
 
 

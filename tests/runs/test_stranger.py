@@ -111,7 +111,7 @@ def test_a_link_is_not_written_through(
     (path / name).unlink(missing_ok=True)
     (os.link if hard else os.symlink)(victim, path / name)
     monkeypatch.setattr("subprocess.Popen", None)
-    with pytest.raises(LabError, match=f"{re.escape(name)} is a (hard )?link"):
+    with pytest.raises(LabError, match=f"{re.escape(name)} is (refused: it is )?a (hard )?link"):
         if name == "writer.lock":
             RunWriter(path)
         else:
@@ -127,7 +127,7 @@ def test_a_linked_folder_of_checkpoints_is_neither_filled_nor_cleaned(
     (elsewhere / "step-000001").mkdir(parents=True)
     (elsewhere / "last.pt.tmp").write_text("precious")
     (path / "checkpoints").symlink_to(elsewhere)
-    with pytest.raises(LabError, match="checkpoints is a link, and must be a folder"):
+    with pytest.raises(LabError, match="checkpoints is a link, but must be a folder"):
         RunWriter(path)
     assert Run(path).models() == []
     assert (elsewhere / "last.pt.tmp").read_text() == "precious"
@@ -232,7 +232,7 @@ def test_every_version_of_our_tables_is_read(gift: Path) -> None:
 @pytest.mark.parametrize("version", ["three", "1e3", "9" * 5000, "", "-1"])
 def test_a_version_that_is_no_number_is_refused(gift: Path, version: str) -> None:
     change(gift, f"UPDATE meta SET value = '{version}' WHERE key = 'schema_version'")
-    with pytest.raises(LabError, match="schema_version is no number"):
+    with pytest.raises(LabError, match="schema_version is not a number"):
         Run(gift).metrics()
 
 

@@ -69,14 +69,14 @@ def test_a_run_left_in_wal_mode_is_copied_out_of_it(finished: Path, tmp_path: Pa
 
 
 def test_refusals(finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="exists already"):
+    with pytest.raises(LabError, match="already exists"):
         thin_copy(finished, finished)
     for numbers in ({"groups": -1}, {"every": 0}):
         with pytest.raises(LabError, match="Cannot keep"):
             thin_copy(finished, tmp_path / "copy", **numbers)
     with RunWriter(finished) as writer:
         writer.write_state(status="running", host="elsewhere")
-        with pytest.raises(LabError, match="is running: only one that is over"):
+        with pytest.raises(LabError, match="is running"):
             thin_copy(finished, tmp_path / "copy")
         writer.write_state(status="stopped")
     (finished / "run.db").write_bytes(b"rubbish" * 1000)

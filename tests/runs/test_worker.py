@@ -435,10 +435,10 @@ def test_a_full_disk_is_told_and_costs_one_step(
 
 
 def test_a_second_worker_leaves_the_first_alone(in_thread: Path) -> None:
-    with pytest.raises(LabError, match="is running already"):
+    with pytest.raises(LabError, match="is already running"):
         worker.start(in_thread)
     before = Run(in_thread).state["started"]
-    with pytest.raises(LabError, match="being trained already"):
+    with pytest.raises(LabError, match="already being trained"):
         train(in_thread)
     assert Run(in_thread).state["started"] == before and Run(in_thread).status == "running"
 
@@ -534,7 +534,7 @@ def test_detached_killed_and_started_twice_at_once(
     worker.start(path)
     wait_for(lambda: run.status in ("finished", "failed"))
     assert run.problem is None and contents(path) == real
-    wait_for(lambda: "being trained already" in (path / "worker.log").read_text())
+    wait_for(lambda: "already being trained" in (path / "worker.log").read_text())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from grpo_core.runs import Run, RunWriter
 def test_a_second_writer_is_refused_clearly(path: Path) -> None:
     with RunWriter(path) as writer:
         writer.write_state(pid=4321)
-        with pytest.raises(LabError, match="is being trained already, by process 4321"):
+        with pytest.raises(LabError, match="is already being trained by process 4321"):
             RunWriter(path)
     RunWriter(path).close()
 

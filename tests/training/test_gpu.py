@@ -19,7 +19,7 @@ def test_auto_is_what_there_is() -> None:
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "xpu", ""])
 def test_a_device_that_is_not_there_is_told(name: str) -> None:
-    with pytest.raises(LabError, match=f"There is no device '{name}' here"):
+    with pytest.raises(LabError, match=f"Unknown device '{name}'"):
         find_device(name)
 
 

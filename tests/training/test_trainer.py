@@ -203,7 +203,7 @@ def test_a_task_without_problems_is_refused(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"task": "chess"}, "no task called 'chess'"),
+        ({"task": "chess"}, "Unknown task 'chess'"),
         ({"reward_funcs": ["format"], "reward_weights": [1.0]}, "Did you mean 'format_reward'"),
         ({"loss_type": "ppo"}, "loss_type"),
         ({"scale_rewards": "some"}, "scale_rewards"),

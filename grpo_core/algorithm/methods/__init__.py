@@ -74,9 +74,9 @@ def switches_of(loss_type: str) -> tuple[Method, str]:
     """
     if loss_type not in LOSS_TYPES:
         known = ", ".join(LOSS_TYPES)
-        raise LabError(f"There is no loss_type '{loss_type}' yet. Known: {known}.")
+        raise LabError(f"Unknown loss_type '{loss_type}'. Use one of: {known}.")
     surrogate, aggregation = LOSS_TYPES[loss_type]
-    return choose(METHODS, surrogate, "The surrogate"), aggregation
+    return choose(METHODS, surrogate, "surrogate"), aggregation
 
 
 if TYPE_CHECKING:  # the fields are not known before the modules are found

@@ -1,4 +1,4 @@
-"""What a run's own records say about the five questions everybody asks. No torch in here.
+"""Answer five common questions about a run from its own records. No torch here.
 
 Each question is a module of its own with one pure function of the metrics frame (`Run.frame()`),
 the run's options and some of its groups; all but the frame may be missing. It compares the last
@@ -59,10 +59,10 @@ MOST_GROUPS = 32
 def ask(
     name: str, frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """One question, by its name in QUESTIONS; arguments as in `answer_all`.
+    """Answer one question, by its name in QUESTIONS; arguments as in `answer_all`.
 
     Raises:
-        LabError: there is no question of this name.
+        LabError: the question is unknown.
     """
     question: Question = registry.load(QUESTIONS, name, "question")
     with np.errstate(all="ignore"):  # a diverged run has numbers that overflow
@@ -72,18 +72,18 @@ def ask(
 def answer_all(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Diagnosis:
-    """Every question, in order.
+    """Answer every question, in order.
 
     Args:
         frame: metrics by step, as `Run.frame()` gives them or a CSV of `data/results/`.
         options: the run's configuration; some answers name its limits.
-        groups: some recent groups; a recorded run has one a step, a live one all.
+        groups: some recent groups; a recorded run has one per step, a live run all.
     """
     return Diagnosis(ask(name, frame, options, groups) for name in QUESTIONS)
 
 
 def diagnose(run: "Run") -> Diagnosis:
-    """Every question about a run, also while it trains.
+    """Answer every question about a run, which may still be training.
 
     Raises:
         LabError: its database cannot be read. A damaged config.json is done without.

@@ -1,4 +1,4 @@
-"""Dead groups, where all rewards tie: how many a step has, and why they do."""
+"""Groups without signal, whose rewards are all equal: how many there are, and why."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEAD_LOOK, DEAD_TROUBLE = 0.5, 0.9
-"""Dead groups: from half on, most of the sampling is paid for nothing; from nine in ten on, a step
-of eight prompts has less than one that teaches. The shipped run, nearly all right, ends at 0.4."""
+"""Shares of groups without signal: from half on, most of the sampling is wasted; from nine in ten
+on, a step of eight prompts has less than one useful group. The shipped run, nearly all right, ends
+at 0.4."""
 THROWN_AWAY = 0.75
-"""With dynamic sampling, which is there to throw ties away: from three in four on it costs more
+"""With dynamic sampling, which discards groups without signal: from three in four on it costs more
 than it gains (a step then takes four times as long to sample)."""
 
 
 def dead_share(frame: "pd.DataFrame", options: Options, groups: Sequence[Group]) -> float:
-    """The share of dead groups over the last steps; NaN where it is not known.
+    """Return the share of groups without signal over the last steps; NaN if it is unknown.
 
-    Where tokens have advantages of their own a tie says nothing, so there it is counted in the
-    groups themselves.
+    With per-token advantages equal rewards may still give a signal, so the share is then counted in
+    the groups themselves.
     """
     if not by_token(options):
         return now(values_of(frame, "frac_reward_zero_std"))
@@ -43,7 +44,7 @@ def dead_share(frame: "pd.DataFrame", options: Options, groups: Sequence[Group])
 
 
 def thrown_away(frame: "pd.DataFrame", options: Options) -> float:
-    """With dynamic sampling, the share of the groups drawn that tie; NaN without it."""
+    """Return the share of sampled groups that dynamic sampling discards; NaN without it."""
     drawn = now(values_of(frame, "dynamic_sampling/groups"))
     batch, size = (option(options, n) for n in ("generation_batch_size", "num_generations"))
     if not batch or not size or not drawn > 0:
@@ -55,28 +56,32 @@ def thrown_away(frame: "pd.DataFrame", options: Options) -> float:
 def dead_groups(
     frame: "pd.DataFrame", options: Options, groups: Sequence[Group], dead: float
 ) -> tuple[Verdict, str, str]:
-    """What it means that so many groups tie: verdict, headline, answer."""
+    """Return verdict, headline and answer for a run with many groups without signal."""
     drawn = now(values_of(frame, "dynamic_sampling/groups"))
-    start = f"{dead:.0%} of groups are dead: all their rewards tie, so every advantage is 0. "
+    start = (
+        f"{dead:.0%} of groups give no signal: all their rewards are equal, so every advantage is "
+        "0. "
+    )
     if drawn > 0:
-        start += f"Dynamic sampling drew {spoken(drawn)} groups a step and found no better ones. "
+        start += f"Dynamic sampling drew {spoken(drawn)} groups per step and found no better ones. "
     why = _why_dead(frame, groups)
     if why == "right":
-        text = "They are all right: little is left to learn; give harder problems."
-        return "look", "Most groups are all right", start + text
+        text = "Their completions are all right, so little is left to learn. Use harder problems."
+        return "look", "Most groups: every answer right", start + text
     verdict: Verdict = "trouble" if dead >= DEAD_TROUBLE else "look"
     if why == "wrong":
         text = (
-            "They are all wrong: give easier problems, more generations a prompt, or a base that "
-            "solves some."
+            "Their completions are all wrong. Use easier problems, more generations per prompt, "
+            "or a "
+            "base model that solves some."
         )
-        return verdict, "Most groups are all wrong", start + text
-    text = "Look whether the rewards can tell completions of one prompt apart."
-    return verdict, "Most groups tie", start + text
+        return verdict, "Most groups: every answer wrong", start + text
+    text = "Check whether the rewards can distinguish completions of one prompt."
+    return verdict, "Most groups give no signal", start + text
 
 
 def _why_dead(frame: "pd.DataFrame", groups: Sequence[Group]) -> Literal["right", "wrong", "tied"]:
-    """What the dead groups of a run are: all right, all wrong, or neither can be said."""
+    """Return whether the groups without signal are all right, all wrong, or neither."""
     name = (part(frame, "accuracy") or "rewards//mean").split("/")[1]
     shares = []
     for group in groups:

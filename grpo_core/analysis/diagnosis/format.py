@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 QUESTION = "Is it hacking the format reward?"
 FORMAT_ROSE = 0.05
-"""Smaller gains in format than this are not worth asking what they cost."""
+"""Smaller gains in format than this are ignored."""
 FORMAT_GAP = 0.5
-"""Half of all completions well-formed and wrong: the format reward is what is being earned."""
+"""If half of all completions are well-formed and wrong, the policy earns mostly format reward."""
 
 
 def is_it_hacking_the_format_reward(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """Whether format rises while accuracy does not: the form learned in place of the task."""
+    """Check whether format rises while accuracy does not, so that the task is not learned."""
     format_column, accuracy_column = part(frame, "format"), part(frame, "accuracy")
     metrics = [format_column, accuracy_column, "eval/format", "eval/accuracy"]
     form, right = (trend_of(values_of(frame, c)) for c in (format_column, accuracy_column))
@@ -42,8 +42,8 @@ def is_it_hacking_the_format_reward(
         return found("unknown", f"There is no {missing} reward", text)
     weight = _weight(options, format_column)
     if weight is not None and weight <= 0:
-        text = f"No: format has a weight of {weight:g}, so it earns nothing."
-        return found("fine", "Format earns nothing", text)
+        text = f"No: the format reward has a weight of {weight:g}, so it earns nothing."
+        return found("fine", "The format reward earns nothing", text)
     if form is None or right is None:
         return found(*too_short(frame, format_column if form is None else accuracy_column))
     evidence |= {"format_first": form.first, "format_last": form.last}
@@ -58,17 +58,18 @@ def is_it_hacking_the_format_reward(
     paid = (
         ""
         if pushed is None
-        else f" {pushed:.0%} of recent recorded completions were well-formed, wrong and pushed up."
+        else f" {pushed:.0%} of recent recorded completions were well-formed and wrong, with a "
+        "positive advantage."
     )
     its = "its weight" if weight is None else f"its weight of {weight:g}"
-    cure = f" Lower {its}, or pay it only with a right answer.{paid}"
+    cure = f" Lower {its}, or give it only for a right answer.{paid}"
     gained = form.rose and form.change >= FORMAT_ROSE
     if right.surely_fell and (gained or form.last - right.last >= FORMAT_GAP):
-        return found("trouble", "Yes: form up, accuracy down", f"Yes: {way}.{cure}")
+        return found("trouble", "Yes: format up, accuracy down", f"Yes: {way}.{cure}")
     if gained and not right.rose and right.last < SOLVED:
         if form.last - right.last >= FORMAT_GAP:
-            text = f"It earns the form and not the task: {way}.{cure}"
-            return found("trouble", "It earns form, not the task", text)
+            text = f"The policy earns the format reward without solving the task: {way}.{cure}"
+            return found("trouble", "Yes: format without accuracy", text)
         if len(values_of(frame, format_column)) < EARLY:
             text = f"Too early to say: {way}. Format is often learned first."
             return found("fine", "Too early to say", text)
@@ -83,7 +84,7 @@ def is_it_hacking_the_format_reward(
 
 
 def _weight(options: Options, column: str) -> float | None:
-    """What the reward with this column counts; None where the options do not say."""
+    """Return the weight of the reward with this column; None if the options do not have it."""
     names, weights = ((options or {}).get(f"reward_{k}") for k in ("funcs", "weights"))
     if not isinstance(names, list | tuple) or not isinstance(weights, list | tuple):
         return None
@@ -93,7 +94,7 @@ def _weight(options: Options, column: str) -> float | None:
 
 
 def _wrong_but_pushed_up(format_: str, accuracy: str, groups: Sequence[Group]) -> float | None:
-    """Share of completions that are well-formed, wrong, and better than their group."""
+    """Return the share of completions that are well-formed and wrong but have advantage > 0."""
     well, right = format_.split("/")[1], accuracy.split("/")[1]
     all_ = [c for group in groups for c in group.completions if {well, right} <= set(c.rewards)]
     if not all_:

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 QUESTION = "Why is my loss zero?"
 LOSS_NEAR_ZERO = 1e-3
-"""On policy a loss is a float sum that should cancel; with `sequence_mean` what is left of it is
-beta * kl, 0.00003 in the shipped run. Other aggregations leave tenths."""
+"""On policy the loss is a sum that should cancel; with `sequence_mean` only beta * kl remains,
+which is 0.00003 in the shipped run. Other aggregations leave tenths."""
 
 
 def why_is_my_loss_zero(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """Whether there is a gradient, which a loss of 0 does not tell."""
+    """Check whether there is a gradient, because a loss of 0 does not mean that there is none."""
     metrics = ["loss", "grad_norm", "frac_reward_zero_std"]
     loss, norm, dead = (now(values_of(frame, name)) for name in metrics)
     evidence = {"loss": loss, "grad_norm": norm, "frac_reward_zero_std": dead}
@@ -52,9 +52,10 @@ def why_is_my_loss_zero(
     if lost is not None:
         return found(
             "trouble",
-            "The policy is lost",
-            f"From step {lost} on the loss is no finite number: the policy is lost. Go back to a "
-            "checkpoint before it, with a smaller learning rate.",
+            "Training has diverged",
+            f"From step {lost} on the loss is NaN or infinite: training has diverged. Go back to "
+            "an "
+            "earlier checkpoint and use a smaller learning rate.",
         )
     if np.isnan(loss):
         return found(*too_short(frame, "loss"))
@@ -65,58 +66,60 @@ def why_is_my_loss_zero(
     if np.isnan(norm):
         return found(
             "unknown",
-            "The gradient is not recorded",
-            f"The loss is {about}, which says nothing by itself: {_why_it_cancels(options)}. "
-            "Whether anything is learned shows in `grad_norm`, which was not recorded.",
+            "The gradient norm is not recorded",
+            f"The loss is {about}, which says little by itself: {_why_it_cancels(options)}. "
+            "Look at `grad_norm` instead, which this run did not record.",
         )
     if norm < GRADIENT_ZERO:
-        return found("trouble", "Nothing is pushed", _no_gradient(frame, options, norm))
+        return found("trouble", "The gradient is zero", _no_gradient(frame, options, norm))
     wasted = thrown_away(frame, options)
     if wasted >= THROWN_AWAY:
         return found(
             "look",
-            "Most groups drawn are thrown away",
-            f"It is pushed, with a gradient norm of {spoken(norm)}, but {wasted:.0%} of the groups "
-            "that dynamic sampling draws tie and are thrown away: give problems nearer to what it "
-            "can do.",
+            "Most sampled groups are discarded",
+            f"The gradient norm is {spoken(norm)}, but {wasted:.0%} of the groups that dynamic "
+            "sampling "
+            "draws have equal rewards and are discarded. Use problems closer to what the policy "
+            "can "
+            "solve.",
         )
     if about == "about 0":
         return found(
             "fine",
-            "No bug: the gradient teaches",
-            f"It is no bug: {_why_it_cancels(options)}, so they cancel in the loss "
-            f"({spoken(loss)}) and not in its gradient, whose norm is {spoken(norm)}.",
+            "Expected: the gradient is not zero",
+            f"This is expected: {_why_it_cancels(options)}, so they cancel in the loss "
+            f"({spoken(loss)}) but not in its gradient, whose norm is {spoken(norm)}.",
         )
     return found(
         "fine",
-        "It is not, and the gradient teaches",
+        "Neither the loss nor the gradient is zero",
         f"It is not zero: {about} over {last_steps(window(len(values_of(frame, 'loss'))))}, "
-        "and either sign is right, as the value says little. The gradient norm is "
+        "and either sign is normal, as the value says little. The gradient norm is "
         f"{spoken(norm)}.",
     )
 
 
 def _why_it_cancels(options: Options) -> str:
-    """Why the value of the loss says nothing."""
+    """Return why the value of the loss says little."""
     if (options or {}).get("scale_rewards") == "gae":
         return "a critic's advantages are whitened, so that they sum to 0 over the batch"
     return "a group's advantages sum to 0"
 
 
 def _no_gradient(frame: "pd.DataFrame", options: Options, norm: float) -> str:
-    """The answer where nothing is pushed."""
+    """Return the answer if the gradient is zero."""
     cut = now(values_of(frame, "completions/clipped_ratio"))
     masked = (options or {}).get("mask_truncated_completions") is True and cut >= SOLVED
     why = (
-        f"{cut:.0%} of completions are cut off, and mask_truncated_completions drops those."
+        f"{cut:.0%} of completions are truncated, and mask_truncated_completions drops those."
         if masked
-        else "Look for a mask or a clip that takes every token out."
+        else "Look for a mask or a clip range that removes every token."
     )
-    return f"The gradient norm is {spoken(norm)}: nothing is pushed. {why}"
+    return f"The gradient norm is {spoken(norm)}, so nothing is learned. {why}"
 
 
 def _lost_since(frame: "pd.DataFrame", column: str) -> int | None:
-    """The step from which on a metric is never finite again, if it ever was or is infinite."""
+    """Return the step from which on a metric is never finite again, or None."""
     if column not in frame:
         return None
     rows = training(frame)

@@ -46,7 +46,7 @@ policy. The default beta is 0.001, the largest of the presets 0.05."""
 def why_is_the_reward_flat(
     frame: "pd.DataFrame", options: Options = None, groups: Sequence[Group] = ()
 ) -> Finding:
-    """Whether the reward rises over the run and still over its second half; if not, why."""
+    """Check whether the reward rises over the run and over its second half; if not, say why."""
     metrics = ["reward", part(frame, "accuracy"), "frac_reward_zero_std", "grad_norm", "entropy"]
     values = values_of(frame, "reward")
     trend = trend_of(values)
@@ -55,7 +55,7 @@ def why_is_the_reward_flat(
     rate = now(values_of(frame, "learning_rate"))
     if rate < RATE_ZERO:
         evidence["learning_rate"] = rate
-        text = f"The learning rate is {spoken(rate)}, so no update changes anything."
+        text = f"The learning rate is {spoken(rate)}, so the updates change nothing."
         return found("trouble", "The learning rate is 0", text)
     if trend is None:
         return found(*too_short(frame, "reward"))
@@ -77,13 +77,13 @@ def why_is_the_reward_flat(
         return found(
             "fine",
             "Too early to call it flat",
-            f"It moved {whole}, which may still be its noise: too early to call it flat.",
+            f"It moved {whole}, which may still be noise: it is too early to call it flat.",
         )
     if trend.rose:
         verdict = "look" if verdict == "trouble" else verdict  # it has learned something
-        text = f"It rose {whole}, but hardly in the second half. {why}"
+        text = f"It rose {whole}, but hardly at all in the second half. {why}"
         return found(verdict, headline, text)
-    return found(verdict, headline, f"It did not move beyond its noise: {whole}. {why}")
+    return found(verdict, headline, f"It did not change by more than its noise: {whole}. {why}")
 
 
 def _falling(
@@ -94,28 +94,29 @@ def _falling(
     late: Trend | None,
     whole: str,
 ) -> Finding:
-    """It falls, over the whole run or over its second half."""
+    """Return the finding for a reward that falls, over the whole run or over its second half."""
     before_kl = trend_of(earned(frame, options))
     kl_in_reward = (options or {}).get("use_kl_in_reward") is True
     if trend.fell and kl_in_reward and before_kl is not None and not before_kl.fell:
         return found(
             "look",
-            "Only the KL taken off it grew",
-            f"What remains of it fell {whole}, because the KL that is taken off it grew: before "
-            f"that it went from {spoken(before_kl.first)} to {spoken(before_kl.last)}.",
+            "Only the KL penalty grew",
+            f"After the KL penalty the reward fell {whole}, because the penalty grew: before it "
+            "the "
+            f"reward went from {spoken(before_kl.first)} to {spoken(before_kl.last)}.",
         )
     if trend.fell:
         return found(
             "trouble" if trend.surely_fell or 2 * trend.last < abs(trend.first) else "look",
-            "It falls",
-            f"It is not flat, it fell: {whole}. Look at KL and length, and try a smaller learning "
+            "It is falling",
+            f"It is not flat: it fell {whole}. Look at KL and length, and try a smaller learning "
             "rate.",
         )
     assert late is not None
     return found(
         "look",
         "It rose and is falling",
-        f"It rose {whole}, but had {spoken(late.first)} halfway and is falling: look at KL and "
+        f"It rose {whole}, but it was {spoken(late.first)} halfway and is falling. Look at KL and "
         "length.",
     )
 
@@ -123,9 +124,9 @@ def _falling(
 def _why_flat(
     frame: "pd.DataFrame", options: Options, groups: Sequence[Group]
 ) -> tuple[Verdict, str, str, dict[str, float]]:
-    """The first cause, in the order of how much it explains, that the records show.
+    """Return the first cause that the records show, in the order of how much it explains.
 
-    The last of the four is empty where none of them does.
+    The last of the four values is empty if none is found.
     """
     names = {
         "accuracy": part(frame, "accuracy"),
@@ -145,23 +146,27 @@ def _why_flat(
     if dead >= DEAD_LOOK:
         return *dead_groups(frame, options, groups, dead), seen
     if level["grad_norm"] < GRADIENT_ZERO:
-        text = f"The gradient norm is {spoken(level['grad_norm'])}: nothing is pushed."
-        return "trouble", "Nothing is pushed", text, seen
+        text = f"The gradient norm is {spoken(level['grad_norm'])}, so nothing is learned."
+        return "trouble", "The gradient is zero", text, seen
     if beta >= HOLDING_BETA and level["kl"] < HELD_KL:
         text = (
-            f"A beta of {beta:g} holds the policy to the reference, {spoken(level['kl'])} nats a "
-            "token away: try a hundredth of it."
+            f"A beta of {beta:g} holds the policy close to the reference, {spoken(level['kl'])} "
+            "nats per "
+            "token away. Try a beta a hundred times smaller."
         )
-        return "trouble", "Beta holds it to the reference", text, seen | {"beta": beta}
-    if level["clip_ratio"] >= 0.5:  # more tokens held back than let through
-        text = f"Clipping holds back {level['clip_ratio']:.0%} of tokens."
-        return "look", "Clipping holds it back", text, seen
+        return "trouble", "Beta holds the policy at the reference", text, seen | {"beta": beta}
+    if level["clip_ratio"] >= 0.5:  # most tokens are clipped
+        text = f"Clipping removes the gradient of {level['clip_ratio']:.0%} of tokens."
+        return "look", "Clipping removes most gradients", text, seen
     if level["entropy"] < LOW_ENTROPY:
-        text = f"Entropy is {spoken(level['entropy'])} nats a token: groups repeat themselves."
-        return "look", "Groups repeat themselves", text, seen
+        text = (
+            f"Entropy is {spoken(level['entropy'])} nats per token: a group's completions are "
+            "nearly identical."
+        )
+        return "look", "Entropy has collapsed", text, seen
     if level["accuracy"] <= HOPELESS:
         share = f"{level['accuracy']:.1%}"
-        text = f"Only {share} are right, so success is rarely there to be amplified."
-        return "look", "Success is too rare", text, seen
-    text = "Nothing recorded explains it: give it more steps or a larger learning rate."
+        text = f"Only {share} of completions are right, so there is rarely a success to reinforce."
+        return "look", "Successes are too rare", text, seen
+    text = "Nothing recorded explains it. Try more steps or a larger learning rate."
     return "look", "It is flat", text, {}

@@ -1,4 +1,4 @@
-"""What the answers are made of: windows, trends and their noise, and options of the run."""
+"""Windows, trends with their noise, and options of the run, from which the answers are made."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ WINDOW = 20
 MIN_STEPS = 9
 """Below this a window (a third of the run) has under three steps, too few to know its noise."""
 EARLY = 30
-"""Before this step nothing is held against a run that has not moved beyond its noise: the shipped
+"""Before this step a run that has not changed by more than its noise is not criticised: the shipped
 seeds, which all learn, do so at steps 10 to 25."""
 SOLVED, HOPELESS = 0.9, 0.05
 """Accuracy at which a tie is mostly "all right" (16 draws at 0.9 tie one time in five), and at
@@ -77,13 +77,13 @@ class Trend:
 
 
 def training(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The training steps in order: step 0 is the base, measured and not trained."""
+    """Return the training steps in order, without step 0, which only evaluates the base."""
     rows = frame if frame.index.is_monotonic_increasing else frame.sort_index()
     return rows[rows.index > 0]
 
 
 def values_of(frame: "pd.DataFrame", column: str | None) -> NDArray[np.float64]:
-    """(S,) the finite values of a metric over the training steps; empty when it is not there."""
+    """Return (S,) the finite values of a metric over the training steps; empty without it."""
     if column is None or column not in frame:
         return np.zeros(0)
     steps = np.asarray(frame.index)  # pandas' own way is ten times slower, and asked 30 times
@@ -94,29 +94,29 @@ def values_of(frame: "pd.DataFrame", column: str | None) -> NDArray[np.float64]:
 
 
 def numbers(series: "pd.Series") -> NDArray[np.float64]:
-    """As float64, NaN where a value is no number."""
+    """Return a series as float64, NaN where a value is not a number."""
     import pandas as pd
 
     return np.asarray(pd.to_numeric(series, errors="coerce").to_numpy(dtype="float64"))
 
 
 def window(n: int) -> int:
-    """How many of n steps make an end: a third, at most WINDOW, at least one."""
+    """Return the window size for n steps: a third, at most WINDOW, at least one."""
     return max(1, min(WINDOW, n // 3))
 
 
 def last_steps(n: int) -> str:
-    """The last n steps in words: "the last step", "the last 3 steps"."""
+    """Return the last n steps as text: "the last step", "the last 3 steps"."""
     return "the last step" if n == 1 else f"the last {n} steps"
 
 
 def now(values: NDArray[np.float64]) -> float:
-    """The mean over the last window; NaN of nothing."""
+    """Return the mean over the last window; NaN if there are no values."""
     return float(values[-window(len(values)) :].mean()) if len(values) else float("nan")
 
 
 def trend_of(values: NDArray[np.float64]) -> Trend | None:
-    """Both ends of a metric; None below MIN_STEPS steps."""
+    """Return the trend of a metric; None below MIN_STEPS steps."""
     if len(values) < MIN_STEPS:
         return None
     w = window(len(values))
@@ -126,7 +126,7 @@ def trend_of(values: NDArray[np.float64]) -> Trend | None:
 
 
 def part(frame: "pd.DataFrame", word: str) -> str | None:
-    """The column of the reward part with `word` in its name, such as "format"."""
+    """Return the column of the reward component with `word` in its name, such as "format"."""
     for column in map(str, frame.columns):
         if column.startswith("rewards/") and column.endswith("/mean") and word in column:
             return column
@@ -134,9 +134,9 @@ def part(frame: "pd.DataFrame", word: str) -> str | None:
 
 
 def earned(frame: "pd.DataFrame", options: Options) -> NDArray[np.float64]:
-    """(S,) the reward before any KL is taken off it.
+    """Return (S,) the reward before any KL penalty.
 
-    With use_kl_in_reward the metric `reward` is what remains: there the parts are added up again.
+    With use_kl_in_reward the metric `reward` is after the penalty, so the components are summed.
     """
     options = options or {}
     names, weights = options.get("reward_funcs"), options.get("reward_weights")
@@ -154,21 +154,21 @@ def earned(frame: "pd.DataFrame", options: Options) -> NDArray[np.float64]:
 
 
 def option(options: Options, name: str) -> float | None:
-    """A number among the options; None where it is missing or something else."""
+    """Return a numeric option; None if it is missing or not a number."""
     value = (options or {}).get(name)
     return float(value) if isinstance(value, int | float) else None
 
 
 def by_token(options: Options) -> bool:
-    """Whether tokens have advantages of their own, so that a group that ties may teach.
+    """Return whether advantages are per token, so that equal rewards may still give a signal.
 
-    A critic's do not compare completions at all, and step rewards differ where the sums tie.
+    A critic's advantages do not compare completions, and step rewards may differ for equal sums.
     """
     return (options or {}).get("scale_rewards") in ("gae", "process")
 
 
 def spoken(value: float) -> str:
-    """Three figures, and a minus that is one."""
+    """Format a number with three digits and a true minus sign."""
     return f"{value:.3g}".replace("-", "−")
 
 
@@ -181,7 +181,7 @@ def finder(
     metrics: Sequence[str | None],
     evidence: dict[str, float],
 ) -> Found:
-    """What makes the findings of one question: over all steps, with the metrics the frame has."""
+    """Return a function that makes the findings of one question, over all steps."""
     trained = np.asarray(frame.index)[np.asarray(frame.index) > 0]
     steps = range(int(trained.min()), int(trained.max()) + 1) if len(trained) else range(0)
     shown = [m for m in metrics if m is not None and len(values_of(frame, m))]
@@ -193,10 +193,10 @@ def finder(
 
 
 def too_short(frame: "pd.DataFrame", column: str) -> tuple[Verdict, str, str]:
-    """Why a trend cannot be told."""
+    """Return verdict, headline and answer for a run that is too short for a trend."""
     n = len(values_of(frame, column))
     if not n:
-        text = f"The run has not recorded `{column}`, so there is nothing to tell it from."
+        text = f"The run did not record `{column}`, so this question cannot be answered."
         return "unknown", "Not recorded", text
-    text = f"Only {n} steps with `{column}` so far: a trend takes {MIN_STEPS}."
+    text = f"Only {n} steps with `{column}` so far; a trend needs at least {MIN_STEPS}."
     return "unknown", "Too few steps to tell", text

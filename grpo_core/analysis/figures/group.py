@@ -74,7 +74,7 @@ def token_push(group: Group, width: int = 72) -> "Figure":
     """
     pushes = [c.push for c in group.completions if c.push is not None]
     if len(pushes) < len(group.completions):
-        raise LabError("This group has no push recorded, so there is nothing to shade.")
+        raise LabError("This group has no recorded push, so there is nothing to shade.")
     largest = max((float(np.abs(push).max()) for push in pushes if len(push)), default=0.0)
     names = [f"reward {c.reward:g}\nadvantage {signed(c.advantage)}" for c in group.completions]
     rows = zip(names, (c.tokens for c in group.completions), pushes, strict=True)

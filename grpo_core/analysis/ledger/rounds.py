@@ -67,7 +67,7 @@ def _in_a_process(method: str, work: Work, *, count: bool) -> dict[str, Any]:
     )
     if done.returncode in (-9, 137) or any(sign in done.stderr for sign in _NO_MEMORY):
         raise LabError(
-            f"{LABELS[method]} needs more memory than there is: take fewer prompts, fewer "
+            f"{LABELS[method]} needs more memory than is free. Use fewer prompts, fewer "
             "generations or shorter completions."
         )
     if done.returncode:

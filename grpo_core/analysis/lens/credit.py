@@ -62,7 +62,7 @@ def credit(
         LabError: the record lacks what the method needs.
     """
     if config.scale_rewards == "gae" and any(c.values is None for c in groups[which].completions):
-        raise LabError("PPO needs a critic's values, and this run has no critic.")
+        raise LabError("PPO needs a critic's values, but this run has no critic.")
     rewards = [
         _sums(group, weights) - np.array([_penalty(c, config) for c in group.completions])
         for group in groups
@@ -79,7 +79,9 @@ def credit(
         advantages = list(_normalized_then_summed(groups, which, weights))
         return Credit(own, advantages, mean, std, float("nan"), float("nan"))
     if len(own) < 2:
-        raise LabError("A group needs 2 or more completions: GRPO compares them with each other.")
+        raise LabError(
+            "A group needs at least 2 completions, because GRPO compares them with each other."
+        )
     divisor = _divisor(config.scale_rewards, own, rewards)
     if own.max() == own.min():
         return Credit(own, [0.0] * len(own), mean, std, divisor, mean)
@@ -114,7 +116,7 @@ def _recorded(group: Group, as_it_was: bool) -> list[Array]:
     """The advantages on record, of a method that they cannot be worked out again for."""
     advantages = [c.token_advantages for c in group.completions]
     if not as_it_was or any(a is None for a in advantages):
-        raise LabError("Process supervision needs every step's reward, which is not on record.")
+        raise LabError("Process supervision needs every step's reward, which was not recorded.")
     return [np.asarray(a, dtype=np.float64) for a in advantages]
 
 
@@ -128,7 +130,7 @@ def _penalty(c: Completion, config: GRPOConfig) -> float:
 def _sampled_kl(c: Completion, config: GRPOConfig) -> Array:
     """(T,) KL of the policy that sampled to the reference, by the config's estimator."""
     if c.ref_logprobs is None:
-        raise LabError("This method takes the KL to a reference, and this run recorded none.")
+        raise LabError("This method needs the KL to a reference, but this run recorded none.")
     estimator = choose(KL_ESTIMATORS, config.kl_estimator, "kl_estimator")
     estimate, _ = estimator.closed_form(c.old_logprobs.astype(np.float64) - c.ref_logprobs)
     return np.asarray(estimate)

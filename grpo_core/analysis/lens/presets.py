@@ -39,7 +39,7 @@ def method(options: Mapping[str, Any], name: str = OWN) -> GRPOConfig:
     if name == OWN:
         return GRPOConfig.from_dict(dict(options))
     if name not in PRESETS:
-        raise LabError(f"There is no preset '{name}'. Known: {', '.join(PRESETS)}.")
+        raise LabError(f"Unknown preset '{name}'. Use one of: {', '.join(PRESETS)}.")
     objective = {key: value for key, value in PRESETS[name].items() if key not in OF_SAMPLING}
     return GRPOConfig.from_dict({**options, **objective, "step_reward_func": ""})
 

@@ -47,7 +47,7 @@ REWARD = "rewards:RewardSum"
 LOGPROBS = "algorithm.logprobs:token_logprobs"
 OBJECTIVE = "algorithm.objective:grpo_objective"
 PUSH = "algorithm.objective:token_push"
-OPTIONS = "config:GRPOConfig"
+OPTIONS = "core.config:GRPOConfig"
 
 WRITTEN: dict[str, Node] = {
     "r": letter("r"),
@@ -116,7 +116,9 @@ def advantage_of(config: GRPOConfig) -> Advantage | TokenAdvantage:
         return SEVERAL
     found = choose({**ADVANTAGES, **TOKEN_ADVANTAGES}, config.scale_rewards, "scale_rewards")
     if not isinstance(found, Advantage | TokenAdvantage):
-        raise LabError(f"scale_rewards '{config.scale_rewards}' has no formula.")
+        raise LabError(
+            f"scale_rewards '{config.scale_rewards}' has no formula. Choose another method."
+        )
     return found
 
 
@@ -149,7 +151,7 @@ def lines(config: GRPOConfig) -> list[Line]:
     advantage = advantage_of(config)
     level = choose(LEVELS, config.importance_sampling_level, "importance_sampling_level")
     estimator = choose(KL_ESTIMATORS, config.kl_estimator, "kl_estimator")
-    share = choose(AGGREGATIONS, name, "The aggregation").formula
+    share = choose(AGGREGATIONS, name, "aggregation").formula
     made = advantage.formula if isinstance(advantage, Advantage) else ()
     words = "" if isinstance(advantage, Advantage) else advantage.words
     kl = estimator.formula
@@ -257,7 +259,7 @@ def source_of(name: str) -> tuple[str, int, str]:
         LabError: it is none of `sources()`.
     """
     if name not in sources():
-        raise LabError("There is no such symbol.")
+        raise LabError("Unknown symbol. Choose one of the formula's own symbols.")
     module, _, wanted = name.partition(":")
     root = Path(grpo_core.__file__).parent
     path = root.joinpath(*module.split("."))

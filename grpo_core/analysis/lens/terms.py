@@ -120,7 +120,7 @@ def _share(c: Completion, config: GRPOConfig, batch: Batch) -> float:
     if not counts(c, config):
         return 0.0
     _, name = switches_of(config.loss_type)
-    aggregation = choose(AGGREGATIONS, name, "The aggregation")
+    aggregation = choose(AGGREGATIONS, name, "aggregation")
     sequences, tokens = max(batch.sequences, 1), max(batch.tokens, 1)
     return aggregation.share(sequences, tokens, len(c), config.max_completion_length)
 

@@ -84,7 +84,8 @@ def reconsider(
         raise LabError(f"The group has no completion {min(unknown) + 1}.")
     if trial.edits and config.scale_rewards in ("process", "gae"):
         raise LabError(
-            "Where every token has an advantage of its own, those of an edited text take the model."
+            "This method has per-token advantages; those of an edited completion are not available "
+            "without running the model."
         )
     weights = weights_of(config) | dict(trial.weights)
     groups = list(groups)

@@ -53,7 +53,9 @@ class Setting:
             if not 1 <= getattr(self, name) <= 100_000:
                 raise LabError(f"{name} must be between 1 and 100,000, not {getattr(self, name)}.")
         if self.num_generations < 2:
-            raise LabError("num_generations must be 2 or more: a group is compared with itself.")
+            raise LabError(
+                "num_generations must be 2 or more, because a group is compared with itself."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable."""
@@ -75,5 +77,5 @@ def setting(name: str, **changes: Any) -> Setting:
         LabError: there is no such setting, or a change makes no sense.
     """
     if name not in SETTINGS:
-        raise LabError(f"There is no setting '{name}'. Known: {', '.join(SETTINGS)}.")
+        raise LabError(f"Unknown setting '{name}'. Use one of: {', '.join(SETTINGS)}.")
     return replace(SETTINGS[name], **{k: v for k, v in changes.items() if v is not None})

@@ -247,9 +247,7 @@ def _quiet_trl() -> None:
     try:
         import trl  # noqa: F401
     except ImportError as error:
-        raise LabError(
-            "TRL is needed to be measured against: pip install 'grpo-lab[trl]'."
-        ) from error
+        raise LabError("TRL is not installed. Run: pip install 'grpo-lab[trl]'.") from error
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.set_verbosity_error()

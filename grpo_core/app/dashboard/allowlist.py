@@ -1,4 +1,4 @@
-"""The requests that the dashboard answers. Any other gets 404, whoever asks.
+"""The requests that the dashboard answers. All others get 404, from any client.
 
 Gradio brings some eighty routes, of which its page needs seven. One of the others fetches any
 address it is given and serves what it finds as if it were ours, and several change something on a
@@ -13,10 +13,13 @@ import re
 # What may stand in the place of a {name}: exactly one part of a path.
 PARTS = {"file": r"\w[\w.-]*", "key": r"[^/]+"}
 
+ROOMS = ("core", "panels", "tools", "class", "pages")  # folders of assets/
+
 # Method and path of our own requests; WEBSOCKET stands for the handshake of one.
 OURS = (
     ("GET", "/"),
     ("GET", "/lab/assets/{file}"),
+    *(("GET", f"/lab/assets/{room}/{{file}}") for room in ROOMS),
     ("GET", "/lab/status"),
     ("GET", "/lab/glossary"),
     ("GET", "/lab/metrics"),

@@ -1,12 +1,12 @@
-"""The atlas of a run: every group of every step at a glance, and what was first seen where.
+"""The atlas of a run: every group of every step, and where each behaviour first appeared.
 
-Read from run.db without the tokens, new steps only, once somebody wants it. A cell is
+Read from run.db without the tokens, new steps only, once a viewer requests it. A cell is
 
     [step, group, prompt, mean reward, dead, well-formed, solved, spread]
 
 `prompt` counts the different prompts in the order they came; well-formed and solved are shares,
 null where the run has no such reward; `spread` is the standard deviation of the rewards (ddof 1).
-`firsts` are the first completions that did something.
+`firsts` holds the first completion that showed each behaviour.
 """
 
 from array import array
@@ -24,11 +24,11 @@ from grpo_core.tasks import Trait, get_task
 MAX_CELLS = 40_000  # sent at once; a longer run's later steps follow when asked again
 MAX_GROUPS = 64  # of a step
 MAX_ASKED = 200  # characters of a prompt
-AFTER = "solved after turning back"
+AFTER = "solved after backtracking"
 
 
 class Prompts:
-    """The different prompts of a run, numbered in the order they came.
+    """The distinct prompts of a run, numbered in order of appearance.
 
     Most steps bring new ones, so these are what grows for as long as a run is watched: 24 bytes
     and its text each, where a list and a dictionary take 300.
@@ -44,12 +44,12 @@ class Prompts:
         return len(self._ends)
 
     def __getitem__(self, number: int) -> str:
-        """What was asked, at most MAX_ASKED characters of it."""
+        """Return the prompt's question, at most MAX_ASKED characters of it."""
         begin = self._ends[number - 1] if number else 0
         return self._texts[begin : self._ends[number]].decode()
 
     def number(self, prompt: str) -> int:
-        """The prompt's number, a new one if it has none."""
+        """Return the prompt's number; a new prompt gets the next one."""
         mark = hash(prompt)
         place = bisect_left(self._hashes, mark)
         if place == len(self._hashes) or self._hashes[place] != mark:
@@ -61,7 +61,7 @@ class Prompts:
 
 
 class Atlas:
-    """What is known of one run so far; not safe from several threads at once."""
+    """The atlas of one run so far; not thread-safe."""
 
     def __init__(self, task: str | None, options: dict[str, Any] | None = None) -> None:
         self.cells = History()  # a row a cell: a list of them would take four times the memory
@@ -71,7 +71,7 @@ class Atlas:
         self._traits = _traits(task, options or {})
 
     def read(self, run: Run) -> bool:
-        """Take in what is new; True when there was any. Raises LabError when it is unreadable."""
+        """Read new steps; return whether there were any. Raises LabError for a damaged run."""
         before = self.last
         for step, groups in run.outlines(after=self.last):
             for index, group in enumerate(groups[:MAX_GROUPS]):
@@ -80,7 +80,7 @@ class Atlas:
         return self.last != before
 
     def since(self, after: int) -> dict[str, Any]:
-        """What the page has not got, whose last step is `after`; `last` is then its last."""
+        """Return the cells after step `after`; `last` is the last step included."""
         steps = self.cells.steps
         begin, end, last = bisect_right(steps, after), len(self.cells), self.last
         if end - begin > MAX_CELLS:  # whole steps only
@@ -110,7 +110,7 @@ class Atlas:
     def _seen(
         self, group: GroupOutline, formed: list[float], solved: list[float]
     ) -> Iterable[tuple[str, int]]:
-        """What some completion of the group did, and the first that did."""
+        """Yield each behaviour that the group shows, and its first completion that shows it."""
         seen = {"well-formed": formed, "solved": solved}
         for name in [name for name in self._traits if name not in self.firsts]:
             seen[name] = [self._does(name, text, group.columns) for text in group.texts]
@@ -137,7 +137,7 @@ def _cell(step: int, row: Mapping[str, float]) -> list[Any]:
 
 
 def _part(group: GroupOutline, word: str) -> list[float]:
-    """The values of the reward whose name begins with a word, one a completion; [] without one."""
+    """Return the values of the reward whose name starts with a word, one per completion, or []."""
     names = [name for name in (group.parts[0] if group.parts else {}) if name.startswith(word)]
     return [parts.get(names[0], 0.0) for parts in group.parts] if names else []
 
@@ -147,7 +147,7 @@ def _share(values: list[float]) -> float | None:
 
 
 def _traits(task: str | None, options: dict[str, Any]) -> dict[str, Trait]:
-    """What a completion of the task may be seen to do; {} for a task of another machine."""
+    """Return the behaviours to look for in a task's completions; {} for an unknown task."""
     try:
         known = get_task(str(task), **options)
     except (LabError, TypeError, ValueError):
@@ -156,4 +156,4 @@ def _traits(task: str | None, options: dict[str, Any]) -> dict[str, Trait]:
     def turned(completion: str, **_: Any) -> bool:
         return known.backtracks(completion) > 0
 
-    return {**getattr(known, "traits", {}), "turned back": turned, AFTER: turned}
+    return {**getattr(known, "traits", {}), "backtracked": turned, AFTER: turned}

@@ -10,16 +10,16 @@ MAX_BODY = 20_000  # bytes of a request that changes something
 
 
 async def json_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
-    """The request's JSON object, of at most so many bytes.
+    """Return the request's JSON object, if it is within the size limit.
 
     Asking for application/json keeps plain forms of other sites out: a browser sends that type to
     another origin only after a preflight, which is never granted.
 
     Raises:
-        HTTPException: it is none, or too large.
+        HTTPException: the body is not a JSON object, or is too large.
     """
     if not request.headers.get("content-type", "").startswith("application/json"):
-        raise HTTPException(415, "application/json is expected.")
+        raise HTTPException(415, "The request's Content-Type must be application/json.")
     body = b""
     try:
         async for chunk in request.stream():
@@ -33,5 +33,5 @@ async def json_body(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise HTTPException(400, "A JSON object is expected.")
+        raise HTTPException(400, "The request's body must be a JSON object.")
     return value

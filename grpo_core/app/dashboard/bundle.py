@@ -4,8 +4,8 @@ A notebook cell is handed one text of JavaScript and one of CSS (see course/widg
 both are made here from the very files that the dashboard serves. No build step and no copy: modules
 are wrapped, in order of need, in functions that return what they export.
 
-    const dom_js = (() => { ...; return { h, setText }; })();
-    const card_js = (() => { const { h } = dom_js; ...; return { Card }; })();
+    const core_dom_js = (() => { ...; return { h, setText }; })();
+    const panels_card_js = (() => { const { h } = core_dom_js; ...; return { Card }; })();
 
 Only the forms that assets/ uses are understood; any other raises.
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
 
-_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";$', re.M)
-_PASSED_ON = re.compile(r'^export \{([^}]*)\} from "\./([\w-]+\.js)";$', re.M)
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.{1,2}/[\w/-]+\.js)";$', re.M)
+_PASSED_ON = re.compile(r'^export \{([^}]*)\} from "(\.{1,2}/[\w/-]+\.js)";$', re.M)
 _LISTED = re.compile(r"^export \{([^}]*)\};$", re.M)
 _DECLARED = re.compile(r"^export ((?:async )?(?:function\*?|class|const|let) (\w+))", re.M)
 _DEFAULT = re.compile(r"^export default ", re.M)
@@ -30,14 +30,14 @@ def script(entry: Path) -> str:
     """One ES module that exports what `entry` exports, with everything that it imports inside.
 
     Args:
-        entry: a module; its imports are relative to its folder and stay in it.
+        entry: a module; what it imports is in its folder, or in one beside it.
 
     Raises:
         ValueError: a form of import or export that is not understood, or a circle of imports.
     """
-    texts: dict[str, str] = {}
-    names = _wrap(entry, texts, ())
-    mine = _variable(entry.name)
+    texts: dict[Path, str] = {}
+    names = _wrap(entry.resolve(), texts, ())
+    mine = _variable(entry)
     plain = [name for name in names if name != "default"]
     tail = f"export const {{ {', '.join(plain)} }} = {mine};\n" if plain else ""
     if "default" in names:
@@ -45,32 +45,33 @@ def script(entry: Path) -> str:
     return "\n".join(texts.values()) + "\n" + tail
 
 
-def _wrap(path: Path, texts: dict[str, str], waiting: tuple[str, ...]) -> list[str]:
+def _wrap(path: Path, texts: dict[Path, str], waiting: tuple[Path, ...]) -> list[str]:
     """Put the module, after those it needs, into `texts`; returns the names it exports."""
-    if path.name in waiting:
-        raise ValueError(f"{path.name} imports itself, by way of {waiting[-1]}.")
+    if path in waiting:
+        raise ValueError(f"{path.name} imports itself, by way of {waiting[-1].name}.")
     source = path.read_text(encoding="utf-8")
     for form in (_IMPORT, _PASSED_ON):
         for match in form.finditer(source):
-            if match[2] not in texts:
-                _wrap(path.parent / match[2], texts, (*waiting, path.name))
+            needed = (path.parent / match[2]).resolve()
+            if needed not in texts:
+                _wrap(needed, texts, (*waiting, path))
     exports = {name: name for _, name in _DECLARED.findall(source)}
     for inner, outer in _pairs(match[1] for match in _LISTED.finditer(source)):
         exports[outer] = inner
     for match in _PASSED_ON.finditer(source):
         for inner, outer in _pairs([match[1]]):
-            exports[outer] = f"{_variable(match[2])}.{inner}"
+            exports[outer] = f"{_variable(path.parent / match[2])}.{inner}"
     if _DEFAULT.search(source):
         exports["default"] = "default_"
-    body = _IMPORT.sub(lambda m: f"const {{ {_taken(m[1])} }} = {_variable(m[2])};", source)
+    body = _IMPORT.sub(
+        lambda m: f"const {{ {_taken(m[1])} }} = {_variable(path.parent / m[2])};", source
+    )
     body = _LISTED.sub("", _PASSED_ON.sub("", body))
     body = _DEFAULT.sub("const default_ = ", _DECLARED.sub(r"\1", body))
     if left := _LEFT_OVER.search(body):
         raise ValueError(f"{path.name} has a form that is not understood: {left[0]}")
     given = ", ".join(f"{outer}: {inner}" for outer, inner in exports.items())
-    texts[path.name] = (
-        f"const {_variable(path.name)} = (() => {{\n{body}\nreturn {{ {given} }};\n}})();"
-    )
+    texts[path] = f"const {_variable(path)} = (() => {{\n{body}\nreturn {{ {given} }};\n}})();"
     return list(exports)
 
 
@@ -89,8 +90,10 @@ def _taken(text: str) -> str:
     return ", ".join(a if a == b else f"{a}: {b}" for a, b in _pairs([text]))
 
 
-def _variable(name: str) -> str:
-    return name.replace(".", "_").replace("-", "_")
+def _variable(path: Path) -> str:
+    """What a module is called in the bundle: by its folder, too, where two may share a name."""
+    whole = path.resolve()
+    return re.sub(r"\W", "_", f"{whole.parent.name}_{whole.name}")
 
 
 def style(entry: Path, scope: str) -> str:

@@ -100,7 +100,7 @@ class Doors:
     # Coming and going
 
     def enter(self, transport: asyncio.Transport) -> Connection | None:
-        """Admit a new connection; None where there is no room for it."""
+        """Admit a new connection; return None if there is no room for it."""
         peer = transport.get_extra_info("peername")
         client = (str(peer[0]), int(peer[1])) if peer else ("", id(transport))
         now = self.clock()
@@ -232,7 +232,7 @@ class Doors:
     # Deadlines
 
     def sweep(self) -> None:
-        """Drop every connection whose time is over. Called once a second."""
+        """Drop every connection whose time is over. Called once per second."""
         now, aside = self.clock(), 0
         for place in list(self._open.values()):
             if place.closing is None and place.transport.is_closing():

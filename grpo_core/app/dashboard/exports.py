@@ -46,10 +46,10 @@ def add_exports(app: FastAPI, find: Callable[[str], Run]) -> None:
         form = body.get("as")
         try:
             if form not in FORMS:
-                raise LabError(f"A run can be exported as {', '.join(FORMS)}.")
+                raise LabError(f"Unknown export format. Use one of: {', '.join(FORMS)}.")
             found = await asyncio.to_thread(find, str(body.get("run")))
             if busy.locked():
-                raise LabError("Another export is being made: try again when it is done.")
+                raise LabError("Another export is being made. Try again when it is done.")
             async with busy:
                 path = await make(found, form)
         except LabError as error:
@@ -62,7 +62,7 @@ async def make(run: Run, form: str, seconds: float = MOST_SECONDS) -> Path:
     """The file, alone in a temporary folder, which the caller removes: a page, or a zipped folder.
 
     Raises:
-        LabError: it could not be made, or not in so many seconds.
+        LabError: the export failed or took too long.
     """
     room = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="grpo-lab-export-"))
     try:

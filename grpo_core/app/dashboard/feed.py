@@ -1,29 +1,13 @@
 """The live feed: what every viewer of a run shares, and what each viewer still has to be sent.
 
-One task looks at the run folders twenty times a second while anyone watches, and not at all while
-nobody does. Everything is turned into JSON once, for all viewers: the metrics of new steps, the
-state, and each (step, group) that somebody looks at. A viewer is sent what it lacks, at most five
-times a second; what it was too slow for, it never sees: the latest wins. So a viewer who reads
-nothing holds up nobody, and holds one message.
+One task reads the run folders twenty times per second while there are viewers, and not at all
+otherwise. Everything is turned into JSON once, for all viewers: the metrics of new steps, the
+state, and each (step, group) that is being viewed. A viewer is sent what it lacks, at most five
+times per second; a slow viewer skips intermediate states and gets the latest. So a viewer who reads
+nothing delays no other and holds one message.
 
-Messages to the page, each a JSON object with a `type`, long ones compressed (see packing):
-
-    hello    {boot, ready, methods}     ready: the whole page with its controls can be loaded;
-                                        methods: name -> how it is written
-    runs     {now, runs: [...]}         the run list, see runs.describe
-    run      {now, run}                 the one entry of it that changed
-    metrics  {run, reset, steps, metrics: {name: [...]}, phases: {name: [...]}}
-                                        steps the page has not got, or that are to replace those it
-                                        has (see masking); seconds see phases.breakdown
-    board    {run, step, group, groups: [...], ...}          one group, see payloads.group_payload
-    atlas    {run, reset, cells: [...], prompts, firsts, last}
-                                        groups of steps the page has not got, see atlas
-    findings {run, findings: [...]}     the diagnosis so far, see payloads.findings_payload
-    gone     {run}                      the run that was asked for is not there
-    class    {role, you, people, poll, hunt, focus, ...}     in a class, see classroom.message
-
-From the page: {"run": key or null, "step": number or null (the latest), "group": number,
-"atlas": whether it is wanted}.
+What is sent, and what the page asks for, is declared in `messages`; a long message is compressed
+(see `packing`).
 """
 
 import asyncio
@@ -101,8 +85,9 @@ class Viewer:
     hidden: Hidden | None = None  # what was left out of them
     board: tuple[int, int, int | None] | None = None  # step, group, and which group is hidden
     atlas: tuple[Any, int] | None = None  # of which run and mask, and its last step
-    findings: Message | None = None
-    told: str | None = None  # of the class
+    latest: list[Message] = field(default_factory=list)  # see RunFeed.latest
+    shared: bytes | None = None  # what all of the class were told
+    own: str | None = None  # what it was told of itself
 
 
 @dataclass(frozen=True)
@@ -213,10 +198,7 @@ class Feed:
             found.append(runs.change if viewer.listed == self._version - 1 else runs.whole)
             viewer.listed = self._version
         if self.classroom is not None and viewer.member is not None:
-            told = self.classroom.message(viewer.member)
-            if told != viewer.told:
-                viewer.told = told
-                found.append(Message(told))
+            found += self._class_messages(viewer, viewer.member)
         view = viewer.view
         if view.run is None:
             return found
@@ -227,8 +209,17 @@ class Feed:
             return [*found, Message.of({"type": "gone", "run": view.run})]
         return found + await self._run_messages(viewer, view, feed)
 
+    def _class_messages(self, viewer: Viewer, member: "Member") -> list[Message]:
+        """What a viewer lacks of its class."""
+        assert self.classroom is not None
+        shared, own = self.classroom.shared(member.role), self.classroom.own(member)
+        found = [] if shared.part == viewer.shared else [shared]
+        found += [] if own == viewer.own else [Message(own)]
+        viewer.shared, viewer.own = shared.part, own
+        return found
+
     async def _watched(self, key: str) -> RunFeed:
-        """The feed of a run. Raises LabError when there is no such run."""
+        """Return the feed of a run. Raises LabError if the run does not exist."""
         feed = self._feeds.get(key)
         if feed is None:
             feed = RunFeed(key, await asyncio.to_thread(self.book.get, key))
@@ -251,7 +242,7 @@ class Feed:
 
     @contextlib.asynccontextmanager
     async def trial(self, member: "Member | None", asked: "Request") -> AsyncIterator[None]:
-        """While somebody's trial is worked on; few at once, so that the boards get their threads.
+        """Hold a slot while a trial is computed; slots are few, so that boards get their threads.
 
         Raises:
             LabError: the answer would tell a student what the class is being asked.
@@ -289,7 +280,7 @@ class Feed:
             LabError: there is no such run or step.
         """
         feed = self._feeds.get(key)
-        if feed is None:  # nobody watches it: not kept
+        if feed is None:  # it has no viewers: do not keep it
             feed = RunFeed(key, await asyncio.to_thread(self.book.get, key))
         step = await asyncio.to_thread(feed.step, index)
         return step, options_of(feed.run)
@@ -301,7 +292,7 @@ class Feed:
         count = len(feed.rows)  # read once: a thread adds rows meanwhile
         hidden = self._hidden()
         if viewer.run != identity:
-            viewer.run, viewer.board, viewer.findings = identity, None, None
+            viewer.run, viewer.board, viewer.latest = identity, None, []
             found += await asyncio.to_thread(feed.history, count, hidden)
         elif viewer.hidden != hidden:
             changed = [feed.masked_from(one) for one in (viewer.hidden, hidden) if one]
@@ -320,10 +311,9 @@ class Feed:
                 print(f"Reading step {wanted[0]} of {feed.key} failed: {error}", flush=True)
         if view.atlas:
             found += await self._atlas_messages(viewer, view, feed)
-        findings = feed.findings_without(hidden)
-        if findings is not None and findings is not viewer.findings:
-            viewer.findings = findings
-            found.append(findings)
+        latest = feed.latest(hidden)
+        found += [made for made in latest if made not in viewer.latest]
+        viewer.latest = latest
         if self._hidden() != hidden:  # a question came, or its answer, meanwhile
             viewer.run = None
             return await self._run_messages(viewer, view, feed)
@@ -341,7 +331,7 @@ class Feed:
     def _atlas_wanted(
         self, viewer: Viewer, view: View, feed: RunFeed
     ) -> tuple[Any, int, Hidden | None]:
-        """Which atlas a viewer gets, the last step that it has of it, and what is hidden there."""
+        """Return a viewer's atlas, the last step it already has, and what is hidden there."""
         hidden = self._hidden()
         which = (feed, feed.epoch, view.turn, hidden)
         known = viewer.atlas
@@ -383,7 +373,7 @@ class Feed:
     async def _diagnose(self) -> None:
         """Ask the questions of every watched run with news, while anyone watches.
 
-        Beside the poll, so that the first one, which imports pandas, holds up nobody's board.
+        Runs beside the poll, so that the first one, which imports pandas, delays no board.
         """
         while self.viewers:
             asked = False
@@ -406,7 +396,7 @@ class Feed:
             del self._feeds[key]
         changed = set()
         for key, feed in list(self._feeds.items()):
-            if not is_run(feed.run.path):  # somebody deleted it: those who look are told
+            if not is_run(feed.run.path):  # it was deleted: notify its viewers
                 del self._feeds[key]
                 changed.add(key)
                 continue
@@ -458,7 +448,7 @@ class Feed:
             self._version += 1
 
     def class_changed(self) -> None:
-        """Send every viewer what is new in the class, once a TICK: a hundred may vote at once."""
+        """Send every viewer the news of the class once per TICK: a hundred may vote at once."""
         if self._telling is None:
             loop = asyncio.get_running_loop()
             wait = max(0.0, self._told_at + TICK - loop.time())

@@ -44,7 +44,7 @@ STRICT_POLICY = "; ".join(
 )
 # Gradio's page needs inline scripts and `new Function` (its templates), so neither can be
 # forbidden; what the policy does guarantee is that nothing is loaded from, or sent to, any other
-# host. Model text never reaches a place where a script could run: see assets/tokens.js.
+# host. Model text never reaches a place where a script could run: see assets/panels/tokens.js.
 GRADIO_POLICY = "; ".join(
     [
         "default-src 'self'",
@@ -68,7 +68,9 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 DENIAL = "websocket.http.response"  # the ASGI extension that answers a handshake with a response
-FOREIGN = "Requests from pages of another origin are refused."
+FOREIGN = (
+    "Requests from pages of another origin are refused. Open the dashboard at its own address."
+)
 UNKNOWN = "There is nothing at this address."
 
 

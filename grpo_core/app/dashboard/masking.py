@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from grpo_core.app.dashboard.history import Row
 
-CARD = ("truncated", "length", "tokens", "text", "characters", "logprob", "entropy")
+CARD = ("truncated", "length", "tokens", "text", "parts", "gap", "characters", "logprob", "entropy")
 EARNED = ("reward", "rewards")
 METRICS = ("learning_rate",)
 CELL = 3  # of a cell of the atlas: step, group, prompt
@@ -88,7 +88,7 @@ def mask_atlas(found: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
 
 
 def mask_row(row: "Row", hidden: Hidden) -> "Row":
-    """The metrics of a step, masked."""
+    """Return the metrics of a step, masked."""
     step, metrics = row
     if step < hidden.step:
         return row

@@ -9,7 +9,7 @@ notice. A frame is one part after another, each
     4 bytes   how many bytes follow, the highest first
               the message as JSON in ASCII, or that as zlib data
 
-`assets/socket.js` takes them apart. Other pages get a frame of text for each message.
+`assets/core/socket.js` takes them apart. Other pages get a frame of text for each message.
 """
 
 import json

@@ -1,9 +1,9 @@
 """The Gradio page: the shell, the options of the next run, and the buttons.
 
-What moves (charts, board, run list) is assets/lab.js in two gr.HTML hosts, which Gradio renders
-once and never again. The buttons have no Python function: each calls the page's script, which
-posts to the API of `server`. So there is one way to change a run, guarded in one place, and
-nothing of Gradio's own API is needed: `allowlist` opens a few of its paths, and closes the rest.
+The live parts (charts, board, run list) are assets/pages/lab.js in two gr.HTML hosts, which Gradio
+renders once. The buttons have no Python function: each calls the page's script, which posts to the
+API of `server`. So there is one way to change a run, guarded in one place, and nothing of Gradio's
+own API is needed: `allowlist` opens a few of its paths and closes the rest.
 """
 
 import json
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grpo_core.app.dashboard.guard import GRADIO_POLICY
 from grpo_core.core.config import OPTIONS, GRPOConfig
-from grpo_core.core.recipes import RECIPES, Recipe
+from grpo_core.core.experiments import EXPERIMENTS, Experiment
 from grpo_core.rewards import REWARDS
 from grpo_core.tasks import TASKS
 
@@ -27,10 +27,14 @@ HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1" />
 <meta name="format-detection" content="telephone=no" />
 <link rel="stylesheet" href="lab/assets/lab.css" />
-<script type="module" src="lab/assets/page.js"></script>
+<script type="module" src="lab/assets/pages/page.js"></script>
 """
-PAGE = "import(new URL('lab/assets/page.js', document.baseURI).href)"
-FILL = f"{PAGE}.then((page) => page.fill(element.querySelector('[data-lab]')));"
+PAGE = "import(new URL('lab/assets/pages/page.js', document.baseURI).href)"
+BRING = "submit"  # the event by which the page's script asks for the link's options
+FILL = (
+    f"{PAGE}.then((page) => "
+    f"page.fill(element.querySelector('[data-lab]'), () => trigger('{BRING}')));"
+)
 # A plain list, so that Gradio asks no font server.
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monospace"]
@@ -57,7 +61,7 @@ class GradioOnly:
 
 
 def page() -> FastAPI:
-    """The whole page as an app of its own, to be mounted at the root."""
+    """Return the whole page as an app of its own, to mount at the root."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GradioOnly)
     return gr.mount_gradio_app(
@@ -78,23 +82,23 @@ def page() -> FastAPI:
 
 
 def blocks() -> gr.Blocks:
-    """Controls and run list on the left, the live part on the right."""
+    """Build the page: controls and run list on the left, the live part on the right."""
     with (
         gr.Blocks(title="GRPO Lab", analytics_enabled=False, fill_width=True) as demo,
         gr.Row(elem_id="lab-frame"),
     ):
         with gr.Column(elem_id="lab-side", scale=0, min_width=240):
             gr.HTML("<h1 class='lab-brand'>GRPO Lab</h1>", apply_default_css=False)
-            _controls(demo)
-            _host("runs")
+            bring = _controls(demo)
+            _host("runs").submit(**bring)  # the event BRING
         with gr.Column(elem_id="lab-body", scale=1, min_width=300):
             _host("main")
     return demo
 
 
-def _host(part: str) -> None:
-    """A place the page's script fills."""
-    gr.HTML(
+def _host(part: str) -> gr.HTML:
+    """Create an element that the page's script fills."""
+    return gr.HTML(
         html_template=f'<div data-lab="{part}"></div>',
         js_on_load=FILL,
         apply_default_css=False,
@@ -102,11 +106,14 @@ def _host(part: str) -> None:
     )
 
 
-def _controls(demo: gr.Blocks) -> None:
-    """The buttons, what Start starts, and what a lesson link sets of it.
+def _controls(demo: gr.Blocks) -> dict[str, Any]:
+    """Create the buttons and the controls of the next run, and connect them to the page's script.
 
-    An event without a function runs in the page alone. Its values reach Gradio's own state, so they
-    hold for controls too that are not made yet, in an accordion that was never opened.
+    Returns:
+        the event listener that loads the link's options.
+
+    An event without a function runs in the page only. Its values reach Gradio's own state, so they
+    also apply to controls that are not rendered yet, in an accordion that was never opened.
     """
     with gr.Row(elem_id="lab-buttons"):
         start = _button("Start", "lab-start", variant="primary")
@@ -116,11 +123,13 @@ def _controls(demo: gr.Blocks) -> None:
             "step": _button("Step", "lab-step"),
             "stop": _button("Stop", "lab-stop"),
         }
-    recipes = _recipes()
+    experiments = _experiments()
     options, weights = _options()
     controls = [*options.values(), *weights.values()]
-    values = {name: _values(RECIPES[name], list(options), list(weights)) for name in recipes}
-    for name, button in recipes.items():
+    values = {
+        name: _values(EXPERIMENTS[name], list(options), list(weights)) for name in experiments
+    }
+    for name, button in experiments.items():
         given = json.dumps([name, values[name]])
         button.click(fn=None, js=f"() => window.grpoLab.fill(...{given})", outputs=controls)
     names, rewards = json.dumps(list(options)), json.dumps(list(weights))
@@ -129,54 +138,54 @@ def _controls(demo: gr.Blocks) -> None:
         inputs=controls,
         js=f"(...values) => window.grpoLab.start({names}, values, {rewards})",
     )
-    fill = {
+    bring = {
         "fn": None,
         "inputs": controls,
         "outputs": controls,
         "js": f"async (...values) => (await {PAGE}, "
         f"window.grpoLab.prefill({names}, values, {rewards}, {json.dumps(values)}))",
     }
-    demo.load(**fill)
-    gr.Button("Bring the link's options", elem_id="lab-prefill", visible="hidden").click(**fill)
+    demo.load(**bring)
     for want, button in wishes.items():
         button.click(fn=None, js=f"() => window.grpoLab.control('{want}')")
+    return bring
 
 
 def _button(text: str, name: str, variant: Any = "secondary") -> gr.Button:
-    """A button that is disabled until the page's script knows what it can do."""
+    """Return a button that stays disabled until the page's script enables it."""
     return gr.Button(text, elem_id=name, variant=variant, min_width=60, interactive=False)
 
 
-def _recipes() -> dict[str, gr.Button]:
-    """A button for each recipe, which fills the options; greyed where it cannot be run."""
-    with gr.Accordion("Experiments to try", open=False, elem_id="lab-recipes"):
+def _experiments() -> dict[str, gr.Button]:
+    """Return a button per experiment, which fills the options; disabled if it cannot run."""
+    with gr.Accordion("Experiments to try", open=False, elem_id="lab-experiments"):
         return {
             name: gr.Button(
-                f"{recipe.title}\n{_told(recipe)}",
-                elem_id=f"lab-recipe-{name}",
-                elem_classes="lab-recipe",
-                interactive=not recipe.missing,
+                f"{experiment.title}\n{_told(experiment)}",
+                elem_id=f"lab-experiment-{name}",
+                elem_classes="lab-experiment",
+                interactive=not experiment.missing,
             )
-            for name, recipe in RECIPES.items()
+            for name, experiment in EXPERIMENTS.items()
         }
 
 
-def _told(recipe: Recipe) -> str:
-    """What to look for, or what is missing."""
-    if recipe.missing:
-        return f"Needs {' and '.join(recipe.missing)}: `make install` brings what it needs."
-    return recipe.look
+def _told(experiment: Experiment) -> str:
+    """Return the sentence below an experiment's title: what to look for, or what is missing."""
+    if experiment.missing:
+        return f"Needs {' and '.join(experiment.missing)}. Run `make install` to install it."
+    return experiment.look
 
 
-def _values(recipe: Recipe, options: list[str], rewards: list[str]) -> list[Any]:
-    """What a recipe puts into the controls of some options, and of the rewards' weights."""
-    config = GRPOConfig.from_dict(recipe.options)
+def _values(experiment: Experiment, options: list[str], rewards: list[str]) -> list[Any]:
+    """Return an experiment's values for the controls of options and of reward weights."""
+    config = GRPOConfig.from_dict(experiment.options)
     weights = dict(zip(config.reward_funcs, config.reward_weights, strict=True))
     return [getattr(config, name) for name in options] + [weights.get(name, 0) for name in rewards]
 
 
 def _options() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The controls of the next run; what has none keeps its default.
+    """Create the controls of the next run; an option without a control keeps its default.
 
     Returns:
         field name of GRPOConfig -> its control, and name of a reward -> the control of its weight.
@@ -210,7 +219,7 @@ def _options() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _number(name: str, label: str, **look: Any) -> gr.Number:
-    """A field for a numeric option, with its declared default, meaning and lowest value."""
+    """Return a field for a numeric option, with its declared default, meaning and minimum."""
     declared, default = OPTIONS[name], getattr(GRPOConfig(), name)
     lowest = declared.bound.low
     if isinstance(default, int) and lowest is not None and not declared.bound.low_included:
@@ -219,10 +228,10 @@ def _number(name: str, label: str, **look: Any) -> gr.Number:
 
 
 def _weights(default: GRPOConfig) -> dict[str, Any]:
-    """One number for each registered reward, under the name that cards and charts give it."""
+    """Return one number field per registered reward, named as on cards and charts."""
     given = dict(zip(default.reward_funcs, default.reward_weights, strict=True))
     with gr.Column(elem_id="lab-weights"):
-        gr.HTML("<b>Reward weights</b><p>0 leaves it out.</p>", apply_default_css=False)
+        gr.HTML("<b>Reward weights</b><p>0 turns a reward off.</p>", apply_default_css=False)
         return {
             name: gr.Number(
                 given.get(name, 0),

@@ -6,6 +6,7 @@ is done here is to bound sizes, so that no completion can stall a browser.
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,25 +15,42 @@ from numpy.typing import NDArray
 
 from grpo_core.analysis.diagnosis import SIGNS, Finding
 from grpo_core.analysis.lens import held_back
+from grpo_core.app.dashboard.messages import (
+    Card,
+    FindingEntry,
+    GlossaryEntry,
+    GroupPayload,
+    GroupSummary,
+    Numbers,
+)
 from grpo_core.core.glossary import entries
 from grpo_core.core.phases import breakdown
 from grpo_core.core.records import Completion, Group
+from grpo_core.rewards.format import Kind, spans
 from grpo_core.tasks.conversation import as_messages
 
 Rows = Sequence[tuple[int, Mapping[str, float]]]
 
 MAX_PROMPT = 2_000  # characters
-MAX_TEXT = 12_000  # characters of a completion whose tokens were not recorded
+MAX_TEXT = 12_000  # characters of a completion
+MAX_PIECES = 1_000  # words of a completion whose tokens were not recorded
 MAX_TOKENS = 1_024  # tokens of one completion
 MAX_TOKEN = 48  # characters of one token
 MAX_COMPLETIONS = 64  # cards of one group
 PUSH_LEVELS = 1_000  # a push travels as a whole number, this many to the group's largest
 
 
+_BLANK = re.compile(r"\s")
+_WORDS = re.compile(r"\s*\S+|\s+")
+_LETTERS: dict[Kind, str] = {
+    "think": "t", "answer": "a", "outside": "o", "tag": "T", "answer tag": "A"
+}  # fmt: skip
+
+
 def encode(message: Mapping[str, Any]) -> str:
     """JSON for a WebSocket text frame: ASCII, so that lone surrogates cannot break the frame.
 
-    What is no finite number, in somebody's config.json say, becomes null.
+    A value that is not finite, for example in an edited config.json, becomes null.
     """
     try:
         return json.dumps(message, separators=(",", ":"), allow_nan=False)
@@ -70,7 +88,7 @@ def metric_columns(rows: Rows) -> dict[str, Any]:
     }
 
 
-def phase_columns(rows: Rows) -> dict[str, list[float | None]]:
+def phase_columns(rows: Rows) -> dict[str, Numbers]:
     """Where each step's time went, as columns: phase -> [seconds or None, ...], in a step's order.
 
     They add up to the step's seconds, however finely a run recorded them.
@@ -80,8 +98,8 @@ def phase_columns(rows: Rows) -> dict[str, list[float | None]]:
     return {name: [number(phases.get(name)) for phases in cut] for name in names}
 
 
-def findings_payload(findings: Mapping[str, Finding]) -> list[dict[str, Any]]:
-    """The diagnosis as the strip draws it; its words may come from somebody's own question."""
+def findings_payload(findings: Mapping[str, Finding]) -> list[FindingEntry]:
+    """Return the diagnosis for the page; its words may come from a user's own question."""
     return [
         {
             "name": clip(name, 40),
@@ -98,13 +116,13 @@ def findings_payload(findings: Mapping[str, Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def glossary_payload() -> list[dict[str, str]]:
+def glossary_payload() -> list[GlossaryEntry]:
     """Every entry of the glossary, as plain text."""
     return [{"name": e.name, "meaning": e.meaning, "unit": e.unit} for e in entries()]
 
 
-def step_summary(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """One entry a group of a step, for the group picker."""
+def step_summary(groups: Sequence[Group]) -> list[GroupSummary]:
+    """Return one entry per group of a step, for the group picker."""
     return [
         {
             "prompt": clip(question(group.prompt), 200),
@@ -126,7 +144,7 @@ def _is_dead(group: Group) -> bool:
     return bool(group.completions) and group.is_dead
 
 
-def group_payload(group: Group, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def group_payload(group: Group, options: Mapping[str, Any] | None = None) -> GroupPayload:
     """One group as the board draws it.
 
     Per-token arrays have at most MAX_TOKENS entries. `push` holds whole numbers; multiplied by
@@ -146,19 +164,22 @@ def group_payload(group: Group, options: Mapping[str, Any] | None = None) -> dic
     }
 
 
-def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> dict[str, Any]:
+def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> Card:
     """One card. Arrays that say nothing new (a ratio of 1, no reference) are left out."""
-    card: dict[str, Any] = {
+    tokens = c.tokens or _pieces(clip(c.text, MAX_TEXT))
+    card: Card = {
         "reward": number(c.reward),
         "advantage": number(c.advantage),
         "rewards": {clip(name, 64): number(value) for name, value in c.rewards.items()},
         "truncated": bool(c.truncated),
         "length": len(c),
-        "tokens": [clip(token, MAX_TOKEN) for token in c.tokens[:MAX_TOKENS]],
+        "text": clip(c.text, MAX_TEXT),
+        "tokens": [clip(token, MAX_TOKEN) for token in tokens[:MAX_TOKENS]],
+        "parts": parts_of_tokens(tokens)[:MAX_TOKENS],
+        "gap": " " if len(tokens) > 1 and not any(map(_BLANK.search, tokens)) else "",
         "logprob": _rounded(c.old_logprobs),
     }
-    if not card["tokens"]:
-        card["text"] = clip(c.text, MAX_TEXT)
+    if not c.tokens:
         card["characters"] = len(c.text)
     if c.logprobs is not c.old_logprobs and not np.array_equal(c.logprobs, c.old_logprobs):
         card["ratio"] = _rounded(c.ratio)
@@ -179,6 +200,31 @@ def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> 
     return card
 
 
+def parts_of_tokens(tokens: Sequence[str]) -> str:
+    """Which part of the completion each token belongs to, by the rule of `rewards.format`.
+
+    The rule reads the joined text, as a tokenizer may spread a tag over several tokens.
+
+    Returns:
+        a letter a token: t thinking, a answer, o outside both; A a tag of the answer, T any other.
+    """
+    cut = spans("".join(tokens))
+    letters = "".join(_LETTERS[kind] * (stop - start) for start, stop, kind in cut)
+    found, at = [], 0
+    for token in tokens:
+        own = letters[at : at + len(token)] or letters[at : at + 1].lower()
+        found.append("A" if "A" in own else "T" if "T" in own else own[:1] or "o")
+        at += len(token)
+    return "".join(found)
+
+
+def _pieces(text: str) -> list[str]:
+    """A text in words with the blanks before them, at most MAX_PIECES; joined they are the text."""
+    found = _WORDS.findall(text)
+    rest = "".join(found[MAX_PIECES:])
+    return [*found[:MAX_PIECES], *([rest] if rest else [])]
+
+
 def _largest(values: NDArray[np.float32] | None) -> float:
     """The largest finite magnitude in `values`, 0 when there is none."""
     if values is None or not len(values):
@@ -186,7 +232,7 @@ def _largest(values: NDArray[np.float32] | None) -> float:
     return float(np.abs(np.nan_to_num(values[:MAX_TOKENS], posinf=0, neginf=0)).max())
 
 
-def _rounded(values: NDArray[np.float32]) -> list[float | None]:
-    """Four decimals; what is not finite becomes None."""
+def _rounded(values: NDArray[np.float32]) -> Numbers:
+    """Round to four decimals; return None if the value is not finite."""
     rounded: list[float] = np.round(values[:MAX_TOKENS].astype(np.float64), 4).tolist()
     return [value if math.isfinite(value) else None for value in rounded]

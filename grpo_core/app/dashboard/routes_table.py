@@ -36,10 +36,10 @@ FOLLOWS = {
 COLUMNS = ("", "route", "nobody", "student", "teacher", "foreign page", "link from it")
 WORDS = {200: "yes", 303: "to /join", 401: "join first", 403: "refused", 404: "404"}
 NOTE = """\
-yes: let through. All else is answered by that one sentence, and nothing is done.
-Without a class, everybody at this machine has the teacher's column. The last two columns are a page
-of another origin in the teacher's browser: it embeds or fetches the route, or it has a link to it.
-Of /lab/assets/ the files of the join page are open to nobody too (see classroom/access.py).
+yes: let through. Any other request is answered with a refusal and has no effect.
+Without a class, everyone at this machine has the teacher's column. The last two columns are a page
+of another origin in the teacher's browser: one embeds or fetches the route, the other links to it.
+Under /lab/assets/ the files of the join page are open without a role too (see classroom/access.py).
 """
 
 

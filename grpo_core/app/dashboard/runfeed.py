@@ -1,4 +1,4 @@
-"""One watched run: its metrics so far, and the messages about it that somebody needed.
+"""One watched run: its metrics so far, and the messages about it that were requested.
 
 Each message is made once, for every viewer who gets it; see feed for which there are.
 """
@@ -34,7 +34,7 @@ class AtlasPart(NamedTuple):
 
 
 class RunFeed:
-    """One watched run: its metrics so far, and the boards somebody looked at."""
+    """One watched run: its metrics so far, and the boards that were requested."""
 
     def __init__(self, key: str, run: Run) -> None:
         self.key = key
@@ -58,7 +58,7 @@ class RunFeed:
         self._chunks: dict[tuple[int, Hidden | None], Message] = {}
 
     def refresh(self) -> bool:
-        """Read what is new; True when there was something. Runs in a thread."""
+        """Read new steps; return whether there were any. Runs in a thread."""
         current = stamp(self.run)
         if current == self._stamp:
             return False
@@ -100,7 +100,7 @@ class RunFeed:
         return made
 
     def history(self, stop: int, hidden: Hidden | None = None) -> list[Message]:
-        """Messages with all rows before `stop`. Of a long run only the end is made anew.
+        """Return messages with all rows before `stop`. For a long run only the last one is rebuilt.
 
         Runs in a thread.
         """
@@ -177,12 +177,21 @@ class RunFeed:
 
     @property
     def findings(self) -> Message | None:
-        """The message with the diagnosis so far; None until somebody asked for it."""
+        """Return the message with the diagnosis so far; None until it was requested."""
         return self.findings_without(None)
 
     def findings_without(self, hidden: Hidden | None) -> Message | None:
         """The message with the diagnosis that leaves a step out; None until it was made."""
         return self._findings.get(hidden)
+
+    def latest(self, hidden: Hidden | None) -> list[Message]:
+        """The messages of which a page needs only the newest, as far as they were made.
+
+        What a new panel shows is one more. Called on the event loop for every viewer: it hands out
+        what was made before, the same object until there is a newer one.
+        """
+        findings = self.findings_without(hidden)
+        return [] if findings is None else [findings]
 
     def diagnose(self, hidden: Hidden | None = None) -> bool:
         """Ask every question again if there are new steps; True when there were.
@@ -233,7 +242,7 @@ class RunFeed:
 
     @property
     def atlas_end(self) -> int | None:
-        """The last step of the atlas so far; None while nobody has asked for it."""
+        """Return the last step of the atlas so far; None until it was requested."""
         atlas = self._atlas
         return atlas[1].last if atlas is not None and atlas[0] == self.epoch else None
 

@@ -19,7 +19,7 @@ from grpo_core.app.dashboard.payloads import clip
 from grpo_core.core import registry
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
-from grpo_core.core.recipes import get_recipe
+from grpo_core.core.experiments import get_experiment
 from grpo_core.rewards import REWARDS
 from grpo_core.runs import LIVE, Run, adopt, check_model, create_run, list_runs
 from grpo_core.tasks import TASKS, get_task
@@ -27,7 +27,7 @@ from grpo_core.tasks import TASKS, get_task
 RECORDED = "recorded:"
 START_SECONDS = 60.0
 """A worker that has not written its state for so long after the run was made never will."""
-FAILED = "This run has failed: the machine that it is on says why."
+FAILED = "This run has failed. The machine it ran on shows the reason."
 LOCAL = re.compile(r"[/\\.~]|[A-Za-z]:")  # begins the path of a folder, and no name of the hub
 MAX_OPTION = 1000  # characters
 WANTS = ("run", "pause", "step", "stop")
@@ -98,23 +98,24 @@ class RunBook:
         """
         run = self.runs().get(key)
         if run is None:
-            raise LabError(f"There is no run called '{clip(key, 80)}'.")
+            raise LabError(f"Unknown run '{clip(key, 80)}'.")
         return run
 
     def start(self, options: dict[str, Any]) -> str:
         """Make a run with these options, start its worker, return its key.
 
-        Beside GRPOConfig's, an option "recipe" names one, whose options hold where none is given.
+        Besides GRPOConfig's options, "experiment" names one whose options are the defaults.
 
         Raises:
             LabError: an option is refused, or a run of this folder is still live.
         """
-        if "recipe" in options:
-            options = get_recipe(str(options["recipe"])).options | options
-        values = {name: value for name, value in options.items() if name != "recipe"}
+        if "experiment" in options:
+            options = get_experiment(str(options["experiment"])).options | options
+        values = {name: value for name, value in options.items() if name != "experiment"}
         if values.get("plugins", self.plugins) != self.plugins:
             raise LabError(
-                "Plugins, whose code is run, are named when the dashboard is started: add --plugin."
+                "Plugins run code of their own, so they can only be named when the dashboard "
+                "starts: add --plugin."
             )
         config = GRPOConfig.from_dict(values | {"plugins": self.plugins})
         # Only the names, where that will do: the worker, a fresh process, loads what they stand for
@@ -134,7 +135,7 @@ class RunBook:
     def fork(self, key: str, step: int, preset: str, options: dict[str, Any]) -> str:
         """Train a new run from a model that another saved, with other options; returns its key.
 
-        It begins with the saved weights and nothing else: optimizer and warm-up begin anew, and the
+        It starts from the saved weights only: optimizer state and warm-up start again, and the
         reference of the KL is the saved model.
 
         Raises:
@@ -167,13 +168,13 @@ class RunBook:
             LabError: no such run or wish, or the run is over.
         """
         if want not in WANTS:
-            raise LabError(f"A run can be asked to {', '.join(WANTS)}, not '{clip(want, 20)}'.")
+            raise LabError(f"Unknown request '{clip(want, 20)}'. Use one of: {', '.join(WANTS)}.")
         if key.startswith(RECORDED):
-            raise LabError("This is a recorded run: press Start to train your own.")
+            raise LabError("This is a recorded run. Press Start to train your own.")
         run = self.get(key)
         status = describe(key, run)["status"]
         if status == "finished":
-            raise LabError("This run is finished: press Start to train another.")
+            raise LabError("This run is finished. Press Start to train another.")
         with self._lock:
             answer: dict[str, Any] = {}
             if status not in LIVE and want in ("run", "step"):
@@ -257,7 +258,7 @@ def options_of(run: Run) -> dict[str, Any]:
 
 
 def _status(run: Run, state: dict[str, Any]) -> tuple[str, str | None]:
-    """The run's status, and what is wrong with it if anything is.
+    """Return the run's status, and its problem if it has one.
 
     A run whose worker has not reported yet is "starting": importing torch takes seconds.
     """
@@ -268,11 +269,11 @@ def _status(run: Run, state: dict[str, Any]) -> tuple[str, str | None]:
     if time.time() - run.created < START_SECONDS:
         return "starting", None
     log = run.path / "worker.log"
-    return "failed", f"The training process never reported back: {log} may say why."
+    return "failed", f"The training process did not start. Read {log} for the reason."
 
 
 def stamp(run: Run) -> tuple[Any, ...]:
-    """Changes whenever a file of the run does; cheap enough to ask five times a second."""
+    """Return a value that changes whenever a file of the run does; cheap to compute."""
     marks: list[Any] = []
     for name in ("run.db", "run.db-wal", "state.json"):
         try:

@@ -32,6 +32,7 @@ from grpo_core.app.dashboard.doors import Doors, descriptors, room_for
 from grpo_core.app.dashboard.exports import add_exports
 from grpo_core.app.dashboard.feed import MAX_VIEWERS, Feed
 from grpo_core.app.dashboard.guard import Guard
+from grpo_core.app.dashboard.messages import GlossaryEntry
 from grpo_core.app.dashboard.packing import Message, frame
 from grpo_core.app.dashboard.protocols import Config
 from grpo_core.app.dashboard.runs import RunBook
@@ -57,8 +58,8 @@ def create_app(
     Args:
         book: the runs to show.
         with_gradio: False leaves the page at its shell, without controls (for tests).
-        classroom: the class that it is served to: then every request is held against who asks.
-            Without one, whoever asks may do everything.
+        classroom: the class to serve, whose roles decide on every request. Without a class,
+            every client may do everything.
     """
     feed = Feed(book, classroom)
 
@@ -99,7 +100,7 @@ def _open_to_class(app: FastAPI, feed: Feed, classroom: "Classroom") -> None:
 
 
 def guarded(app: FastAPI, allowed_hosts: list[str] | None = None) -> Guard:
-    """`app` behind the checks of `guard`."""
+    """Return `app` wrapped in the checks of `guard`."""
     return Guard(app, allowed_hosts or [])
 
 
@@ -121,7 +122,7 @@ async def _load_gradio(app: FastAPI) -> None:
     feed: Feed = app.state.feed
     feed.ready = True
     feed.announce()
-    print("Ready. Ctrl-C ends the dashboard; a training run goes on without it.", flush=True)
+    print("Ready. Ctrl-C ends the dashboard; training runs continue without it.", flush=True)
 
 
 def _import_page() -> FastAPI:
@@ -141,8 +142,8 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     async def status() -> dict[str, Any]:
         return {"boot": feed.boot, "ready": feed.ready, "viewers": len(feed.viewers)}
 
-    @app.get("/lab/glossary")
-    async def glossary() -> list[dict[str, str]]:
+    @app.get("/lab/glossary", response_model=None)  # FastAPI reads no TypedDict before 3.12
+    async def glossary() -> list[GlossaryEntry]:
         return payloads.glossary_payload()
 
     @app.get("/lab/metrics")
@@ -182,7 +183,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
         body = await json_body(request)
         step, options = body.get("step"), body.get("options")
         if type(step) is not int or not isinstance(options, dict):
-            raise HTTPException(400, "A fork needs a step and options.")
+            raise HTTPException(400, "A fork needs a `step` and `options`.")
         preset = str(body.get("preset") or OWN)
         return await _answer(lambda: {"run": book.fork(key, step, preset, options)}, feed)
 
@@ -193,7 +194,7 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
 
 
 def _refused(sentence: str) -> Response:
-    """An error's sentence. In ASCII: it may quote half of a character that somebody sent."""
+    """Return an error's sentence, in ASCII, because it may quote half of a sent character."""
     text = payloads.encode({"error": sentence})
     return Response(text, status_code=409, media_type="application/json")
 
@@ -254,7 +255,7 @@ async def _serve_viewer(websocket: WebSocket, feed: Feed) -> None:
         async with asyncio.timeout(left):
             await feed.serve(send, views(), member)
             return
-    await websocket.close(1008, "The day is over: join again.")
+    await websocket.close(1008, "Your session has expired. Join again.")
 
 
 # --- serving -----------------------------------------------------------------------------------
@@ -267,7 +268,7 @@ def listen(host: str, port: int) -> socket.socket:
         LabError: the address cannot be used, or 20 ports in a row are taken.
     """
     if not 0 <= port < 65_536:
-        raise LabError(f"A port is a number from 0 to 65535, not {port}.")
+        raise LabError(f"--port must be a number from 0 to 65535, not {port}.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in range(port, min(port + PORTS_TRIED, 65_536)):
         server = socket.socket(family, socket.SOCK_STREAM)
@@ -285,7 +286,7 @@ def listen(host: str, port: int) -> socket.socket:
             print(f"Port {port} is taken: using {candidate}.", flush=True)
         return server
     last = min(port + PORTS_TRIED, 65_536) - 1
-    raise LabError(f"Ports {port} to {last} are all taken: choose another with --port.")
+    raise LabError(f"Ports {port} to {last} are all taken. Choose another with --port.")
 
 
 def _is_taken(error: OSError) -> bool:
@@ -309,12 +310,12 @@ def serve(
     """
     loopback = host in ("127.0.0.1", "::1", "localhost")
     if not loopback and classroom is None:
-        raise LabError("Serving other machines needs roles: add --class.")
+        raise LabError("Serving other machines needs class mode, which has roles. Add --class.")
     _share_one_heap()
     server_socket = listen(host, port)
     bracketed = f"[{host}]" if ":" in host else host
     url = f"http://{bracketed}:{server_socket.getsockname()[1]}/"
-    lines = [f"Open {url} - it plays already; the controls follow."]
+    lines = [f"Open {url} - a run is playing; the controls load in a few seconds."]
     if classroom is not None:
         classroom.lives_at(host, server_socket.getsockname()[1])
         url, lines = classroom.browser_url, classroom.words()
@@ -330,7 +331,7 @@ def serve(
     server = _Server(config, url, lines, open_browser)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[server_socket])
-    print("The dashboard has ended; training runs go on. Start it again to watch them.")
+    print("The dashboard has ended; training runs continue. Start it again to watch them.")
 
 
 def _share_one_heap() -> None:
@@ -366,7 +367,7 @@ class _Server(uvicorn.Server):
             threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
 
     async def on_tick(self, counter: int) -> bool:
-        """Called by uvicorn ten times a second."""
+        """Do the periodic work; uvicorn calls this ten times per second."""
         if counter % 10 == 0:
             self.doors.sweep()
         return await super().on_tick(counter)

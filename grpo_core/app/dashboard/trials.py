@@ -1,4 +1,4 @@
-"""The lens as the page asks for it: a trial in, a board and the numbers behind it out.
+"""The lens as an API for the page: from a trial to a board and its numbers.
 
     {run, step, group, preset?, weights?: {name: number}, edits?: {completion: text},
      token?: [completion, token]}
@@ -19,6 +19,7 @@ from grpo_core.analysis.lens import Reconsidered, Trial, compare, reconsider
 from grpo_core.analysis.lens.presets import OWN
 from grpo_core.analysis.lens.symbols import advantage_of, lines, source_of, symbols, written
 from grpo_core.app.dashboard import payloads
+from grpo_core.app.dashboard.messages import GroupPayload
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
 from grpo_core.core.records import Step
@@ -48,12 +49,12 @@ class Request:
         """
         run, preset = body.get("run"), body.get("preset") or OWN
         if not isinstance(run, str) or len(run) > 200 or not isinstance(preset, str):
-            raise LabError("A trial needs a run and a preset's name.")
+            raise LabError("A trial needs a `run` and the name of a `preset`.")
         place = body.get("token")
         token = None
         if place is not None:
             if not isinstance(place, list) or len(place) != 2:
-                raise LabError("A token is a completion's number and its own.")
+                raise LabError("`token` must be a pair: [completion index, token index].")
             token = (_count(place[0]), _count(place[1]))
         weights, edits = _mapping(body, "weights"), _mapping(body, "edits")
         return cls(
@@ -74,7 +75,7 @@ def _mapping(body: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < PLACES:
-        raise LabError("A whole number from 0 was expected.")
+        raise LabError("A completion, step or group index must be a whole number from 0.")
     return value
 
 
@@ -82,7 +83,9 @@ def _weights(given: dict[str, Any]) -> dict[str, float]:
     for name, weight in given.items():
         real = isinstance(weight, int | float) and not isinstance(weight, bool)
         if len(name) > 200 or not real or not abs(weight) <= MAX_WEIGHT:
-            raise LabError(f"A weight is a number from -{MAX_WEIGHT:,.0f} to {MAX_WEIGHT:,.0f}.")
+            raise LabError(
+                f"A reward weight must be a number from -{MAX_WEIGHT:,.0f} to {MAX_WEIGHT:,.0f}."
+            )
     return {name: float(weight) for name, weight in given.items()}
 
 
@@ -91,9 +94,9 @@ def _edits(given: dict[str, Any]) -> dict[int, str]:
         raise LabError(f"At most {MAX_EDITS} completions of a group can be edited at once.")
     for place, text in given.items():
         if not (place.isascii() and place.isdecimal()) or not isinstance(text, str):
-            raise LabError("An edit is a completion's number and a text.")
+            raise LabError("An edit must map a completion's index to a text.")
         if len(text) > MAX_EDIT:
-            raise LabError(f"An edited completion has at most {MAX_EDIT:,} characters.")
+            raise LabError(f"An edited completion may have at most {MAX_EDIT:,} characters.")
     return {_count(int(place[:9])): text for place, text in given.items()}
 
 
@@ -101,10 +104,10 @@ def answer(request: Request, step: Step, options: Mapping[str, Any]) -> dict[str
     """What the page draws. Runs in a thread.
 
     Raises:
-        LabError: what is tried is not possible with what is on record.
+        LabError: the recorded data do not allow this trial.
     """
     if request.group >= len(step.groups):
-        raise LabError("That group is not on record.")
+        raise LabError("That group was not recorded.")
     completions = step.groups[request.group].completions
     if not any(map(len, completions)) and any(c.text for c in completions):
         raise LabError(
@@ -135,7 +138,7 @@ def _token_or_why_not(
         return {"refused": str(error)}
 
 
-def _board(found: Reconsidered, options: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
+def _board(found: Reconsidered, options: Mapping[str, Any], trial: Trial) -> GroupPayload:
     board = payloads.group_payload(found.group, options)
     for place in trial.edits:
         if place < len(board["completions"]):
@@ -198,7 +201,7 @@ def _token(
     row, token = request.token
     completions = found.group.completions
     if row >= len(completions) or token >= len(completions[row].tokens):
-        raise LabError("This group has no such token.")
+        raise LabError("This group has no token at that index.")
     c = completions[row]
     told = symbols(found, row, token)
     groups = list(step.groups)

@@ -1,11 +1,11 @@
 """One HTML file that replays a run: no server, no network, nothing beside it.
 
-The panels are the dashboard's, by the same script (dashboard/assets/replay.js), and so are the
-messages they are fed: those that `dashboard.feed` sends. Laid into the page they are compressed and
-base64, in elements that no browser takes for a script, so that nothing a model wrote can end its
-element, and the page's policy allows no script or style but its own and no request at all.
+The panels and their script are the dashboard's (dashboard/assets/pages/replay.js), and so are the
+messages: those that `dashboard.feed` sends. In the page the messages are compressed and
+base64-encoded, in elements that no browser runs as a script, so that a model's text cannot close
+its element. The page's policy allows no script or style but its own, and no request at all.
 
-Left out is what a server works out: the formula lens, what-if, the microscope, forks, a class.
+Left out is what a server computes: the formula tool, what-if, the walkthrough, forks, a class.
 
 A run's metrics, its atlas and its diagnosis are always whole. Of its groups, which are nearly all
 of the size, the file has as many as fit: first the last groups of every step are left out, one
@@ -28,6 +28,7 @@ from typing import Any
 
 from grpo_core import __version__
 from grpo_core.app.dashboard import bundle, payloads
+from grpo_core.app.dashboard.messages import GroupSummary
 from grpo_core.app.dashboard.runfeed import RunFeed
 from grpo_core.app.dashboard.runs import describe, options_of, public, public_option
 from grpo_core.app.share.whole import made_whole, new_place
@@ -83,8 +84,8 @@ class Choice:
 
     Attributes:
         steps: of these steps; None for all.
-        every: of every so many steps, from the first, and of the last.
-        groups: the first so many of each step; None for all.
+        every: include every n-th step, from the first, and the last.
+        groups: include at most this many groups per step; None for all.
     """
 
     steps: frozenset[int] | None = None
@@ -99,7 +100,7 @@ class Choice:
 
 @dataclass
 class Boards:
-    """The groups that are kept, as compressed board messages of at most so many bytes.
+    """The groups that are kept, as compressed board messages within a limit of bytes.
 
     Attributes:
         most: bytes, as they stand in the page.
@@ -115,7 +116,7 @@ class Boards:
     most: int
     chosen: list[int]
     data: dict[int, list[str]] = field(default_factory=dict)
-    summaries: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    summaries: dict[int, list[GroupSummary]] = field(default_factory=dict)
     weights: dict[int, int] = field(default_factory=dict)
     size: int = 0
     groups: int | None = None
@@ -125,11 +126,11 @@ class Boards:
         """Whether the step at a place among the chosen ones is still kept."""
         return place % self.every == 0 or place == len(self.chosen) - 1
 
-    def add(self, step: int, summary: list[dict[str, Any]], texts: Iterable[str]) -> None:
+    def add(self, step: int, summary: list[GroupSummary], texts: Iterable[str]) -> None:
         """Take in a step, and leave out what there is no room for.
 
         Raises:
-            LabError: there is no room for a single group.
+            LabError: not even one group fits.
         """
         self.summaries[step] = summary
         self.weights[step] = len(_pack(payloads.encode({"groups": summary})))
@@ -143,9 +144,7 @@ class Boards:
                 self._thin()
             else:
                 least = math.ceil(10 * (self.size - self.most) / MEGABYTE) / 10
-                raise LabError(
-                    f"Not one group fits: --max-mb must be at least {least:.1f} MB more."
-                )
+                raise LabError(f"Not even one group fits. Raise --max-mb by at least {least:.1f}.")
 
     def _narrow(self, groups: int) -> None:
         """Keep so many groups of each step."""
@@ -184,9 +183,9 @@ def share_html(
         run: may be live: the page then has what was recorded until now.
         target: the file, which must not exist.
         title, description: plain text; the run's name, and nothing, unless given.
-        choice: which groups are wanted; all unless told.
+        choice: the groups to include; all by default.
         max_mb: how large the file may become, in millions of bytes.
-        told: is given a sentence now and then, as it takes a while.
+        told: called with a sentence about the progress.
 
     Raises:
         LabError: the run has recorded nothing or is damaged; the file is there or cannot be
@@ -199,7 +198,7 @@ def share_html(
     feed = RunFeed(run.name, run)
     feed.refresh()
     if not feed.rows:
-        raise LabError(f"Run '{run.name}' has recorded nothing yet: there is nothing to share.")
+        raise LabError(f"Run '{run.name}' has recorded nothing yet, so there is nothing to share.")
     told("Reading the run ...")
     head = _head(feed)
     about = _about(run, feed, title or run.name, description)
@@ -208,7 +207,7 @@ def share_html(
     room = int(max_mb * MEGABYTE) - size
     if room <= 0:
         least = math.ceil(10 * size / MEGABYTE) / 10 + 0.1
-        raise LabError(f"The page alone takes {least:.1f} MB: --max-mb must be more than that.")
+        raise LabError(f"The page alone takes {least:.1f} MB. Set --max-mb to more than that.")
     sampled = [step for step in feed.rows.steps if run.group_count(step)]
     boards = _boards(feed, choice, sampled, room, told)
     about["left_out"] = _left_out(boards, sampled)
@@ -225,7 +224,7 @@ def share_html(
     return Shared(target, target.stat().st_size, about["left_out"])
 
 
-# --- what is in the file -----------------------------------------------------------------------
+# --- contents of the file ----------------------------------------------------------------------
 
 
 def _head(feed: RunFeed) -> dict[str, Any]:
@@ -256,7 +255,7 @@ def _entry(run: Run) -> dict[str, Any]:
 
 
 def _about(run: Run, feed: RunFeed, title: str, description: str) -> dict[str, Any]:
-    """What assets/about.js shows."""
+    """What assets/panels/about.js shows."""
     options = {name: public_option(name, value) for name, value in options_of(run).items()}
     state = run.state
     imported = str(state.get("imported") or "")
@@ -293,11 +292,11 @@ def trained_with(options: dict[str, Any]) -> str:
 def _boards(
     feed: RunFeed, choice: Choice, sampled: list[int], room: int, told: Callable[[str], None]
 ) -> Boards:
-    """The groups that are wanted and fit into so many bytes."""
+    """Return the chosen groups that fit into a number of bytes."""
     options = options_of(feed.run)
     wanted = [s for s in sampled if choice.steps is None or s in choice.steps]
     if choice.steps is not None and not wanted:
-        raise LabError("None of these --steps has groups in this run.")
+        raise LabError("None of these --steps has groups in this run. Choose other steps.")
     chosen = [s for k, s in enumerate(wanted) if k % choice.every == 0 or s == wanted[-1]]
     boards = Boards(room, chosen)
     for place, step in enumerate(chosen):
@@ -328,8 +327,8 @@ def _left_out(boards: Boards, sampled: list[int]) -> str:
     if not parts:
         return ""
     small = boards.every > 1 or boards.groups is not None
-    why = "to keep the file small" if small else "as was asked for"
-    rest = "Curves, diagnosis and atlas are of the whole run."
+    why = "to keep the file small" if small else "as requested"
+    rest = "Curves, diagnosis and atlas cover the whole run."
     return f"Left out, {why}: {', and '.join(parts)}. {rest}"
 
 
@@ -344,7 +343,7 @@ def _pack(text: str) -> str:
 @cache
 def _parts() -> tuple[str, str, str]:
     """The page's script, style and icon."""
-    script = "\n" + bundle.script(bundle.ASSETS / "replay.js")
+    script = "\n" + bundle.script(bundle.ASSETS / "pages/replay.js")
     style = "\n" + bundle.whole_style(bundle.ASSETS / "replay.css")
     for text, end in ((script, "</script"), (script, "<!--"), (style, "</style")):
         if end in text.lower():

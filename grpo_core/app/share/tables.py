@@ -8,7 +8,7 @@ A folder of tables has a README.md that says what each column is, in which unit,
 the files so that every text and every number is exactly what was recorded.
 
 A text may begin with "=", which spreadsheet programs take for a formula. For pandas it is data, and
-it is written as it is; `spreadsheet=True` is for whoever wants to open the files in such a program.
+it is written unchanged; `spreadsheet=True` makes files that are safe to open in such a program.
 """
 
 import contextlib
@@ -39,33 +39,33 @@ PLACE: list[Column] = [
         "step",
         "int",
         "",
-        "The step, from 1; step 0 only evaluated the untouched model.",
+        "The step, from 1; step 0 only evaluated the untrained model.",
     ),
     ("group", "int", "", "The group within the step, from 0 (the dashboard counts from 1)."),
     ("completion", "int", "", "The completion within the group, from 0, in sampling order."),
 ]
 COMPLETION: list[Column] = [
-    ("prompt", "str", "", "The text that the policy was given."),
-    ("problem", "str", "JSON", "The problem's columns, all that verifier and rewards are told."),
-    ("text", "str", "", "What the policy wrote, special tokens left out."),
+    ("prompt", "str", "", "The prompt given to the policy."),
+    ("problem", "str", "JSON", "The problem's columns, which verifier and rewards receive."),
+    ("text", "str", "", "The completion, special tokens left out."),
     # rewards/<name> come here
     ("reward", "float", "reward", "The weighted sum that the advantage was computed from."),
-    ("advantage", "float", "", "Where tokens have advantages of their own, their mean."),
-    ("length", "int", "tokens", "End token included; 0 where tokens were not recorded."),
-    ("truncated", "bool", "", "Whether it did not end within max_completion_length."),
+    ("advantage", "float", "", "The advantage; if advantages are per token, their mean."),
+    ("length", "int", "tokens", "EOS token included; 0 if tokens were not recorded."),
+    ("truncated", "bool", "", "True if there is no EOS token within max_completion_length."),
 ]
 TOKEN: list[Column] = [
     ("token", "int", "", "The token within the completion, from 0."),
-    ("text", "str", "", "The token as it is shown."),
-    ("token_id", "int", "", "The token as the model knows it."),
-    ("old_logprob", "float", "nats", "log pi_old, under the policy that sampled."),
-    ("logprob", "float", "nats", "log pi_theta, under the policy that the loss last saw."),
+    ("text", "str", "", "The token as displayed."),
+    ("token_id", "int", "", "The token's id."),
+    ("old_logprob", "float", "nats", "log pi_old, under the sampling policy."),
+    ("logprob", "float", "nats", "log pi_theta, under the policy that last entered the loss."),
     ("ref_logprob", "float", "nats", "log pi_ref; empty without a reference."),
-    ("entropy", "float", "nats", "Of the distribution it was drawn from; may be empty."),
-    ("push", "float", "", "Minus the loss's derivative by its log-probability; may be empty."),
-    ("token_advantage", "float", "", "Its own advantage; empty where the completion's holds."),
-    ("value", "float", "reward", "What the critic expected before it; empty without a critic."),
-    ("after_logprob", "float", "nats", "After the step's last update; empty where not looked at."),
+    ("entropy", "float", "nats", "Entropy of the distribution it was sampled from; may be empty."),
+    ("push", "float", "", "Minus the loss gradient at its log-probability; may be empty."),
+    ("token_advantage", "float", "", "Its own advantage; empty if the completion's applies."),
+    ("value", "float", "reward", "The critic's value before it; empty without a critic."),
+    ("after_logprob", "float", "nats", "After the step's last update; empty if not recorded."),
 ]
 _ARRAYS = {
     "token_id": "token_ids",
@@ -99,7 +99,7 @@ def export_tables(
         spreadsheet: CSV for a spreadsheet program: a cell of text that it might evaluate gets an
             apostrophe in front, and the file a byte order mark. It then no longer reads back as it
             was.
-        told: is given a sentence now and then, as it takes a while.
+        told: called with a sentence about the progress.
 
     Raises:
         LabError: the run has recorded nothing or is damaged; the folder is there or cannot be
@@ -108,11 +108,13 @@ def export_tables(
     target = new_place(target)
     if form == "parquet":
         if spreadsheet:
-            raise LabError("--spreadsheet is for CSV: no spreadsheet program reads Parquet.")
+            raise LabError(
+                "--spreadsheet works with CSV only, because no spreadsheet program reads Parquet."
+            )
         pyarrow()
     metrics = run.metrics()
     if not metrics:
-        raise LabError(f"Run '{run.name}' has recorded nothing yet: there is nothing to export.")
+        raise LabError(f"Run '{run.name}' has recorded nothing yet, so there is nothing to export.")
     steps = steps_columns(sorted({name for _, values in metrics for name in values}))
     completions = completion_columns(run.reward_names())
     with made_whole(target) as folder, contextlib.ExitStack() as stack:
@@ -151,10 +153,10 @@ def export_tables(
 
 def steps_columns(metrics: list[str]) -> list[Column]:
     """The columns of `steps`, the metrics' meanings from the glossary."""
-    columns = [("step", "int", "", "0 for the evaluation of the untouched model, then 1, 2, ...")]
+    columns = [("step", "int", "", "0 for the evaluation of the untrained model, then 1, 2, ...")]
     for name in metrics:
         entry = explain(name)
-        unit, meaning = (entry.unit, entry.meaning) if entry else ("", "As the run recorded it.")
+        unit, meaning = (entry.unit, entry.meaning) if entry else ("", "As recorded by the run.")
         columns.append((name, "float", unit, meaning))
     return columns
 
@@ -271,7 +273,9 @@ def pyarrow() -> Any:
         import pyarrow.compute  # type: ignore[import-untyped]
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
-        raise LabError("Parquet needs pyarrow: pip install 'grpo-lab[parquet]'.") from error
+        raise LabError(
+            "Parquet needs pyarrow. Install it with: pip install 'grpo-lab[parquet]'."
+        ) from error
     return pyarrow
 
 

@@ -90,7 +90,7 @@ def export_trl(
     names = run.reward_names()
     if not names:
         raise LabError(
-            f"Run '{run.name}' has no completions on record: there is nothing to export."
+            f"Run '{run.name}' has no recorded completions, so there is nothing to export."
         )
     if taken := set(names) & set(FIXED):
         raise LabError(f"A reward called '{min(taken)}' has no place in TRL's format.")
@@ -218,7 +218,7 @@ def find_files(folder: Path) -> list[Path]:
         LabError: there is no such folder, or there are none in it.
     """
     if not folder.is_dir():
-        raise LabError(f"There is no folder {folder}.")
+        raise LabError(f"The folder {folder} does not exist. Name TRL's output_dir.")
     for place in (folder / "completions", folder):
         files = [p for p in place.glob("completions_*.parquet") if _number(p) is not None]
         if files:
@@ -304,10 +304,12 @@ def reward_columns(
     names = list(weights) if weights else logged or [name for name in types if types[name]]
     if missing := [name for name in names if not types.get(name)]:
         raise LabError(
-            f"There is no column '{missing[0]}' of numbers; there are: {', '.join(types)}."
+            f"Unknown reward column '{missing[0]}'. The columns of numbers are: {', '.join(types)}."
         )
     if not names:
-        raise LabError(f"{files[0].parent} has no column of a reward.")
+        raise LabError(
+            f"{files[0].parent} has no reward column. Name TRL's own log of completions."
+        )
     return names, [name for name in types if name not in names]
 
 

@@ -18,7 +18,7 @@ def new_place(target: Path | str) -> Path:
     """
     target = Path(os.path.abspath(os.path.expanduser(target)))
     if os.path.lexists(target):
-        raise LabError(f"{target} exists already: delete it, or choose another place with --out.")
+        raise LabError(f"{target} already exists. Delete it, or choose another place with --out.")
     return target
 
 
@@ -65,5 +65,5 @@ def _reason(error: OSError, target: Path) -> str:
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"there is no permission to write into {target.parent}"
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return f"{target.parent} is no folder"
+        return f"{target.parent} is not a folder"
     return error.strerror or str(error)

@@ -96,7 +96,7 @@ class Board:
 
 
 def _message(index: int | None, groups: list[Group], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what assets/notebook.js reads: every group, so that one can be chosen at any time."""
+    """Return what assets/pages/notebook.js reads: all groups, so that any can be chosen."""
     return {
         "title": "" if index is None else f"Step {index}",
         "step": index or 0,
@@ -125,7 +125,7 @@ def _widget_class() -> Any:
     class GroupBoard(anywidget.AnyWidget):
         """The state that Python and the page keep synchronised."""
 
-        _esm = bundle.script(bundle.ASSETS / "notebook.js")
+        _esm = bundle.script(bundle.ASSETS / "pages/notebook.js")
         _css = bundle.style(bundle.ASSETS / "notebook.css", scope="grpo-cell")
         shown = traitlets.Unicode("").tag(sync=True)
         glossary = traitlets.Unicode("[]").tag(sync=True)

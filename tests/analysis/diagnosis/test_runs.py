@@ -76,16 +76,16 @@ def test_another_method_that_learns_is_not_called_anything_else_either(name: str
 # name, question, the verdict at the end, words of it, the step by which it is said for good
 FAILURES = [
     ("beta-too-large", "reward", "trouble", "A beta of 20 holds", 14),
-    ("all-rewards-tie", "loss", "trouble", "all their rewards tie.*all wrong", 1),
+    ("all-rewards-tie", "loss", "trouble", "all their rewards are equal.*all wrong", 1),
     ("all-rewards-tie", "reward", "trouble", "all wrong", 9),
-    ("all-rewards-tie", "length", "trouble", "cut off at the limit of 4 tokens", 1),
+    ("all-rewards-tie", "length", "trouble", "truncated at the limit of 4 tokens", 1),
     ("format-weight-10", "format", "trouble", "Lower its weight of 10", 35),
     ("kl-blow-up", "kl", "trouble", "the reward fell with it", 4),
     ("kl-blow-up", "reward", "trouble", "it fell", 9),
-    ("kl-blow-up", "length", "trouble", "cut off", 6),
+    ("kl-blow-up", "length", "trouble", "truncated", 6),
     ("learning-rate-zero", "reward", "trouble", "learning rate is 1e−12", 1),
     ("length-collapse", "length", "trouble", "Length collapsed", 20),
-    ("length-explosion", "length", "trouble", "cut off at the limit of 256", 8),
+    ("length-explosion", "length", "trouble", "truncated at the limit of 256", 8),
 ]
 
 
@@ -154,17 +154,17 @@ def test_a_kl_taken_off_the_reward_is_not_a_reward_that_falls() -> None:
     )
     taken = answers(data, use_kl_in_reward=True, beta=0.05)
     assert (taken["reward"].verdict, taken["kl"].verdict) == ("look", "look")
-    assert "the KL that is taken off it grew" in taken["reward"].answer
+    assert "because the penalty grew" in taken["reward"].answer
     plain = answers(data)
     assert (plain["reward"].verdict, plain["kl"].verdict) == ("trouble", "trouble")
 
 
 def test_beta_0_has_no_reference() -> None:
     without = answers(frame(kl=None), beta=0.0)["kl"]
-    assert without.verdict == "unknown" and "no reference is consulted" in without.answer
-    assert "not recorded" in answers(frame(kl=None), beta=0.1)["kl"].answer
+    assert without.verdict == "unknown" and "no reference model is used" in without.answer
+    assert "did not record" in answers(frame(kl=None), beta=0.1)["kl"].answer
     moved = answers(frame(), sync_ref_model=True)["kl"]
-    assert "as it was last moved" in moved.answer
+    assert "as last synchronised" in moved.answer
 
 
 def test_dynamic_sampling_that_throws_most_away() -> None:
@@ -176,7 +176,7 @@ def test_dynamic_sampling_that_throws_most_away() -> None:
     assert few["loss"].verdict == "fine"
     unfilled = answers(frame(frac_reward_zero_std=1.0, **drawn), **options)["loss"]
     assert unfilled.verdict == "trouble"
-    assert "drew 40 groups a step and found no better ones" in unfilled.answer
+    assert "drew 40 groups per step and found no better ones" in unfilled.answer
 
 
 def test_a_format_that_earns_nothing_cannot_be_hacked() -> None:

@@ -211,7 +211,7 @@ def test_what_was_not_recorded_is_said() -> None:
         credit(groups, 0, ppo, weights_of(ppo))
     with pytest.raises(LabError, match=r"beta 0\.04.*no reference"):
         token_terms(groups[0].completions[0], 1.0, grpo, Batch.of(groups, {}, grpo))
-    with pytest.raises(LabError, match="no preset"):
+    with pytest.raises(LabError, match="Unknown preset"):
         method(run, "nonsense")
 
 
@@ -237,10 +237,10 @@ def test_damaged_options_mark_no_token(damage: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"loss_type": "nonsense"}, "no loss_type 'nonsense'"),
-        ({"importance_sampling_level": "nonsense"}, "importance_sampling_level has no choice"),
-        ({"scale_rewards": "nonsense"}, "scale_rewards has no choice called 'nonsense'"),
-        ({"kl_estimator": "nonsense", "beta": 0.1}, "kl_estimator has no choice"),
+        ({"loss_type": "nonsense"}, "Unknown loss_type 'nonsense'"),
+        ({"importance_sampling_level": "nonsense"}, "Unknown importance_sampling_level"),
+        ({"scale_rewards": "nonsense"}, "Unknown scale_rewards 'nonsense'"),
+        ({"kl_estimator": "nonsense", "beta": 0.1}, "Unknown kl_estimator"),
     ],
 )
 def test_a_choice_that_is_unknown_is_an_error(options: dict[str, Any], words: str) -> None:

@@ -118,7 +118,7 @@ def test_what_cannot_be_tried_says_why() -> None:
     step = shipped()
     for trial, words in [
         (Trial("ppo"), "no critic"),
-        (Trial("nonsense"), "no preset"),
+        (Trial("nonsense"), "Unknown preset"),
         (Trial(edits={99: "x"}), "no completion 100"),
     ]:
         with pytest.raises(LabError, match=words):

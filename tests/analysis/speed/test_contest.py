@@ -79,7 +79,9 @@ def test_the_ratio_is_theirs_over_ours() -> None:
 def test_settings() -> None:
     assert setting("short", rounds=3, model=None) == Setting(max_completion_length=32, rounds=3)
     assert set(SETTINGS) == {"long", "short", "smollm2"}
-    with pytest.raises(LabError, match=r"There is no setting 'fast'\. Known: long, short, smollm2"):
+    with pytest.raises(
+        LabError, match=r"Unknown setting 'fast'\. Use one of: long, short, smollm2"
+    ):
         setting("fast")
     with pytest.raises(LabError, match="rounds must be between 1"):
         setting("long", rounds=0)

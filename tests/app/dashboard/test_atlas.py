@@ -62,8 +62,8 @@ def test_cells_firsts_and_prompts_that_come_again(path: Path) -> None:
         "well-formed": {"step": 1, "group": 0, "completion": 1},
         "solved": {"step": 1, "group": 1, "completion": 0},
         "searched": {"step": 2, "group": 0, "completion": 0},
-        "turned back": {"step": 2, "group": 0, "completion": 0},
-        "solved after turning back": {"step": 2, "group": 1, "completion": 0},
+        "backtracked": {"step": 2, "group": 0, "completion": 0},
+        "solved after backtracking": {"step": 2, "group": 1, "completion": 0},
     }
     assert [cell[:2] for cell in found.since(1)["cells"]] == [[2, 0], [2, 1]]
     assert found.since(2)["cells"] == []
@@ -83,8 +83,8 @@ def test_the_first_search_and_the_first_check_are_marked(path: Path) -> None:
     firsts = found.since(-1)["firsts"]
     assert firsts["checked"] == {"step": 2, "group": 0, "completion": 1}
     assert firsts["searched"] == {"step": 2, "group": 0, "completion": 1}
-    assert firsts["turned back"] == {"step": 2, "group": 0, "completion": 1}
-    assert "solved after turning back" not in firsts
+    assert firsts["backtracked"] == {"step": 2, "group": 0, "completion": 1}
+    assert "solved after backtracking" not in firsts
 
 
 def test_texts_are_no_longer_read_when_all_was_seen(path: Path, monkeypatch) -> None:
@@ -93,7 +93,7 @@ def test_texts_are_no_longer_read_when_all_was_seen(path: Path, monkeypatch) -> 
     append(path, Step(1, {}, [group("a", (text, 1, 1), target=3)]))
     found.read(Run(path))
     assert set(found.firsts) == {
-        "well-formed", "solved", "searched", "checked", "turned back", "solved after turning back",
+        "well-formed", "solved", "searched", "checked", "backtracked", "solved after backtracking",
     }  # fmt: skip
     monkeypatch.setattr(found, "_does", lambda *_: pytest.fail("read again"))
     append(path, Step(2, {}, [group("b", (text, 1, 1), target=3)]))
@@ -105,7 +105,7 @@ def test_columns_of_another_version_cost_what_needs_them(path: Path) -> None:
     append(path, Step(1, {}, [group("a", ("1 + 1 = 2 no 1 + 2 = 3 yes", 0, 0), goal=3)]))
     found = Atlas("countdown")
     found.read(Run(path))
-    assert set(found.since(-1)["firsts"]) == {"searched", "turned back"}
+    assert set(found.since(-1)["firsts"]) == {"searched", "backtracked"}
 
 
 def test_only_what_is_new_is_read(path: Path, monkeypatch) -> None:

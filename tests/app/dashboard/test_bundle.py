@@ -1,12 +1,10 @@
 """One script and one sheet out of many: nothing is lost, nothing foreign comes in."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from needs import require
+from nodejs import run_node
 
 from grpo_core.app.dashboard.bundle import ASSETS, script, style
 
@@ -19,20 +17,25 @@ def write(folder: Path, **modules: str) -> Path:
 
 def run(text: str, folder: Path) -> str:
     """What a module prints, run by node."""
-    node = shutil.which("node")
-    require(node, "node")
     (folder / "bundle.mjs").write_text(text)
-    done = subprocess.run([node, folder / "bundle.mjs"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return run_node(folder / "bundle.mjs").strip()
 
 
-@pytest.mark.parametrize("name", ["notebook.js", "lab.js", "page.js", "board.js", "replay.js"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pages/notebook.js",
+        "pages/lab.js",
+        "pages/page.js",
+        "panels/board.js",
+        "pages/replay.js",
+    ],
+)
 def test_every_module_comes_once_and_after_those_it_needs(name: str) -> None:
     text = script(ASSETS / name)
-    assert not re.search(r'^(import\b|export \{)|from "\./', text, re.M)
+    assert not re.search(r'^(import\b|export \{)|from "\.', text, re.M)
     defined = re.findall(r"^const (\w+_js) = \(\(\) => \{$", text, re.M)
-    assert len(set(defined)) == len(defined) and defined[-1] == name.replace(".", "_")
+    assert len(set(defined)) == len(defined) and defined[-1] == re.sub(r"\W", "_", name)
     seen: set[str] = set()
     for line in text.splitlines():
         if match := re.match(r"const (\w+_js) = ", line):
@@ -58,7 +61,7 @@ def test_it_does_what_the_modules_do(tmp_path: Path) -> None:
         "export class Thing {}\n",
     )
     text = script(entry)
-    tail = "\nconsole.log(said, deep, main_js.default.render());"
+    tail = f"\nconsole.log(said, deep, {tmp_path.name}_main_js.default.render());"
     assert run(text + tail, tmp_path) == "b1a8 b1 b1a8"
 
 

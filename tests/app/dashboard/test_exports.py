@@ -77,12 +77,12 @@ def test_folders_come_zipped(client: TestClient, room: Path, form: str, files: l
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"run": KEY, "as": "exe"}, "exported as html, csv"),
-        ({"run": "nothing", "as": "csv"}, "no run called"),
-        ({"run": "../../etc", "as": "csv"}, "no run called"),
-        ({"run": ["x"], "as": "csv"}, "no run called"),
-        ({"run": KEY}, "exported as html, csv"),
-        ({"run": KEY, "as": ["csv"]}, "exported as html, csv"),
+        ({"run": KEY, "as": "exe"}, "Use one of: html, csv"),
+        ({"run": "nothing", "as": "csv"}, "Unknown run"),
+        ({"run": "../../etc", "as": "csv"}, "Unknown run"),
+        ({"run": ["x"], "as": "csv"}, "Unknown run"),
+        ({"run": KEY}, "Use one of: html, csv"),
+        ({"run": KEY, "as": ["csv"]}, "Use one of: html, csv"),
     ],
 )
 def test_refusals(client: TestClient, room: Path, query: dict[str, object], said: str) -> None:

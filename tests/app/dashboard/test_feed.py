@@ -67,6 +67,44 @@ def record_steps(path: Path, first: int, last: int) -> None:
 # --- payloads ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("tokens", "parts"),
+    [
+        ("<think> 1 </think> <answer> 2 </answer> <eos>", "TtTAaAo"),
+        ("< think > a </ think > < ans wer > 4 </ answer >", "TTTtTTTAAAAaAAA"),
+        ("no tags at all", "oooo"),
+        ("1 </think> <answer> x", "tTTo"),  # an answer that is cut off is none
+        ("<answer> </answer>", "AA"),
+        ("<answer> 1 </answer> <think> 2", "AaATt"),
+        ("<think> <answer> 6 </answer> </think> <answer> 7 </answer>", "TTtTTAaA"),
+        ("<answer> 6 </answer> <answer> 7 </answer>", "ToTAaA"),
+    ],
+)
+def test_the_parts_of_a_completion_are_those_of_the_rule(tokens: str, parts: str) -> None:
+    assert payloads.parts_of_tokens(tokens.split()) == parts
+
+
+def test_a_token_without_letters_has_a_part() -> None:
+    assert payloads.parts_of_tokens(["<think>", "", "a", "</think>", ""]) == "TttTo"
+
+
+def test_a_text_whose_tokens_are_not_on_record_is_shown_in_words() -> None:
+    text = " <think> two\n words</think>" + " x" * payloads.MAX_PIECES
+    (card,) = payloads.group_payload(Group("p", {}, [completion([], text=text)]))["completions"]
+    assert card["text"] == text == "".join(card["tokens"]) and card["gap"] == ""
+    assert card["tokens"][:3] == [" <think>", " two", "\n words</think>"]
+    assert len(card["tokens"]) == len(card["parts"]) == payloads.MAX_PIECES + 1
+    assert card["characters"] == len(text) and card["length"] == 0
+
+
+def test_words_are_shown_with_a_gap_and_the_text_is_as_it_was_decoded() -> None:
+    words = completion(["3", "+", "4", "<eos>"], text="3 + 4")
+    whole = completion(["3 ", "+", " 4"], text="3 + 4")
+    cards = payloads.group_payload(Group("p", {}, [words, whole]))["completions"]
+    assert [card["gap"] for card in cards] == [" ", ""]
+    assert [card["text"] for card in cards] == ["3 + 4", "3 + 4"]
+
+
 def test_sizes_are_capped() -> None:
     group = Group("p" * 10**6, {}, [completion(["x" * 10**5] * 3000) for _ in range(100)])
     payload = payloads.group_payload(group)
@@ -317,6 +355,30 @@ def test_first_messages_and_the_end_of_polling(book: RunBook) -> None:
         await asyncio.gather(*tasks)
         assert not feed.viewers
         await until(lambda: feed._poller.done())
+
+    asyncio.run(scenario())
+
+
+def test_what_a_new_panel_is_told_comes_once_and_again_when_there_is_news(
+    book: RunBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that docs/adding.md asks for on the server: one more message in `RunFeed.latest`."""
+    told = [Message.of({"type": "new", "run": RECORDED + "recorded", "value": i}) for i in (1, 2)]
+    now, usual = [told[0]], RunFeed.latest
+    monkeypatch.setattr(RunFeed, "latest", lambda feed, hidden: usual(feed, hidden) + now)
+
+    async def scenario() -> None:
+        feed, page = Feed(book), Page()
+        tasks = watch(feed, page)
+        for step in (1, 2, 3):
+            page.views.put_nowait({"run": RECORDED + "recorded", "step": step})
+            await until(lambda at=step: any(m["step"] == at for m in page.of("board")))
+        assert [m["value"] for m in page.of("new")] == [1]
+        now[:] = told[1:]
+        feed.announce()
+        await until(lambda: [m["value"] for m in page.of("new")] == [1, 2])
+        page.views.put_nowait(None)
+        await asyncio.gather(*tasks)
 
     asyncio.run(scenario())
 
@@ -647,7 +709,7 @@ def test_of_many_starts_at_once_one_is_granted(tmp_path: Path) -> None:
 def test_refusals_are_sentences(book: RunBook) -> None:
     for options, part in [
         ({"task": "nope"}, "nope"),
-        ({"reward_funcs": ["nope_reward"], "reward_weights": [1.0]}, "no reward called"),
+        ({"reward_funcs": ["nope_reward"], "reward_weights": [1.0]}, "Unknown reward"),
         ({"max_stepz": 5}, "max_stepz"),
         ({"num_generations": 7}, "multiple"),
         ({"learning_rate": "fast"}, "learning_rate"),
@@ -660,9 +722,9 @@ def test_refusals_are_sentences(book: RunBook) -> None:
         book.start({})
     with pytest.raises(LabError, match="recorded run"):
         book.control(RECORDED + "recorded", "pause")
-    with pytest.raises(LabError, match="no run called"):
+    with pytest.raises(LabError, match="Unknown run"):
         book.control("../a", "pause")
-    with pytest.raises(LabError, match="asked to"):
+    with pytest.raises(LabError, match="Unknown request"):
         book.control("a", "explode")
 
 

@@ -29,7 +29,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 # Written once more by hand, not taken from the list: what is answered when there is no class.
 OPEN = {
     "GET /",
-    "GET /lab/assets/lab.js",
+    "GET /lab/assets/pages/lab.js",
     "GET /lab/status",
     "GET /lab/glossary",
     "GET /lab/metrics",
@@ -172,7 +172,10 @@ def test_odd_paths_are_not_found(whole: Whole) -> None:
         *(f" {base}" for base in bases),
         "/assets/../config", "/assets/..", "/assets/.", "/assets/", "/assets", "/assets/a/b.js",
         "/assets/a\\b.js", "/assets/%2e%2e/config", "/assets/.hidden", "/static/js/", "/static/x",
-        "/static/js/../img/logo.svg", "/lab/assets/../server.py", "/lab/assets/..", "/lab//status",
+        "/static/js/../img/logo.svg", "/lab/assets/../server.py", "/lab/assets/..",
+        "/lab/assets/core/../lab.css",
+        "/lab/assets/core/", "/lab/assets/core", "/lab/assets/core/a/b.js", "/lab/assets/x/a.js",
+        "/lab//status",
         "//", "/.", "/..", "", "*", "http://127.0.0.1/", "/theme.css/", "/THEME.css", "/index.html",
     ]  # fmt: skip
     for path in odd:
@@ -298,7 +301,9 @@ EMBEDDED = [
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "a-later-word"])
 def test_a_foreign_page_gets_nothing_but_a_link_to_a_page(whole: Whole, site: str) -> None:
-    paths = sorted({filled(path) for path in walk(whole.inner.routes)} | {"/lab/assets/lab.js"})
+    paths = sorted(
+        {filled(path) for path in walk(whole.inner.routes)} | {"/lab/assets/pages/lab.js"}
+    )
     for path in paths:
         for mode, dest in EMBEDDED:
             for method in ("GET", "POST", "WEBSOCKET"):
@@ -355,7 +360,7 @@ def test_nothing_changes_on_a_get(whole: Whole, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(exports, "make", make)
     monkeypatch.setattr(subprocess, "Popen", make)
     before, temporary = contents(whole.home), set(Path(tempfile.gettempdir()).glob("grpo-lab-*"))
-    paths = {filled(path, KEY) for path in walk(whole.inner.routes)} | {"/lab/assets/lab.js"}
+    paths = {filled(path, KEY) for path in walk(whole.inner.routes)} | {"/lab/assets/pages/lab.js"}
     query = f"run={KEY}&as=html&of=push&want=stop&step=1&options={{}}&token=x"
     for path in sorted(paths):
         whole.ask("GET", path, query=query)
@@ -378,8 +383,8 @@ HEADERS = {
     [
         ("GET", "/", {}, 200),
         ("GET", "/lab/status", {}, 200),
-        ("GET", "/lab/assets/lab.js", {}, 200),
-        ("GET", "/lab/assets/none.js", {}, 404),
+        ("GET", "/lab/assets/pages/lab.js", {}, 200),
+        ("GET", "/lab/assets/pages/none.js", {}, 404),
         ("GET", "/lab/source", {}, 422),
         ("GET", "/gradio_api/info", {}, 404),
         ("POST", "/lab/api/runs", {}, 415),

@@ -3,26 +3,23 @@
 import dataclasses
 import json
 import re
-import shutil
-import subprocess
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from needs import require
+from nodejs import run_node
 
 from grpo_core.app.dashboard.bundle import ASSETS
 from grpo_core.core.config import GRPOConfig
-from grpo_core.core.recipes import RECIPES
+from grpo_core.core.experiments import EXPERIMENTS
 from grpo_core.rewards import REWARDS
 
-NODE = shutil.which("node")
 PROGRAM = """
 import { readFileSync } from "node:fs";
-const { readView, writeView } = await import(process.argv[1] + "/view.js");
-const lesson = await import(process.argv[1] + "/lesson.js");
+const { readView, writeView } = await import(process.argv[1] + "/core/view.js");
+const lesson = await import(process.argv[1] + "/core/lesson.js");
 const { call, values } = JSON.parse(readFileSync(0, "utf8"));
 const calls = {
   read: readView,
@@ -37,20 +34,13 @@ console.log(JSON.stringify(values.map(calls[call])));
 
 def page(call: str, values: list[Any]) -> list[Any]:
     """What the page's functions make of some values."""
-    require(NODE, "node")
-    done = subprocess.run(
-        [str(NODE), "--input-type=module", "-e", PROGRAM, ASSETS.as_uri()],
-        input=json.dumps({"call": call, "values": values}),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    asked = json.dumps({"call": call, "values": values})
+    return json.loads(run_node("--input-type=module", "-e", PROGRAM, ASSETS.as_uri(), stdin=asked))
 
 
 def names(title: str) -> list[str]:
     """The names of a list of lesson.js."""
-    text = (ASSETS / "lesson.js").read_text(encoding="utf-8")
+    text = (ASSETS / "core/lesson.js").read_text(encoding="utf-8")
     (found,) = re.findall(rf"^export const {title} = \[\n(.*?)^\];", text, re.M | re.S)
     return re.findall(r'^  \["(\w+)"', found, re.M)
 
@@ -133,7 +123,7 @@ def test_what_no_link_may_carry_is_left_out() -> None:
 def test_links_set_what_there_is() -> None:
     defaults = GRPOConfig()
     fields = {field.name for field in dataclasses.fields(GRPOConfig)}
-    assert set(FIELDS) <= fields | {"recipe"}
+    assert set(FIELDS) <= fields | {"experiment"}
     carried = {name: str(getattr(defaults, name)) for name in FIELDS if name in fields}
     carried = {name: value for name, value in carried.items() if value != "None"}
     read = page("read", ["#set=" + ",".join(f"{n}:{v}" for n, v in carried.items())])[0]
@@ -142,18 +132,20 @@ def test_links_set_what_there_is() -> None:
     assert GRPOConfig.from_dict(options) == defaults
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_link_can_name_every_experiment(name: str) -> None:
-    read = page("read", [f"#set=recipe:{name}"])[0]
-    assert page("options", [read["settings"]]) == [{"recipe": name}]
+    read = page("read", [f"#set=experiment:{name}"])[0]
+    assert page("options", [read["settings"]]) == [{"experiment": name}]
+    old = page("read", [f"#set=recipe:{name}"])[0]  # the name in links of version 0.1.0
+    assert old["settings"] == read["settings"]
 
 
 def test_what_a_link_can_hide_is_there() -> None:
     assert len(PARTS) > 10 and len(FIELDS) > 10
-    panels = (ASSETS / "lab.js").read_text()
+    panels = (ASSETS / "pages/lab.js").read_text()
     tools = {
         match[1]
-        for path in ASSETS.glob("*.js")
+        for path in ASSETS.glob("tools/*.js")
         if (match := re.search(r'^export const \w+ = \{ id: "(\w+)"', path.read_text(), re.M))
     }
     there = tools | {"runs", "controls", "options"}

@@ -19,7 +19,7 @@ from grpo_core.app.dashboard.runs import RECORDED, RunBook, describe
 from grpo_core.app.dashboard.server import ASSETS, create_app, guarded, listen
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
-from grpo_core.core.recipes import RECIPES
+from grpo_core.core.experiments import EXPERIMENTS
 from grpo_core.runs import Run
 
 LOCAL = {"host": "127.0.0.1:7860"}
@@ -165,7 +165,7 @@ def test_headers(client: TestClient) -> None:
 
 
 def test_assets_never_parse_html_and_name_no_host() -> None:
-    for path in ASSETS.iterdir():
+    for path in filter(Path.is_file, ASSETS.rglob("*")):
         text = path.read_text(encoding="utf-8")
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert word not in text, f"{word} in {path.name}"
@@ -212,7 +212,7 @@ def test_the_page_needs_no_torch(tmp_path: Path) -> None:
                     break
                 time.sleep(0.1)
             page = client.get("/").text
-            assert "gradio" in page and "lab/assets/page.js" in page, page[:500]
+            assert "gradio" in page and "lab/assets/pages/page.js" in page, page[:500]
             assert '"analytics_enabled":false' in page
         bad = [name for name in ("torch", "transformers", "datasets") if name in sys.modules]
         assert not bad, bad
@@ -279,7 +279,7 @@ def test_the_lens_sends_the_formula_as_data(client: TestClient) -> None:
 def test_a_token_without_numbers_leaves_the_rest_of_the_answer(client: TestClient) -> None:
     for place in ([99, 0], [0, 99_999]):
         answer = ask(client, token=place)
-        assert "no such token" in answer["token"]["refused"] and answer["board"]
+        assert "no token at that index" in answer["token"]["refused"] and answer["board"]
     edited = ask(client, token=[0, 0], edits={"0": "<answer> 1 </answer>"})
     assert "not available without running the model" in edited["token"]["refused"]
     assert edited["board"]["completions"][0]["edited"]
@@ -374,14 +374,14 @@ def test_a_fork_is_the_parents_run_from_its_model(
     ("body", "status", "words"),
     [
         ({"step": 1}, 409, "no saved model of step 1; it has: 2"),
-        ({"step": "2"}, 400, "a step"),
-        ({"options": []}, 400, "a step"),
+        ({"step": "2"}, 400, "`step`"),
+        ({"options": []}, 400, "`step`"),
         ({"options": {"model": "/etc"}}, 409, "cannot change model"),
         ({"options": {"task": "arithmetic"}}, 409, "cannot change task"),
         ({"options": {"num_generations": "many"}}, 409, "num_generations"),
         ({"options": {"num_generations": 1}}, 409, "2 or more"),
         ({"options": {"beta": -1}}, 409, "beta"),
-        ({"preset": "nonsense"}, 409, "no preset"),
+        ({"preset": "nonsense"}, 409, "Unknown preset"),
     ],
 )
 def test_what_cannot_be_forked(
@@ -399,31 +399,31 @@ def test_the_metrics_of_another_run(client: TestClient, parent: str) -> None:
     assert client.get("/lab/metrics", params={"run": "nothing"}).status_code == 409
 
 
-def test_a_start_by_a_recipe_takes_its_options_and_those_that_were_changed(
+def test_a_start_by_an_experiment_takes_its_options_and_those_that_were_changed(
     client: TestClient, tmp_path: Path
 ) -> None:
-    asked = {"recipe": "smollm2", "seed": 5, "num_generations": 4}
+    asked = {"experiment": "smollm2", "seed": 5, "num_generations": 4}
     answer = client.post("/lab/api/runs", json=asked)
     assert answer.status_code == 200, answer.text
     config = Run(tmp_path / "runs" / answer.json()["run"]).config
-    recipe = RECIPES["smollm2"].options
-    assert config == GRPOConfig.from_dict(recipe | {"seed": 5, "num_generations": 4})
-    refused = client.post("/lab/api/runs", json={"recipe": "no such"})
+    experiment = EXPERIMENTS["smollm2"].options
+    assert config == GRPOConfig.from_dict(experiment | {"seed": 5, "num_generations": 4})
+    refused = client.post("/lab/api/runs", json={"experiment": "no such"})
     assert refused.status_code == 409
-    assert "There is no recipe called 'no such'" in refused.json()["error"]
+    assert "Unknown experiment 'no such'" in refused.json()["error"]
 
 
 def test_an_experiment_that_cannot_be_run_says_what_it_needs() -> None:
     """In a process of its own: Gradio takes seconds and threads."""
     code = """
         import dataclasses, json
-        from grpo_core.core import recipes
-        lacking = dataclasses.replace(recipes.RECIPES["smollm2"], needs=("not_there",))
-        recipes.RECIPES["smollm2"] = lacking
+        from grpo_core.core import experiments
+        lacking = dataclasses.replace(experiments.EXPERIMENTS["smollm2"], needs=("not_there",))
+        experiments.EXPERIMENTS["smollm2"] = lacking
         from grpo_core.app.dashboard import panels
         components = panels.blocks().config["components"]
         buttons = {c["props"].get("elem_id"): c["props"] for c in components}
-        shown = {name: buttons[f"lab-recipe-{name}"] for name in recipes.RECIPES}
+        shown = {name: buttons[f"lab-experiment-{name}"] for name in experiments.EXPERIMENTS}
         print(json.dumps({n: [p["interactive"], p["value"]] for n, p in shown.items()}))
     """
     done = subprocess.run(
@@ -431,6 +431,6 @@ def test_an_experiment_that_cannot_be_run_says_what_it_needs() -> None:
     )
     shown = json.loads(done.stdout.splitlines()[-1])
     assert shown["smollm2"][0] is False
-    assert "Needs not-there: `make install`" in shown["smollm2"][1]
+    assert "Needs not-there. Run `make install`" in shown["smollm2"][1]
     for name in ("r1-zero", "no-verification", "format-too-large"):
-        assert shown[name] == [True, f"{RECIPES[name].title}\n{RECIPES[name].look}"]
+        assert shown[name] == [True, f"{EXPERIMENTS[name].title}\n{EXPERIMENTS[name].look}"]

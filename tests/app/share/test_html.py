@@ -168,7 +168,7 @@ def test_choices(made: Callable[..., Run], tmp_path: Path) -> None:
 
     boards, said = kept("a.html", Choice(frozenset({2, 5, 77}), groups=1))
     assert boards == [(2, 0), (5, 0)]
-    assert said.startswith("Left out, as was asked for: the groups of 7 of 9 steps, and all but")
+    assert said.startswith("Left out, as requested: the groups of 7 of 9 steps, and all but")
     assert kept("b.html", Choice(every=4, groups=1))[0] == [(1, 0), (5, 0), (9, 0)]
     with pytest.raises(LabError, match="None of these"):
         kept("c.html", Choice(frozenset({77})))
@@ -178,7 +178,7 @@ def test_choices(made: Callable[..., Run], tmp_path: Path) -> None:
 
 def test_refusals(made: Callable[..., Run], awkward: Run, tmp_path: Path) -> None:
     (tmp_path / "there.html").write_text("mine")
-    with pytest.raises(LabError, match=r"there\.html exists already"):
+    with pytest.raises(LabError, match=r"there\.html already exists"):
         share_html(awkward, tmp_path / "there.html")
     with pytest.raises(LabError, match="recorded nothing"):
         share_html(made("empty", []), tmp_path / "run.html")

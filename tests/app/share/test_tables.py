@@ -119,7 +119,7 @@ def test_every_column_is_in_the_dictionary(awkward: Run, tmp_path: Path, form: s
         for column in read(folder, name, form).columns:
             assert f"\n| `{column}` |" in part
     assert "held-out" not in text or "`eval/accuracy`" in text
-    assert "Share solved" in text  # the glossary's words
+    assert "Share of problems solved" in text  # the glossary's words
 
 
 def test_a_metric_that_a_step_lacks_is_missing(made: Callable[..., Run], tmp_path: Path) -> None:
@@ -140,14 +140,14 @@ def test_rewards_that_come_later_have_a_column(made: Callable[..., Run], tmp_pat
 def test_refusals(awkward: Run, made: Callable[..., Run], tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.mkdir()
-    with pytest.raises(LabError, match="exists already"):
+    with pytest.raises(LabError, match="already exists"):
         export_tables(awkward, there, "csv")
     with pytest.raises(LabError, match="recorded nothing"):
         export_tables(made("empty", []), tmp_path / "out", "csv")
-    with pytest.raises(LabError, match="for CSV"):
+    with pytest.raises(LabError, match="works with CSV"):
         export_tables(awkward, tmp_path / "out", "parquet", spreadsheet=True)
     (tmp_path / "file").write_text("")
-    with pytest.raises(LabError, match="is no folder"):
+    with pytest.raises(LabError, match="is not a folder"):
         export_tables(awkward, tmp_path / "file" / "out", "csv")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "runs", "there"]
 
@@ -179,6 +179,6 @@ def test_without_pyarrow(awkward: Run, tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     last = done.stderr.strip().splitlines()[-1]
-    assert last.endswith("Parquet needs pyarrow: pip install 'grpo-lab[parquet]'.")
+    assert last.endswith("Parquet needs pyarrow. Install it with: pip install 'grpo-lab[parquet]'.")
     assert (tmp_path / "csv" / "completions.csv").is_file()
     assert not (tmp_path / "parquet").exists()

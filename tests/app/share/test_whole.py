@@ -28,7 +28,7 @@ def test_it_does_not_where_the_block_fails(tmp_path: Path, error: type[BaseExcep
 
 def test_what_somebody_else_made_meanwhile_stays(tmp_path: Path) -> None:
     target = tmp_path / "file.txt"
-    with pytest.raises(LabError, match="exists already"), made_whole(target) as path:
+    with pytest.raises(LabError, match="already exists"), made_whole(target) as path:
         path.write_text("ours")
         target.write_text("theirs")
     assert target.read_text() == "theirs" and os.listdir(tmp_path) == ["file.txt"]
@@ -51,5 +51,5 @@ def test_what_the_disk_says_is_one_sentence(tmp_path: Path, number: int, said: s
 def test_new_place(tmp_path: Path) -> None:
     assert new_place(tmp_path / "a" / ".." / "b") == tmp_path / "b"
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(LabError, match="exists already"):
+    with pytest.raises(LabError, match="already exists"):
         new_place(tmp_path / "link")

@@ -23,6 +23,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from grpo_core.app.dashboard import messages
 from grpo_core.app.dashboard.classroom import journal, people
 from grpo_core.app.dashboard.classroom.address import addresses, qr_text
 from grpo_core.app.dashboard.classroom.budgets import Budgets
@@ -32,6 +33,7 @@ from grpo_core.app.dashboard.classroom.people import COOKIE_SECONDS, STUDENT, TE
 from grpo_core.app.dashboard.classroom.polls import Poll, Polls, ask
 from grpo_core.app.dashboard.doors import Doors
 from grpo_core.app.dashboard.masking import Hidden
+from grpo_core.app.dashboard.packing import Message
 from grpo_core.app.dashboard.payloads import clip, encode
 from grpo_core.app.dashboard.trials import Request
 from grpo_core.core import spreadsheet
@@ -60,7 +62,7 @@ class Classroom:
         Args:
             root: the folder of runs, in which `.class/` is.
             title: what the class is called.
-            new: begin anew, with a new code, and nobody in it.
+            new: start a new class, with a new code and no members.
             proxies: names under which a proxy answers, which may say that the browser came by
                 https.
 
@@ -79,14 +81,14 @@ class Classroom:
         self.polls = Polls()
         self.hunts: list[Hunt] = []
         self.hunt: Hunt | None = None
-        self.focus: dict[str, Any] | None = None
+        self.focus: messages.Lead | None = None
         self.join_urls: list[str] = []
         self.teacher_url = ""
         self.browser_url = ""
         self.on_change: Callable[[], None] = lambda: None
         self._sockets: dict[str, list[Close]] = {}
         self._trying: Counter[str] = Counter()
-        self._shared: dict[str, tuple[str, str | None, str | None]] = {}
+        self._shared: dict[str, Message] = {}
         self._journal = journal.Journal(root, self.title, new)
         self.cookies = people.Cookies(self._journal.secret)
         for event in self._journal.events():
@@ -174,7 +176,7 @@ class Classroom:
             hunt.hunters.pop(key, None)
 
     def _changed(self) -> None:
-        """Make the message anew, and have it sent."""
+        """Rebuild the message and send it."""
         self._shared.clear()
         self.on_change()
 
@@ -259,10 +261,10 @@ class Classroom:
         """Let a student who was taken out join again.
 
         Raises:
-            LabError: nobody of this id was taken out.
+            LabError: no student with this id was removed.
         """
         if not isinstance(key, str) or key not in self.door.out:
-            raise LabError("Nobody of that id was taken out.")
+            raise LabError("No student with that id was removed.")
         self._happened("readmitted", id=key)
 
     def allow(self, address: Any) -> None:
@@ -284,7 +286,7 @@ class Classroom:
             LabError: there is no such student.
         """
         if not isinstance(key, str) or key not in self.people.members:
-            raise LabError("There is nobody of that id in the class.")
+            raise LabError("The class has no member with that id.")
         self._happened("removed", id=key)
         for close in list(self._sockets.get(key, [])):
             with contextlib.suppress(Exception):  # gone by itself meanwhile
@@ -293,7 +295,7 @@ class Classroom:
     # Connections
 
     def admits(self, member: Member) -> bool:
-        """Whether a member may open another page; everybody may have one."""
+        """Return whether a member may open another page; each member may have one."""
         own = len(self._sockets.get(member.id, []))
         if self.is_teacher(member):
             return own < TEACHERS_SOCKETS
@@ -373,18 +375,22 @@ class Classroom:
             return
         hidden = self.polls.hidden()
         if hidden is not None and hidden.step == asked.step:
-            raise LabError("The class is being asked about this step: try things after the reveal.")
+            raise LabError(
+                "A question about this step is open. Trials are possible again after the reveal."
+            )
         if asked.trial.edits and self.polls.unrevealed is not None:
-            raise LabError("The class is being asked a question: try other words after the reveal.")
+            raise LabError(
+                "A question is open. Edited completions are possible again after the reveal."
+            )
         if self.hunt and self.hunt.run == asked.run and (asked.trial.edits or asked.trial.weights):
-            raise LabError("A hunt is on: try other words and weights on this run after it.")
+            raise LabError("A hunt is on. Trials on this run are possible again when it has ended.")
 
     @contextlib.contextmanager
     def trying(self, member: Member | None) -> Iterator[None]:
         """While a trial of a member is worked on. Raises LabError where too many are already."""
         key = member.id if member else ""
         if self._trying[key] >= TRIALS and not self.is_teacher(member):
-            raise LabError("Your last trials are still being worked on: try again in a moment.")
+            raise LabError("Your last trials are still being computed. Try again in a moment.")
         self._trying[key] += 1
         try:
             yield
@@ -398,9 +404,11 @@ class Classroom:
     def open_hunt(self, run: str, reward: str, task: str) -> Hunt:
         """Begin a hunt. Raises LabError when one is on."""
         if self.hunt is not None:
-            raise LabError("A hunt is on: end it first.")
+            raise LabError("A hunt is on. End it first.")
         if len(self.hunts) >= MAX_HUNTS:
-            raise LabError(f"A class has at most {MAX_HUNTS} hunts: begin anew with --new-class.")
+            raise LabError(
+                f"A class can have at most {MAX_HUNTS} hunts. Start a new class with --new-class."
+            )
         self._happened("hunt", id=secrets.token_hex(6), run=run, reward=reward, task=task)
         return self.hunts[-1]
 
@@ -419,7 +427,9 @@ class Classroom:
         """Raise LabError where a flag's truth would tell what the class is being asked."""
         hidden = self.polls.hidden()
         if hidden is not None and hidden.covers(*place[:2]):
-            raise LabError("The class is being asked about this group: flag it after the reveal.")
+            raise LabError(
+                "A question about this group is open. Flag its completions after the reveal."
+            )
 
     def _hidden_in_hunt(self) -> Hidden | None:
         """The group of the hunt's run that the class is being asked about."""
@@ -449,61 +459,48 @@ class Classroom:
         self.focus = None if view is None else {"by": TEACHER, "view": view, "since": since}
         self._changed()
 
-    # What the pages are told
+    # Messages to the pages
 
-    def message(self, member: Member) -> str:
-        """The feed's `class` message for one member, as JSON.
+    def shared(self, role: str) -> Message:
+        """The feed's `class` message, made once for each role and change."""
+        if role not in self._shared:
+            self._shared[role] = Message(encode(self._class_message(role)))
+        return self._shared[role]
 
-        All but the member's own part is made once for each role and change.
-        """
-        if member.role not in self._shared:
-            self._shared[member.role] = self._made(member.role)
-        head, poll, hunt = self._shared[member.role]
-        me = self.people.members.get(member.id, member)  # by the name of today
-        own = {
-            "poll": None if poll is None else self._own_vote(me),
-            "hunt": None if hunt is None else self._own_flags(me),
-        }
-        parts = [head, f'"you":{encode({"id": me.id, "name": me.name})}']
-        for name, shared in (("poll", poll), ("hunt", hunt)):
-            mine = own[name]
-            text = "null" if shared is None or mine is None else f"{shared},{encode(mine)[1:]}"
-            parts.append(f'"{name}":{text}')
-        return ",".join(parts) + "}"
+    def own(self, member: Member) -> str:
+        """The feed's `own` message for one member, as JSON."""
+        return encode(self._own_message(member))
 
-    def _made(self, role: str) -> tuple[str, str | None, str | None]:
-        """What all members of a role are told, as JSON objects whose last brace is missing."""
-        message: dict[str, Any] = {
+    def _class_message(self, role: str) -> messages.Class:
+        names = {member.id: member.name for member in self.people.members.values()}
+        poll, hidden = self.polls.current, self._hidden_in_hunt()
+        told: messages.Class = {
             "type": "class",
-            "role": role,
+            "role": "teacher" if role == TEACHER else "student",
             "title": self.title,
             "people": len(self.people.members),
             "here": self.here,
             "focus": self.focus,
+            "poll": poll.told() if poll else None,
+            "hunt": self.hunt.told(names, hidden) if self.hunt else None,
         }
         if role == TEACHER:
-            message["join"] = {"url": self.join_url, "code": self.code}
-            message["door"] = self.door.told(self.doors.full())
-        names = {member.id: member.name for member in self.people.members.values()}
-        poll = self.polls.current
-        return (
-            encode(message)[:-1],
-            encode(poll.told())[:-1] if poll else None,
-            encode(self.hunt.told(names, self._hidden_in_hunt()))[:-1] if self.hunt else None,
-        )
+            told["join"] = {"url": self.join_url, "code": self.code}
+            told["door"] = self.door.told(self.doors.full())
+        return told
 
-    def _own_vote(self, member: Member) -> dict[str, Any]:
-        poll = self.polls.current
-        return {"mine": poll.votes.get(member.id) if poll else None}
-
-    def _own_flags(self, member: Member) -> dict[str, Any]:
-        if self.hunt is None:
-            return {}
-        hidden = self._hidden_in_hunt()
-        if self.is_teacher(member):
-            return {"mine": None, "found": self.hunt.places(hidden)}
-        hunter = self.hunt.hunters.get(member.id, Hunter())
-        return {"mine": hunter.counts(hidden), "found": hunter.places(hidden)}
+    def _own_message(self, member: Member) -> messages.Own:
+        me = self.people.members.get(member.id, member)  # by the name of today
+        poll, hunt, hidden = self.polls.current, self.hunt, self._hidden_in_hunt()
+        told: messages.Own = {"type": "own", "you": {"id": me.id, "name": me.name}}
+        if poll is not None and me.id in poll.votes:
+            told["vote"] = {"poll": poll.id, "choice": poll.votes[me.id]}
+        if hunt is not None and self.is_teacher(me):
+            told["flags"] = hunt.places(hidden)
+        elif hunt is not None:
+            hunter = hunt.hunters.get(me.id, Hunter())
+            told |= {"score": hunter.counts(hidden), "flags": hunter.places(hidden)}
+        return told
 
     def results(self) -> str:
         """Everything that was done, as CSV for a spreadsheet program."""
@@ -514,7 +511,7 @@ class Classroom:
         return spreadsheet.text_of(header, self._rows())
 
     def _rows(self) -> Iterator[list[Any]]:
-        """A row for everybody who joined, every vote and every flag; numbers as the page has."""
+        """Return one row per member, vote and flag, with numbers as shown on the page."""
         for member in self.people.members.values():
             yield [member.name, "joined", *[None] * 8]
         for poll in self.polls.all:
@@ -562,16 +559,14 @@ class Classroom:
         """What the terminal says at start; the QR code comes last, as one entry."""
         lines = [f"Class: {self.title}"]
         if self.people.members:
-            lines.append(f"  taken up again: {len(self.people.members)} joined before")
+            lines.append(f"  continued: {len(self.people.members)} joined before")
         lines.append(f"  for you (keep it to yourself):  {self.teacher_url}")
         if not self.join_url:
-            lines.append("  This machine has no address in a network: nobody else can join.")
+            lines.append("  This machine has no network address, so other devices cannot join.")
             return lines
         code = f"{self.code[:3]} {self.code[3:]}"
         lines.append(f"  for the class:  {self.join_url}   code {code}")
-        lines += [
-            f"  or, in another of this machine's networks:  {url}" for url in self.join_urls[1:]
-        ]
+        lines += [f"  or, on another network of this machine:  {url}" for url in self.join_urls[1:]]
         return [*lines, qr_text(self.invitation)]
 
 
@@ -580,7 +575,7 @@ def clean_title(title: str) -> str:
     visible = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in title)
     found = clip(" ".join(visible.split()), journal.MAX_TITLE)
     if not found:
-        raise LabError("A class needs a title with letters: --class Monday, say.")
+        raise LabError("A class needs a title with letters, for example --class Monday.")
     return found
 
 

@@ -1,6 +1,6 @@
 """Who may ask for what: one table, and the wrapper that holds every request against it.
 
-What is not in the table is the teacher's. So a route that somebody adds is closed to students
+What is not in the table is the teacher's. So a route that is added is closed to students
 until a line here opens it, and nothing that Gradio serves is open to anybody else.
 """
 
@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from grpo_core.app.dashboard.allowlist import ROOMS
 from grpo_core.app.dashboard.classroom.budgets import TOO_OFTEN
 from grpo_core.app.dashboard.classroom.people import NOBODY, STUDENT, Member
 from grpo_core.app.dashboard.doors import MEMBER, SOCKET
@@ -32,9 +33,10 @@ TABLE = (
     ("GET", r"/join", ALL),
     ("POST", r"/lab/class/join", ALL),
     ("GET", r"/lab/class/teach", ALL),
-    ("GET", r"/lab/assets/(join\.js|join\.css|icon\.svg)", ALL),
+    ("GET", r"/lab/assets/(pages/join\.js|join\.css|icon\.svg)", ALL),
     ("GET", r"/", STUDENTS),
     ("GET", r"/lab/assets/\w[\w.-]*", STUDENTS),
+    *(("GET", rf"/lab/assets/{room}/\w[\w.-]*", STUDENTS) for room in ROOMS),
     ("GET", r"/lab/status", STUDENTS),
     ("GET", r"/lab/glossary", STUDENTS),
     ("GET", r"/lab/metrics", STUDENTS),
@@ -46,7 +48,7 @@ TABLE = (
 )
 _TABLE = [(method, re.compile(path, re.ASCII), roles) for method, path, roles in TABLE]
 
-JOIN_FIRST = "Join the class first: open /join, and type the class code and a name."
+JOIN_FIRST = "Join the class first: open /join, then type the class code and a name."
 TEACHER_ONLY = "Only the teacher can do that."
 
 

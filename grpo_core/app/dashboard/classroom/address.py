@@ -10,7 +10,7 @@ import segno
 
 
 def addresses() -> list[str]:
-    """This machine's IPv4 addresses that others can reach, the likeliest first."""
+    """Return this machine's IPv4 addresses that others can reach, the most probable first."""
     found = [
         entry.address
         for name, entries in psutil.net_if_addrs().items()
@@ -35,7 +35,7 @@ def _is_of_network(address: str) -> bool:
 def _towards_others() -> str | None:
     """The address that a packet to elsewhere would carry. None is sent: UDP only looks it up."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # an address for documentation: nobody has it
+        probe.connect(("192.0.2.1", 9))  # an address reserved for documentation
         return str(probe.getsockname()[0])
     return None
 

@@ -1,6 +1,6 @@
-"""What each student may ask for in a while, so that a flood of one delays nobody else.
+"""Budgets of requests per student, so that one student's flood does not delay others.
 
-Over a budget the server waits before it goes on with that student's request or message. It refuses
+Over a budget the server delays that student's request or message. It refuses
 where the wait would be too long: the page then says so.
 """
 
@@ -24,7 +24,7 @@ LONGEST_WAIT = 10.0  # seconds that a request is delayed; beyond it is refused
 VIEW_RATE, VIEW_BURST = 20.0, 100.0  # messages of all WebSockets of a student
 RENAMES, RENAMES_PER_SECOND = 10, 1 / 60  # of a student
 SHARE_OF_JOURNAL = 50  # a student may write a fiftieth of what is left of it since the start
-TOO_OFTEN = "You ask too often: wait a few seconds, then try again."
+TOO_OFTEN = "Too many requests. Wait a few seconds, then try again."
 
 
 class Budgets:
@@ -41,7 +41,7 @@ class Budgets:
         """Take what a request costs; return the seconds to wait before it is answered.
 
         Args:
-            member: the student who asks; None for somebody who has not joined.
+            member: the student who sends the request; None before joining.
             address: of the connection.
             path: of the request.
 
@@ -62,7 +62,7 @@ class Budgets:
     def rename(self, member: str) -> None:
         """Count a change of name. Raises LabError where there were too many of late."""
         if self._renames.wait(member, 1) > 0:
-            raise LabError("You changed your name often enough: wait a minute.")
+            raise LabError("You have changed your name too often. Wait a minute, then try again.")
         self._renames.take(member)
 
     def check_event(self, member: str, left: int) -> None:
@@ -73,7 +73,9 @@ class Budgets:
             left: events that students may still write, all together.
         """
         if self._written[member] >= left // SHARE_OF_JOURNAL:
-            raise LabError("You have done so much that no more of it is kept: it stays as it is.")
+            raise LabError(
+                "You have reached the limit of recorded actions, so this one was not recorded."
+            )
 
     def count_event(self, member: str) -> None:
         """Count an event that a student caused."""

@@ -24,6 +24,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from grpo_core.app.dashboard import messages
 from grpo_core.app.dashboard.classroom import people
 from grpo_core.app.dashboard.classroom.people import Member
 from grpo_core.app.dashboard.limits import Budget, network
@@ -39,8 +40,8 @@ MAX_OUT = 100  # that are remembered
 FEW_ADDRESSES = 3  # from here on a class is known to have an address for each machine
 NOTICE_SECONDS = 600.0
 
-CLOSED = "The teacher has closed the door: nobody new can join now."
-WAS_REMOVED = "The teacher has taken you out of the class: ask to be let in again."
+CLOSED = "The teacher has closed the door. New students cannot join now."
+WAS_REMOVED = "The teacher has removed you from the class. Ask the teacher to let you in again."
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,10 @@ class Door:
         if gone and gone[-1] == "":
             self._full[of] = now
             if held[of] >= self.share(of):
-                raise LabError("The places of your address are taken: ask the teacher for more.")
-            raise LabError(f"The class is full: {people.MAX_MEMBERS} are in it.")
+                raise LabError(
+                    "All places for your network address are taken. Ask the teacher to allow more."
+                )
+            raise LabError(f"The class is full: it has {people.MAX_MEMBERS} members.")
         return gone
 
     def _first_pending(self, of: str, but: list[str]) -> str:
@@ -194,7 +197,7 @@ class Door:
         for key in [key for key, removed in self.out.items() if removed.at < since]:
             del self.out[key]
 
-    def told(self, full: list[str]) -> dict[str, Any]:
+    def told(self, full: list[str]) -> messages.Door:
         """What the teacher's page shows.
 
         Args:

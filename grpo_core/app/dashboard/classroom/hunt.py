@@ -9,7 +9,7 @@ The rule, also told on the page (RULE). A flag is a **hit** when
 Else it is a **miss**. A score is hits less misses, and never below 0. A flag may be taken back: a
 hit then no longer counts, a miss goes on counting, as else trying everything would find out all.
 
-The verifier is asked when somebody flags a card, and not before: no answer of the server says
+The verifier runs when a student flags a card and not before: no answer of the server says
 which cards are hits until they are flagged.
 """
 
@@ -17,18 +17,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from grpo_core.app.dashboard import messages
 from grpo_core.app.dashboard.masking import Hidden
 from grpo_core.core.errors import LabError
 from grpo_core.core.records import Group
 from grpo_core.rewards.accuracy import accuracy_reward
 
 RULE = (
-    "A flag is a hit when the task's verifier says that the answer is wrong although its reward "
-    "is above its group's mean (or, where the whole group ties, above 0); else it is a miss. "
-    "Score: hits less misses, never below 0. A miss that is taken back goes on counting."
+    "A flag is a hit if the task's verifier rejects the answer although its reward is above its "
+    "group's mean (or above 0, if all rewards of the group are equal); otherwise it is a miss. "
+    "Points: hits minus misses, never below 0. A miss still counts after it is taken back."
 )
 MAX_FLAGS = 200  # of a student in a hunt: places that were ever flagged
-MAX_CHANGES = 600  # times that one flags or takes back, so that nobody can fill the journal
+MAX_CHANGES = 600  # flags and take-backs per student, so that one student cannot fill the journal
 BEST = 10  # names on the board
 MAX_TOLD = 2_000  # places that the teacher is told
 
@@ -71,8 +72,8 @@ class Hunter:
     seen: set[Place] = field(default_factory=set)
     changes: int = 0
 
-    def counts(self, hidden: Hidden | None = None) -> dict[str, int]:
-        """Flags that stand, hits among them, misses, and the score: hits less misses, or 0.
+    def counts(self, hidden: Hidden | None = None) -> messages.Score:
+        """Return the current flags, hits, misses and points (hits minus misses, at least 0).
 
         Args:
             hidden: the group that the class is asked about, where flags are neither hit nor miss.
@@ -108,11 +109,13 @@ class Hunt:
         """Raise LabError when a flag cannot be set or taken back."""
         hunter = self.hunters.get(member, Hunter())
         if not isinstance(on, bool):
-            raise LabError("A flag is on or off: true or false.")
+            raise LabError("`on` must be true or false.")
         if on and place not in hunter.seen and len(hunter.seen) >= MAX_FLAGS:
-            raise LabError(f"You have set {MAX_FLAGS} flags: that is all there are in a hunt.")
+            raise LabError(
+                f"You have set {MAX_FLAGS} flags, the most a hunt allows. Take one back first."
+            )
         if hunter.changes >= MAX_CHANGES:
-            raise LabError("You changed your flags often enough: they stay as they are.")
+            raise LabError("You have changed your flags too often. They can no longer be changed.")
 
     def flag(self, member: str, place: Place, hit: bool) -> None:
         """Set a flag whose truth is known."""
@@ -129,8 +132,8 @@ class Hunt:
         hunter.flags.pop(place, None)
         hunter.changes += 1
 
-    def told(self, names: dict[str, str], hidden: Hidden | None = None) -> dict[str, Any]:
-        """What everybody of the class may know.
+    def told(self, names: dict[str, str], hidden: Hidden | None = None) -> messages.Hunt:
+        """Return what all members of the class may see.
 
         Args:
             names: member -> name.
@@ -144,7 +147,9 @@ class Hunt:
             "run": self.run,
             "reward": self.reward,
             "rule": RULE,
-            **{name: sum(c[name] for c in counts.values()) for name in ("flags", "hits", "misses")},
+            "flags": sum(each["flags"] for each in counts.values()),
+            "hits": sum(each["hits"] for each in counts.values()),
+            "misses": sum(each["misses"] for each in counts.values()),
             "board": [{"name": names[key], "score": counts[key]["score"]} for key in best],
         }
 

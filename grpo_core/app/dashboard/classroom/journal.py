@@ -66,7 +66,7 @@ class Journal:
             self._end_line()
         except Timeout:
             raise LabError(
-                f"The class '{title}' is being served already: stop that first."
+                f"The class '{title}' is being served already. Stop that dashboard first."
             ) from None
         except OSError as error:
             raise LabError(f"Cannot write to {self.folder}: {error.strerror or error}.") from error
@@ -125,7 +125,7 @@ class Journal:
         line = json.dumps(event, separators=(",", ":"))
         is_full = self.left == 0 if of_student else self.written >= MAX_EVENTS
         if is_full or len(line) > MAX_LINE:
-            raise LabError("The journal of this class is full: begin anew with --new-class.")
+            raise LabError("The journal of this class is full. Start a new class with --new-class.")
         try:
             with _private(self.path, os.O_APPEND) as file:
                 file.write(line.encode() + b"\n")
@@ -139,7 +139,7 @@ class Journal:
 
 
 def _private(path: Path, flag: int) -> io.FileIO:
-    """A file to write to that nobody else may read."""
+    """Open a file for writing that only its owner can read."""
     binary = getattr(os, "O_BINARY", 0)  # on Windows
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | binary | flag, 0o600)
     return io.FileIO(descriptor, "wb")

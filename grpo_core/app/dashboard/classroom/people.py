@@ -55,7 +55,7 @@ def make_code() -> str:
 
 
 def is_code(given: Any, code: str) -> bool:
-    """Whether somebody typed the code: in any case, with spaces and hyphens or without.
+    """Return whether a text is the code, ignoring case, spaces and hyphens.
 
     Takes the same time for a right and a wrong one.
     """
@@ -73,7 +73,7 @@ def clean_name(given: Any, title: str = "") -> str:
 
     Args:
         given: what was typed.
-        title: the class's, which is no name.
+        title: the class's title, which is not allowed as a name.
 
     Raises:
         LabError: nothing is left, or too much; or it could be taken for the teacher's.
@@ -82,9 +82,11 @@ def clean_name(given: Any, title: str = "") -> str:
         raise LabError(f"Type a name of 1 to {MAX_NAME} characters.")
     name = " ".join(_visible(unicodedata.normalize("NFC", given)).split())
     if not 1 <= len(name) <= MAX_NAME or not any(c.isalnum() for c in name):
-        raise LabError(f"Type a name of 1 to {MAX_NAME} letters, digits, blanks.")
+        raise LabError(f"Type a name of 1 to {MAX_NAME} letters, digits and spaces.")
     if is_reserved(name, title):
-        raise LabError("That name could be taken for the teacher or for the class: type your own.")
+        raise LabError(
+            "That name could be mistaken for the teacher's or the class's. Type your own name."
+        )
     return name
 
 
@@ -111,7 +113,7 @@ class People:
         self.members: dict[str, Member] = {}
 
     def free_name(self, name: str, of: str | None = None) -> str:
-        """`name`, or with " (2)" and so on after it when somebody else's looks like it.
+        """Return `name`, with " (2)" and so on appended if another member's name looks like it.
 
         Args:
             name: a clean name.

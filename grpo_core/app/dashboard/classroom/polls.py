@@ -1,8 +1,8 @@
-"""Predict, then reveal: a group is frozen, everybody votes, then the colours come.
+"""Predict, then reveal: a group is masked, the class votes, then the answer is shown.
 
     advantage   which completion gets the highest advantage? The choices are the completions;
                 right are those that have it (several, where they tie)
-    teaches     does this group teach anything? 0: yes; 1: no, nobody is above anybody else
+    teaches     does this group give a learning signal? 0: yes; 1: no, all rewards are equal
 
 While a poll is not revealed, no page gets anything from which the answer follows: what that means
 is declared in `masking`.
@@ -11,8 +11,9 @@ is declared in `masking`.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+from grpo_core.app.dashboard import messages
 from grpo_core.app.dashboard.masking import Hidden
 from grpo_core.app.dashboard.payloads import MAX_COMPLETIONS, clip
 from grpo_core.core.errors import LabError
@@ -22,7 +23,7 @@ KINDS = ("advantage", "teaches")
 WANTS = {"close": "closed", "reveal": "revealed", "end": "ended"}
 ORDER = ("open", "closed", "revealed", "ended")
 MAX_POLLS = 200  # of a class
-MAX_CHANGES = 30  # of a vote, so that nobody can fill the journal
+MAX_CHANGES = 30  # changes per vote, so that one student cannot fill the journal
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Poll:
         return counts
 
     def is_right(self, choice: int) -> bool | None:
-        """Whether a choice is right; None while that is not told."""
+        """Return whether a choice is right; None before the reveal."""
         return choice in self.right if self.state in ("revealed", "ended") else None
 
     def named_choice(self, choice: int) -> tuple[int | None, str]:
@@ -67,11 +68,13 @@ class Poll:
             return None, ("yes", "no")[choice]
         return choice + 1, f"completion {choice + 1}"
 
-    def told(self) -> dict[str, Any]:
-        """What everybody of the class may know."""
+    def told(self) -> messages.Poll:
+        """Return what all members of the class may see."""
         names = ("id", "kind", "run", "step", "group", "choices", "state", "tallies")
-        message = {name: getattr(self, name) for name in names} | {"voted": len(self.votes)}
-        return message | ({"right": self.right} if self.state == "revealed" else {})
+        told: Any = {name: getattr(self, name) for name in names} | {"voted": len(self.votes)}
+        if self.state == "revealed":
+            told["right"] = self.right
+        return cast(messages.Poll, told)
 
 
 def ask(kind: Any, group: Group) -> tuple[int, list[int]]:
@@ -81,10 +84,14 @@ def ask(kind: Any, group: Group) -> tuple[int, list[int]]:
         LabError: no such question, or a group that has too few completions to ask it of.
     """
     if kind not in KINDS:
-        raise LabError(f"A poll asks for one of: {', '.join(KINDS)}; not '{clip(str(kind), 40)}'.")
+        raise LabError(
+            f"Unknown poll kind '{clip(str(kind), 40)}'. Use one of: {', '.join(KINDS)}."
+        )
     shown = group.completions[:MAX_COMPLETIONS]
     if len(shown) < 2:
-        raise LabError("That group is too small to ask about: choose one with two completions.")
+        raise LabError(
+            "That group is too small for a poll. Choose one with at least two completions."
+        )
     if kind == "teaches":
         return 2, [1 if group.is_dead else 0]
     return len(shown), _highest([c.advantage for c in shown])
@@ -125,9 +132,11 @@ class Polls:
     def check_open(self) -> None:
         """Raise LabError when no poll can be opened now."""
         if self.current is not None:
-            raise LabError("A poll is on: end it first.")
+            raise LabError("A poll is on. End it first.")
         if len(self.all) >= MAX_POLLS:
-            raise LabError(f"A class has at most {MAX_POLLS} polls: begin anew with --new-class.")
+            raise LabError(
+                f"A class can have at most {MAX_POLLS} polls. Start a new class with --new-class."
+            )
 
     def open(self, poll: Poll) -> None:
         """Add a poll, which is on from now."""
@@ -144,11 +153,11 @@ class Polls:
         """The poll that a vote is for. Raises LabError when it cannot be given."""
         poll = self.named(key)
         if poll.state != "open":
-            raise LabError("That poll is closed: votes are no longer counted.")
+            raise LabError("That poll is closed. Votes are no longer counted.")
         if type(choice) is not int or not 0 <= choice < poll.choices:
-            raise LabError(f"A vote is a number from 0 to {poll.choices - 1}.")
+            raise LabError(f"A vote must be a number from 0 to {poll.choices - 1}.")
         if poll.changes.get(member, 0) >= MAX_CHANGES:
-            raise LabError("You changed your vote often enough: this one stays.")
+            raise LabError("You have changed your vote too often. It can no longer be changed.")
         return poll
 
     def vote(self, poll: Poll, member: str, choice: int) -> None:
@@ -159,14 +168,14 @@ class Polls:
     def check_move(self, poll: Poll, state: str) -> None:
         """Raise LabError for a step backwards."""
         if ORDER.index(state) <= ORDER.index(poll.state):
-            raise LabError(f"The poll is {poll.state} already.")
+            raise LabError(f"The poll is already {poll.state}.")
 
     def move(self, poll: Poll, state: str) -> None:
-        """Close, reveal or end a poll. Raises ValueError when that is no state."""
+        """Close, reveal or end a poll. Raises ValueError for an unknown state."""
         poll.state = ORDER[ORDER.index(state)]
 
     def forget(self, member: str) -> None:
-        """Take somebody's votes out, of all polls."""
+        """Remove a member's votes from all polls."""
         for poll in self.all:
             poll.votes.pop(member, None)
             poll.changes.pop(member, None)

@@ -29,7 +29,7 @@ MANY = 10**6  # more steps, groups or completions than any run has
 TEACHER_JOINS = (
     "You are the teacher here: to see what students see, open the join page in a private window."
 )
-OLD_LINK = "This is not the teacher's link of this start: take the one that was printed last."
+OLD_LINK = "This teacher's link has expired. Use the link that the terminal printed last."
 UNSEEN = {"Cache-Control": "no-store"}
 
 
@@ -177,7 +177,7 @@ def _teacher(app: FastAPI, feed: Feed, classroom: Classroom) -> None:
         want = (await json_body(request, MAX_BODY)).get("want")
         try:
             if not isinstance(want, str) or want not in WANTS:
-                raise LabError(f"A poll can be asked to {', '.join(WANTS)}.")
+                raise LabError(f"Unknown request for a poll. Use one of: {', '.join(WANTS)}.")
             classroom.move_poll(key, WANTS[want])
         except LabError as error:
             return _error(str(error), 409)
@@ -188,7 +188,7 @@ def _teacher(app: FastAPI, feed: Feed, classroom: Classroom) -> None:
         body = await json_body(request, MAX_BODY)
         view = body.get("view")
         if view is not None and not isinstance(view, dict):
-            raise HTTPException(400, "A view is an object, or null.")
+            raise HTTPException(400, "`view` must be an object or null.")
         classroom.follow(None if view is None else clean_view(view))
         return JSONResponse({"ok": True})
 
@@ -268,7 +268,7 @@ def _lists(app: FastAPI, classroom: Classroom) -> None:
     @app.get("/lab/class/qr.svg")
     async def qr() -> Response:
         if not classroom.invitation:
-            raise HTTPException(404, "This machine has no address in a network.")
+            raise HTTPException(404, "This machine has no network address.")
         return Response(qr_svg(classroom.invitation), media_type="image/svg+xml", headers=UNSEEN)
 
 
@@ -305,14 +305,14 @@ def _text(value: Any, most: int) -> str | None:
 def _counts(body: dict[str, Any], *names: str) -> list[int]:
     """Some whole numbers of a request. Raises LabError when one is none."""
     if not all(_is_count(body.get(name)) for name in names):
-        raise LabError(f"Whole numbers from 0 were expected: {', '.join(names)}.")
+        raise LabError(f"These must be whole numbers from 0: {', '.join(names)}.")
     return [body[name] for name in names]
 
 
 def _key(body: dict[str, Any]) -> str:
     run = _text(body.get("run"), 200)
     if run is None:
-        raise LabError("A run's key was expected.")
+        raise LabError("`run` must be the key of a run.")
     return run
 
 
@@ -320,7 +320,9 @@ def _student_of(request: Request) -> Member:
     """The student who asks. Raises LabError for the teacher, who neither votes nor flags."""
     member: Member = request.state.member
     if member == THE_TEACHER:
-        raise LabError("That is for students: open the join page in a private window to try it.")
+        raise LabError(
+            "Only students can do that. To try it, open the join page in a private window."
+        )
     return member
 
 
@@ -328,7 +330,9 @@ def _rewards(options: dict[str, Any]) -> str:
     """What a run is paid for. Raises LabError where that is the truth: nothing could be found."""
     names = [str(name) for name in options.get("reward_funcs") or []]
     if set(names) <= {"accuracy_reward"}:
-        raise LabError("That run is paid by the verifier alone: hunt on one with a flawed reward.")
+        raise LabError(
+            "That run is rewarded by the verifier alone. Hunt on a run with a flawed reward."
+        )
     return clip(", ".join(names), 200)
 
 
@@ -336,7 +340,7 @@ async def _group(feed: Feed, run: str, step: int, group: int) -> Group:
     """One recorded group. Raises LabError when there is none."""
     found, _ = await feed.step_of(run, step)
     if group >= len(found.groups):
-        raise LabError("That group is not on record.")
+        raise LabError("That group was not recorded.")
     return found.groups[group]
 
 

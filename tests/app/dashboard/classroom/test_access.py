@@ -23,13 +23,13 @@ FOR_ALL = {
     "GET /join",
     "POST /lab/class/join",
     "GET /lab/class/teach",
-    "GET /lab/assets/join.js",
+    "GET /lab/assets/pages/join.js",
     "GET /lab/assets/join.css",
     "GET /lab/assets/icon.svg",
 }
 FOR_STUDENTS = FOR_ALL | {
     "GET /",
-    "GET /lab/assets/lab.js",
+    "GET /lab/assets/pages/lab.js",
     "GET /lab/status",
     "GET /lab/glossary",
     "GET /lab/metrics",
@@ -95,8 +95,9 @@ def places(routes: Any, prefix: str = "") -> Iterator[str]:
 
 def every_place(served: Served) -> list[str]:
     found = set(places(served.inner.routes))
-    extra = {f"/lab/assets/{name}" for name in ("lab.js", "join.js", "join.css", "icon.svg")}
+    extra = {f"/lab/assets/{name}" for name in ("join.css", "icon.svg")}
     odd = {"/lab/assets/", "/lab/assets/../server.py", "/lab/ws/", "/LAB/status", "/join/"}
+    extra |= {f"/lab/assets/pages/{name}" for name in ("lab.js", "join.js")}
     return sorted(found | extra | odd | {"/lab/api/runs/a/fork", "/lab/api/runs/a/control"})
 
 
@@ -296,7 +297,15 @@ def test_a_new_route_is_the_teachers_until_the_table_says_otherwise(
 
 
 def test_the_table_knows_whole_paths_only() -> None:
-    for path in ("/join/", "/join\n", "/lab/assets/a/b.js", "/lab/assets/.x", "/lab/status/..", ""):
+    for path in (
+        "/join/",
+        "/join\n",
+        "/lab/assets/a/b.js",
+        "/lab/assets/core/.x",
+        "/lab/assets/.x",
+        "/lab/status/..",
+        "",
+    ):
         assert not roles("GET", path), path
     assert not roles("POST", "/join") and not roles("get", "/join") and not roles("GET", "/lab/ws")
 

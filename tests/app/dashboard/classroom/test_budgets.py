@@ -25,7 +25,7 @@ def test_a_page_is_loaded_at_once_and_work_costs_more() -> None:
     budgets = Budgets()
     for _ in range(3):
         for _ in range(75):
-            assert budgets.request(ADA, "", "/lab/assets/lab.js") == 0
+            assert budgets.request(ADA, "", "/lab/assets/pages/lab.js") == 0
     for _ in range(30):
         assert budgets.request(BOB, "", "/lab/api/lens") == 0
     assert sum(budgets.request(BOB, "", "/lab/metrics") or 0 for _ in range(30)) > 10

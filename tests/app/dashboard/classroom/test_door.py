@@ -111,7 +111,7 @@ def test_an_address_has_a_share_that_the_teacher_raises() -> None:
     for i in range(SHARE):
         world.join(f"student {i}", "10.0.0.66")
         world.confirm(f"student {i}")
-    with pytest.raises(LabError, match="places of your address"):
+    with pytest.raises(LabError, match="places for your network address"):
         world.join("late", "10.0.0.66")
     world.join("elsewhere", "10.0.0.7")
     assert world.door.told([])["full"] == ["10.0.0.66"]

@@ -89,9 +89,20 @@ def record(root: Path, config: GRPOConfig, place: tuple[int, int], rewards: list
 # --- all that a student can get ----------------------------------------------------------------
 
 # For a path of the table that stands for many: one of them.
+ONE_OF = {
+    "core": "view.js",
+    "panels": "board.js",
+    "tools": "bench.js",
+    "class": "room.js",
+    "pages": "lab.js",
+}
 EXAMPLES = {
-    r"/lab/assets/(join\.js|join\.css|icon\.svg)": "/lab/assets/join.js",
-    r"/lab/assets/\w[\w.-]*": "/lab/assets/room.js",
+    r"/lab/assets/(pages/join\.js|join\.css|icon\.svg)": "/lab/assets/pages/join.js",
+    r"/lab/assets/\w[\w.-]*": "/lab/assets/lab.css",
+    **{
+        rf"/lab/assets/{room}/\w[\w.-]*": f"/lab/assets/{room}/{file}"
+        for room, file in ONE_OF.items()
+    },
 }
 TRIALS: list[dict[str, Any]] = [
     {},
@@ -200,7 +211,7 @@ async def seen(
             await come(lambda at=(step_, group): page.has("board", step=at[0], group=at[1]))
         await come(lambda: all(page.has(one) for one in ("class", *whole)))
         got |= {f"anew {name}": part for name, part in page.material().items()}
-        for message in (m for m in page.messages if m["type"] in ("runs", "class")):
+        for message in (m for m in page.messages if m["type"] in ("runs", "class", "own")):
             message.pop("now", None)
             for run in message.get("runs", []):
                 run["ended"] = None
@@ -224,7 +235,7 @@ def all_that_a_student_gets(
         got |= {"open": asked_by_table(student, poll, place)}
         teacher.ask(f"/lab/class/poll/{poll}", want="close")
         got |= {"closed": asked_by_table(student, poll, place)}
-        told = served.room.message(member)
+        told = [served.room.shared(member.role).text, served.room.own(member)]
         ids = {member.id: "ada", poll: "poll", served.room.hunt.id: "hunt"}
     text = json.dumps([told, {k: v for k, v in got.items() if isinstance(v, dict)}])
     frames = {
@@ -384,16 +395,17 @@ def test_a_hunt_counts_nothing_in_the_group_that_is_asked_about(served: Served) 
     poll = teacher.ask("/lab/class/poll", kind="teaches", **place).json()["poll"]
     (ada,) = served.room.people.members.values()
     for member in (ada, THE_TEACHER):
-        told = json.loads(served.room.message(member))["hunt"]
-        assert told["found"] == [[2, 1, 3, 1, None]] and told["misses"] == told["hits"] == 0
+        told = served.room.shared(member.role).read()["hunt"]
+        assert told["misses"] == told["hits"] == 0
+        assert json.loads(served.room.own(member))["flags"] == [[2, 1, 3, 1, None]]
     assert teacher.get("/lab/class/people").json()[0]["score"] == 0
     for on in (True, False):
         refused = student.ask("/lab/class/flag", **place, completion=0, on=on)
         assert refused.status_code == 409 and "after the reveal" in refused.json()["error"]
     assert student.ask("/lab/class/flag", **{**place, "group": 0}, completion=0, on=True).is_success
     teacher.ask(f"/lab/class/poll/{poll}", want="reveal")
-    told = json.loads(served.room.message(ada))["hunt"]
-    assert [2, 1, 3, 1, 0] in told["found"] and told["misses"] >= 1
+    assert [2, 1, 3, 1, 0] in json.loads(served.room.own(ada))["flags"]
+    assert served.room.shared(ada.role).read()["hunt"]["misses"] >= 1
 
 
 def test_findings_are_the_same_whatever_the_step_was(tmp_path: Path) -> None:

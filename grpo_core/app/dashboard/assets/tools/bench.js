@@ -1,0 +1,13 @@
+/** The bench: tools for the group that is shown. A new tool is one module and one line in TOOLS. */
+
+import { compare } from "./compare.js";
+import { drawer } from "../panels/drawer.js";
+import { fork } from "./fork.js";
+import { formula } from "./formula.js";
+import { walkthrough } from "./walkthrough.js";
+import { whatIf } from "./whatif.js";
+
+const TOOLS = [formula, whatIf, walkthrough, compare, fork];
+
+/** The bench panel. */
+export const bench = drawer(TOOLS);
