@@ -1,8 +1,8 @@
 """The Gradio page: the shell, the options of the next run, and the buttons.
 
 What moves (charts, board, run list) is assets/pages/lab.js in two gr.HTML hosts, which Gradio
-renders once and never again. The buttons have no Python function: each calls the page's script, which
-posts to the API of `server`. So there is one way to change a run, guarded in one place, and
+renders once and never again. The buttons have no Python function: each calls the page's script,
+which posts to the API of `server`. So there is one way to change a run, guarded in one place, and
 nothing of Gradio's own API is needed: `allowlist` opens a few of its paths, and closes the rest.
 """
 

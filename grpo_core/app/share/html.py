@@ -1,9 +1,10 @@
 """One HTML file that replays a run: no server, no network, nothing beside it.
 
 The panels are the dashboard's, by the same script (dashboard/assets/pages/replay.js), and so are
-the messages they are fed: those that `dashboard.feed` sends. Laid into the page they are compressed and
-base64, in elements that no browser takes for a script, so that nothing a model wrote can end its
-element, and the page's policy allows no script or style but its own and no request at all.
+the messages they are fed: those that `dashboard.feed` sends. Laid into the page they are
+compressed and base64, in elements that no browser takes for a script, so that nothing a model
+wrote can end its element, and the page's policy allows no script or style but its own and no
+request at all.
 
 Left out is what a server works out: the formula lens, what-if, the walkthrough, forks, a class.
 
