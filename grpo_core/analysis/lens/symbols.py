@@ -47,7 +47,7 @@ REWARD = "rewards:RewardSum"
 LOGPROBS = "algorithm.logprobs:token_logprobs"
 OBJECTIVE = "algorithm.objective:grpo_objective"
 PUSH = "algorithm.objective:token_push"
-OPTIONS = "config:GRPOConfig"
+OPTIONS = "core.config:GRPOConfig"
 
 WRITTEN: dict[str, Node] = {
     "r": letter("r"),
