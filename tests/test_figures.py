@@ -420,7 +420,7 @@ def test_loss_along() -> None:
 def test_clip_at(ratio: float, advantage: float, weight: str) -> None:
     figure = figures.clip_at(ratio, advantage)
     assert_drawn(figure)
-    assert figure.axes[1].get_title() == f"What is passed on: {weight}"
+    assert figure.axes[1].get_title() == f"Weight of its gradient: {weight}"
 
 
 def test_clip_map_counts_what_the_clip_leaves_without_gradient() -> None:
@@ -428,7 +428,7 @@ def test_clip_map_counts_what_the_clip_leaves_without_gradient() -> None:
     figure = figures.clip_map(ratio, advantages, ["$x", "no", "\n", "a", "b", "c"])
     assert_drawn(figure)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["pushed up: 2", "pushed down: 2", "clipped: 2"]
+    assert labels == ["push above 0: 2", "push below 0: 2", "clipped: 2"]
     named = {text.get_text() for text in figure.axes[0].texts}
     assert {"$x", "no", "↵", "a", "c"} <= named and "b" not in named
     left, right = figure.axes[0].get_xlim()
@@ -567,7 +567,7 @@ def test_without_records_there_is_one_sentence(draw: Callable[[list], Figure]) -
         draw([])
 
 
-KINDS = ("no work", "one try, unchecked", "checked", "backtracks")
+KINDS = ("no work", "one attempt, unchecked", "checked", "backtracks")
 
 
 def test_behaviours_fill_the_whole_and_mark_what_came_first() -> None:

@@ -385,7 +385,7 @@ figures.budget(
 #
 # | | small G | large G |
 # |---|---|---|
-# | baseline (notebook 01) | noisy: 1 + 1/(G − 1) | as good as a perfect critic |
+# | baseline (notebook 01) | noisy: 1 + 1/(G − 1) | like a perfect critic |
 # | problems per step | many | few |
 # | hard problems | rarely useful | useful at most visits |
 # | cost of the prompt | computed for few samples | shared by many samples |

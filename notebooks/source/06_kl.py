@@ -229,7 +229,7 @@ figures.kl_gradients(
 # |---|---|
 # | k1 in the loss | 0: no penalty at all |
 # | k2 in the loss | **reverse KL**, although its value is biased |
-# | k3 in the loss | *forward* KL, although its value estimates the reverse KL |
+# | k3 in the loss | *forward* KL, although its value is the reverse KL |
 # | ratio × k3 in the loss | **reverse KL** |
 # | k1 in the reward | **reverse KL** |
 # | k3 in the reward | reverse *minus* forward: neither |

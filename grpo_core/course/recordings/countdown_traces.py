@@ -22,7 +22,7 @@ from grpo_core.tasks.expression import ExpressionError, evaluate
 
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
-KINDS = ("no work", "one try, unchecked", "checked", "backtracks")
+KINDS = ("no work", "one attempt, unchecked", "checked", "backtracks")
 
 
 @dataclass(frozen=True)
