@@ -32,7 +32,7 @@ _PASSING = {  # temporary memory of a phase
 
 _PHASES = {
     "sampling": ("sampling", "blue", ""),
-    "scoring": ("forward only: reference, old log-probs, values", "orange", "xx"),
+    "scoring": ("scoring: reference, old log-probs, values", "orange", "xx"),
     "forward_backward": ("forward and backward", "green", "//"),
     "optimizer": ("optimizer", "purple", ""),
 }

@@ -69,7 +69,7 @@ def test_tables(answers: list[list[str]]) -> None:
         assert {len(row) for row in table} == {len(LABELS) + 1}
     rows = {row[0]: row[1:] for row in memory}
     assert rows["parameters"] == ["1.00"] * 4
-    assert rows["held all through"] == ["9.00"] * 4
+    assert rows["held throughout"] == ["9.00"] * 4
     assert rows["held, GRPO = 1"] == rows["peak, GRPO = 1"] == ["1.00"] * 4
     assert rows["peak of live tensors"] == ["12.00"] * 4
     assert rows["peak RSS"] == ["128"] * 4
