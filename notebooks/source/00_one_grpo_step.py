@@ -225,8 +225,8 @@ figures.rewards_to_advantages(rewards, advantages)
 #
 # - **The advantages of a group sum to 0.** What some completions gain, the
 #   others lose.
-# - **Their scale does not depend on the scale of the rewards.** Rewards of
-#   0 and 0.01 give nearly the same advantages as rewards of 0 and 1. So a
+# - **Their scale hardly depends on the scale of the rewards.** Rewards of 0
+#   and 0.01 give nearly the same advantages as rewards of 0 and 1. So a
 #   small bonus for effort is not small in a group in which all answers are
 #   wrong.
 # - **A group with zero reward variance carries no signal.** If all its
@@ -466,7 +466,7 @@ def record(logprobs: torch.Tensor) -> Group:
 figures.token_push(record(policy(ids)), width=66)
 
 # %% [markdown]
-# Look closely, for this picture shows what GRPO *does*:
+# Look closely: this picture shows what GRPO *does*.
 #
 # - All tokens of a completion get the same push. GRPO does not know which
 #   of them made the answer right. In completion 1 the comma is rewarded as
@@ -581,8 +581,8 @@ check.quiz(tied="b", loss="c", clip="b", effort="b")
 # - The **loss** is minus the mean of ratio × advantage over all tokens,
 #   with a **clip** that stops tokens whose ratio has moved far enough.
 # - Before the first update every ratio is 1, and the value of the loss
-#   carries no information. The **gradient** trains the policy, and it is
-#   the same for every token of a completion.
+#   carries no information. The **gradient** trains the policy, and its push
+#   is the same on every token of a completion.
 # - What a single group teaches may be an accident. What many groups agree
 #   on is learned.
 #

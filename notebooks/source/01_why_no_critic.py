@@ -346,9 +346,10 @@ figures.gradient_variance(sizes, noise, relative_to="perfect critic")
 # 10% of a perfect critic. The excess is about $1/(G - 1)$: it comes from
 # the variance of a mean of $G - 1$ rewards.
 #
-# **A group of 16 does the work of a perfect critic, with 7% more
-# variance.** And no real critic is perfect: it has to be learned while the
-# policy changes, and one that is off by 0.4 is noisier than a group of 4.
+# **With the mean of the others, a group of 16 estimates the gradient with
+# only 7% more variance than a perfect critic.** And no real critic is
+# perfect: it has to be learned while the policy changes, and one that is
+# off by 0.4 is noisier than a group of 4.
 
 # %% [markdown]
 # ## 5. Does it matter?
@@ -381,10 +382,10 @@ figures.learning_bands(
 # %% [markdown]
 # *See:* the curves of the group and of the perfect critic coincide in both
 # pictures. Without a baseline, learning is acceptable on the left; on the
-# right, the runs diverge from each other. A weight that is always positive
-# increases the probability of whatever happened to be sampled, so a policy
-# gets stuck on its first samples. The learned critic starts with the same
-# error and corrects it, but late and not in every run.
+# right, the runs end far apart. A weight that is always positive increases
+# the probability of whatever happened to be sampled, so a policy gets stuck
+# on its first samples. The learned critic starts with the same error and
+# corrects it, but late and not in every run.
 #
 # They all end at 0.9 and not at 1. That is arm 5. The policy tries arm 10
 # in one of fifty samples, and by the time it could have learned that arm 10

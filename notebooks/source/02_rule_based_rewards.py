@@ -10,7 +10,7 @@
 # **After this notebook you will be able to**
 # - extract the answer that counts from a completion,
 # - verify it exactly, without ever running it,
-# - write a format reward that cannot be earned with an empty format, and
+# - write a format reward that an empty thought cannot earn, and
 # - say how the weights of two rewards affect the advantages.
 #
 # **Time:** about 45 minutes, three exercises.
@@ -61,10 +61,10 @@ completions = {
 # <details><summary>Answer</summary>
 #
 # The kit's rule: the **last complete** answer that is **outside the
-# thinking**. So the first, the second and the fifth have one, and it is `(
-# 10 + 5 ) * 3` each time. If a completion gives several answers, the last
-# one counts. An answer quoted inside the thinking does not count, and
-# neither does a truncated one.
+# thinking**. So three of them have an answer, the first, the second and the
+# fifth: `( 10 + 5 ) * 3` each time. If a completion gives several answers,
+# the last one counts. An answer quoted inside the thinking does not count,
+# and neither does a truncated one.
 #
 # </details>
 #
@@ -503,9 +503,9 @@ check.quiz(last="c", whitelist="b", raises="a", weight="c", search="b")
 # - A **verifier** parses the answer and never runs it. It accepts a short
 #   list of operations, computes exactly, and returns False for everything
 #   else without raising.
-# - A **format reward** pays for exactly what it checks, so it must not be
-#   earnable without thinking. Its weight determines whether it helps the
-#   search for answers or replaces it.
+# - A **format reward** pays for exactly what it checks, so it must not pay
+#   for an empty format. Its weight determines whether it helps the search
+#   for answers or replaces it.
 #
 # **Next:** notebook 03 asks how many completions to sample per prompt.
 #

@@ -176,12 +176,12 @@ for t in sweep:
 figures.temperature_sweep(sweep, curves)
 
 # %% [markdown]
-# *See:* the two disagree. Without randomness (T = 0) this model is right as
-# often as at any other temperature (5 of 32 problems, too few to call it
-# the best), and **not one group is useful**: the same text sixteen times,
-# and the same reward sixteen times. A group needs variety to learn from.
-# With far too much randomness, accuracy collapses. In between there is a
-# broad range that works.
+# *See:* the two disagree. Without randomness (T = 0) this model is right at
+# least as often as at any other temperature (5 of 32 problems, too few to
+# call it the best), and **not one group is useful**: the same text sixteen
+# times, and the same reward sixteen times. A group needs variety to learn
+# from. With far too much randomness, accuracy collapses. In between there
+# is a broad range that works.
 #
 # GRPO is nearly always run at T = 1. It lies in the middle of that range,
 # and it is the one temperature at which sampling and training see the same
@@ -238,12 +238,12 @@ right = rewards.sum(dim=1).int().tolist()
 ks = [1, 2, 4, 8, 16, 32, 64]
 base = [sum(check.my_pass_at_k(64, c, k) for c in right) / 32 for k in ks]
 
-luck = []
+by_chance = []
 for problem in problems:
     ways = task.candidates(tuple(problem.columns["numbers"]))
     hits = sum(way.value == problem.columns["target"] for way in ways)
-    luck.append(hits / len(ways))
-blind = [sum(1 - (1 - p) ** k for p in luck) / 32 for k in ks]
+    by_chance.append(hits / len(ways))
+blind = [sum(1 - (1 - p) ** k for p in by_chance) / 32 for k in ks]
 
 print("     k:", "  ".join(f"{k:>4}" for k in ks))
 print("  base:", "  ".join(f"{x:.2f}" for x in base))

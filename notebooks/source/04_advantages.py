@@ -103,10 +103,10 @@ for name, rewards in groups.items():
     print(f"{name:>18}   {a[0]:>6.2f}   {a[1]:>8.3f}")
 
 # %% [markdown]
-# The last line is the important one. A bonus for effort, say 0.01 for a
-# long attempt, hardly matters beside right answers. **In a group in which
-# all answers are wrong, the bonus is the only difference, and GRPO makes
-# its advantage as large as that of a single right answer.**
+# Look at the last line. A bonus for effort, say 0.01 for a long attempt,
+# hardly matters beside right answers. **In a group in which all answers are
+# wrong, the bonus is the only difference, and GRPO makes its advantage as
+# large as that of a single right answer.**
 
 # %% [markdown]
 # ## 2. Four ways to compare
@@ -129,7 +129,6 @@ for name, rewards in groups.items():
 #
 # **Before you go on:** the rewards are 1, 1, 0, 0. One way gives advantages
 # of ±1, the other ±0.87. Which is which? Does it matter for training?
-# the other ±0.87. Which is which? Does it matter for training?
 
 # %%
 import numpy as np

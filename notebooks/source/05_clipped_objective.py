@@ -12,8 +12,8 @@
 # - say why a loss of 0 trains a model,
 # - draw a map of the clip: where a token gets a gradient, where it gets
 #   none, and why there are four cases,
-# - write the clipped surrogate with two bounds, and CISPO, which clips
-#   weights instead of gradients, and
+# - write the clipped surrogate with two bounds, and CISPO, which caps
+#   weights instead of stopping gradients, and
 # - recognise common mistakes in clipping.
 #
 # **Time:** about 50 minutes, three exercises.
@@ -91,9 +91,8 @@ figures.loss_along(moved, losses)
 # is. What trains it is the **slope**. Watch the reward and the gradient
 # norm instead.
 #
-# One mistake makes the slope vanish too: if the code took the ratio of
-# `logprobs.detach()` to itself, the ratio would be 1 whatever the weights
-# are.
+# One mistake makes the slope vanish too: if `logprobs.detach()` above were
+# `logprobs`, the ratio would be 1 whatever the weights are.
 
 # %% [markdown]
 # ## 2. More than one update
@@ -151,6 +150,8 @@ show_with_sliders(
 # fallen far enough: one batch does not justify more. In the other two cases
 # the token has moved in the wrong direction. (It can, because all tokens
 # share the weights.) Without a gradient it would stay there.
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 1: the weight
@@ -248,11 +249,11 @@ for p in (0.9, 0.5, 0.1, 0.01, 0.001):
     print(f"from {p:<6} up to {top:<7.4g} down to {bottom:.4g}")
 
 # %% [markdown]
-# A token with a probability of 0.01 may rise by 0.002 per batch, one with
-# 0.5 by 0.1. So what the policy already does can grow quickly, and what it
-# has just discovered cannot. The authors of DAPO saw the entropy of their
-# policy collapse, and raised only the upper bound, to 0.28:
-# **clip-higher**.
+# A token with a probability of 0.01 may rise by 0.002 per batch, one with a
+# probability of 0.5 by 0.1. So what the policy already does can grow
+# quickly, and what it has just discovered cannot. The authors of DAPO saw
+# the entropy of their policy collapse, and raised only the upper bound, to
+# 0.28: **clip-higher**.
 #
 # Write the surrogate, one number per token.
 
@@ -534,11 +535,11 @@ check.quiz(zero="b", back="c", rare="a", once="b", cispo="c")
 #
 # - Before the first update all ratios are 1: the **loss is 0 and its
 #   gradient is not**. With one update per batch, nothing is ever clipped.
-# - The clip distinguishes **four cases and stops two**: tokens with A > 0
-#   that rose, and tokens with A < 0 that fell. The minimum lets the other
-#   two move back.
-# - With a maximum instead, the clip stops nothing that it should. Without
-#   the minimum, tokens cannot move back.
+# - There are **four cases, and the clip stops two**: tokens with A > 0 that
+#   rose, and tokens with A < 0 that fell. The minimum lets the other two
+#   move back.
+# - With a maximum in place of the minimum, the clip never stops a token
+#   that it should stop. Without the minimum, tokens cannot move back.
 # - The clip is **not a hard constraint**: it removes a token's own
 #   gradient, and the gradients of other tokens still move it.
 # - A bound on the ratio is tight for rare tokens: **clip-higher** (DAPO)

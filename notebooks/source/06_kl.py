@@ -5,8 +5,7 @@
 # is the **KL divergence** from a *reference*, usually the model that
 # training started from. It is one term in the loss and takes one line of
 # code. That line is wrong in a surprising number of trainers, and the error
-# goes unnoticed: the value looks right, but the gradient is the gradient of
-# something else.
+# goes unnoticed: the value looks right, but the gradient is wrong.
 #
 # **After this notebook you will be able to**
 # - compute a KL exactly, and estimate it from sampled tokens in three ways,
@@ -96,8 +95,8 @@ check.exact_kl(my_kl)
 # $$k_1 = d \qquad k_2 = \tfrac12 d^2 \qquad k_3 = e^{-d} + d - 1$$
 #
 # The mean of k1 is the KL, by definition. k3 adds $e^{-d} - 1$, whose mean
-# is 0 (why? $\sum \pi\, \pi_{ref}/\pi = 1$), so that it is never negative.
-# For small d, k3 is approximately k2.
+# is 0 (why? $\sum \pi\, \pi_{ref}/\pi = 1$), so k3 is never negative. For
+# small d, k3 is approximately k2.
 
 # %% [markdown]
 # ### Exercise 2: three estimators
@@ -207,7 +206,6 @@ show_with_sliders(
 #
 # **Before you go on:** the expected gradient of k1 in the loss is 0. What
 # is that of k3, which DeepSeekMath has in its loss?
-# has in its loss?
 
 # %%
 logits = somewhere
@@ -309,7 +307,7 @@ figures.leashed(
 # *See:* the circles mark the optimal policy. **k1 in the loss** ends where
 # a policy without a penalty ends. **k3 in the reward** does too, only
 # faster: it drives the policy *away* from the reference, because it
-# penalises most the answers that are already rarer than under the
+# penalises most the answers that are already less likely than under the
 # reference. The three that follow the reverse KL end at the circles. **k3
 # in the loss** ends at a different policy, with more probability on the
 # best answer and less on the second best.
@@ -502,7 +500,7 @@ figures.token_values(
 # - DAPO, Dr. GRPO and TRL's default: β = 0. Then no reference is needed,
 #   which saves its memory and its forward pass.
 #
-# There is one thing that no KL in the loss does here: a token's KL counts
+# One effect is missing from every KL in the loss here: a token's KL counts
 # that token only. The token also decides *how the completion continues*,
 # and so how much KL is still to come, and that is left out. The KL in the
 # reward, as a sum over the completion, includes it.

@@ -69,7 +69,6 @@ logging.disable_progress_bar()
 # All prompts here have P tokens. (In general their lengths differ. Then
 # they are padded on the left, so that all completions begin at the same
 # position.)
-# are padded on the left, so that all completions begin at once.)
 
 
 # %% tags=["exercise"]
@@ -166,8 +165,7 @@ check.loss(my_loss)
 # functions (`check.my_logprobs`, `check.my_loss`), so that it runs whether
 # or not yours are finished. Once they are, use your own.
 #
-# Read it line by line. It uses only what you have seen in notebooks 00 to
-# 06.
+# Read it line by line. It uses only what notebooks 00 to 06 introduced.
 
 # %%
 from grpo_core.algorithm.advantages import group_advantages
@@ -325,7 +323,6 @@ for step, (loss, parts, _, _) in zip(theirs, ours, strict=True):
 #
 # **Before you go on:** what will the policy learn first: to use the
 # required format, to be right, or to search? Will it write more or less?
-# agreed form, to be right, or to search? Will it write more or less?
 
 # %%
 board = Board()
@@ -353,8 +350,8 @@ for name, values in curve.items():
 # ## 5. Four wrong loops
 #
 # Here are four versions of the same loop, each with one mistake. None
-# raises an error, none has a loss that is NaN or infinite, none warns. (A
-# has its KL in the reward, as PPO has, and C samples at temperature 1.3.
+# raises an error, prints a warning or has a loss that is NaN or infinite.
+# (A has its KL in the reward, as PPO has, and C samples at temperature 1.3.
 # Neither is the mistake: each is compared with a right loop with the same
 # settings.) This is what they print after their first step, all from the
 # same seed:
@@ -554,7 +551,7 @@ for name, suspect in loop_variants.LOOPS.items():
     print(f"{name:<12} {said[0]:>6} {said[1]:>10} {said[2]:>11}")
 
 # %% [markdown]
-# The tests take a second, and each mistake is located. Two loops share a
+# The tests take a second, and they locate every mistake. Two loops share a
 # broken mask; look at the masks to tell them apart:
 
 # %%
@@ -603,7 +600,7 @@ check.quiz(a="b", b="c", c="a", d="d", proof="b")
 # - Silent bugs have weak symptoms, or none. **Property tests** are short,
 #   need no training, and say which part is wrong: the mask ends with the
 #   EOS token; the first ratio is 1; an advantage is a constant.
-# - A test must have been seen to **fail**, on something broken.
+# - Before you rely on a test, see it **fail** on something broken.
 #
 # **Next:** notebook 08 compares GRPO with PPO and its critic.
 #

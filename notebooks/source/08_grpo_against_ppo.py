@@ -48,7 +48,7 @@ logging.disable_progress_bar()
 #
 # $$r_t = -\beta\, \mathrm{kl}_t + [t \text{ is the last}]\ r$$
 #
-# ### Exercise 1: a reward for every token
+# ### Exercise 1: where the reward goes
 #
 # You get a batch of completions, one per row, padded on the right to the
 # same length. `mask` is True on their tokens.
@@ -297,10 +297,11 @@ for name, critic, scale in (
 
 # %% [markdown]
 # The first pair is Dr. GRPO, which is GRPO without the division by the
-# standard deviation. The second pair is RLOO. **At λ = 1, with a critic
-# that predicts the group's mean reward at every token, PPO's advantages are
-# those of Dr. GRPO.** Such a critic needs no training and always matches
-# the current policy, but it cannot tell the tokens of a completion apart.
+# standard deviation. The second pair is RLOO. **At λ = 1 and without a KL,
+# with a critic that predicts the group's mean reward at every token, the
+# advantages of GAE are those of Dr. GRPO.** Such a critic needs no training
+# and always matches the current policy, but it cannot tell the tokens of a
+# completion apart.
 
 # %% [markdown]
 # ## 5. Training the critic
@@ -435,7 +436,7 @@ figures.watched(
 # %% [markdown]
 # ## 6. What it costs: predict the bytes
 #
-# Throughout training, a method holds
+# Throughout training, a method holds:
 #
 # - the policy's **weights**, which are trained;
 # - for every trained weight: its **gradient**, and AdamW's two moving
@@ -650,8 +651,8 @@ check.quiz(fade="b", meet="a", bytes="c", head="b", dead="b")
 #   on the actual rewards: **variance**. With one reward at the end of a
 #   long completion, any λ below 1 cuts off the signal to the beginning
 #   unless the critic predicts it.
-# - At λ = 1 with the group's mean as the critic, **PPO's advantages are Dr.
-#   GRPO's**, and with the mean of the others RLOO's.
+# - At λ = 1 with the group's mean as the critic, **GAE gives Dr. GRPO's
+#   advantages**, and with the mean of the others RLOO's.
 # - A trained weight costs **four** times its size, a frozen one once. PPO
 #   with a separate critic holds 2.25 times as much as GRPO without a
 #   reference, and runs and trains a second model at every step.

@@ -386,8 +386,8 @@ figures.pipeline_stages(records)
 #   than that model. It was trained on the right ones only: the filter
 #   teaches too.
 # - **And it hardly mixes languages**, in 4 of 100 thoughts, while its
-#   teacher mixes in 33. The filter let no German through, and RL had never
-#   trained this model on anything else.
+#   teacher mixes in 33. The filter let no German through, and no RL had
+#   trained this model towards anything else.
 # - **Stage 4 teaches the questions** (lower row): more of them right, and
 #   the thoughts half as long. (Guessing would be right on half of those
 #   that are well-formed: on about 0.35 of all.)

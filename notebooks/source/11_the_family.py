@@ -163,7 +163,6 @@ figures.push_grid(
 # - `"token_mean"` (DAPO): a mean over all tokens of the batch;
 # - `"constant"` (Dr. GRPO): the sum over all tokens, divided by B times the
 #   maximum length of a completion.
-#   length that a completion may have at most.
 
 
 # %% tags=["exercise"]
