@@ -470,6 +470,8 @@ for names in (("dr_grpo", "rloo", "reinforce"), ("grpo", "gspo")):
 # The variance of a mean of S numbers is 1/S of the variance of one. The
 # variance of a difference of two independent numbers is the sum of their
 # variances.
+#
+# </details>
 
 
 # %% tags=["exercise"]
