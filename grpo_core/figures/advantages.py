@@ -94,7 +94,7 @@ def prompt_weights(chances: Sequence[float], weights: Mapping[str, Sequence[floa
     return figure
 
 
-def paid_by_the_line(
+def outcome_and_process(
     lines: Sequence[int],
     is_right: Sequence[bool],
     outcome: Sequence[float],

@@ -208,7 +208,9 @@ def many_updates(panels: Mapping[str, tuple[str, Mapping[str, Sequence[float]]]]
     return figure
 
 
-def shares(names: Sequence[str], values: Sequence[float], overall: float, label: str) -> "Figure":
+def token_shares(
+    names: Sequence[str], values: Sequence[float], overall: float, label: str
+) -> "Figure":
     """Draw a share for each of several (untrusted) tokens, beside the share of all tokens."""
     figure, axes = plt.subplots(figsize=(6.5, 0.32 * len(names) + 1.1), layout="constrained")
     v = np.asarray(values, float)

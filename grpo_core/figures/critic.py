@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def credit(
+def critic_advantages(
     tokens: Sequence[str], values: Any, rewards: Any, advantages: Mapping[str, Any]
 ) -> "Figure":
     """Draw a short completion: the critic's value before each token, and each advantage.
@@ -51,7 +51,7 @@ def credit(
     return figure
 
 
-def faded(lams: Sequence[float], distance: int) -> "Figure":
+def td_error_decay(lams: Sequence[float], distance: int) -> "Figure":
     """Draw the share of a TD error that reaches an earlier token, for several lambdas.
 
     Args:
@@ -69,7 +69,7 @@ def faded(lams: Sequence[float], distance: int) -> "Figure":
     return figure
 
 
-def truth_and_noise(
+def mean_and_noise(
     lams: Sequence[float], critics: Mapping[str, tuple[Any, Any]], exact: float
 ) -> "Figure":
     """Draw the mean and the standard deviation of a gradient estimate over lambda.
@@ -97,7 +97,7 @@ def truth_and_noise(
     return figure
 
 
-def explained(steps: Sequence[int], shares: Mapping[str, Sequence[float]]) -> "Figure":
+def explained_variance(steps: Sequence[int], shares: Mapping[str, Sequence[float]]) -> "Figure":
     """Draw the variance of the rewards that a critic explains, over training, at several places.
 
     Args:
@@ -116,7 +116,7 @@ def explained(steps: Sequence[int], shares: Mapping[str, Sequence[float]]) -> "F
     return figure
 
 
-def watched(completions: Sequence[tuple[str, Sequence[str], Any, Any]]) -> "Figure":
+def values_along(completions: Sequence[tuple[str, Sequence[str], Any, Any]]) -> "Figure":
     """Draw the critic's values along real completions, with the largest changes labelled.
 
     Args:

@@ -50,7 +50,7 @@ def push_grid(rows: Sequence[str], methods: Mapping[str, Sequence[float]], label
     return figure
 
 
-def likeness(names: Sequence[str], panels: Mapping[str, Any]) -> "Figure":
+def cosine_grid(names: Sequence[str], panels: Mapping[str, Any]) -> "Figure":
     """Draw the cosines between the directions of several methods, one square per panel.
 
     Args:

@@ -115,7 +115,7 @@ def kl_gradients(
     return figure
 
 
-def leashed(
+def trained_policies(
     reference: Sequence[float],
     rewards: Sequence[float],
     best: Sequence[float],

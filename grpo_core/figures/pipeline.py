@@ -197,7 +197,7 @@ def fine_tuning(losses: Sequence[float], before: float, after: float) -> "Figure
     return figure
 
 
-def what_became(counts: Mapping[str, int]) -> "Figure":
+def selection_outcomes(counts: Mapping[str, int]) -> "Figure":
     """Draw how many sampled completions were kept, and why the others were discarded.
 
     Args:

@@ -261,7 +261,7 @@ for group in ([0.0, 1.0, 0.0, 1.0], [0.0, 0.01, 0.0, 0.01], [0.7] * 4):
 # %%
 texts = [c.split() for c in completions]
 for row in texts[:3]:
-    row.append("<eos>")  # the end of a text is a token; 4 never got there
+    row.append("<eos>")  # the end is a token too; 4 was truncated before
 
 vocabulary = ["<start>", *sorted({token for row in texts for token in row})]
 number = {token: i for i, token in enumerate(vocabulary)}

@@ -211,7 +211,7 @@ figures.temperature_sweep(sweep, curves)
 
 # %% tags=["exercise"]
 def my_pass_at_k(n: int, c: int, k: int) -> float:
-    """Return the probability that k of n samples include one of c."""
+    """Return pass@k from n samples, of which c are right."""
     raise NotImplementedError  # your code here
 
 
@@ -220,7 +220,7 @@ check.pass_at_k(my_pass_at_k)
 
 # %% tags=["solution"]
 def my_pass_at_k(n: int, c: int, k: int) -> float:
-    """Return the probability that k of n samples include one of c."""
+    """Return pass@k from n samples, of which c are right."""
     return 1 - math.comb(n - c, k) / math.comb(n, k)
 
 
@@ -289,7 +289,7 @@ figures.pass_at_k(
 
 # %% tags=["exercise"]
 def my_useful(p: torch.Tensor, size: int) -> torch.Tensor:
-    """Return u (N,): the probability that a group of `size` is useful."""
+    """Return the probability of a useful group (N,) for each p (N,)."""
     raise NotImplementedError  # your code here
 
 
@@ -298,7 +298,7 @@ check.useful(my_useful)
 
 # %% tags=["solution"]
 def my_useful(p: torch.Tensor, size: int) -> torch.Tensor:
-    """Return u (N,): the probability that a group of `size` is useful."""
+    """Return the probability of a useful group (N,) for each p (N,)."""
     return 1 - p**size - (1 - p) ** size
 
 

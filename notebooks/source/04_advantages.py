@@ -475,7 +475,7 @@ step_rewards, step_ends = steps_of(
     group.rewards,
 )
 by_step = process_advantages(step_rewards[None], step_ends[None])[0]
-figures.paid_by_the_line(
+figures.outcome_and_process(
     [sum(reward for _, reward in s) for s in equations_true([], texts)],
     [c.rewards["accuracy_reward"] == 1 for c in group.completions],
     group.advantages,

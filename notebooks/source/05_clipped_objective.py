@@ -35,8 +35,8 @@ figures.use_style()
 torch.set_num_threads(1)
 logging.disable_progress_bar()
 
-policy = load_policy("tiny")  # the policy that sampled step 1 of ...
-run = replay.recorded("countdown-mu4-seed0")  # ... this run
+policy = load_policy("tiny")  # it sampled step 1 of the run below
+run = replay.recorded("countdown-mu4-seed0")
 batch = reused_batch.batch_of(policy, run.step(1).groups[:2])
 print(f"{len(batch.ids)} completions, {batch.mask.sum()} tokens")
 
@@ -82,7 +82,7 @@ with torch.no_grad():
         per_token = ratio * batch.advantages * batch.mask
         losses.append(-(per_token.sum(dim=1) / lengths).mean().item())
         for p, g in zip(parameters, gradient, strict=True):
-            p += distance * g / norm  # and back
+            p += distance * g / norm  # undo the move
 figures.loss_along(moved, losses)
 
 # %% [markdown]
@@ -421,7 +421,7 @@ for index in range(1, 7):
 
 often = {t: stopped[t] / n for t, n in good.items() if n >= 150}
 kinds = sorted(often, key=often.get, reverse=True)[:10]
-figures.shares(
+figures.token_shares(
     kinds,
     [often[t] for t in kinds],
     sum(stopped.values()) / sum(good.values()),

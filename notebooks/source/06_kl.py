@@ -296,7 +296,7 @@ ends = {
     use: kl_bandit.train(rewards, reference, penalty, beta, steps=4000)[-1]
     for use, penalty in kl_bandit.USES.items()
 }
-figures.leashed(
+figures.trained_policies(
     torch.softmax(reference, 0),
     rewards.tolist(),
     kl_bandit.best(rewards, reference, beta),

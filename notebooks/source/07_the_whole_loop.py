@@ -357,7 +357,7 @@ for name, values in curve.items():
 # same seed:
 
 # %% tags=["measured"]
-print("              right   form  tokens    loss  gradient")
+print("              right format  tokens    loss  gradient")
 for name, suspect in loop_variants.LOOPS.items():
     policy = load_policy("tiny")
     m = next(loop_variants.train(policy, task, suspect, steps=1, seed=0))

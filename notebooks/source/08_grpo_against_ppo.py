@@ -195,7 +195,7 @@ def draw(lam: float, reward: float):
         f"λ = {x:g}": gae(r, values, mask, lam=x)[0][0].numpy()
         for x in dict.fromkeys([0.0, lam, 1.0])
     }
-    return figures.credit(tokens, values[0], r[0], rows)
+    return figures.critic_advantages(tokens, values[0], r[0], rows)
 
 
 show_with_sliders(
@@ -241,7 +241,7 @@ for name, critic in coin_mdp.CRITICS.items():
     mean, std, exact = np.array(pushes).T
     found[name] = (mean, std)
 
-figures.truth_and_noise(lams, found, exact[0])
+figures.mean_and_noise(lams, found, exact[0])
 
 # %% [markdown]
 # *See, on the left:* the mean of the estimate, relative to the exact
@@ -257,7 +257,7 @@ figures.truth_and_noise(lams, found, exact[0])
 # training *every* critic is bad. And the problem grows with length:
 
 # %%
-figures.faded([0.9, 0.95, 0.99, 0.999, 1.0], 500)
+figures.td_error_decay([0.9, 0.95, 0.99, 0.999, 1.0], 500)
 
 # %% [markdown]
 # *See:* 0.95 sounds close to 1. But after 100 tokens it lets only 0.6%
@@ -388,7 +388,7 @@ def explained(completions, place: float) -> float:
 
 
 places = {"before the first token": 0, "halfway": 0.5, "at the end": 1}
-figures.explained(
+figures.explained_variance(
     list(kept),
     {
         name: [explained(c, at) for c in kept.values()]
@@ -412,7 +412,7 @@ last = kept[60]
 long_ones = [c for c in last if 40 <= len(c) <= 130 and not c.truncated]
 right = next(c for c in long_ones if c.rewards["accuracy_reward"] == 1)
 wrong = next(c for c in long_ones if c.rewards["accuracy_reward"] == 0)
-figures.watched(
+figures.values_along(
     [
         (f"reward {c.reward:.1f} (dashed)", c.tokens, c.values, c.reward)
         for c in (right, wrong)

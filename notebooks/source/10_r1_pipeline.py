@@ -113,7 +113,7 @@ def my_sft_loss(
     prompts: torch.Tensor,
     lengths: torch.Tensor,
 ) -> torch.Tensor:
-    """Return the loss; logits (N, T, V), ids (N, T), lengths (N,)."""
+    """Return the loss; logits (N, T, V), ids (N, T), others (N,)."""
     raise NotImplementedError  # your code here
 
 
@@ -127,7 +127,7 @@ def my_sft_loss(
     prompts: torch.Tensor,
     lengths: torch.Tensor,
 ) -> torch.Tensor:
-    """Return the loss; logits (N, T, V), ids (N, T), lengths (N,)."""
+    """Return the loss; logits (N, T, V), ids (N, T), others (N,)."""
     logprobs = torch.log_softmax(logits[:, :-1], dim=2)
     targets = ids[:, 1:]
     chosen = logprobs.gather(2, targets.unsqueeze(2)).squeeze(2)
@@ -333,7 +333,7 @@ for i, problem in enumerate(problems):
     answers = [parse(text).answer for text in some]
     right = [bool(a) and verify(a, **problem.columns) for a in answers]
     found += fates(some, right, 3)
-figures.what_became(counted(found))
+figures.selection_outcomes(counted(found))
 
 # %% [markdown]
 # *See:* hardly any. Half are wrong, and nearly all the others contain a
@@ -435,7 +435,7 @@ def my_rl_steps(
     epochs: int,
     per_step: int,
 ) -> float:
-    """Return the number of RL steps that cost as much, from tokens."""
+    """Return how many RL steps cost as much as the distillation."""
     raise NotImplementedError  # your code here
 
 
@@ -451,7 +451,7 @@ def my_rl_steps(
     epochs: int,
     per_step: int,
 ) -> float:
-    """Return the number of RL steps that cost as much, from tokens."""
+    """Return how many RL steps cost as much as the distillation."""
     distillation = 2 * teacher * sampled + 6 * student * learned * epochs
     step = (2 + 2 + 4 + 2) * student * per_step
     return distillation / step

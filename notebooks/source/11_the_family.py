@@ -213,7 +213,7 @@ check.weights(my_weights)
 # %%
 names = [name for name in PRESETS if name != "ppo"]
 variants = [variant_of(name, beta=0.0) for name in names]
-figures.likeness(
+figures.cosine_grid(
     names,
     {
         title: likeness([push_of(when, v) for v in variants])

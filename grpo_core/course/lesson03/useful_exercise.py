@@ -8,7 +8,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_useful(p: Tensor, size: int) -> Tensor:
-    """Return u (N,): the probability that a group of `size` is useful."""
+    """Return the probability of a useful group (N,) for each p (N,)."""
     return 1 - p**size - (1 - p) ** size
 
 
