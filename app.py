@@ -56,11 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # Imported here: argparse answers --help at once, and the line above is the first thing seen.
     try:
-        from grpo_core import child, plugins
-        from grpo_core.dashboard.runs import RunBook
-        from grpo_core.dashboard.server import serve
-        from grpo_core.errors import LabError
-        from grpo_core.paths import data_dir, runs_dir
+        from grpo_core import plugins
+        from grpo_core.app.dashboard.runs import RunBook
+        from grpo_core.app.dashboard.server import serve
+        from grpo_core.core import child
+        from grpo_core.core.errors import LabError
+        from grpo_core.core.paths import data_dir, runs_dir
     except ModuleNotFoundError as error:
         print(f"{error.name} is not in this Python: start with `make app`.", file=sys.stderr)
         return 1
@@ -76,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
             plugins=plugins.loaded_files(),
         )
         if options.title is not None:
-            from grpo_core.dashboard.classroom import Classroom
+            from grpo_core.app.dashboard.classroom import Classroom
 
             host = options.host or "0.0.0.0"
             proxies = tuple(options.allow_host)

@@ -38,8 +38,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from attacks import ATTACKS, HOST, PORT, ask, attacker, joined, lost, page  # noqa: E402
 from viewers import Meter  # noqa: E402
 
-from grpo_core import child, machine  # noqa: E402
-from grpo_core.store import Run  # noqa: E402
+from grpo_core.core import child, machine  # noqa: E402
+from grpo_core.runs import Run  # noqa: E402
 
 STUDENTS = 30
 OWN = [f"127.0.0.{i}" for i in range(66, 70)]  # the attacker's addresses

@@ -25,8 +25,8 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from grpo_core import child  # noqa: E402
-from grpo_core.store import Run  # noqa: E402
+from grpo_core.core import child  # noqa: E402
+from grpo_core.runs import Run  # noqa: E402
 
 
 def request(url: str, body: object = None) -> dict:

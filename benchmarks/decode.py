@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from transformers.utils.logging import disable_progress_bar
 
-from grpo_core import machine
+from grpo_core.core import machine
 from grpo_core.models.policy import Policy, load_policy
-from grpo_core.sampling import sample_groups
 from grpo_core.tasks import get_task
+from grpo_core.training.sampling import sample_groups
 
 TASK = {"smollm2": "arithmetic"}  # every other model of the kit knows Countdown
 

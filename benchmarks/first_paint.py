@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "dashboard")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 
 import fake_run  # noqa: E402
 
-from grpo_core import child  # noqa: E402
+from grpo_core.core import child  # noqa: E402
 
 
 def import_gradio() -> float:

@@ -26,8 +26,8 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from grpo_core import child, machine  # noqa: E402
-from grpo_core.config import GRPOConfig  # noqa: E402
+from grpo_core.core import child, machine  # noqa: E402
+from grpo_core.core.config import GRPOConfig  # noqa: E402
 from grpo_core.course import build  # noqa: E402
 from grpo_core.course.sources import notebook_sources  # noqa: E402
 

@@ -2,7 +2,7 @@
 
     python benchmarks/layers.py [--model tiny] [--tokens 1024] [--repeats 20]
 
-The same model twice, as transformers makes it and quickened (`grpo_core/models/layers.py`), on the
+The same model twice, as transformers makes it and quickened (`grpo_core/fast/layers.py`), on the
 same rows. Every kind of layer is timed alone, on random hidden states, and then the whole model.
 Times are the best of some repeats.
 """
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from transformers import AutoModelForCausalLM
 
-from grpo_core.models.layers import quicken
+from grpo_core.fast.layers import quicken
 from grpo_core.models.policy import load_policy
 
 WIDTH = 96  # tokens of a row

@@ -2,7 +2,7 @@
 
     python benchmarks/page.py [--minutes 2] [--seconds 0.25] [--out FILE.json]
 
-A dashboard process whose worker makes steps up (tests/dashboard/fake_run.py), one every so many
+A dashboard process whose worker makes steps up (tests/helpers/fake_run.py), one every so many
 seconds, and the real page on it in headless Chromium. Every five seconds, after a forced garbage
 collection, the browser is asked for
 
@@ -36,7 +36,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from dashboard_cost import request  # noqa: E402
 
-from grpo_core import child, machine  # noqa: E402
+from grpo_core.core import child, machine  # noqa: E402
 
 EVERY = 5.0  # seconds
 TRIES = 4  # that succeed, of one look: what is about to be collected may still be counted
@@ -66,7 +66,7 @@ def dashboard(home: Path, seconds: float) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    script = ROOT / "tests" / "dashboard" / "serve_fake.py"
+    script = ROOT / "tests" / "helpers" / "serve_fake.py"
     words = [script, home / "runs", home / "shipped", port, seconds]
     process = subprocess.Popen(child.command(*words), cwd=ROOT, env=child.environment())
     base = f"http://127.0.0.1:{port}/"

@@ -30,8 +30,8 @@ sys.path.insert(0, str(ROOT))
 
 from dashboard_cost import request  # noqa: E402
 
-from grpo_core import child, machine  # noqa: E402
-from grpo_core.store import Run  # noqa: E402
+from grpo_core.core import child, machine  # noqa: E402
+from grpo_core.runs import Run  # noqa: E402
 
 
 @contextlib.contextmanager

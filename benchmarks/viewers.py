@@ -47,8 +47,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from dashboard_cost import request  # noqa: E402
 
-from grpo_core import child, machine  # noqa: E402
-from grpo_core.store import Run  # noqa: E402
+from grpo_core.core import child, machine  # noqa: E402
+from grpo_core.runs import Run  # noqa: E402
 
 MIB = 2**20
 LONGEST = 60.0  # seconds of a run, but for the last
@@ -92,7 +92,7 @@ class Crowd:
             await asyncio.sleep(1)
 
     def note(self, number: int, frame: bytes) -> None:
-        """Take in a frame (see dashboard/packing.py), reading no more of it than what it is."""
+        """Take in a frame (see app/dashboard/packing.py), reading no more of it than what it is."""
         now = time.time()
         self.bytes += len(frame)
         at = 0

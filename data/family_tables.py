@@ -6,8 +6,8 @@ from grpo_core.algorithm import formula
 from grpo_core.algorithm.method import Method, Number
 from grpo_core.algorithm.methods import METHODS, switches_of
 from grpo_core.algorithm.presets import DESCRIBED, PRESETS
-from grpo_core.config import GRPOConfig
-from grpo_core.lens.symbols import WRITTEN
+from grpo_core.analysis.lens.symbols import WRITTEN
+from grpo_core.core.config import GRPOConfig
 
 
 def presets() -> str:
@@ -48,7 +48,7 @@ def verified() -> str:
         "`test_objective.py` and `test_closed_forms.py`, for every method",
         "`test_terms.py::test_every_preset`",
         "`test_update.py::test_the_gradient_is_the_objectives`",
-        "`test_training.py::test_every_preset_trains`",
+        "`test_trainer.py::test_every_preset_trains`",
     )
     return _markdown([*rows, ["every row", "", ", ".join(every)]])
 

@@ -62,13 +62,13 @@ from settings import (
     SEEDS,
 )
 
-from grpo_core import child
-from grpo_core.config import GRPOConfig
-from grpo_core.ledger import report
+from grpo_core.analysis.ledger import report
+from grpo_core.core import child
+from grpo_core.core.config import GRPOConfig
 from grpo_core.pipeline import report as pipeline_report
 from grpo_core.pipeline.compute import of_stage_three
-from grpo_core.store import Run, create_run, thin_copy
-from grpo_core.worker import environment
+from grpo_core.runs import Run, create_run, thin_copy
+from grpo_core.runs.worker import environment
 
 DATA = Path(__file__).resolve().parent
 RECORDED = DATA / "runs"
@@ -280,7 +280,7 @@ def _train_one(runs: Path, name: str, config: GRPOConfig) -> Path:
         create_run(runs, folder.name, config)
     if Run(folder).status != "finished":
         subprocess.run(
-            child.command("-m", "grpo_core.worker", folder),
+            child.command("-m", "grpo_core.runs.worker", folder),
             check=True,
             env=child.environment(environment(config)),
         )

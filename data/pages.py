@@ -13,13 +13,13 @@ import pandas as pd
 from recorded import RESULTS, frames, pipelines
 from settings import BESIDE_PPO, CHECKED, CHECKED_SEED
 
-from grpo_core import machine
-from grpo_core.config import OPTIONS, GRPOConfig
+from grpo_core.analysis.ledger import report
+from grpo_core.analysis.speed import report as speed_report
+from grpo_core.core import machine
+from grpo_core.core.config import OPTIONS, GRPOConfig
 from grpo_core.course import catalogue
 from grpo_core.course.recordings import method_comparison
-from grpo_core.ledger import report
 from grpo_core.pipeline import report as pipeline_report
-from grpo_core.speed import report as speed_report
 
 PAGES = [
     Path(__file__).resolve().parents[1] / name

@@ -6,8 +6,7 @@ from pathlib import Path
 from recorded import RESULTS, frames, pipelines
 from settings import BESIDE_PPO, SEEDS
 
-from grpo_core.course.recordings import method_comparison
-from grpo_core.figures import (
+from grpo_core.analysis.figures import (
     distillation,
     family_curves,
     finals,
@@ -21,6 +20,7 @@ from grpo_core.figures import (
     step_seconds,
     use_style,
 )
+from grpo_core.course.recordings import method_comparison
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 PIPELINE = {

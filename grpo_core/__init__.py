@@ -22,7 +22,7 @@ import sys
 
 # `python -m grpo_core.cli` has put the working directory first on the module search path. A folder
 # of someone else's may hold a json.py, so it is taken off before anything more is imported, unless
-# the kit itself is in there. `grpo-lab` has no such moment. See also child.py.
+# the kit itself is in there. `grpo-lab` has no such moment. See also core/child.py.
 _is_program = sys.argv[:1] == ["-m"] and any(
     word.removeprefix("-m").split(".")[0] == __name__ for word in sys.orig_argv
 )
@@ -37,38 +37,38 @@ if TYPE_CHECKING:  # for editors and type checkers; _HOMES says the same to Pyth
     from grpo_core.algorithm.advantages import group_advantages as group_advantages
     from grpo_core.algorithm.kl import k3 as k3
     from grpo_core.algorithm.objective import grpo_objective as grpo_objective
-    from grpo_core.config import GRPOConfig as GRPOConfig
-    from grpo_core.errors import LabError as LabError
-    from grpo_core.evaluation import evaluate as evaluate
+    from grpo_core.core.config import GRPOConfig as GRPOConfig
+    from grpo_core.core.errors import LabError as LabError
+    from grpo_core.core.records import Completion as Completion
+    from grpo_core.core.records import Group as Group
+    from grpo_core.core.records import Step as Step
     from grpo_core.models.policy import load_policy as load_policy
-    from grpo_core.records import Completion as Completion
-    from grpo_core.records import Group as Group
-    from grpo_core.records import Step as Step
     from grpo_core.rewards import RewardSum as RewardSum
     from grpo_core.rewards import get_reward as get_reward
-    from grpo_core.store import Run as Run
-    from grpo_core.store import list_runs as list_runs
+    from grpo_core.runs import Run as Run
+    from grpo_core.runs import list_runs as list_runs
     from grpo_core.tasks import get_task as get_task
-    from grpo_core.training import Trainer as Trainer
+    from grpo_core.training.evaluation import evaluate as evaluate
+    from grpo_core.training.trainer import Trainer as Trainer
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Completion": "records",
-    "GRPOConfig": "config",
-    "Group": "records",
-    "LabError": "errors",
+    "Completion": "core.records",
+    "GRPOConfig": "core.config",
+    "Group": "core.records",
+    "LabError": "core.errors",
     "RewardSum": "rewards",
-    "Run": "store",
-    "Step": "records",
-    "Trainer": "training",
-    "evaluate": "evaluation",
+    "Run": "runs",
+    "Step": "core.records",
+    "Trainer": "training.trainer",
+    "evaluate": "training.evaluation",
     "get_reward": "rewards",
     "get_task": "tasks",
     "group_advantages": "algorithm.advantages",
     "grpo_objective": "algorithm.objective",
     "k3": "algorithm.kl",
-    "list_runs": "store",
+    "list_runs": "runs",
     "load_policy": "models.policy",
 }
 

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from grpo_core import models, rewards, tasks
 from grpo_core.algorithm import presets
-from grpo_core.errors import LabError, told
+from grpo_core.core.errors import LabError, told
 
 ENTRY_POINTS = "grpo_lab.plugins"
 

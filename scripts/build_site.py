@@ -22,7 +22,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
-from grpo_core import child
+from grpo_core.core import child
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "docs" / "site"
@@ -48,13 +48,13 @@ CODE = [
     "grpo_core/algorithm/*.py",
     "grpo_core/rewards/*.py",
     "grpo_core/tasks/*.py",
-    "grpo_core/config.py",
-    "grpo_core/records.py",
-    "grpo_core/credit.py",
-    "grpo_core/sampling.py",
-    "grpo_core/rollout.py",
-    "grpo_core/update.py",
-    "grpo_core/training.py",
+    "grpo_core/core/config.py",
+    "grpo_core/core/records.py",
+    "grpo_core/training/credit.py",
+    "grpo_core/training/sampling.py",
+    "grpo_core/training/rollout.py",
+    "grpo_core/training/update.py",
+    "grpo_core/training/trainer.py",
     "grpo_core/pipeline/*.py",
 ]
 

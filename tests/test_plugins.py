@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from grpo_core import plugins, tasks
-from grpo_core.config import GRPOConfig
-from grpo_core.dashboard.runs import RunBook
-from grpo_core.errors import LabError
+from grpo_core.app.dashboard.runs import RunBook
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
 from grpo_core.models.tokenizer import WORDS
 from grpo_core.rewards import RewardSum
-from grpo_core.store import Run, create_run
+from grpo_core.runs import Run, create_run
 from grpo_core.tasks import SPLITS, get_task
 
 TEXT = (Path(__file__).parents[1] / "docs" / "adding.md").read_text(encoding="utf-8")

@@ -1,7 +1,6 @@
 """The set-up: the Makefile's targets, the choice of a torch build, the pinned versions."""
 
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -11,21 +10,13 @@ import time
 import tomllib
 import zipfile
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from load_script import load_script
 from needs import require
 
 ROOT = Path(__file__).resolve().parent.parent
 PIN = "2.13.0"
-
-
-def load_script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 install = load_script("install")
 

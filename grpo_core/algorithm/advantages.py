@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from grpo_core.algorithm.choices import Array, TensorFunction, choose
 from grpo_core.algorithm.critic import gae
 from grpo_core.algorithm.formula import Formula, bracket, frac, num, op, sym
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -171,7 +171,7 @@ class TokenAdvantage:
     """A choice that gives every token an advantage of its own.
 
     Attributes:
-        function: torch; what it takes differs, see credit.py.
+        function: torch; what it takes differs, see training/credit.py.
         words: in place of a formula, which one completion's numbers cannot fill.
     """
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grpo_core.algorithm.formula import Formula, frac, num, op, sym
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 TensorFunction = Callable[..., Any]
 Choice = TypeVar("Choice")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 Node = tuple[Any, ...]
 Formula = tuple[Node, ...]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 
 def token_logprobs(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from grpo_core.algorithm.choices import Array
 from grpo_core.algorithm.formula import Formula, Symbol
-from grpo_core.options import NOT_NEGATIVE, TRL, Bound, Option, option
+from grpo_core.core.options import NOT_NEGATIVE, TRL, Bound, Option, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -140,7 +140,7 @@ class Method:
         formula: the surrogate as data.
         in_words: numbers -> the method and its numbers in a few words.
         numbers: its options.
-        symbols: of the formula, beside those that every method has (lens/symbols.py).
+        symbols: of the formula, beside those that every method has (analysis/lens/symbols.py).
         presets: the papers' names for it, beside those of presets.py.
         refuse: raises LabError for numbers that do not go together.
         own_ratio: why importance_sampling_level must stay at "token"; "" where it need not.

@@ -9,7 +9,7 @@ from grpo_core.algorithm.aggregation import AGGREGATIONS, BatchSize, token_mean
 from grpo_core.algorithm.kl import KL_ESTIMATORS
 from grpo_core.algorithm.levels import LEVELS, importance_ratio
 from grpo_core.algorithm.variant import Variant
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 
 def grpo_objective(

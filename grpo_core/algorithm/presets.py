@@ -11,7 +11,7 @@ from typing import Any
 
 from grpo_core.algorithm.method import Method, Preset
 from grpo_core.algorithm.methods import METHODS
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 # As TRL's RLOOConfig and PPOConfig; the RLOO paper's own beta is 0.03
 _KL_IN_REWARD: dict[str, Any] = {"beta": 0.05, "kl_estimator": "k1", "use_kl_in_reward": True}

@@ -12,10 +12,10 @@ from grpo_core.algorithm.kl import KL_ESTIMATORS, KLPlacement
 from grpo_core.algorithm.levels import LEVELS
 from grpo_core.algorithm.method import Method
 from grpo_core.algorithm.methods import METHODS, NUMBERS, MethodNumbers, numbers_in, switches_of
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 if TYPE_CHECKING:
-    from grpo_core.config import GRPOConfig
+    from grpo_core.core.config import GRPOConfig
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from typing import Annotated
 
 import typer
 
-from grpo_core import __version__, child
+from grpo_core import __version__
 from grpo_core.cli import (
     bench,
     diagnose,
@@ -40,7 +40,8 @@ from grpo_core.cli import (
     share,
     train,
 )
-from grpo_core.errors import LabError
+from grpo_core.core import child
+from grpo_core.core.errors import LabError
 
 __all__ = ["app", "main"]
 

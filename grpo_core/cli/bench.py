@@ -13,11 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from grpo_core.analysis.ledger import Work
 from grpo_core.cli.options import JsonOption
 from grpo_core.cli.output import print_json
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
-from grpo_core.ledger import Work
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
 
 app = typer.Typer(help="Measure what methods cost on this machine.", no_args_is_help=True)
 
@@ -55,7 +55,7 @@ def memory(
     With --json: work, machine, weights, shape, and for each method bytes, predicted, peaks,
     seconds, rss and cuda_peak.
     """
-    from grpo_core.ledger import rounds
+    from grpo_core.analysis.ledger import rounds
 
     work = Work(model, prompts, num_generations, completion_length, repeats, threads)
     for file in (out, figure):
@@ -72,7 +72,7 @@ def memory(
     if out is not None:
         _write(out, json.dumps(result, indent=1) + "\n")
     if figure is not None:
-        from grpo_core.figures import memory_ledger
+        from grpo_core.analysis.figures import memory_ledger
 
         _draw(figure, result, memory_ledger)
     if as_json:
@@ -110,8 +110,8 @@ def speed(
 
     With --json: machine, setting, rounds, summary, floor, trl_settings, trl_tried.
     """
-    from grpo_core import speed as of_speed
-    from grpo_core.worker import environment
+    from grpo_core.analysis import speed as of_speed
+    from grpo_core.runs.worker import environment
 
     if against not in ("trl", ""):
         raise LabError(f"There is nobody called '{against}' to be measured against: 'trl' or ''.")
@@ -128,7 +128,7 @@ def speed(
     _check_writable(out)
     os.environ.update(environment(GRPOConfig(threads=work.threads)))  # before torch is loaded
 
-    from grpo_core.speed.contest import measure
+    from grpo_core.analysis.speed.contest import measure
 
     with _progress() as progress:
         bar = progress.add_task("", total=None)
@@ -159,16 +159,16 @@ def scaling(
 
     With --json: machine, work, and curves: a list of points for each.
     """
-    from grpo_core import machine
-    from grpo_core.worker import environment
+    from grpo_core.core import machine
+    from grpo_core.runs.worker import environment
 
     for file in (out, figure):
         _check_writable(file)
     _check_drawable(figure)
     os.environ.update(environment(GRPOConfig()))  # before torch is loaded
 
-    from grpo_core.figures import scaling_curves
-    from grpo_core.speed.scaling import measure
+    from grpo_core.analysis.figures import scaling_curves
+    from grpo_core.analysis.speed.scaling import measure
 
     with _progress() as progress:
         bar = progress.add_task("", total=None)
@@ -224,7 +224,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _draw(file: Path, result: dict[str, Any], function: Callable[[Any], Any]) -> None:
-    from grpo_core.figures import use_style
+    from grpo_core.analysis.figures import use_style
 
     use_style()
     try:
@@ -235,8 +235,8 @@ def _draw(file: Path, result: dict[str, Any], function: Callable[[Any], Any]) ->
 
 def _show(console: Console, result: dict[str, Any]) -> None:
     """The two tables."""
-    from grpo_core import machine
-    from grpo_core.ledger import report
+    from grpo_core.analysis.ledger import report
+    from grpo_core.core import machine
 
     console.print(Text(report.in_words(result)))
     console.print(Text(machine.in_words(result["machine"]), style="dim"))
@@ -246,8 +246,8 @@ def _show(console: Console, result: dict[str, Any]) -> None:
 
 def _show_speed(console: Console, result: dict[str, Any]) -> None:
     """The tables, and what they were made on."""
-    from grpo_core import machine
-    from grpo_core.speed import report
+    from grpo_core.analysis.speed import report
+    from grpo_core.core import machine
 
     console.print(Text(machine.in_words(result["machine"]), style="dim"))
     if "trl_settings" in result:

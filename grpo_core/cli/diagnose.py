@@ -18,7 +18,7 @@ def diagnose(
     as_json: JsonOption = False,
 ) -> None:
     """Why is the loss zero, the reward flat? Length, format, KL: what the records of a run say."""
-    from grpo_core.diagnosis import diagnose as ask
+    from grpo_core.analysis.diagnosis import diagnose as ask
 
     found = find_run(run)
     findings = ask(found)

@@ -13,7 +13,7 @@ def doctor(as_json: JsonOption = False) -> None:
 
     Exit code 1 when something essential is missing.
     """
-    from grpo_core.doctor import examine
+    from grpo_core.cli.doctor_checks import examine
 
     styles = {"ok": "green", "small": "yellow", "missing": "red", "note": "dim"}
     console = Console(stderr=as_json)

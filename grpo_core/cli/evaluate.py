@@ -21,8 +21,8 @@ from grpo_core.cli.options import (
     parse_setting,
 )
 from grpo_core.cli.output import in_words, measurement, plain, print_json
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
 from grpo_core.plugins import loaded_files
 from grpo_core.tasks import get_task
 
@@ -90,7 +90,7 @@ def _evaluate(
     config: GRPOConfig, model: str, seed: int | None, temperature: float, console: Console
 ) -> tuple[dict[str, float], float]:
     """Load and measure a model, with a progress bar on `console`; returns the seconds, too."""
-    from grpo_core import worker
+    from grpo_core.runs import worker
 
     problem_source = get_task(config.task, **config.task_options)
     os.environ.update(worker.environment(config))
@@ -100,10 +100,10 @@ def _evaluate(
         import torch
         from transformers.utils import logging as transformers_logging
 
-        from grpo_core.evaluation import EVAL_SEED
-        from grpo_core.evaluation import evaluate as measure
         from grpo_core.models.policy import load_policy
-        from grpo_core.threads import choose_threads
+        from grpo_core.training.evaluation import EVAL_SEED
+        from grpo_core.training.evaluation import evaluate as measure
+        from grpo_core.training.threads import choose_threads
 
         transformers_logging.disable_progress_bar()
         policy = load_policy(model, config.device)

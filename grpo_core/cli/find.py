@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
+from grpo_core.core.paths import data_dir, runs_dir
 from grpo_core.models import MODELS
-from grpo_core.paths import data_dir, runs_dir
 
 if TYPE_CHECKING:
-    from grpo_core.store import Run
+    from grpo_core.runs import Run
 
 
 def find_run(name_or_path: str) -> "Run":
@@ -20,7 +20,7 @@ def find_run(name_or_path: str) -> "Run":
     Raises:
         LabError: there is none; the message names the closest.
     """
-    from grpo_core.store import Run, is_run, list_runs, run_path
+    from grpo_core.runs import Run, is_run, list_runs, run_path
 
     path = run_path(runs_dir(), name_or_path)
     recorded = data_dir() / "runs" / path.name
@@ -46,7 +46,7 @@ def find_model(name: str, step: int | None = None) -> tuple[str, int, "Run | Non
     Raises:
         LabError: the run has no such model.
     """
-    from grpo_core.store import Run, check_model, is_run
+    from grpo_core.runs import Run, check_model, is_run
 
     folders = [Path(name), runs_dir() / name]
     run_folder = next((p for p in folders if name not in MODELS and is_run(p)), None)

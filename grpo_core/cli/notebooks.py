@@ -7,7 +7,7 @@ import typer
 
 from grpo_core.cli.options import JsonOption
 from grpo_core.cli.output import print_json
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 notebooks = typer.Typer(
     help="Make both editions of the notebooks from their sources, or see which are out of date.",

@@ -10,9 +10,9 @@ import typer
 
 from grpo_core import plugins
 from grpo_core.algorithm.presets import PRESETS
-from grpo_core.config import OPTIONS, GRPOConfig
-from grpo_core.errors import LabError
-from grpo_core.recipes import RECIPES
+from grpo_core.core.config import OPTIONS, GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.core.recipes import RECIPES
 
 
 def option_of(name: str, *flags: str) -> Any:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from grpo_core.errors import printable
+from grpo_core.core.errors import printable
 
 if TYPE_CHECKING:
-    from grpo_core.store import Run
+    from grpo_core.runs import Run
 
 MEASURED = ("accuracy", "format", "mean_length", "backtracks", "truncated", "n")
 

@@ -15,8 +15,8 @@ from rich.text import Text
 from grpo_core.cli.find import find_model
 from grpo_core.cli.options import JsonOption, TaskOption
 from grpo_core.cli.output import print_json
-from grpo_core.config import GRPOConfig
-from grpo_core.paths import runs_dir
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.paths import runs_dir
 from grpo_core.pipeline.progress import Progress, Stopped, Watch
 from grpo_core.tasks import get_task
 
@@ -232,7 +232,7 @@ def _say(text: str, as_json: bool) -> None:
 
 def _work(work: Callable[[Watch], dict[str, Any]], as_json: bool) -> dict[str, Any]:
     """Do the work of a command under a progress bar; exits with 130 where it was stopped."""
-    from grpo_core import worker
+    from grpo_core.runs import worker
 
     os.environ.update(worker.environment(GRPOConfig()))
     try:

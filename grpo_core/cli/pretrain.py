@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from grpo_core.cli.options import JsonOption
 from grpo_core.cli.output import plain, print_json
-from grpo_core.errors import LabError
-from grpo_core.paths import data_dir
+from grpo_core.core.errors import LabError
+from grpo_core.core.paths import data_dir
 
 _SAVE_STEPS = 250  # about a minute
 
@@ -41,7 +41,7 @@ def pretrain(
 
     Killed, it goes on where it was (a minute lost at most) when the same command is given again.
     """
-    from grpo_core.models.card import model_name, write_card
+    from grpo_core.analysis.model_card import model_name, write_card
     from grpo_core.models.corpus import CORPORA
     from grpo_core.models.policy import Policy
     from grpo_core.models.pretrain import SIZES, Pretrainer

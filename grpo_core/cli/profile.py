@@ -20,8 +20,8 @@ from grpo_core.cli.options import (
     build_config,
 )
 from grpo_core.cli.output import print_json
-from grpo_core.errors import LabError
-from grpo_core.phases import breakdown
+from grpo_core.core.errors import LabError
+from grpo_core.core.phases import breakdown
 
 _BAR = 30  # characters of the longest phase's bar
 
@@ -41,7 +41,7 @@ def profile(
     Options are those of `train`. With --json: seconds by phase, the step's, and tokens a second,
     each a median over the steps.
     """
-    from grpo_core import worker
+    from grpo_core.runs import worker
 
     if not 1 <= steps <= 10_000:
         raise LabError(f"--steps must be between 1 and 10,000, not {steps}.")
@@ -54,7 +54,7 @@ def profile(
         bar = progress.add_task("loading the model", total=steps + 1)
         from transformers.utils import logging as transformers_logging
 
-        from grpo_core.training import Trainer
+        from grpo_core.training.trainer import Trainer
 
         transformers_logging.disable_progress_bar()
         trainer = Trainer(built)

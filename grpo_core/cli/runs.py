@@ -10,11 +10,11 @@ from rich.table import Table
 
 from grpo_core.cli.options import JsonOption
 from grpo_core.cli.output import last_measured, plain, print_json
-from grpo_core.errors import LabError
-from grpo_core.paths import runs_dir
+from grpo_core.core.errors import LabError
+from grpo_core.core.paths import runs_dir
 
 if TYPE_CHECKING:
-    from grpo_core.store import Run
+    from grpo_core.runs import Run
 
 
 def runs(
@@ -25,7 +25,7 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List runs, newest first: what they do, how far they are, how good they got."""
-    from grpo_core.store import list_runs
+    from grpo_core.runs import list_runs
 
     folder = (root or runs_dir()).absolute()
     rows = [_row(run) for run in list_runs(folder)]

@@ -10,8 +10,8 @@ from rich.console import Console
 from grpo_core.cli.find import find_run, name_of
 from grpo_core.cli.options import JsonOption, SetOption, TaskOption, merge, parse_setting
 from grpo_core.cli.output import plain, print_json
-from grpo_core.errors import LabError
-from grpo_core.paths import runs_dir
+from grpo_core.core.errors import LabError
+from grpo_core.core.paths import runs_dir
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or folder.")]
 
@@ -42,7 +42,7 @@ def share(
     It has the dashboard's board, charts, diagnosis and atlas. Curves are always whole; which groups
     are left out, if any, the page says.
     """
-    from grpo_core.share.html import Choice, share_html
+    from grpo_core.app.share.html import Choice, share_html
 
     found = find_run(run)
     chosen = None if steps is None else parse_steps(steps)
@@ -123,11 +123,11 @@ def export(
             status.update(plain(sentence))
 
         if form == "trl":
-            from grpo_core.share.trl import export_trl
+            from grpo_core.app.share.trl import export_trl
 
             path = export_trl(found, target, told=told)
         else:
-            from grpo_core.share.tables import export_tables
+            from grpo_core.app.share.tables import export_tables
 
             path = export_tables(
                 found, target, form, tokens=tokens, spreadsheet=spreadsheet, told=told
@@ -168,8 +168,8 @@ def import_trl(
 
     What TRL does not write down can be added: --task countdown --set learning_rate=1e-6.
     """
-    from grpo_core.share.trl import import_folder
-    from grpo_core.store import run_path
+    from grpo_core.app.share.trl import import_folder
+    from grpo_core.runs import run_path
 
     known: dict[str, Any] = {"task": task} if task else {}
     for setting in settings or []:

@@ -32,15 +32,15 @@ from grpo_core.cli.options import (
     plugin_paths,
 )
 from grpo_core.cli.output import in_words, last_measured, measurement, plain, print_json
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
-from grpo_core.paths import runs_dir
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.core.paths import runs_dir
 from grpo_core.rewards import RewardSum
 from grpo_core.tasks import get_task
 
 if TYPE_CHECKING:
-    from grpo_core.records import Step
-    from grpo_core.store import Run
+    from grpo_core.core.records import Step
+    from grpo_core.runs import Run
 
 # Options that are fields of GRPOConfig by the same name, which declares what they mean.
 NumGenerations = Annotated[int | None, option_of("num_generations")]
@@ -123,7 +123,7 @@ def resume(
     never been interrupted. A run that was not made by this installation is copied first, and the
     copy is what continues; plugins of such a run have to be named again, with --plugin.
     """
-    from grpo_core.store import LIVE, Run, adopt
+    from grpo_core.runs import LIVE, Run, adopt
 
     found = find_run(run)
     if found.status in LIVE:
@@ -141,7 +141,7 @@ def resume(
 
 def _train_new(options: GRPOConfig, name_or_path: str | None, as_json: bool) -> None:
     """Make a run folder and train in it; a run that never began leaves none behind."""
-    from grpo_core.store import Run, create_run, run_path
+    from grpo_core.runs import Run, create_run, run_path
 
     source, _, _ = find_model(options.model)
     options = GRPOConfig.from_dict({**options.to_dict(), "model": source})
@@ -160,7 +160,7 @@ def _train_new(options: GRPOConfig, name_or_path: str | None, as_json: bool) -> 
 
 def _train(run: "Run", as_json: bool) -> None:
     """Train a run here and now, with a progress bar; then say how it went."""
-    from grpo_core import worker
+    from grpo_core.runs import worker
 
     console = Console(stderr=as_json)
     console.print(plain(f"Run '{run.name}' in {run.path}"))

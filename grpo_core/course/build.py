@@ -30,9 +30,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
-from grpo_core import child
+from grpo_core.core import child
+from grpo_core.core.errors import LabError
 from grpo_core.course import sources
-from grpo_core.errors import LabError
 
 WIDTH = 76  # characters: what fits a projector, and half a laptop's screen
 MAX_BYTES = 300_000  # of a notebook with outputs

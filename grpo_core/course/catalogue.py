@@ -7,10 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from grpo_core.core.errors import LabError
 from grpo_core.course.exercise import Exercise
 from grpo_core.course.quiz import Quiz
 from grpo_core.course.sources import notebook_sources
-from grpo_core.errors import LabError
 
 _TITLE = re.compile(r"^# # (?:\d\d · )?(.+)$", re.M)
 _MINUTES = re.compile(r"\*\*Time:\*\* about (\d+) minutes")

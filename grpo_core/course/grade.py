@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grpo_core import spreadsheet
+from grpo_core.core import spreadsheet
+from grpo_core.core.errors import LabError
 from grpo_core.course import confined, handed_in, progress
 from grpo_core.course.catalogue import lessons
 from grpo_core.course.confined.folder import remove
-from grpo_core.errors import LabError
 
 _NOTEBOOK_BYTES = 50_000_000
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from grpo_core.core.errors import LabError
 from grpo_core.course import progress
 from grpo_core.course.catalogue import lessons
 from grpo_core.course.exercise import Exercise
-from grpo_core.errors import LabError
 
 _DEPTH = 8  # of folders
 _RESULTS_BYTES = 1_000_000  # a table of every mistake of every exercise has a twentieth of it

@@ -5,8 +5,8 @@ import textwrap
 from collections.abc import Callable
 from typing import TypeVar
 
+from grpo_core.core.errors import LabError
 from grpo_core.course.exercise import WIDTH
-from grpo_core.errors import LabError
 
 _T = TypeVar("_T")
 

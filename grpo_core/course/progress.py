@@ -18,8 +18,8 @@ from typing import Any
 
 import filelock
 
-from grpo_core.errors import LabError
-from grpo_core.store.disk import read_json, write_json
+from grpo_core.core.errors import LabError
+from grpo_core.runs.disk import read_json, write_json
 
 _memory: dict[str, Any] = {}  # used when the file cannot be
 VERSION = 1

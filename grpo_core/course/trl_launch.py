@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from grpo_core import child
+from grpo_core.core import child
+from grpo_core.core.errors import LabError
 from grpo_core.course.optional_import import require_package
 from grpo_core.course.sources import NOTEBOOKS
-from grpo_core.errors import LabError
 
 SCRIPT = NOTEBOOKS / "train_with_trl.py"
 _VARIABLES = {  # one thread per process, and no network

@@ -8,7 +8,7 @@ folder, or a hub id where there is a network. Importing this package loads no to
 from pathlib import Path
 from typing import Any
 
-from grpo_core.paths import data_dir
+from grpo_core.core.paths import data_dir
 
 MODELS: dict[str, Any] = {
     "tiny": "tiny-base",

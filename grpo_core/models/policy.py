@@ -19,10 +19,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from grpo_core import registry, regular
-from grpo_core.errors import LabError
+from grpo_core import fast
+from grpo_core.core import registry, regular
+from grpo_core.core.errors import LabError
+from grpo_core.fast.layers import quicken
 from grpo_core.models import MODELS, resolve
-from grpo_core.models.layers import quicken
 from grpo_core.tasks.conversation import as_messages
 
 _NO_MODEL = (
@@ -51,7 +52,7 @@ class Policy:
     def __post_init__(self) -> None:
         """Settle what the rest of the code relies on: no dropout, quick layers, a padding token."""
         self.model.eval()
-        if self.device.type == "cpu":
+        if self.device.type == "cpu" and fast.is_enabled():
             quicken(self.model)
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token

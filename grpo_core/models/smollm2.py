@@ -21,9 +21,9 @@ from pathlib import Path
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
+from grpo_core.core.paths import cache_dir
 from grpo_core.models.policy import read
-from grpo_core.paths import cache_dir
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
 
 
 def operations(parameters: int, forward: float, backward: float = 0.0) -> float:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.tasks import SPLITS
 
 

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from grpo_core.errors import LabError
-from grpo_core.store.disk import disk_error, read_json, write_json
+from grpo_core.core.errors import LabError
+from grpo_core.runs.disk import disk_error, read_json, write_json
 
 RECORD = "record.json"
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import torch
 
-from grpo_core.evaluation import EVAL_SEED
 from grpo_core.models.policy import Policy
 from grpo_core.rewards import RewardSum
-from grpo_core.rollout import draw
 from grpo_core.tasks import Problem, get_task
 from grpo_core.tasks.languages import said
+from grpo_core.training.evaluation import EVAL_SEED
+from grpo_core.training.rollout import draw
 
 _REWARDS = RewardSum(["accuracy_reward", "format_reward", "language_reward"])
 

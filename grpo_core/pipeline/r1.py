@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
 from grpo_core.models.policy import load_policy
 from grpo_core.pipeline import folder as stage
 from grpo_core.pipeline.compute import of_run
@@ -26,7 +26,7 @@ from grpo_core.pipeline.sft import MODEL, sft
 from grpo_core.pipeline.traces import FILE, read_traces, write_traces
 from grpo_core.pipeline.words import bilingual
 from grpo_core.pipeline.writers import cold_start, general
-from grpo_core.store import Run, adopt
+from grpo_core.runs import Run, adopt
 from grpo_core.tasks import get_task
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.pipeline import folder as stage
 from grpo_core.pipeline.config import RejectConfig
@@ -17,9 +17,9 @@ from grpo_core.pipeline.progress import Progress, Watch, silent
 from grpo_core.pipeline.select import KEPT, counted, fates
 from grpo_core.pipeline.traces import FILE, Trace, write_traces
 from grpo_core.rewards import RewardSum
-from grpo_core.rollout import draw, shuffled
 from grpo_core.tasks import Problem, Task, get_task
-from grpo_core.threads import choose_threads
+from grpo_core.training.rollout import draw, shuffled
+from grpo_core.training.threads import choose_threads
 
 SAMPLES = "samples.jsonl"
 _AT_ONCE = 16  # problems

@@ -4,12 +4,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from grpo_core import worker
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.core.records import Step
 from grpo_core.pipeline.progress import Progress, Stopped, Watch, silent
-from grpo_core.records import Step
-from grpo_core.store import Run, adopt, create_run
+from grpo_core.runs import Run, adopt, create_run, worker
 
 CURVES = {
     "reward": "reward",

@@ -15,16 +15,16 @@ from typing import Any
 
 import torch
 
-from grpo_core.errors import LabError
-from grpo_core.forward import forward, micro_batches
+from grpo_core.core.errors import LabError
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.pipeline import folder as stage
 from grpo_core.pipeline.config import SFTConfig
 from grpo_core.pipeline.progress import Progress, Watch, silent
 from grpo_core.pipeline.traces import Trace, read_traces
-from grpo_core.sampling import Samples
-from grpo_core.store.disk import remove, replace_file
-from grpo_core.threads import choose_threads
+from grpo_core.runs.disk import remove, replace_file
+from grpo_core.training.forward import forward, micro_batches
+from grpo_core.training.sampling import Samples
+from grpo_core.training.threads import choose_threads
 
 MODEL = "model"
 _CHECKPOINT = "last.pt"

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from grpo_core import regular
-from grpo_core.errors import LabError
+from grpo_core.core import regular
+from grpo_core.core.errors import LabError
 from grpo_core.pipeline.folder import saving
 
 FILE = "traces.jsonl"

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from tokenizers import AddedToken
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.pipeline import folder as stage
-from grpo_core.store.disk import remove
+from grpo_core.runs.disk import remove
 from grpo_core.tasks.languages import TARGET, VERDICTS
 
 

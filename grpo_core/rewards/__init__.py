@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from grpo_core import registry
-from grpo_core.errors import LabError, told
+from grpo_core.core import registry
+from grpo_core.core.errors import LabError, told
 
 RewardFunction = Callable[..., list[float]]
 StepRewardFunction = Callable[..., list[list[tuple[int, float]]]]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from grpo_core.errors import LabError, told
+from grpo_core.core.errors import LabError, told
 from grpo_core.rewards.format import Completion, completion_text, parse
 from grpo_core.tasks import get_task
 

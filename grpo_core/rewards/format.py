@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 Completion = str | Sequence[dict[str, Any]]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from grpo_core import registry
-from grpo_core.errors import LabError
+from grpo_core.core import registry
+from grpo_core.core.errors import LabError
 
 Split = Literal["pretrain", "train", "test"]
 SPLITS: tuple[Split, ...] = ("pretrain", "train", "test")

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import Any
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.tasks import Problem, Split
 from grpo_core.tasks.conversation import as_text
 from grpo_core.tasks.expression import MAX_LENGTH, ExpressionError, evaluate

@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import combinations, combinations_with_replacement
 from typing import Any
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.tasks import SPLITS, Problem, Split, Trait
 from grpo_core.tasks.attempts import checked, searched
 from grpo_core.tasks.expression import ExpressionError, evaluate, literals, operators

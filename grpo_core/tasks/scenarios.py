@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.tasks import Problem, Split, Trait, get_task
 from grpo_core.tasks.countdown import Countdown
 from grpo_core.tasks.languages import NO, TARGET, VERDICTS

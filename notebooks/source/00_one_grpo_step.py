@@ -20,7 +20,7 @@
 # %%
 import torch
 
-from grpo_core import figures
+from grpo_core.analysis import figures
 from grpo_core.course import lesson00 as check
 
 figures.use_style()
@@ -436,7 +436,7 @@ for variant in (token_mean, sequence_mean):
 import numpy as np
 
 from grpo_core.algorithm.objective import token_push
-from grpo_core.records import Completion, Group
+from grpo_core.core.records import Completion, Group
 
 
 def record(logprobs: torch.Tensor) -> Group:

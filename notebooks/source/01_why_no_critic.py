@@ -18,7 +18,7 @@
 # %%
 import torch
 
-from grpo_core import figures
+from grpo_core.analysis import figures
 from grpo_core.course import lesson01 as check
 
 figures.use_style()

@@ -24,7 +24,7 @@ from fractions import Fraction
 
 import torch
 
-from grpo_core import figures
+from grpo_core.analysis import figures
 from grpo_core.course import lesson02 as check
 
 figures.use_style()

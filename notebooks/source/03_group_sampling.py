@@ -23,7 +23,7 @@ import random
 import torch
 from transformers.utils import logging
 
-from grpo_core import figures
+from grpo_core.analysis import figures
 from grpo_core.course import lesson03 as check
 from grpo_core.models.policy import load_policy
 from grpo_core.tasks import get_task
@@ -124,9 +124,9 @@ figures.temperatures(
 # completions?
 
 # %%
-from grpo_core.evaluation import columns_of
 from grpo_core.rewards import get_reward
-from grpo_core.sampling import sample_groups
+from grpo_core.training.evaluation import columns_of
+from grpo_core.training.sampling import sample_groups
 
 accuracy_reward = get_reward("accuracy_reward")
 

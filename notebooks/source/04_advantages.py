@@ -23,8 +23,8 @@ import math
 
 import torch
 
-from grpo_core import figures
 from grpo_core.algorithm.advantages import group_advantages
+from grpo_core.analysis import figures
 from grpo_core.course import lesson04 as check
 from grpo_core.course.recordings import replay
 from grpo_core.course.widgets.sliders import show_with_sliders

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from transformers.utils import logging
 
-from grpo_core import figures
+from grpo_core.analysis import figures
 from grpo_core.course import lesson05 as check
 from grpo_core.course.recordings import replay, reused_batch
 from grpo_core.course.widgets.sliders import show_with_sliders

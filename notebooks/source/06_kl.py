@@ -21,7 +21,7 @@
 import numpy as np
 import torch
 
-from grpo_core import figures
+from grpo_core.analysis import figures
 from grpo_core.course import lesson06 as check
 from grpo_core.course.recordings import replay
 from grpo_core.course.toys import kl_bandit

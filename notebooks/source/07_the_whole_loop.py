@@ -27,12 +27,12 @@ import torch
 from IPython.display import display
 from transformers.utils import logging
 
-from grpo_core import figures
+from grpo_core.analysis import figures
+from grpo_core.core.paths import data_dir
 from grpo_core.course import lesson07 as check
 from grpo_core.course.toys import loop_variants
 from grpo_core.course.widgets.board import Board
 from grpo_core.models.policy import load_policy
-from grpo_core.paths import data_dir
 from grpo_core.tasks import get_task
 
 figures.use_style()
@@ -170,9 +170,9 @@ check.loss(my_loss)
 # %%
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.logprobs import completion_mask
-from grpo_core.evaluation import columns_of
 from grpo_core.rewards import RewardSum
-from grpo_core.sampling import sample_groups
+from grpo_core.training.evaluation import columns_of
+from grpo_core.training.sampling import sample_groups
 
 G, T, BETA, LONGEST = 16, 1.0, 0.001, 160
 task = get_task("countdown")
@@ -282,8 +282,8 @@ def train(steps, seed=0):
 # the same numbers in a different order.
 
 # %% tags=["measured"]
-from grpo_core.config import GRPOConfig
-from grpo_core.training import Trainer
+from grpo_core.core.config import GRPOConfig
+from grpo_core.training.trainer import Trainer
 
 config = GRPOConfig(
     seed=0,

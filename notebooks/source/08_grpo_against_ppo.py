@@ -26,12 +26,12 @@ import pandas as pd
 import torch
 from transformers.utils import logging
 
-from grpo_core import figures
+from grpo_core.analysis import figures
+from grpo_core.core.paths import data_dir
 from grpo_core.course import lesson08 as check
 from grpo_core.course.recordings import replay
 from grpo_core.course.toys import coin_mdp
 from grpo_core.course.widgets.sliders import show_with_sliders
-from grpo_core.paths import data_dir
 
 figures.use_style()
 torch.set_num_threads(1)
@@ -487,8 +487,8 @@ check.bytes_held(my_bytes)
 # %%
 from contextlib import nullcontext
 
-from grpo_core.ledger import LABELS, Work
-from grpo_core.ledger.measure import Bench, held_bytes
+from grpo_core.analysis.ledger import LABELS, Work
+from grpo_core.analysis.ledger.measure import Bench, held_bytes
 from grpo_core.models.policy import load_policy
 
 work = Work(prompts=2, num_generations=8, completion_length=48)

@@ -32,11 +32,11 @@ import pandas as pd
 import torch
 from transformers.utils import logging
 
-from grpo_core import figures
+from grpo_core.analysis import figures
+from grpo_core.core.paths import data_dir
 from grpo_core.course import lesson09 as check
 from grpo_core.course.recordings import countdown_traces, replay
 from grpo_core.models.policy import load_policy
-from grpo_core.paths import data_dir
 from grpo_core.tasks import get_task
 
 figures.use_style()

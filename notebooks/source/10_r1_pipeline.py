@@ -23,7 +23,7 @@
 import torch
 from transformers.utils import logging
 
-from grpo_core import figures
+from grpo_core.analysis import figures
 from grpo_core.course import lesson10 as check
 from grpo_core.course.recordings import replay
 from grpo_core.models.policy import load_policy
@@ -44,7 +44,7 @@ torch.set_num_threads(1)
 
 # %%
 from grpo_core.pipeline.words import translations, with_words
-from grpo_core.sampling import sample_groups
+from grpo_core.training.sampling import sample_groups
 
 base = with_words(load_policy("tiny"), translations())
 problems = get_task("countdown").problems("test")[:40]

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from transformers.utils import logging
 
-from grpo_core import figures
+from grpo_core.analysis import figures
 from grpo_core.course import lesson11 as check
 from grpo_core.course.recordings import method_comparison, replay
 from grpo_core.course.recordings.recorded_batch import (
@@ -624,8 +624,8 @@ for name in ("ppo_lam95", "ppo_lam95_critic"):
 
 # %% tags=["measured"]
 from grpo_core.algorithm.advantages import ADVANTAGES, group_scaled
-from grpo_core.config import GRPOConfig
-from grpo_core.training import Trainer
+from grpo_core.core.config import GRPOConfig
+from grpo_core.training.trainer import Trainer
 
 # The line. It takes rewards (N, G), one row per group. What it returns
 # for a group with equal rewards does not matter: the kit sets that to 0.

@@ -22,14 +22,14 @@ import numpy as np
 import torch
 from transformers.utils import logging
 
-from grpo_core import figures
+from grpo_core.analysis import figures
 from grpo_core.course import lesson12 as check
 from grpo_core.course.recordings import replay
 from grpo_core.models.policy import load_policy
 from grpo_core.rewards.flawed import confident_reward
 from grpo_core.rewards.format import parse
-from grpo_core.sampling import sample_groups
 from grpo_core.tasks import get_task
+from grpo_core.training.sampling import sample_groups
 
 figures.use_style()
 torch.set_num_threads(1)

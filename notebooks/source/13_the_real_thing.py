@@ -28,13 +28,13 @@ import pandas as pd
 import torch
 from transformers.utils import logging
 
-from grpo_core import figures
+from grpo_core.analysis import figures
+from grpo_core.core.paths import data_dir
 from grpo_core.course import lesson13 as check
 from grpo_core.course.optional_import import require_package, try_or_explain
 from grpo_core.models.policy import load_policy
-from grpo_core.paths import data_dir
-from grpo_core.sampling import sample_groups
 from grpo_core.tasks import get_task
+from grpo_core.training.sampling import sample_groups
 
 figures.use_style()
 logging.disable_progress_bar()

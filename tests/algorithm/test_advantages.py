@@ -11,7 +11,7 @@ from grpo_core.algorithm.advantages import (
     normalize_then_sum,
     process_advantages,
 )
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 EVERY_SCALE = pytest.mark.parametrize("scale", list(ADVANTAGES))
 

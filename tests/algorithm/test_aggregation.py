@@ -14,7 +14,7 @@ from grpo_core.algorithm.aggregation import (
     sequence_mean,
     token_mean,
 )
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 L = 12  # max_completion_length
 EXACT = [

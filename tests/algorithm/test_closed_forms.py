@@ -15,8 +15,8 @@ from grpo_core.algorithm.levels import LEVELS, importance_ratio
 from grpo_core.algorithm.method import Numbers, Tokens
 from grpo_core.algorithm.methods import METHODS, NUMBERS
 from grpo_core.algorithm.variant import Variant
-from grpo_core.errors import LabError
-from grpo_core.options import POSITIVE
+from grpo_core.core.errors import LabError
+from grpo_core.core.options import POSITIVE
 
 LOG_RATIOS = st.lists(st.floats(-1, 1).filter(lambda x: abs(x) > 1e-3), max_size=6)
 LEVELS_OF = [

@@ -22,7 +22,7 @@ from grpo_core.algorithm.formula import (
     total,
     word,
 )
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 WRITTEN = {
     "x": letter("x"),

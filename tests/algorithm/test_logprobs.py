@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from grpo_core.algorithm.levels import importance_ratio
 from grpo_core.algorithm.logprobs import completion_mask, token_logprobs
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 EOS = 9
 

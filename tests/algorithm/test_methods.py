@@ -15,7 +15,7 @@ from grpo_core.algorithm.methods.gmpo import gmpo
 from grpo_core.algorithm.methods.plain import plain
 from grpo_core.algorithm.methods.sapo import sapo
 from grpo_core.algorithm.methods.vespo import vespo
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 ONE = torch.ones(1, 1, dtype=torch.bool)
 

@@ -16,8 +16,8 @@ from grpo_core.algorithm.methods import LOSS_TYPES
 from grpo_core.algorithm.methods import METHODS as registry
 from grpo_core.algorithm.objective import grpo_objective, token_push
 from grpo_core.algorithm.variant import Variant
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
 
 L = 12  # max_completion_length
 EXACT = ["sequence_mean", "token_mean", "constant", "length_weighted"]  # under accumulation

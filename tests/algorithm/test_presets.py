@@ -7,7 +7,7 @@ import pytest
 from grpo_core.algorithm.methods import LOSS_TYPES
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.algorithm.variant import Variant
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
 
 ROOT = Path(__file__).parents[2]
 

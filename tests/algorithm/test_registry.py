@@ -22,7 +22,7 @@ from grpo_core.algorithm.methods import (
     switches_of,
 )
 from grpo_core.algorithm.presets import DESCRIBED, PRESETS, described
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "grpo_core" / "algorithm" / "methods"
@@ -32,7 +32,7 @@ TOY = '''\
 
 from grpo_core.algorithm.formula import Symbol, letter, op, sym
 from grpo_core.algorithm.method import Method, Number, Paper, Preset
-from grpo_core.options import POSITIVE
+from grpo_core.core.options import POSITIVE
 
 
 def toy(ratio, advantages, *, toy_weight=3.0):
@@ -71,11 +71,11 @@ sys.path.insert(0, "data")
 import numpy as np
 import family_tables
 from grpo_core.algorithm.presets import PRESETS
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
-from grpo_core.lens import Trial, compare, labels, reconsider
-from grpo_core.lens.symbols import lines, source_of, symbols, written
-from grpo_core.records import Completion, Group
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.analysis.lens import Trial, compare, labels, reconsider
+from grpo_core.analysis.lens.symbols import lines, source_of, symbols, written
+from grpo_core.core.records import Completion, Group
 assert "torch" not in sys.modules
 
 def one(reward):

@@ -20,8 +20,7 @@ from waits import PATIENCE, free_port
 from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[2]
-FAKES = ROOT / "tests" / "dashboard"
-sys.path.insert(0, str(FAKES))
+FAKES = ROOT / "tests" / "helpers"
 
 import fake_run  # noqa: E402
 
@@ -231,7 +230,7 @@ def board(
 
 def kill_workers(runs: Path) -> None:
     """End what a test left training."""
-    from grpo_core.store import LIVE, list_runs
+    from grpo_core.runs import LIVE, list_runs
 
     for run in list_runs(runs):
         if run.status in LIVE and run.state.get("pid"):

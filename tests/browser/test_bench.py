@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import expect
 from waits import PATIENCE, address, tried, wait
 
-from grpo_core.config import GRPOConfig
-from grpo_core.glossary import explain
-from grpo_core.lens import labels
-from grpo_core.store import Run, RunWriter, create_run
+from grpo_core.analysis.lens import labels
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.glossary import explain
+from grpo_core.runs import Run, RunWriter, create_run
 from grpo_core.tasks import get_task
 
 pytestmark = pytest.mark.browser

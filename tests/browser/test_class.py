@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import fake_run
-import frames
+import feed_frames
 import pytest
 from playwright.sync_api import Page, expect
 from waits import address, at_rest, drawn, wait
 
-from grpo_core.store import Run
+from grpo_core.runs import Run
 
 pytestmark = pytest.mark.browser
 
@@ -218,7 +218,8 @@ def test_predict_then_reveal(teacher: Any, join: Callable, shipped) -> None:
     ada, bob = join("Ada", PLACE), join("Bob", "#run=hacked&step=2")
     arrived: list[str] = []
     bob.page.on(
-        "websocket", lambda ws: ws.on("framereceived", lambda f: arrived.extend(frames.texts(f)))
+        "websocket",
+        lambda ws: ws.on("framereceived", lambda f: arrived.extend(feed_frames.texts(f))),
     )
     bob.page.reload()
     at(bob.page, 2)
@@ -485,7 +486,7 @@ def test_the_teachers_second_tab_takes_the_lead(teacher: Any, join: Callable) ->
 
 
 def test_flags_and_score(teacher: Any, join: Callable, classroom: Any) -> None:
-    from grpo_core.dashboard.classroom.hunt import is_hit
+    from grpo_core.app.dashboard.classroom.hunt import is_hit
 
     place = "#run=hacked&step=3&group=0"
     go(teacher.page, place)

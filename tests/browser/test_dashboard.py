@@ -13,11 +13,11 @@ from pathlib import Path
 import fake_run
 import psutil
 import pytest
-from minimodel import MINI
+from mini_model import MINI
 from playwright.sync_api import expect
 from waits import PATIENCE, address, beats, drawn, until, wait
 
-from grpo_core.store import Run
+from grpo_core.runs import Run
 
 pytestmark = pytest.mark.browser
 
@@ -372,9 +372,9 @@ def test_nobody_looking_costs_nothing(dashboard) -> None:
 @pytest.mark.slow
 def test_real_training(visit_other: Callable, tmp_path: Path) -> None:
     """app.py, the real worker, the real trainer, and a model of random weights."""
-    code = "import sys; sys.path.append('tests'); import minimodel as m; m.make_model(sys.argv[1])"
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code, tmp_path / "model"], check=True, cwd=root)
+    helpers = Path(__file__).parents[1] / "helpers"
+    code = "import sys, mini_model; mini_model.make_model(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, tmp_path / "model"], check=True, cwd=helpers)
     page = visit_other("app.py", "--no-browser", "--port", "{port}", "--runs", tmp_path / "runs")
     page.wait_for_selector("#lab-start:not([disabled])")
     options = {**MINI, "model": str(tmp_path / "model")}

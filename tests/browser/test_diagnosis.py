@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import expect
 from waits import drawn, wait
 
-from grpo_core.config import GRPOConfig
-from grpo_core.glossary import explain
-from grpo_core.store import RunWriter, create_run
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.glossary import explain
+from grpo_core.runs import RunWriter, create_run
 
 pytestmark = pytest.mark.browser
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 from waits import drawn, tried, wait
 
-from grpo_core.config import GRPOConfig
-from grpo_core.store import RunWriter, create_run
+from grpo_core.core.config import GRPOConfig
+from grpo_core.runs import RunWriter, create_run
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from waits import wait
 
-from grpo_core.glossary import explain
+from grpo_core.core.glossary import explain
 
 pytestmark = pytest.mark.browser
 

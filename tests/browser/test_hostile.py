@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from waits import PATIENCE, drawn, wait
 
-from grpo_core.config import GRPOConfig
-from grpo_core.dashboard.payloads import MAX_TEXT, MAX_TOKEN, clip
-from grpo_core.errors import printable
-from grpo_core.records import Completion
-from grpo_core.store import Run, RunWriter, create_run
+from grpo_core.app.dashboard.payloads import MAX_TEXT, MAX_TOKEN, clip
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import printable
+from grpo_core.core.records import Completion
+from grpo_core.runs import Run, RunWriter, create_run
 
 pytestmark = pytest.mark.browser
 

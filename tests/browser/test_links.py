@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from waits import address, drawn
 
-from grpo_core.store import Run
+from grpo_core.runs import Run
 
 pytestmark = pytest.mark.browser
 

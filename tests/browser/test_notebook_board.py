@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from waits import PATIENCE, drawn, free_port, until
 
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
 from grpo_core.course.widgets.board import Board
 
 pytestmark = pytest.mark.browser
@@ -179,7 +179,7 @@ def test_in_jupyterlab(browser, tmp_path: Path) -> None:
     """The real thing: a kernel, anywidget, JupyterLab, and a loop in a later cell."""
     cells = [
         "import sys, time; sys.path.append(FAKES); import fake_run\n"
-        "from grpo_core.config import GRPOConfig\n"
+        "from grpo_core.core.config import GRPOConfig\n"
         "from grpo_core.course.widgets.board import Board\nboard = Board()\nboard",
         "for i in range(1, 200):\n"  # it goes on until everything below was looked at
         "    board.show(fake_run.make_step(i, GRPOConfig())); time.sleep(0.2)",

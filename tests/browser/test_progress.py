@@ -7,7 +7,7 @@ import fake_run
 import pytest
 from waits import address, wait
 
-from grpo_core.store import Run
+from grpo_core.runs import Run
 
 pytestmark = pytest.mark.browser
 
@@ -46,7 +46,7 @@ def test_how_many_evaluations_are_to_come(visit: Callable) -> None:
     }
     found = visit().page.evaluate(LEFT, [list(case) for case in cases])
     assert dict(zip(cases, found, strict=True)) == cases
-    for (at, planned, every), count in cases.items():  # as training.py does it
+    for (at, planned, every), count in cases.items():  # as trainer.py does it
         steps = range(at + 1, planned + 1)
         assert sum(bool(every and s % every == 0) or s == planned for s in steps) == count
 

@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import expect
 from waits import address, drawn, wait
 
-from grpo_core.config import GRPOConfig
-from grpo_core.recipes import RECIPES
-from grpo_core.store import Run
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.recipes import RECIPES
+from grpo_core.runs import Run
 
 pytestmark = pytest.mark.browser
 

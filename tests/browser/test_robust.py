@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from waits import PATIENCE, address, until, wait
 
-from grpo_core.config import GRPOConfig
-from grpo_core.store import LIVE, Run, RunWriter, create_run, list_runs
+from grpo_core.core.config import GRPOConfig
+from grpo_core.runs import LIVE, Run, RunWriter, create_run, list_runs
 
 pytestmark = pytest.mark.browser
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from waits import PATIENCE, address, wait
 
-from grpo_core.share.html import Choice, share_html
-from grpo_core.share.trl import import_folder
-from grpo_core.store import Run
+from grpo_core.app.share.html import Choice, share_html
+from grpo_core.app.share.trl import import_folder
+from grpo_core.runs import Run
 
 pytestmark = pytest.mark.browser
 

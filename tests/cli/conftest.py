@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from clilab import Counting, Lab
+from cli_runs import Counting, Lab
 
-from grpo_core import cli, worker
+from grpo_core import cli
+from grpo_core.runs import worker
 
 
 @pytest.fixture

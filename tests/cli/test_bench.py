@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from clilab import Lab
-from minimodel import make_model
+from cli_runs import Lab
+from mini_model import make_model
 
-from grpo_core.ledger import LABELS, rounds
-from grpo_core.paths import data_dir
+from grpo_core.analysis.ledger import LABELS, rounds
+from grpo_core.core.paths import data_dir
 
 
 def test_bench_memory(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 
-from grpo_core.diagnosis import QUESTIONS
-from grpo_core.paths import data_dir
+from grpo_core.analysis.diagnosis import QUESTIONS
+from grpo_core.core.paths import data_dir
 
 
 @pytest.mark.parametrize("run", ["countdown-seed0", data_dir() / "runs" / "countdown-seed0"])

@@ -5,9 +5,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 
-from grpo_core import doctor
+from grpo_core.cli import doctor_checks as doctor
 
 
 def test_doctor_tells_what_to_do(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from clilab import Lab, mini_options
-from minimodel import make_model
+from cli_runs import Lab, mini_options
+from mini_model import make_model
 
 from grpo_core.cli.output import MEASURED
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 
 from grpo_core import __version__
 

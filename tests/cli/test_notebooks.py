@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 
 from grpo_core.course import confined, sources
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 
 from grpo_core.cli.options import build_config, parse_setting
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
-from grpo_core.recipes import RECIPES
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.core.recipes import RECIPES
 from grpo_core.tasks import get_task
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clilab import Lab
-from minimodel import make_model
+from cli_runs import Lab
+from mini_model import make_model
 
 from grpo_core.pipeline.progress import Progress, Stopped
 from grpo_core.pipeline.traces import Trace, write_traces

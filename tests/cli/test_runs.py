@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from clilab import Lab
+from cli_runs import Lab
 from strangers import change, stranger
 
-from grpo_core.config import GRPOConfig
-from grpo_core.store import create_run
+from grpo_core.core.config import GRPOConfig
+from grpo_core.runs import create_run
 
 
 @pytest.mark.usefixtures("counting")

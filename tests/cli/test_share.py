@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from clilab import Lab
-from makesteps import step
+from cli_runs import Lab
+from make_steps import step
 
 from grpo_core.cli.share import parse_steps, parse_weights
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
-from grpo_core.store import RunWriter, create_run
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.runs import RunWriter, create_run
 
 
 @pytest.fixture

@@ -8,16 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from clilab import Counting, Lab, mini_options
-from minimodel import make_model
+from cli_runs import Counting, Lab, mini_options
+from mini_model import make_model
 from strangers import stranger
 
-from grpo_core import worker
 from grpo_core.cli.output import MEASURED
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
-from grpo_core.records import Step
-from grpo_core.store import Run, RunWriter, create_run, is_run
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.core.records import Step
+from grpo_core.runs import Run, RunWriter, create_run, is_run, worker
 
 ROOT = Path(__file__).parents[2]
 

@@ -67,7 +67,7 @@ def claimed(name: str) -> bool:
 
 def test_an_honest_program_runs(folder: Path, layers: frozenset[str]) -> None:
     code = (
-        "import grpo_core.paths as paths, tempfile\n"
+        "import grpo_core.core.paths as paths, tempfile\n"
         "tempfile.TemporaryFile().write(b'x')\n"
         "done = subprocess.run([sys.executable, '-c', 'print(6 * 7)'], capture_output=True)\n"
         "tell([done.stdout.decode().strip(), paths.data_dir().is_dir(), os.getcwd(),\n"

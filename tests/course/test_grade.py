@@ -15,11 +15,11 @@ import psutil
 import pytest
 from waits import until
 
+from grpo_core.core.errors import LabError
 from grpo_core.course import lesson00, progress
 from grpo_core.course.confined import Limits, protections
 from grpo_core.course.grade import Row, grade, write_csv
 from grpo_core.course.sources import NOTEBOOKS, notebook_sources
-from grpo_core.errors import LabError
 
 IMPORT = "from grpo_core.course import lesson00 as check"
 PASS = f"{IMPORT}\ncheck.advantages(check.my_advantages)"

@@ -9,10 +9,10 @@ import pytest
 import torch
 from attempts import Attempt, assert_all_planted, assert_meets_its_own_hint, every
 
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.paths import data_dir
 from grpo_core.course import lesson13 as check
 from grpo_core.course.exercise import Exercise
-from grpo_core.paths import data_dir
 
 
 def answer(text: str) -> str | None:

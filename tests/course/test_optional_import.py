@@ -2,8 +2,8 @@
 
 import pytest
 
+from grpo_core.core.errors import LabError
 from grpo_core.course.optional_import import require_package, try_or_explain
-from grpo_core.errors import LabError
 
 
 def test_what_is_there_is_given(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grpo_core.core.errors import LabError
 from grpo_core.course import lesson00 as check
 from grpo_core.course import overview, progress
-from grpo_core.errors import LabError
 
 
 def attempt() -> None:

@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 from needs import require
-from trlside import PROMPTS
+from trl_side import PROMPTS
 
 from grpo_core.tasks import Problem
 from grpo_core.tasks.countdown import Countdown

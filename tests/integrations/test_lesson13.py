@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
+from grpo_core.core.errors import LabError
 from grpo_core.course import lesson13 as lesson
 from grpo_core.course.trl_launch import launch
-from grpo_core.errors import LabError
 from grpo_core.models.policy import load_policy
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")

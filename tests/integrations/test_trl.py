@@ -1,7 +1,7 @@
 """What is learned here is valid in TRL: the same rewards, the same advantages, the same loss.
 
-The model is tests/minimodel.py's, which says nothing of use, so its `generate` is replaced by one
-that writes scripted completions; all the rest is TRL's own.
+The model is tests/helpers/mini_model.py's, which says nothing of use, so its `generate` is replaced
+by one that writes scripted completions; all the rest is TRL's own.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from trlside import (
+from trl_side import (
     EVERY_SETTING,
     GROUP,
     LENGTH,
@@ -29,7 +29,7 @@ from grpo_core.algorithm.aggregation import BatchSize
 from grpo_core.algorithm.objective import grpo_objective
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.algorithm.variant import Variant
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
 from grpo_core.rewards.accuracy import accuracy_reward
 from grpo_core.rewards.format import format_reward
 from grpo_core.tasks import Problem

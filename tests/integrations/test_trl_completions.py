@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from trlside import GROUP, PROMPTS, make_trainer
+from trl_side import GROUP, PROMPTS, make_trainer
 
-from grpo_core.share.trl import export_trl, import_folder
-from grpo_core.store import Run
+from grpo_core.app.share.trl import export_trl, import_folder
+from grpo_core.runs import Run
 from grpo_core.tasks import Problem
 
 pytestmark = [

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from trlside import (
+from trl_side import (
     EVERY_SETTING,
     LENGTH,
     LOSS_TYPES,
@@ -31,7 +31,7 @@ from grpo_core.algorithm.aggregation import BatchSize
 from grpo_core.algorithm.logprobs import token_logprobs
 from grpo_core.algorithm.objective import grpo_objective
 from grpo_core.algorithm.variant import Variant
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
 from grpo_core.tasks import Problem
 
 pytestmark = [

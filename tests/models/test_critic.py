@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from smallpolicy import make_policy
+from small_policy import make_policy
 
 from grpo_core.models.critic import Critic
 from grpo_core.models.policy import Policy

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from minimodel import make_model
+from mini_model import make_model
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.models.policy import load_policy
 
 ROOT = Path(__file__).parents[2]

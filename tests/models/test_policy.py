@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from grpo_core.errors import LabError
-from grpo_core.evaluation import evaluate
+from grpo_core.core.errors import LabError
 from grpo_core.models.measure import verdicts
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.models.pretrain import PretrainConfig, build_model
 from grpo_core.models.tokenizer import build_tokenizer
 from grpo_core.tasks.countdown import Countdown
+from grpo_core.training.evaluation import evaluate
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import require
 
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.core.recipes import RECIPES
 from grpo_core.models import smollm2
 from grpo_core.models.policy import Policy, load_policy
-from grpo_core.recipes import RECIPES
-from grpo_core.training import Trainer
+from grpo_core.training.trainer import Trainer
 
 
 def require_package() -> None:

@@ -11,10 +11,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from grpo_core.core.errors import LabError
 from grpo_core.course import build
 from grpo_core.course.catalogue import lessons
 from grpo_core.course.sources import NOTEBOOKS, notebook_sources
-from grpo_core.errors import LabError
 
 SOURCES = notebook_sources()
 EVERY_NOTEBOOK = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)

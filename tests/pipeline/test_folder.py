@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.pipeline.folder import RECORD, begin, finish, saving
 
 

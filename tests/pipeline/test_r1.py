@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.models.policy import load_policy
 from grpo_core.pipeline import r1 as module
 from grpo_core.pipeline.config import QUICK, R1Config
@@ -22,7 +22,7 @@ from grpo_core.pipeline.report import (
     shipped,
 )
 from grpo_core.pipeline.traces import read_traces
-from grpo_core.store import Run
+from grpo_core.runs import Run
 
 MEASURED = {"accuracy", "format", "language", "mixed", "verdicts", "mean_length", "truncated", "n"}
 TINY = R1Config(

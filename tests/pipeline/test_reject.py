@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from minimodel import make_model
-from smallpolicy import make_samples
+from mini_model import make_model
+from small_policy import make_samples
 
-from grpo_core.errors import LabError
-from grpo_core.evaluation import columns_of
+from grpo_core.core.errors import LabError
 from grpo_core.pipeline import reject as module
 from grpo_core.pipeline.config import RejectConfig
 from grpo_core.pipeline.progress import Progress
@@ -21,9 +20,10 @@ from grpo_core.pipeline.select import FATES, KEPT, unreadable
 from grpo_core.pipeline.traces import FILE, read_traces
 from grpo_core.rewards import RewardSum
 from grpo_core.rewards.format import parse
-from grpo_core.rollout import Rollout
 from grpo_core.tasks import Problem, Task, get_task
 from grpo_core.tasks.countdown import Countdown
+from grpo_core.training.evaluation import columns_of
+from grpo_core.training.rollout import Rollout
 
 
 def sampled_by_rule(

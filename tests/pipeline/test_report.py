@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from makerecord import make_record
+from speed_records import make_record
 
 from grpo_core.pipeline.report import (
     STAGES,

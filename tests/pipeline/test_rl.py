@@ -3,15 +3,14 @@
 from pathlib import Path
 
 import pytest
-from clilab import Counting
+from cli_runs import Counting
 
-from grpo_core import worker
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.core.records import Step
 from grpo_core.pipeline.progress import Progress, Stopped
 from grpo_core.pipeline.rl import CURVES, rl
-from grpo_core.records import Step
-from grpo_core.store import Run, RunWriter
+from grpo_core.runs import Run, RunWriter, worker
 
 
 class Writing(Counting):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from minimodel import make_model
-from smallpolicy import make_policy
+from mini_model import make_model
+from small_policy import make_policy
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.pipeline.config import SFTConfig
 from grpo_core.pipeline.progress import Progress

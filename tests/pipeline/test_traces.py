@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from needs import require
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.pipeline.traces import FILE, Trace, read_traces, traces_file, write_traces
 
 TEXTS = st.text(min_size=1, max_size=40).filter(lambda text: text.strip())
@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 def test_trl_learns_the_same_tokens(tmp_path: Path) -> None:
     require(importlib.util.find_spec("trl"), "TRL: pip install 'grpo-lab[trl]'")
     from datasets import Dataset
-    from minimodel import make_model
+    from mini_model import make_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 

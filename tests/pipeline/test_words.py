@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from smallpolicy import PROMPTS, make_policy
+from small_policy import PROMPTS, make_policy
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.models.policy import load_policy
 from grpo_core.pipeline.words import bilingual, translations, with_words
 

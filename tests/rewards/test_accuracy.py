@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from grpo_core import tasks
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.rewards.accuracy import accuracy_reward
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.rewards import RewardSum
 from grpo_core.rewards.brevity import LONG, brevity_reward
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.rewards.format import Parsed, completion_text, format_reward, parse
 
 GOOD = "<think> 3 + 4 = 7 yes </think> <answer> 3 + 4 </answer>"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from needs import require
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.rewards import RewardSum
 from grpo_core.rewards.overlong import soft_overlong_punishment
 

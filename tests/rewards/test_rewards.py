@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.rewards import REWARDS, RewardSum, get_reward
 from grpo_core.rewards.format import format_reward
 

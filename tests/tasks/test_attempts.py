@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpo_core.paths import data_dir
-from grpo_core.store import Run
+from grpo_core.core.paths import data_dir
+from grpo_core.runs import Run
 from grpo_core.tasks import get_task
 from grpo_core.tasks.attempts import Attempt, attempts, checked, searched
 

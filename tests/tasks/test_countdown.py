@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 from grpo_core.tasks import SPLITS, get_task
 from grpo_core.tasks.countdown import Countdown
 from grpo_core.tasks.expression import evaluate, literals

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from grpo_core.algorithm.choices import choose
 from grpo_core.algorithm.method import Method, Number
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 
 def _found() -> dict[str, Method]:

@@ -8,7 +8,7 @@ from grpo_core.algorithm.choices import Array
 from grpo_core.algorithm.formula import Symbol, call, op, sym, word
 from grpo_core.algorithm.method import Method, Numbers, Paper, Preset, Tokens
 from grpo_core.algorithm.methods._epsilon import EPSILON, EPSILON_HIGH, upper
-from grpo_core.errors import LabError
+from grpo_core.core.errors import LabError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,8 @@ from grpo_core.algorithm.choices import Array
 from grpo_core.algorithm.formula import Symbol, call, given, letter, num, op, row, sub, sym, word
 from grpo_core.algorithm.method import Method, Number, Numbers, Paper, Tokens
 from grpo_core.algorithm.methods._epsilon import EPSILON, EPSILON_HIGH, upper
-from grpo_core.errors import LabError
-from grpo_core.options import ANY
+from grpo_core.core.errors import LabError
+from grpo_core.core.options import ANY
 
 if TYPE_CHECKING:
     from torch import Tensor

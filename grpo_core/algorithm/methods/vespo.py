@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from grpo_core.algorithm.choices import Array
 from grpo_core.algorithm.formula import Symbol, letter, op, sym
 from grpo_core.algorithm.method import Method, Number, Numbers, Paper, Preset, Tokens
-from grpo_core.options import POSITIVE
+from grpo_core.core.options import POSITIVE
 
 if TYPE_CHECKING:
     from torch import Tensor

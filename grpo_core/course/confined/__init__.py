@@ -31,7 +31,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from grpo_core import child, paths
+import grpo_core
+from grpo_core.core import child, paths
 from grpo_core.course.confined import claims
 from grpo_core.course.confined.claims import Protection, protections
 from grpo_core.course.confined.family import Family
@@ -40,7 +41,7 @@ from grpo_core.course.confined.folder import bytes_and_files
 __all__ = ["Limits", "Protection", "protections", "run"]
 
 _LOOK_EVERY = 0.25  # seconds between two looks at what the code uses
-_PACKAGE = Path(paths.__file__).resolve().parent
+_PACKAGE = Path(grpo_core.__file__).resolve().parent
 _SYSTEM = [
     *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store"),
     *("/proc", "/sys", "/etc/ld.so.cache", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf"),

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from grpo_core import child
+from grpo_core.core import child
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from grpo_core.evaluation import columns_of
 from grpo_core.models.policy import Policy
 from grpo_core.rewards import get_reward
 from grpo_core.rewards.format import parse
-from grpo_core.sampling import batched, sample_groups
 from grpo_core.tasks import Problem, Task
 from grpo_core.tasks.countdown import Countdown
 from grpo_core.tasks.expression import ExpressionError, evaluate
+from grpo_core.training.evaluation import columns_of
+from grpo_core.training.sampling import batched, sample_groups
 
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 

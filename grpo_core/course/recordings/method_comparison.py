@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from grpo_core.config import GRPOConfig
-from grpo_core.errors import LabError
-from grpo_core.paths import data_dir
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.core.paths import data_dir
 
 METHODS = {
     "grpo": "GRPO",

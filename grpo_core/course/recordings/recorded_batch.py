@@ -17,10 +17,10 @@ from grpo_core.algorithm.kl import KL_ESTIMATORS, sequence_penalty
 from grpo_core.algorithm.objective import token_push
 from grpo_core.algorithm.presets import PRESETS
 from grpo_core.algorithm.variant import Variant
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.records import Completion, Group
 from grpo_core.course.recordings.reused_batch import batch_of, logprobs_of
 from grpo_core.models.policy import Policy
-from grpo_core.records import Completion, Group
 
 
 @dataclass(frozen=True)

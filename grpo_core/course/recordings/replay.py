@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from grpo_core.paths import data_dir
-from grpo_core.records import Step
-from grpo_core.store import Run
+from grpo_core.core.paths import data_dir
+from grpo_core.core.records import Step
+from grpo_core.runs import Run
 
 
 def is_full(full: bool = False) -> bool:
@@ -45,7 +45,7 @@ def steps(name: str, full: bool = False) -> Iterator[Step]:
     """
     run = recorded(name)
     if is_full(full):
-        from grpo_core.training import Trainer
+        from grpo_core.training.trainer import Trainer
 
         yield from Trainer(run.config)
         return

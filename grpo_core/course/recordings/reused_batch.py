@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from grpo_core.algorithm.logprobs import token_logprobs
+from grpo_core.core.records import Group
 from grpo_core.models.policy import Policy
-from grpo_core.records import Group
 
 Surrogate = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Log-probabilities (B, T), old ones (B, T), advantages (B, 1) -> (B, T), to be maximised."""

@@ -17,13 +17,13 @@ from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.kl import k1, k3
 from grpo_core.algorithm.logprobs import completion_mask
 from grpo_core.algorithm.methods.clip import clip
-from grpo_core.evaluation import columns_of
-from grpo_core.forward import forward
+from grpo_core.core.records import Completion, Group
 from grpo_core.models.policy import Policy
-from grpo_core.records import Completion, Group
 from grpo_core.rewards import RewardSum
-from grpo_core.sampling import Samples, sample_groups
 from grpo_core.tasks import Problem, Task
+from grpo_core.training.evaluation import columns_of
+from grpo_core.training.forward import forward
+from grpo_core.training.sampling import Samples, sample_groups
 
 # --- the parts, as they should be -----------------------------------------------------------------
 

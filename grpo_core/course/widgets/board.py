@@ -27,11 +27,11 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 from IPython.display import HTML, display
 
-from grpo_core.config import GRPOConfig
+from grpo_core.app.dashboard import bundle, payloads
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.records import Group, Step
 from grpo_core.course.widgets.sliders import is_live
 from grpo_core.course.widgets.static_board import static_board
-from grpo_core.dashboard import bundle, payloads
-from grpo_core.records import Group, Step
 
 PAUSE = (
     0.1  # minimum seconds between two steps, so that people can follow and browsers are not flooded

@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from grpo_core.records import Completion, Group
+from grpo_core.core.records import Completion, Group
 
 MOST_COMPLETIONS = 16
 MOST_TOKENS = 120  # of one completion

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grpo_core.core.errors import LabError
 from grpo_core.course.recordings import method_comparison
-from grpo_core.errors import LabError
 
 
 def run(

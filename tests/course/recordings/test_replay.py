@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from grpo_core import training
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError
+from grpo_core.core.records import Step
 from grpo_core.course.recordings import replay
-from grpo_core.errors import LabError
-from grpo_core.records import Step
+from grpo_core.training import trainer as training
 
 
 @pytest.fixture

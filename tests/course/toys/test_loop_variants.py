@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from grpo_core.config import GRPOConfig
+from grpo_core.core.config import GRPOConfig
 from grpo_core.course.toys import loop_variants
 from grpo_core.course.toys.loop_variants import LOOPS
 from grpo_core.models.policy import Policy, load_policy
-from grpo_core.sampling import Samples, sample_groups
 from grpo_core.tasks.countdown import Countdown
-from grpo_core.training import Trainer
+from grpo_core.training.sampling import Samples, sample_groups
+from grpo_core.training.trainer import Trainer
 
 TASK = Countdown()
 SMALL = {"prompts": 2, "size": 4, "most_tokens": 48}

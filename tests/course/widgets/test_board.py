@@ -6,13 +6,13 @@ from typing import Any
 
 import nbformat
 import pytest
-from makesteps import step
+from make_steps import step
 
+from grpo_core.app.dashboard import payloads
 from grpo_core.course import build
 from grpo_core.course.widgets import board as module
 from grpo_core.course.widgets.board import Board
 from grpo_core.course.widgets.static_board import static_board
-from grpo_core.dashboard import payloads
 
 
 class Shown:
@@ -135,7 +135,7 @@ def test_what_other_displays_get(live: None) -> None:
 def test_a_saved_notebook_has_the_last_step_and_no_widget(tmp_path: Any) -> None:
     """As the solutions are built: what is shown in a later cell stands under the board's cell."""
     cells = [
-        "import sys; sys.path.append('../tests'); from makesteps import step\n"
+        "import sys; sys.path.append('../tests/helpers'); from make_steps import step\n"
         "from grpo_core.course.widgets.board import Board",
         "board = Board(); board",
         "for i in (1, 2, 3):\n    board.show(step(i))",

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makesteps import completion, step
+from make_steps import completion, step
 
+from grpo_core.core.records import Group
 from grpo_core.course.widgets.static_board import static_board
-from grpo_core.records import Group
 
 HOSTILE = [
     "<script>window.hacked = 1</script>",

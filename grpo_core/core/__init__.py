@@ -1,0 +1,1 @@
+"""What every room shares: errors, options, records, files of strangers, other Pythons. No torch."""

@@ -1,0 +1,1 @@
+"""The training loop: sample groups, reward them, compute advantages, update the policy."""

@@ -1,0 +1,169 @@
+"""Credit: from the rewards of a rollout to the advantage of every completion, or every token."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from grpo_core.algorithm.advantages import (
+    group_advantages,
+    normalize_then_sum,
+    process_advantages,
+)
+from grpo_core.algorithm.critic import gae, token_rewards, whiten
+from grpo_core.algorithm.kl import KL_ESTIMATORS, sequence_penalty
+from grpo_core.algorithm.variant import Variant
+from grpo_core.core.config import GRPOConfig
+from grpo_core.core.errors import LabError, told
+from grpo_core.models.policy import Policy
+from grpo_core.rewards import StepRewardFunction
+from grpo_core.tasks import Task
+from grpo_core.training.evaluation import columns_of
+from grpo_core.training.rollout import Rollout
+
+
+@dataclass
+class Scores:
+    """What the models thought of the completions before the update, each (B, T) float32.
+
+    Attributes:
+        logprobs: under the policy that sampled.
+        ref_logprobs: under the reference, or None without one.
+        values: the critic's, or None without one.
+    """
+
+    logprobs: Tensor
+    ref_logprobs: Tensor | None
+    values: Tensor | None
+
+
+@dataclass
+class Credit:
+    """What each completion is credited with.
+
+    Attributes:
+        rewards: (N, G) float64, what the advantages come from: the rewards less a KL in the reward.
+        advantages: (B,) float32, or (B, T) where tokens differ.
+        returns: (B, T) float32, the critic's target; None without one.
+    """
+
+    rewards: Tensor
+    advantages: Tensor
+    returns: Tensor | None = None
+
+
+def assign_credit(
+    rollout: Rollout,
+    mask: Tensor,
+    variant: Variant,
+    config: GRPOConfig,
+    *,
+    scores: Scores | None = None,
+    steps: "Steps | None" = None,
+) -> Credit:
+    """Advantages by the variant's choice.
+
+    Args:
+        rollout: N groups of G.
+        mask: (B, T) bool, the tokens to be trained.
+        variant, config: the choices and their numbers.
+        scores: needed for a KL in the reward and for a critic.
+        steps: needed for process supervision.
+    """
+    rewards = rollout.rewards
+    kl = None
+    if variant.kl_in_reward:
+        assert scores is not None and scores.ref_logprobs is not None
+        kl = KL_ESTIMATORS[variant.kl_estimator](scores.logprobs, scores.ref_logprobs)
+        rewards = rewards - sequence_penalty(kl, mask, variant.beta).view_as(rewards)
+    if variant.scale_rewards == "gae":
+        assert scores is not None and scores.values is not None
+        return _by_critic(rollout, rewards, kl, scores.values, mask, variant, config)
+    if variant.scale_rewards == "process":
+        assert steps is not None
+        return Credit(rewards, steps.advantages(rewards).float())
+    if variant.multi_objective_aggregation == "normalize_then_sum":
+        parts = torch.tensor(list(rollout.parts.values()), dtype=torch.float64)
+        weights = torch.tensor(list(rollout.weights.values()), dtype=torch.float64)
+        advantages = normalize_then_sum(parts.view(-1, *rewards.shape), weights)
+    else:
+        advantages = group_advantages(rewards, variant.scale_rewards)
+    return Credit(rewards, advantages.float().flatten())
+
+
+def _by_critic(
+    rollout: Rollout,
+    rewards: Tensor,
+    kl: Tensor | None,
+    values: Tensor,
+    mask: Tensor,
+    variant: Variant,
+    config: GRPOConfig,
+) -> Credit:
+    """PPO: a reward a token, generalized advantages by the critic's values, whitened."""
+    kl = torch.zeros_like(values) if kl is None else kl
+    per_token = token_rewards(rollout.rewards.float().flatten(), kl, mask, variant.beta)
+    advantages, returns = gae(per_token, values, mask, gamma=config.gamma, lam=config.lam)
+    return Credit(rewards, whiten(advantages, mask), returns)
+
+
+@dataclass
+class Steps:
+    """The steps of every completion as tensors, for process supervision.
+
+    Attributes:
+        rewards: (N, G, T) float64, what each step earned, on its last token.
+        ends: (N, G, T) bool, True there.
+        truth: the mean reward of each completion's steps, B numbers, 0 without steps.
+    """
+
+    rewards: Tensor
+    ends: Tensor
+    truth: list[float]
+
+    def advantages(self, outcome: Tensor) -> Tensor:
+        """(B, T) advantages, the (N, G) outcome being what the last step of each earned."""
+        last = self.ends.shape[-1] - 1 - self.ends.flip(-1).long().argmax(-1, keepdim=True)
+        rewards = self.rewards.scatter_add(-1, last, outcome.unsqueeze(-1))
+        return process_advantages(rewards, self.ends).flatten(0, 1)
+
+
+def find_steps(
+    rollout: Rollout, policy: Policy, task: Task, function: StepRewardFunction, weight: float
+) -> Steps:
+    """Ask a step reward for the steps of each completion, and find the tokens they end on.
+
+    The last token of a completion always ends a step: the answer, and with it the outcome.
+
+    Raises:
+        LabError: the function raised, or did not return a list of steps for each completion.
+    """
+    rows = rollout.rows
+    name = getattr(function, "__name__", "step reward")
+    try:
+        found = function(
+            prompts=[problem.prompt for problem in rows],
+            completions=rollout.texts,
+            **columns_of(task, rows),
+        )
+        found = [[(int(end), float(reward)) for end, reward in steps] for steps in found]
+    except LabError:
+        raise
+    except Exception as error:
+        raise LabError(f"The step reward {name} raised {told(error)}.") from error
+    if len(found) != len(rows):
+        raise LabError(f"The step reward {name} returned {len(found)} lists for {len(rows)} texts.")
+    shape = (len(rows), rollout.samples.completion_ids.shape[1])
+    rewards = torch.zeros(shape, dtype=torch.float64)
+    ends = torch.zeros(shape, dtype=torch.bool)
+    for row, steps in enumerate(found):
+        ids = rollout.samples.completion(row)
+        text_ends = policy.text_ends(ids)
+        for end, reward in steps:
+            token = next((t for t, at in enumerate(text_ends) if at >= end), len(ids) - 1)
+            rewards[row, token] += weight * reward
+            ends[row, token] = True
+        ends[row, len(ids) - 1] = True
+    truth = [sum(r for _, r in steps) / max(len(steps), 1) for steps in found]
+    groups = (*rollout.rewards.shape, shape[1])
+    return Steps(rewards.view(groups), ends.view(groups), truth)

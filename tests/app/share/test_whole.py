@@ -1,0 +1,55 @@
+"""What is made is there whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from grpo_core.app.share.whole import made_whole, new_place
+from grpo_core.core.errors import LabError
+
+
+def test_it_appears_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "file.txt"
+    with made_whole(target) as path:
+        path.write_text("whole")
+        assert path.name == target.name and not target.exists()
+    assert target.read_text() == "whole" and os.listdir(target.parent) == ["file.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, LabError])
+def test_it_does_not_where_the_block_fails(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), made_whole(tmp_path / "folder") as path:
+        path.mkdir()
+        (path / "half").touch()
+        raise error("no")
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_somebody_else_made_meanwhile_stays(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    with pytest.raises(LabError, match="exists already"), made_whole(target) as path:
+        path.write_text("ours")
+        target.write_text("theirs")
+    assert target.read_text() == "theirs" and os.listdir(tmp_path) == ["file.txt"]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(28, "the disk is full"), (13, "no permission"), (30, "no permission"), (5, "Input/output")],
+)
+def test_what_the_disk_says_is_one_sentence(tmp_path: Path, number: int, said: str) -> None:
+    with pytest.raises(LabError, match=said), made_whole(tmp_path / "x") as path:
+        path.touch()
+        raise OSError(number, os.strerror(number))
+    with pytest.raises(LabError, match="x was not written: the disk is full"), \
+            made_whole(tmp_path / "x"):  # fmt: skip
+        raise LabError("Recording step 1 of run 'x' failed: the disk is full. Resume it.")
+    assert os.listdir(tmp_path) == []
+
+
+def test_new_place(tmp_path: Path) -> None:
+    assert new_place(tmp_path / "a" / ".." / "b") == tmp_path / "b"
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(LabError, match="exists already"):
+        new_place(tmp_path / "link")
