@@ -318,8 +318,9 @@ for step, (loss, parts, _, _) in zip(theirs, ours, strict=True):
 # ## 4. Watch it learn
 #
 # Now twenty steps, with the first group of each on the board. Every token
-# is shaded by its push: blue if the update increases its probability,
-# orange if it decreases it.
+# is shaded by its push (minus the gradient of the loss with respect to its
+# log-probability): blue if the update increases its probability, orange if
+# it decreases it.
 #
 # **Before you go on:** what will the policy learn first: to use the
 # required format, to be right, or to search? Will it write more or less?

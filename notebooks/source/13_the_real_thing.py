@@ -123,9 +123,9 @@ shown
 #
 #     grpo-lab train --config smollm2
 #
-# The configuration (`data/recipes/smollm2.toml`) has 40 steps of 4
-# prompts × 8 completions. That takes a quarter of an hour on two idle
-# cores, so here are recorded runs, with held-out problems and three seeds.
+# The experiment (`data/recipes/smollm2.toml`) has 40 steps of 4 prompts × 8
+# completions. That takes a quarter of an hour on two idle cores, so here
+# are recorded runs, with held-out problems and three seeds.
 #
 # **Before you go on:** two curves can rise, format and accuracy. Which one
 # rises first? Can accuracy ever be higher than format?
@@ -322,10 +322,10 @@ def my_accumulation(
 check.accumulation(my_accumulation)
 
 # %% [markdown]
-# ### Exercise 3: our configuration in TRL's terms
+# ### Exercise 3: our experiment in TRL's terms
 #
-# `check.OURS` is SmolLM2's configuration in the kit's options,
-# `check.KNOWN` the names that `trl.GRPOConfig` accepts. Return the
+# `check.OURS` holds the options of the SmolLM2 experiment under the kit's
+# names, `check.KNOWN` the names that `trl.GRPOConfig` accepts. Return the
 # arguments for one process that takes `per_device` completions at once. One
 # step there must equal one step here.
 
@@ -372,7 +372,7 @@ if has_trl:
     names = ["generation_batch_size", "steps_per_generation"]
     names += ["num_generations", "learning_rate", "lr_scheduler_type"]
     names += ["adam_beta2", "max_completion_length"]
-    print(f"{'':>22} {'our configuration':>22} {'TRL defaults':>14}")
+    print(f"{'':>22} {'our experiment':>22} {'TRL defaults':>14}")
     for name in names:
         ours, theirs = (
             getattr(value, "value", value)
