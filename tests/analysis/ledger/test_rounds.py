@@ -75,7 +75,7 @@ def test_tables(answers: list[list[str]]) -> None:
     assert rows["peak RSS"] == ["128"] * 4
     assert "CUDA peak" not in rows
     assert seconds[1] == ["sampling", "5.00 (1.00–9.00)", *seconds[1][2:]]
-    assert seconds[-1][:2] == ["a step, GRPO = 1", "1.00"]
+    assert seconds[-1][:2] == ["step, GRPO = 1", "1.00"]
     page = report.markdown(memory).splitlines()
     assert page[0] == "| MiB | GRPO | GRPO + reference | PPO, value head | PPO, own critic |"
     assert page[1] == "|---|---:|---:|---:|---:|"
