@@ -484,10 +484,10 @@ figures.outcome_and_process(
 
 # %% [markdown]
 # *See:* on the left, right completions are above 0 and wrong ones below,
-# however long they are. On the right, **longer completions get larger
-# advantages**: the completion that never answers has a larger advantage
-# than a right one that needed ten lines. Each true line is slightly above
-# the mean of the pool, and over 42 lines that adds up.
+# however long they are. On the right, **every true line adds to the
+# advantage**: the completion that never answers has a larger advantage than
+# a right one that needed ten lines. Each true line is slightly above the
+# mean of the pool, and over 42 lines that adds up.
 #
 # The rule does what it says, but not what was intended. A better reward for
 # steps would ask whether a line *leads* anywhere. It has to be learned, and

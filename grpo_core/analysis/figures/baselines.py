@@ -58,7 +58,7 @@ def policy_gradient(
     axes[1].barh(rows, q, color=OKABE_ITO["green"])
     axes[1].axvline(expected, color=plt.rcParams["text.color"], linestyle="--")
     axes[1].set(
-        title="How good it is", xlabel=f"probability of a reward q (dashed: J = {expected:.2f})"
+        title="How good it is", xlabel=f"reward probability q (dashed: J = {expected:.2f})"
     )
     name_rows(axes[0], [f"arm {i + 1}" for i in rows], "completion")
     axes[2].barh(rows, g, color=np.where(g >= 0, UP, DOWN))
@@ -142,8 +142,8 @@ def gradient_variance(
         style = {"color": color, "marker": markers[i], "markersize": 5, "label": label}
         left.plot(sizes, values, **style)
         right.plot(sizes, times, **style)
-    left.set(title="Absolute", yscale="log", ylabel="variance of the estimate")
-    right.set(title=f"Relative to the {relative_to}", ylabel="variance / its variance")
+    left.set(title="Absolute variance", yscale="log", ylabel="variance of the estimate")
+    right.set(title=f"Relative to the {relative_to}", ylabel="relative variance")
     right.set_ylim(bottom=0.9)
     for axes in (left, right):
         axes.set_xscale("log", base=2)
