@@ -1,10 +1,10 @@
 """This kit's task and rewards in TRL's GRPOTrainer, under Accelerate.
 
-One file, to be copied. On a laptop, to try:
+Copy this file and change it. To try it on a laptop:
 
     accelerate launch --cpu notebooks/train_with_trl.py --max_steps 3
 
-With a GPU, and with four:
+With one GPU, and with four:
 
     accelerate launch notebooks/train_with_trl.py \\
         --model smollm2 --task arithmetic --learning_rate 1e-5
@@ -12,9 +12,9 @@ With a GPU, and with four:
         --model Qwen/Qwen2.5-0.5B-Instruct --task arithmetic \\
         --learning_rate 1e-6 --per_device_train_batch_size 8
 
-Every option of TRL's GRPOConfig can be given (--help), or a YAML file of
-them (--config FILE). What TRL logged is in OUTPUT_DIR/log_history.json and
-the model beside it: `grpo-lab eval --model OUTPUT_DIR` measures it.
+It accepts every option of TRL's GRPOConfig (--help), or a YAML file of
+options (--config FILE). It writes TRL's log to OUTPUT_DIR/log_history.json
+and the model beside it: `grpo-lab eval --model OUTPUT_DIR` evaluates it.
 """
 
 import json
@@ -33,13 +33,13 @@ from grpo_core.tasks import get_task
 from grpo_core.tasks.conversation import as_messages
 from grpo_core.training.evaluation import columns_of
 
-# The kit's defaults, where TRL has others. What is not said is TRL's.
+# The kit's defaults where they differ from TRL's. All others are TRL's.
 DEFAULTS = {
     "output_dir": "runs/trl",
     "max_steps": 125,
     "num_generations": 16,
     "per_device_train_batch_size": 32,  # completions, not prompts
-    "gradient_accumulation_steps": 4,  # 32 x 4 / 16: 8 prompts a step
+    "gradient_accumulation_steps": 4,  # 32 x 4 / 16: 8 prompts per step
     "max_completion_length": 256,
     "learning_rate": 3e-4,  # for the tiny model; SmolLM2: 1e-5
     "lr_scheduler_type": "constant_with_warmup",
@@ -55,7 +55,7 @@ DEFAULTS = {
 
 @dataclass
 class Work:
-    """What is trained on what."""
+    """The model to train and the task to train it on."""
 
     model: str = field(
         default="tiny",
@@ -67,20 +67,20 @@ class Work:
 
 
 def folder_of(name: str) -> str:
-    """Where transformers finds a model of this name."""
+    """Return the folder or hub id of a model for transformers."""
     if name == "smollm2":
-        smollm2.load()  # the first time, this converts it and keeps it
+        smollm2.load()  # converts the model on first use
         return str(smollm2.cached_folder())
     return resolve(name)
 
 
 def dataset_of(task_name: str, chat: bool) -> Dataset:
-    """A task's training problems: `prompt`, and columns for the rewards.
+    """Return a task's training problems: prompts and reward columns.
 
     Args:
         task_name: a task of the kit.
-        chat: whether prompts are to be conversations; then TRL passes
-            completions to the rewards as conversations, too.
+        chat: whether prompts are conversations; then TRL passes
+            completions to the rewards as conversations too.
     """
     task = get_task(task_name)
     problems = list(task.problems("train"))
@@ -93,7 +93,7 @@ def dataset_of(task_name: str, chat: bool) -> Dataset:
 
 
 def main() -> None:
-    """Train by what the command line says."""
+    """Train with the options of the command line."""
     parser = TrlParser((Work, GRPOConfig))
     parser.set_defaults(**DEFAULTS)
     work, config = parser.parse_args_and_config()
@@ -106,7 +106,7 @@ def main() -> None:
             where,
             dtype=torch.float32,
             trust_remote_code=False,
-            use_safetensors=True,  # no pickle is opened
+            use_safetensors=True,  # never load a pickle
         ),
         processing_class=tokenizer,
         reward_funcs=[accuracy_reward, format_reward],
@@ -117,9 +117,7 @@ def main() -> None:
     )
     trainer.train()
     trainer.save_model()
-    if (
-        trainer.accelerator.is_main_process
-    ):  # one process writes, however many there are
+    if trainer.accelerator.is_main_process:  # only one process writes
         tokenizer.save_pretrained(config.output_dir)
         log = Path(config.output_dir, "log_history.json")
         log.write_text(

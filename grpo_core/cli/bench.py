@@ -262,7 +262,7 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     console.print(Text(report.in_words(result)))
     console.print(Text(machine.in_words(result["machine"]), style="dim"))
     for rows in (report.memory_table(result), report.seconds_table(result)):
-        _print_table(console, rows, bold=("held all through", "a step"))
+        _print_table(console, rows, bold=("held throughout", "a step"))
 
 
 def _show_speed(console: Console, result: dict[str, Any]) -> None:

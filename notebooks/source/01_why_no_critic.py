@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 01 · Why no critic
 #
-# PPO, the algorithm before GRPO, trains two networks: the policy, and a
-# **critic** that says what reward to expect. GRPO leaves the critic out and
-# asks the group. What does that cost, and what does it save? Here you
+# PPO, GRPO's predecessor, trains two networks: the policy, and a **critic**
+# that predicts the expected reward. GRPO has no critic and uses the rewards
+# of the group instead. What does that cost, and what does it save? Here you
 # measure it, on a problem so small that the exact answer is known.
 #
 # **After this notebook you will be able to**
-# - work out a policy gradient exactly, and estimate it from samples,
-# - say what a baseline does to the estimate, and what it leaves alone,
-# - compare no baseline, a critic and a group, and say how large a group
-#   has to be to do without a critic.
+# - compute a policy gradient exactly, and estimate it from samples,
+# - say what a baseline does to the estimate, and what it leaves unchanged,
+# - compare no baseline, a critic and a group, and say how large a group has
+#   to be to replace a critic.
 #
 # **Time:** about 40 minutes, three exercises.
 # **You need:** notebook 00, softmax, mean and variance. No GPU, no network.
@@ -28,12 +28,12 @@ figures.use_style()
 #
 # A language model has more possible completions than there are atoms. Let
 # us pretend there are ten. Such a problem is called a *ten-armed bandit*,
-# after the slot machine; an arm is a completion, pulling it is sampling,
-# and the reward is 1 or 0. Each arm has its chance of a reward, which the
-# policy does not know.
+# after the slot machine: an arm is a completion, pulling it is sampling,
+# and the reward is 1 or 0. Each arm has its own probability of a reward,
+# which the policy does not know.
 #
-# The policy is ten scores and a softmax, as in the last layer of a language
-# model.
+# The policy consists of ten logits and a softmax, as in the last layer of a
+# language model.
 
 # %%
 logits = torch.tensor([1.5, 1, 0.5, 1, 0.5, 0, 0.5, -0.5, 0, -1])
@@ -44,42 +44,44 @@ expected = (probabilities * values).sum()
 print(f"expected reward J = {expected:.3f}")
 
 # %% [markdown]
-# The number to be made large is the **expected reward**
+# The quantity to maximise is the **expected reward**
 #
 # $$J(\theta) = \sum_a \pi_\theta(a)\, q(a),$$
 #
-# with $q(a)$ the chance of a reward. With ten arms we can write its
-# gradient down exactly:
+# where $q(a)$ is the probability of a reward. With ten arms we can write
+# down its gradient exactly:
 #
 # $$\frac{\partial J}{\partial \theta_k} = \pi(k)\,\big(q(k) - J\big)$$
 #
-# (Where does the $-J$ come from? Raising one score takes probability from
-# all others: a softmax has to sum to 1.)
+# (Where does the $-J$ come from? Raising one logit takes probability from
+# all other arms, because a softmax sums to 1.)
 #
-# **Before you go on:** a policy that follows this gradient makes some arms
-# likelier. Which? Arm 10 is always rewarded. Is it the one that is pushed
-# hardest?
+# **Before you go on:** a policy that follows this gradient raises the
+# logits of some arms and lowers the others. Which does it raise? Arm 10 is
+# always rewarded. Is its gradient the largest?
 #
 # <details><summary>Answer</summary>
 #
-# Exactly those arms rise whose reward is above the mean of what the policy
-# gets now, $J = 0.51$: 2, 5, 7, 8 and 10. Arm 10 is the best, and is not
-# pushed hardest, since it is hardly ever tried: the factor $\pi(k)$. Arm 5
-# is pushed hardest. A policy learns fastest what it already does sometimes.
+# The gradient is positive for exactly those arms whose expected reward is
+# above the policy's current mean, $J = 0.51$: 2, 5, 7, 8 and 10. Arm 10 is
+# the best, but its gradient is not the largest, because the policy hardly
+# ever tries it: the factor $\pi(k)$. The gradient of arm 5 is the largest.
+# The gradient is large for an arm that is both better than average and
+# already tried often.
 #
 # </details>
 
 # %% [markdown]
 # ### Exercise 1: the exact gradient
 #
-# Fill in the function for any scores and chances. (Use its arguments. The
-# `probabilities` and `expected` above are those of these ten arms; the
-# check comes with four of its own.)
+# Fill in the function for any logits and expected rewards. (Use its
+# arguments. The `probabilities` and `expected` above belong to these ten
+# arms; the check uses four arms of its own.)
 
 
 # %% tags=["exercise"]
 def my_gradient(logits: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Scores (K,) and expected rewards (K,) -> dJ/dlogits (K,)."""
+    """Return dJ/dlogits (K,) of logits (K,) and expected rewards (K,)."""
     raise NotImplementedError  # your code here
 
 
@@ -88,7 +90,7 @@ check.exact_gradient(my_gradient)
 
 # %% tags=["solution"]
 def my_gradient(logits: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Scores (K,) and expected rewards (K,) -> dJ/dlogits (K,)."""
+    """Return dJ/dlogits (K,) of logits (K,) and expected rewards (K,)."""
     probabilities = torch.softmax(logits, dim=0)
     expected = (probabilities * values).sum()
     return probabilities * (values - expected)
@@ -101,16 +103,16 @@ gradient = probabilities * (values - expected)
 figures.policy_gradient(probabilities, values, gradient)
 
 # %% [markdown]
-# *See:* the right picture is the left one times the distance of the middle
-# one to its dashed line.
+# *See:* each bar on the right is the bar on the left times the distance of
+# the middle bar from the dashed line.
 
 # %% [markdown]
 # ## 2. The gradient from samples
 #
-# A language model has no table of all completions. It has a few samples,
-# and their rewards. The trick that makes learning possible all the same is
-# called the *score function* or REINFORCE: sample arms $a_1 \dots a_G$, and
-# average
+# A language model has no table of all completions. It has a few samples and
+# their rewards. The method that makes learning possible anyway is called
+# the *score function* estimator, or REINFORCE: sample arms $a_1 \dots a_G$,
+# and average
 #
 # $$\hat g = \frac{1}{G} \sum_{i=1}^{G} A_i \,
 #   \nabla_\theta \log \pi(a_i), \qquad
@@ -118,19 +120,20 @@ figures.policy_gradient(probabilities, values, gradient)
 #   = \mathbf 1[k = a] - \pi(k).$$
 #
 # With $A_i = r_i$, the plain reward, the mean of $\hat g$ over all possible
-# samples is exactly the gradient above. This is what `loss.backward()`
-# computes in every trainer, for as many scores as there are weights.
+# samples is exactly the gradient above. The `loss.backward()` of a policy
+# gradient trainer computes this estimate, with one number per weight of the
+# network.
 
 # %% [markdown]
 # ### Exercise 2: the estimate
 #
-# One group of G samples: which arms, and the weight $A_i$ of each. Give the
-# estimate $\hat g$, one number an arm.
+# You get one group of G samples: the arm of each, and its weight $A_i$.
+# Return the estimate $\hat g$, one number per arm.
 #
 # <details><summary>Hint: the indicator</summary>
 #
-# `torch.nn.functional.one_hot(actions, K)` has a row for each sample, with
-# a 1 at its arm and 0 elsewhere.
+# `torch.nn.functional.one_hot(actions, K)` has one row per sample, with a 1
+# at its arm and 0 elsewhere.
 #
 # </details>
 
@@ -139,7 +142,7 @@ figures.policy_gradient(probabilities, values, gradient)
 def my_estimate(
     logits: torch.Tensor, actions: torch.Tensor, advantages: torch.Tensor
 ) -> torch.Tensor:
-    """Scores (K,), arms (G,) int64, weights (G,) -> estimate (K,)."""
+    """Return the estimate (K,); arms are (G,) int64, weights (G,)."""
     raise NotImplementedError  # your code here
 
 
@@ -150,7 +153,7 @@ check.estimate(my_estimate)
 def my_estimate(
     logits: torch.Tensor, actions: torch.Tensor, advantages: torch.Tensor
 ) -> torch.Tensor:
-    """Scores (K,), arms (G,) int64, weights (G,) -> estimate (K,)."""
+    """Return the estimate (K,); arms are (G,) int64, weights (G,)."""
     one_hot = torch.nn.functional.one_hot(actions, len(logits))
     score = one_hot - torch.softmax(logits, dim=0)
     return (advantages.unsqueeze(1) * score).mean(dim=0)
@@ -159,16 +162,16 @@ def my_estimate(
 check.estimate(my_estimate)
 
 # %% [markdown]
-# The kit's version does N groups at once. Let us draw 400 groups of 8, and
-# look at two of the ten numbers of every estimate: those of arm 1, which is
-# to fall, and of arm 5, which is to rise.
+# The kit's version handles N groups at once. Let us draw 400 groups of 8,
+# and look at two of the ten numbers of every estimate: that of arm 1, whose
+# gradient is negative, and that of arm 5, whose gradient is positive.
 #
 # On the left the weight is the reward. On the right it is the reward minus
-# $J$, so that it says *better or worse than expected*. Something that is
-# subtracted from the reward is called a **baseline**.
+# $J$: how much *better or worse than expected* the sample was. A number
+# that is subtracted from the reward in this way is called a **baseline**.
 #
 # **Before you go on:** the baseline is the same number for every arm. Does
-# it move the middle of the cloud? Does it change its width?
+# it move the centre of the cloud? Does it change its width?
 
 # %%
 from grpo_core.course.toys.bandit import draw, estimates
@@ -184,50 +187,52 @@ figures.gradient_estimates(
 )
 
 # %% [markdown]
-# *See:* both clouds lie around the same cross, the exact gradient, and the
-# right one is tighter. **A baseline changes no estimate on average, and
-# makes all of them less noisy.** It cancels out, because the probabilities
-# sum to 1 whatever the scores: $\sum_a \pi(a) \nabla \log \pi(a) = 0$.
+# *See:* both clouds are centred on the same cross, the exact gradient, and
+# the right one is tighter. **This baseline does not change the mean of the
+# estimates, and it makes them less noisy.** The mean does not change
+# because the probabilities sum to 1 whatever the logits are: $\sum_a \pi(a)
+# \nabla \log \pi(a) = 0$.
 #
-# Mind the size of the noise, though. Every dot is a group of 8, and many
-# have arm 5 on the wrong side of 0. One group is a poor adviser; a training
-# step asks many.
+# Note how large the noise is, though. Every dot is a group of 8, and for
+# many of them the estimate for arm 5 has the wrong sign. A single group is
+# unreliable; a training step averages over many.
 
 # %% [markdown]
 # ## 3. Where to get the baseline
 #
-# $J$ is what we do not know. And it is another number for every prompt: on
-# an easy problem 0.5 is bad, on a hard one it is wonderful. Three ways out:
+# We do not know $J$. And it differs from prompt to prompt: on an easy
+# problem 0.5 is bad, on a hard one it is excellent. There are three common
+# solutions:
 #
-# - **A critic** (PPO): a second network that looks at the prompt and
-#   predicts $J$. As large as the policy, trained beside it, with an
-#   optimizer of its own; and wrong to begin with.
-# - **The mean of the group** (GRPO): G samples of the same prompt are there
-#   anyway.
+# - **A critic** (PPO): a second network that reads the prompt and predicts
+#   $J$. It is as large as the policy, is trained alongside it with its own
+#   optimizer, and starts out wrong.
+# - **The mean of the group** (GRPO): the G samples of the same prompt are
+#   there anyway.
 # - **The mean of the others** (RLOO, *leave one out*): the same, without
-#   one's own reward.
+#   the completion's own reward.
 #
-# Is there a difference between the last two? With the group's mean a
-# completion is compared with an average that it is part of. Take G = 2 and
-# rewards 1 and 0: the mean is 0.5, so the weights are +0.5 and −0.5.
-# Against the other one they are +1 and −1.
+# Is there a difference between the last two? With the group mean, a
+# completion is compared with an average that includes its own reward. Take
+# G = 2 and rewards 1 and 0: the mean is 0.5, so the weights are +0.5 and
+# −0.5. Compared with the other one only, they are +1 and −1.
 
 # %% [markdown]
 # ### Exercise 3: leave one out
 #
-# Every reward minus the mean of the **other** rewards of its group.
+# Return every reward minus the mean of the **other** rewards of its group.
 # No loop is needed.
 #
 # <details><summary>Hint: without a loop</summary>
 #
-# The sum of the others is the sum of all, minus one's own.
+# The sum of the others is the sum of all minus the reward itself.
 #
 # </details>
 
 
 # %% tags=["exercise"]
 def my_leave_one_out(rewards: torch.Tensor) -> torch.Tensor:
-    """Rewards (N, G), one row a group -> advantages (N, G)."""
+    """Return advantages (N, G) of rewards (N, G), one row per group."""
     raise NotImplementedError  # your code here
 
 
@@ -236,7 +241,7 @@ check.leave_one_out(my_leave_one_out)
 
 # %% tags=["solution"]
 def my_leave_one_out(rewards: torch.Tensor) -> torch.Tensor:
-    """Rewards (N, G), one row a group -> advantages (N, G)."""
+    """Return advantages (N, G) of rewards (N, G), one row per group."""
     size = rewards.shape[1]
     others = rewards.sum(dim=1, keepdim=True) - rewards
     return rewards - others / (size - 1)
@@ -259,15 +264,16 @@ ratio = (mean_of_others / mean_of_all).unique().item()
 print(f"  ratio: {ratio:.4f} = G / (G - 1) = {8 / 7:.4f}")
 
 # %% [markdown]
-# Always the same factor. With $S$ the sum of all rewards:
+# The ratio is the same for all completions. With $S$ the sum of all
+# rewards:
 #
 # $$r_i - \frac{S - r_i}{G - 1} = \frac{G\, r_i - S}{G - 1}
 #   = \frac{G}{G - 1} \Big( r_i - \frac{S}{G} \Big)$$
 #
-# So the mean of the group gives $(G-1)/G$ of the gradient: a little too
-# little, and in the right direction. Is that so? We need not believe it.
-# With two samples and ten arms there are 10 × 10 pairs of arms and 2 × 2
-# pairs of rewards. We can go through all 400, and weigh each by its
+# So the group mean gives $(G-1)/G$ of the gradient: slightly too short, but
+# in the right direction. Is that really so? We can check it. With two
+# samples and ten arms there are 10 × 10 pairs of arms and 2 × 2 pairs of
+# rewards. We can go through all 400 cases and weight each by its
 # probability.
 
 # %%
@@ -282,26 +288,28 @@ figures.expected_gradients(
 )
 
 # %% [markdown]
-# *See:* the mean of the others hits every bar exactly; the mean of all
-# gives half of it, which is $(G-1)/G$ for $G = 2$. With an optimizer such
-# as Adam, which does not care about the length of a gradient, the factor is
-# of no consequence. (GRPO divides by the standard deviation as well.
-# Notebook 04 takes that apart.)
+# *See:* with the mean of the others, every bar matches the exact gradient.
+# With the mean of all, every bar has half the length, which is $(G-1)/G$
+# for $G = 2$. For an optimizer such as Adam, which normalises the
+# gradient's scale, the factor hardly matters. (GRPO also divides by the
+# standard deviation. Notebook 04 examines that.)
 
 # %% [markdown]
 # ## 4. How good is a group?
 #
-# Now the question of this notebook. A perfect critic knows $J$. A group
-# guesses it from G samples. How much noisier is the estimate for it?
+# Now the main question of this notebook. A perfect critic knows $J$. A
+# group estimates it from G samples. How much noisier does that make the
+# gradient estimate?
 #
-# We measure noise by the **variance**: how far estimates scatter around
-# their mean, squared, added up over the ten numbers. Four baselines:
+# We measure noise by the **variance**: the mean squared distance of the
+# estimates from their mean, added up over the ten numbers. We compare four
+# baselines:
 #
 # - none;
-# - a critic that is off by 0.4, as one is that says the same for easy and
-#   for hard problems, or has just begun to learn;
+# - a critic that is off by 0.4, because it predicts the same for easy and
+#   hard problems, or has only just begun to learn;
 # - a perfect critic;
-# - the mean of the others of the group.
+# - the mean of the others in the group.
 #
 # **Before you go on:** guess. For the group to be within 10% of the perfect
 # critic, how large must it be: 2, 4, 16 or 64?
@@ -332,28 +340,29 @@ for name, variances in noise.items():
 figures.gradient_variance(sizes, noise, relative_to="perfect critic")
 
 # %% [markdown]
-# *See:* on the left, more samples make every estimate better, by the same
-# law 1/G. On the right, the price of not knowing $J$: at G = 2 the group is
-# no better than no baseline at all; from 16 on it is within 10% of a critic
-# that knows everything. The excess is about $1/(G - 1)$: the variance of a
-# mean of $G - 1$ rewards.
+# *See:* on the left, more samples reduce the variance of every estimate at
+# the same rate, 1/G. On the right, the cost of not knowing $J$: at G = 2
+# the group is no better than no baseline at all; from 16 on it is within
+# 10% of a perfect critic. The excess is about $1/(G - 1)$: it comes from
+# the variance of a mean of $G - 1$ rewards.
 #
-# **A group of 16 does what a perfect critic would do, for 7% more noise.**
-# And no critic is perfect: it has to be learned while the policy changes
-# under it, and one that is off by 0.4 is noisier than a group of 4.
+# **With the mean of the others, a group of 16 estimates the gradient with
+# only 7% more variance than a perfect critic.** And no real critic is
+# perfect: it has to be learned while the policy changes, and one that is
+# off by 0.4 is noisier than a group of 4.
 
 # %% [markdown]
 # ## 5. Does it matter?
 #
-# Noise is only worth worrying about if it slows learning down. So let us
-# learn: 300 steps of 8 samples from the same start, 200 times over, with
-# four baselines. The learned critic is the simplest there is: a running
-# mean of the rewards it has seen.
+# Noise only matters if it slows learning down. So let us learn: 300 steps
+# of 8 samples from the same starting point, 200 runs each, with four
+# baselines. The learned critic is the simplest possible one: a running mean
+# of the rewards it has seen.
 #
-# In the right picture every reward has 3 added to it.
+# In the right picture, 3 is added to every reward.
 #
-# **Before you go on:** adding 3 to *every* reward changes nothing about
-# which arm is best. Which of the four will notice?
+# **Before you go on:** adding 3 to *every* reward does not change which arm
+# is best. Which of the four baselines are affected?
 
 # %%
 from grpo_core.course.toys.bandit import learn
@@ -367,38 +376,39 @@ for title, offset in (("rewards 0 and 1", 0.0), ("rewards 3 and 4", 3.0)):
         for name in ("none", "learned critic", "perfect critic", "group")
     }
 figures.learning_bands(
-    panels, "chance of a reward", best=values.max().item()
+    panels, "probability of a reward", best=values.max().item()
 )
 
 # %% [markdown]
-# *See:* the group and the perfect critic are the same curve, in both
-# pictures. Without a baseline the left picture is passable, and in the
-# right one each run goes its own way: a weight that is always positive
-# praises whatever happened to be sampled, so a policy clings to its first
-# accidents. The learned critic starts with the same mistake and gets over
-# it, late, and not in every run.
+# *See:* the curves of the group and of the perfect critic coincide in both
+# pictures. Without a baseline, learning is acceptable on the left; on the
+# right, the runs end far apart. A weight that is always positive increases
+# the probability of whatever happened to be sampled, so a policy gets stuck
+# on its first samples. The learned critic starts with the same error and
+# corrects it, but late and not in every run.
 #
-# They all end at 0.9 and not at 1. That is arm 5: by the time a policy
-# could have found out about arm 10, which it tried in one case of fifty, it
-# had stopped trying it. A gradient follows what is sampled; it does not
-# search.
+# They all end at 0.9 and not at 1. That is arm 5. The policy tries arm 10
+# in one of fifty samples, and by the time it could have learned that arm 10
+# is better, it no longer samples it. A policy gradient learns from what is
+# sampled; it does not search.
 #
-# The group does not notice the 3: it subtracts its own mean, and the 3 goes
-# with it. **No tuning, no start-up, nothing to train.** That is why GRPO
-# can do without the critic.
+# The group is not affected by the 3: it subtracts its own mean, and the 3
+# with it. **A group baseline needs no tuning, no warm-up and no training.**
+# That is why GRPO can do without the critic.
 
 # %% [markdown]
 # ## 6. What a critic can do and a group cannot
 #
-# Fairness demands the other side.
+# To be fair, here is the other side.
 #
 # - **A group costs samples.** Sixteen completions of one problem are
 #   sixteen that were not spent on other problems. (Notebook 03 chooses G.)
-# - **A group says nothing when it ties**: sixteen wrong answers, and the
-#   step is lost. A critic that expects 0.1 still has something to say.
-# - **A group gives one number a completion.** A critic has an opinion after
-#   every token, and may notice where things went wrong. Whether it is worth
-#   having is measured in notebook 08.
+# - **A group with zero reward variance carries no signal.** If all sixteen
+#   answers are wrong, the group contributes nothing to the step. A critic
+#   that expects 0.1 still gives each a negative advantage.
+# - **A group gives one number per completion.** A critic makes a prediction
+#   after every token, and may detect where a completion went wrong.
+#   Notebook 08 measures whether that is worth having.
 
 # %% [markdown]
 # ## Quiz
@@ -414,17 +424,18 @@ check.quiz(rises="c", bias="b", shift="a", price="c", critic="b")
 # %% [markdown]
 # ## Summary
 #
-# - The **policy gradient** raises what is better than expected, in
-#   proportion to how often it is tried.
-# - It is **estimated** from samples by weight × gradient of the
-#   log-probability. A **baseline** changes no average and lowers the noise.
-# - The **mean of the others** is the group's baseline without bias, and
-#   G/(G − 1) times the reward minus the **mean of all**.
-# - Its noise is about 1 + 1/(G − 1) times that of a perfect critic: 2 times
-#   at G = 2, 1.07 times at G = 16.
+# - The **policy gradient** raises the logits of what is better than
+#   expected, in proportion to how often it is tried.
+# - It is **estimated** from samples as weight × gradient of the
+#   log-probability. A **baseline** leaves the mean of the estimate
+#   unchanged and can lower its variance.
+# - The **mean of the others** is an unbiased group baseline. It gives G/(G
+#   − 1) times the advantages of the **mean of all**.
+# - Its variance is about 1 + 1/(G − 1) times that of a perfect critic: 2
+#   times at G = 2, 1.07 times at G = 16.
 #
-# **Next:** notebook 02 writes the rewards that all this runs on, and tries
-# to cheat them.
+# **Next:** notebook 02 writes the rewards that all of this depends on, and
+# tries to cheat them.
 #
 # ### Further reading
 #

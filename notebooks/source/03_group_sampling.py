@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 03 · How many completions, and how different
 #
-# GRPO compares the completions of a group. So they must differ, and some of
-# them must be better than others. Two numbers decide that: the
-# **temperature** T, and the **size of the group** G. Here you see what each
-# does, on a real (tiny) model, and choose.
+# GRPO compares the completions of a group. So they must differ, and some
+# must be better than others. Two settings determine that: the
+# **temperature** T and the **group size** G. Here you see what each does,
+# on a real (tiny) model, and choose.
 #
 # **After this notebook you will be able to**
-# - sample at a temperature, and say what it trades,
-# - estimate pass@k without bias, and not be fooled by it,
-# - predict how many groups of a step will teach anything,
-# - choose G for a budget of samples.
+# - sample at a temperature, and say what it trades off,
+# - estimate pass@k without bias, and interpret it with care,
+# - predict how many groups of a step will carry a signal,
+# - choose G for a given budget of samples.
 #
 # **Time:** about 40 minutes, three exercises.
 # **You need:** notebook 00. The model comes with the kit. No GPU, no
@@ -34,15 +34,15 @@ logging.disable_progress_bar()
 
 policy = load_policy("tiny")
 task = get_task("countdown")
-held_out = list(task.problems("test"))  # it has never seen these numbers
+held_out = list(task.problems("test"))  # held out: not in training
 problems = random.Random(0).sample(held_out, 32)
 
 # %% [markdown]
 # ## 1. Temperature
 #
-# A language model gives every token of its vocabulary a score, a *logit*.
-# To sample, the scores are divided by the temperature, and a softmax makes
-# probabilities of them:
+# A language model gives every token of its vocabulary a *logit*. To sample,
+# the logits are divided by the temperature, and a softmax turns them into
+# probabilities:
 #
 # $$\pi_T(v) = \frac{\exp(z_v / T)}{\sum_w \exp(z_w / T)}$$
 #
@@ -51,23 +51,24 @@ problems = random.Random(0).sample(held_out, 32)
 #
 # <details><summary>Answer</summary>
 #
-# Small: the differences between scores grow, and the likeliest token takes
-# everything. Large: they shrink to nothing, and all tokens become alike.
-# At 1 the model is what it was trained to be.
+# Small T: the differences between the logits grow, and the most likely
+# token gets all of the probability. Large T: they shrink towards 0, and all
+# tokens become equally likely. At T = 1 the model samples from the
+# distribution it was trained to predict.
 #
 # </details>
 
 # %% [markdown]
 # ### Exercise 1: probabilities at a temperature
 #
-# T = 0 stands for the limit: the likeliest token gets 1, all others 0.
+# T = 0 stands for the limit: the most likely token gets 1, all others 0.
 
 
 # %% tags=["exercise"]
 def my_probabilities(
     logits: torch.Tensor, temperature: float
 ) -> torch.Tensor:
-    """Scores (V,) -> probabilities (V,) at a temperature of 0 or more."""
+    """Return probabilities (V,) of logits (V,); temperature >= 0."""
     raise NotImplementedError  # your code here
 
 
@@ -78,7 +79,7 @@ check.probabilities(my_probabilities)
 def my_probabilities(
     logits: torch.Tensor, temperature: float
 ) -> torch.Tensor:
-    """Scores (V,) -> probabilities (V,) at a temperature of 0 or more."""
+    """Return probabilities (V,) of logits (V,); temperature >= 0."""
     if temperature == 0:
         greedy = torch.zeros_like(logits)
         greedy[logits.argmax()] = 1
@@ -89,8 +90,8 @@ def my_probabilities(
 check.probabilities(my_probabilities)
 
 # %% [markdown]
-# The tiny model has read a prompt and is about to write its first token.
-# How would it begin, at three temperatures?
+# The tiny model has read a prompt and is about to sample its first token.
+# How likely are its candidates at three temperatures?
 
 # %%
 ids, _ = policy.encode([problems[0].prompt])
@@ -108,18 +109,19 @@ figures.temperatures(
 )
 
 # %% [markdown]
-# *See:* the order of the tokens never changes, only how much the first ones
-# take. One remark for later: **the loss has to use the same temperature.**
-# A policy that samples at T = 0.7 and is scored at T = 1 is not the policy
-# that sampled, and its ratio is not 1 before the first update. It is a
-# common bug, and a silent one.
+# *See:* the order of the tokens never changes, only how much probability
+# the first ones get. One remark for later: **the loss has to use the
+# sampling temperature.** If completions are sampled at T = 0.7 but their
+# log-probabilities are computed at T = 1, the ratio is not 1 before the
+# first update. This is a common bug, and it raises no error.
 
 # %% [markdown]
 # ## 2. What temperature does to a group
 #
 # Now whole completions. For each of 32 problems we sample a group of 16 at
 # six temperatures, and ask of each group: how many completions are right?
-# Is it useful, that is, has it right ones *and* wrong ones?
+# Is the group useful, that is, does it contain right *and* wrong
+# completions?
 
 # %%
 from grpo_core.rewards import get_reward
@@ -130,7 +132,7 @@ accuracy_reward = get_reward("accuracy_reward")
 
 
 def rewards_of(size: int, temperature: float, seed: int = 0):
-    """Rewards (N, size) of a group for each problem, and the texts."""
+    """Return rewards (N, size), one group per problem, and the texts."""
     samples = sample_groups(
         policy,
         [problem.prompt for problem in problems],
@@ -151,7 +153,7 @@ def rewards_of(size: int, temperature: float, seed: int = 0):
 
 # %% [markdown]
 # **Before you go on:** at which temperature are most single completions
-# right? At which are most groups useful? Are they the same?
+# right? At which are most groups useful? Is it the same one?
 
 # %% tags=["measured"]
 sweep = [0.0, 0.3, 0.7, 1.0, 1.3, 1.7]
@@ -174,32 +176,32 @@ for t in sweep:
 figures.temperature_sweep(sweep, curves)
 
 # %% [markdown]
-# *See:* the two disagree. Without randomness (T = 0) this model is right
-# as often as anywhere (5 of 32 problems, too few to call it the best), and
-# **not one group is useful**: sixteen times the same text, sixteen times
-# the same reward. A group needs variety to learn from. With
-# far too much of it, what made the model any good is gone. In between there
-# is room.
+# *See:* the two disagree. Without randomness (T = 0) this model is right at
+# least as often as at any other temperature (5 of 32 problems, too few to
+# call it the best), and **not one group is useful**: the same text sixteen
+# times, and the same reward sixteen times. A group needs variety to learn
+# from. With far too much randomness, accuracy collapses. In between there
+# is a broad range that works.
 #
-# GRPO is nearly always run at T = 1. It is in the broad middle, and it is
-# the one temperature at which sampling and training see the same
-# distribution without a correction. An *evaluation* may use another one;
-# which one should be said beside the number.
+# GRPO is nearly always run at T = 1. It lies in the middle of that range,
+# and it is the one temperature at which sampling and training see the same
+# distribution without a correction. An *evaluation* may use another
+# temperature; report it beside the number.
 
 # %% [markdown]
 # ## 3. pass@k
 #
 # How good could a policy become by preferring its own best samples? A
-# measure for it is **pass@k**: the chance that at least one of k samples is
-# right. One could draw k samples and look, again and again. It is cheaper
-# to draw n samples once, find c of them right, and ask: of all ways to pick
-# k out of these n, in how many is there a right one?
+# measure of that is **pass@k**: the probability that at least one of k
+# samples is right. One could draw k samples many times and count. It is
+# cheaper to draw n samples once, find that c of them are right, and ask: of
+# all ways to pick k of these n, what fraction contains a right one?
 #
 # $$\text{pass@}k = 1 - \binom{n-c}{k} \Big/ \binom{n}{k}$$
 #
-# The tempting short cut is $1 - (1 - c/n)^k$. It draws *with* replacement.
-# With n = k = 16 and a single right sample it says 0.64, although the one
-# set of 16 there is does hold a right one.
+# The tempting shortcut is $1 - (1 - c/n)^k$. It draws *with* replacement.
+# With n = k = 16 and a single right sample it gives 0.64, although the only
+# possible set of 16 does contain the right one.
 
 # %% [markdown]
 # ### Exercise 2: pass@k without bias
@@ -209,7 +211,7 @@ figures.temperature_sweep(sweep, curves)
 
 # %% tags=["exercise"]
 def my_pass_at_k(n: int, c: int, k: int) -> float:
-    """n samples, c of them right -> chance that k of them have one."""
+    """Return pass@k from n samples, of which c are right."""
     raise NotImplementedError  # your code here
 
 
@@ -218,17 +220,17 @@ check.pass_at_k(my_pass_at_k)
 
 # %% tags=["solution"]
 def my_pass_at_k(n: int, c: int, k: int) -> float:
-    """n samples, c of them right -> chance that k of them have one."""
+    """Return pass@k from n samples, of which c are right."""
     return 1 - math.comb(n - c, k) / math.comb(n, k)
 
 
 check.pass_at_k(my_pass_at_k)
 
 # %% [markdown]
-# Measured: 64 samples of each of the 32 problems. For comparison, a player
-# with no skill at all, who combines the numbers at random. Countdown is
-# small enough to list every way to combine three numbers, so we know
-# exactly how often that player is right.
+# We measure it with 64 samples of each of the 32 problems. For comparison,
+# we add a player with no skill, who combines the numbers at random.
+# Countdown is small enough to list every way to combine three numbers, so
+# we know exactly how often that player is right.
 
 # %% tags=["measured"]
 rewards, texts = rewards_of(64, 1.0)
@@ -236,12 +238,12 @@ right = rewards.sum(dim=1).int().tolist()
 ks = [1, 2, 4, 8, 16, 32, 64]
 base = [sum(check.my_pass_at_k(64, c, k) for c in right) / 32 for k in ks]
 
-luck = []
+by_chance = []
 for problem in problems:
     ways = task.candidates(tuple(problem.columns["numbers"]))
     hits = sum(way.value == problem.columns["target"] for way in ways)
-    luck.append(hits / len(ways))
-blind = [sum(1 - (1 - p) ** k for p in luck) / 32 for k in ks]
+    by_chance.append(hits / len(ways))
+blind = [sum(1 - (1 - p) ** k for p in by_chance) / 32 for k in ks]
 
 print("     k:", "  ".join(f"{k:>4}" for k in ks))
 print("  base:", "  ".join(f"{x:.2f}" for x in base))
@@ -259,33 +261,35 @@ figures.pass_at_k(
 )
 
 # %% [markdown]
-# *See:* the base is right in about one sample of nine, and in 64 samples no
-# problem escapes it. After 125 steps of GRPO *one* sample is as good as
-# some twenty-five of the base. It is often said that **RL turns pass@k into
-# pass@1**: it makes likely what was possible.
+# *See:* the base is right in about one sample of nine, and in 64 samples it
+# solves every problem. After 125 steps of GRPO, *one* sample is as
+# good as some twenty-five samples of the base. It is often said that **RL
+# turns pass@k into pass@1**: it makes likely what was already possible.
 #
-# And see the other curve: whoever combines at random gets as far. Only so
-# many answers exist! **A high pass@k for large k proves no skill**, and in
-# single samples this base shows none either. What it has is not better
-# guesses but something it seldom uses: it can search and check (notebook
-# 02, the last picture). pass@k cannot see that; RL found it.
+# The other curve shows that combining numbers at random gets just as far,
+# because there are so few possible answers. **A high pass@k at large k does
+# not prove skill**, and in single samples this base shows none either. Its
+# advantage is not better guesses but something it seldom uses: it can
+# search and check (notebook 02, the last picture). pass@k does not show
+# that; RL found it.
 
 # %% [markdown]
 # ## 4. Useful groups
 #
-# If a completion is right with chance p, independently, then a group of G
-# is useless in two cases: all right, or all wrong.
+# If a completion is right with probability p, independently of the others,
+# then a group of G carries no signal in two cases: all right, or all wrong.
+# It is useful with probability
 #
 # $$u(p, G) = 1 - p^G - (1 - p)^G$$
 #
-# ### Exercise 3: the chance of a useful group
+# ### Exercise 3: the probability of a useful group
 #
-# For many problems at once: p is a tensor.
+# Compute it for many problems at once: p is a tensor.
 
 
 # %% tags=["exercise"]
 def my_useful(p: torch.Tensor, size: int) -> torch.Tensor:
-    """Chances of a right completion (N,) -> chance of a useful group."""
+    """Return the probability of a useful group (N,) for each p (N,)."""
     raise NotImplementedError  # your code here
 
 
@@ -294,19 +298,19 @@ check.useful(my_useful)
 
 # %% tags=["solution"]
 def my_useful(p: torch.Tensor, size: int) -> torch.Tensor:
-    """Chances of a right completion (N,) -> chance of a useful group."""
+    """Return the probability of a useful group (N,) for each p (N,)."""
     return 1 - p**size - (1 - p) ** size
 
 
 check.useful(my_useful)
 
 # %% [markdown]
-# Is the formula true of a real model? We have 64 samples a problem: cut
-# them into groups of 2, 4, 8, 16 and 32, and count. The formula gets one
-# number from us, the mean accuracy.
+# Does the formula hold for a real model? We have 64 samples per problem. We
+# cut them into groups of 2, 4, 8, 16 and 32, and count. The formula gets
+# only one number, the mean accuracy.
 #
 # **Before you go on:** problems are not all equally hard. Will more or
-# fewer groups be useful than the formula says with the *mean* p?
+# fewer groups be useful than the formula predicts from the *mean* p?
 
 # %% tags=["measured"]
 mean = rewards.mean()
@@ -332,39 +336,41 @@ figures.useful_groups(
 # %% [markdown]
 # *See:* on the left, u is largest for problems that are solved half the
 # time, and a larger group widens the range on both sides. On the right, the
-# tiny model keeps close to the formula, because nearly all problems are
-# equally hard *for a model that mostly guesses*. Where it is off, there are
-# **fewer** useful groups than it says: u is concave (bent like a bridge),
-# so the mean of u is below u of the mean.
+# tiny model stays close to the formula, because nearly all problems are
+# equally hard *for a model that mostly guesses*. Where it deviates, there
+# are **fewer** useful groups than predicted: u is concave in p, so the mean
+# of u is below u of the mean.
 #
-# That changes while a policy learns. The recorded run, 16 samples a group
-# and eight groups a step:
+# That changes while a policy learns. Here is the recorded run, with 16
+# samples per group and eight groups per step:
 
 # %%
-frame = run.frame().iloc[1:]  # step 0 trains on nothing
+frame = run.frame().iloc[1:]  # step 0 only evaluates
 accuracy = frame["rewards/accuracy_reward/mean"]
-alive = 1 - frame["frac_reward_zero_std"]
+useful = 1 - frame["frac_reward_zero_std"]
 formula = 1 - accuracy**16 - (1 - accuracy) ** 16
 figures.useful_in_a_run(
-    frame.index, accuracy=accuracy, measured=alive, predicted=formula
+    frame.index, accuracy=accuracy, measured=useful, predicted=formula
 )
 
 # %% [markdown]
-# *See:* at first every group is useful, even more than the formula says:
-# in this run the form is rewarded too, and tells wrong completions apart.
-# Later the policy is right more and more often, and groups in which all
-# sixteen are right say nothing. At the end more than a third of the samples
-# were drawn for nothing, and more than the formula expects: some problems
-# are finished, others are not, and the mean hides it.
+# *See:* at first every group is useful, more than the formula predicts: in
+# this run the format is rewarded too, so that wrong completions differ
+# among themselves. Later the policy is right more and more often, and
+# groups in which all sixteen are right carry no signal. At the end more
+# than a third of the samples contribute nothing. That is more than the
+# formula predicts: some problems are always solved and others are not, and
+# the mean hides that.
 #
-# Two remedies you will meet again: draw until the batch is full of useful
-# groups (DAPO's *dynamic sampling*), or take harder problems.
+# There are two remedies, which you will meet again: keep sampling until the
+# batch is full of useful groups (DAPO's *dynamic sampling*), or use harder
+# problems.
 
 # %% [markdown]
 # ## 5. Choose G
 #
-# A step has a budget: say, 128 samples. That is 64 problems with 2 samples
-# each, or 2 problems with 64. What does one get?
+# A step has a budget, say 128 samples. That is 64 problems with 2 samples
+# each, or 2 problems with 64. Which is better?
 
 # %%
 figures.budget(
@@ -373,20 +379,20 @@ figures.budget(
 
 # %% [markdown]
 # *See:* on the left, small groups give more useful groups for the same
-# money, always: u grows more slowly than G. On the right, they waste the
-# problems: one that is solved in 2% of the tries teaches something in 15 of
-# 100 visits with G = 8, and in 73 with G = 64.
+# budget, always: u grows more slowly than G. On the right, they waste
+# problems: a problem that is solved in 2% of the samples gives a useful
+# group in 15% of its visits with G = 8, and in 73% with G = 64.
 #
 # | | small G | large G |
 # |---|---|---|
-# | baseline (notebook 01) | noisy: 1 + 1/(G − 1) | as a perfect critic |
-# | problems a step | many | few |
-# | hard problems | rarely teach | teach at most visits |
-# | prompt | computed often | computed once for all |
+# | baseline (notebook 01) | noisy: 1 + 1/(G − 1) | like a perfect critic |
+# | problems per step | many | few |
+# | hard problems | rarely useful | useful at most visits |
+# | cost of the prompt | computed for few samples | shared by many samples |
 #
-# So there is no best G, there is a best G *for something*. Many problems of
-# middling difficulty: 8 is plenty. Few, or hard ones: 16 to 64. R1-Zero
-# took 16, DeepSeekMath 64, DAPO 16, this kit 16.
+# So no single G is best for everything. With many problems of medium
+# difficulty, 8 is plenty. With few or hard problems, use 16 to 64. R1-Zero
+# used 16, DeepSeekMath 64, DAPO 16, this kit 16.
 
 # %% [markdown]
 # ## Quiz
@@ -402,17 +408,18 @@ check.quiz(zero="b", passk="c", hard="c", mean="a", budget="b")
 # %% [markdown]
 # ## Summary
 #
-# - **Temperature** trades being right for being different. At 0 a group is
-#   one completion, sixteen times over. Loss and sampling use the same T.
-# - **pass@k** says what is within reach; it is estimated without
-#   replacement, and held against blind luck.
-# - A group is **useful** with chance $1 - p^G - (1-p)^G$. Problems that
-#   differ make it less than the mean p suggests, and a policy that gets
-#   good runs out of useful groups.
-# - **G** buys certainty for each problem, and pays with problems.
+# - **Temperature** trades accuracy for diversity. At 0 a group is the same
+#   completion sixteen times. Loss and sampling use the same T.
+# - **pass@k** measures what is within reach; it is estimated without
+#   replacement, and compared with random guessing.
+# - A group is **useful** with probability $1 - p^G - (1-p)^G$. If problems
+#   differ in difficulty, fewer groups are useful than the mean p suggests,
+#   and a policy that gets good runs out of useful groups.
+# - A larger **G** extracts more from each problem, at the cost of fewer
+#   problems per step.
 #
 # **Next:** notebook 04 looks closely at what is done with the rewards of a
-# group that *is* useful.
+# useful group.
 #
 # ### Further reading
 #

@@ -2,17 +2,18 @@
 # # 07 · The whole loop
 #
 # You have written advantages, a verifier, a clipped objective and a KL.
-# Here they become one loop, short enough to read at a glance, and a real
-# (tiny) model learns by it while you watch. Then four people hand in loops
-# of their own. All four run, and print a loss, and no error. All four are
-# wrong. **Reinforcement learning fails silently**: that is the hardest
-# thing about it, and it can be learned.
+# Here they become one loop, short enough to read in one go, and a real
+# (tiny) model learns with it while you watch. Then you get four loops that
+# someone else wrote. All four run, print a loss, and raise no error. All
+# four are wrong. **Reinforcement learning code often fails silently**: that
+# is what makes it hard to debug, and this notebook practises it.
 #
 # **After this notebook you will be able to**
 # - write GRPO from sampling to the optimizer step,
-# - show that a loop is right, by comparing it with one that is known to be,
+# - show that a loop is right, by comparing it with one that is known to be
+#   right,
 # - read from its curves that something is wrong, and
-# - write a test of a few lines that says what.
+# - write a test of a few lines that says what is wrong.
 #
 # **Time:** about 65 minutes, five exercises.
 # **You need:** notebooks 00 to 06. The model comes with the kit. No GPU, no
@@ -39,34 +40,35 @@ torch.set_num_threads(1)
 logging.disable_progress_bar()
 
 # %% [markdown]
-# ## 1. What is there, and what is missing
+# ## 1. What you have, and what is missing
 #
-# | step of the loop | where it comes from |
+# | part of the loop | where it comes from |
 # |---|---|
 # | sample a group for every prompt | notebook 03: `sample_groups` |
 # | reward every completion | notebook 02: `RewardSum` |
 # | rewards → advantages | notebooks 00, 04: `group_advantages` |
 # | which tokens count | `completion_mask`, below |
-# | **log-probs of the sampled tokens** | exercise 1 |
-# | clipped gain of every token | notebook 05: your surrogate |
+# | **log-probabilities of the sampled tokens** | exercise 1 |
+# | clipped surrogate of every token | notebook 05: your surrogate |
 # | KL to the reference | notebook 06: `k3` |
 # | **one loss** | exercise 2 |
 # | update | AdamW |
 #
-# **The mask.** Completions have different lengths, and a tensor is a
-# rectangle: behind its end a completion is filled up with padding. The
-# policy is responsible for what it sampled: everything up to and *with* the
-# token that ends it.
+# **The mask.** Completions have different lengths, but a tensor is
+# rectangular: after its end-of-sequence (EOS) token, a completion is
+# padded. The loss counts the tokens that the policy sampled: everything up
+# to and *including* the EOS token.
 #
-# ### Exercise 1: log-probs of what was sampled
+# ### Exercise 1: log-probabilities of the sampled tokens
 #
-# A causal model reads prompt and completion at once, and says at **every**
-# position what it thinks of the **next** one. Of all that, the loss wants T
-# numbers a row: for each token of the completion, how likely it was when it
-# was drawn, at the temperature it was drawn at.
+# A causal model reads prompt and completion at once. Its logits at
+# **every** position predict the **next** token. The loss needs T numbers
+# per row of them: for each token of the completion, its log-probability at
+# the temperature at which it was sampled.
 #
-# All prompts here have P tokens. (In general they have not, and then they
-# are padded on the left, so that all completions begin at once.)
+# All prompts here have P tokens. (In general their lengths differ. Then
+# they are padded on the left, so that all completions begin at the same
+# position.)
 
 
 # %% tags=["exercise"]
@@ -76,7 +78,7 @@ def my_logprobs(
     prompt: int,
     temperature: float,
 ) -> torch.Tensor:
-    """Logits (B, P + T, V), ids (B, P + T), P -> log-probs (B, T)."""
+    """Return the completions' log-probs (B, T); logits (B, P + T, V)."""
     raise NotImplementedError  # your code here
 
 
@@ -90,7 +92,7 @@ def my_logprobs(
     prompt: int,
     temperature: float,
 ) -> torch.Tensor:
-    """Logits (B, P + T, V), ids (B, P + T), P -> log-probs (B, T)."""
+    """Return the completions' log-probs (B, T); logits (B, P + T, V)."""
     before = logits[:, prompt - 1 : -1] / temperature
     logprobs = torch.log_softmax(before, dim=2)
     chosen = ids[:, prompt:].unsqueeze(2)
@@ -102,19 +104,19 @@ check.logprobs(my_logprobs)
 # %% [markdown]
 # ### Exercise 2: one loss
 #
-# Every token has a gain (clipped, notebook 05) and a KL (k3, notebook 06).
-# The loss is minus the mean of gain − β · KL, over **all tokens of the
-# batch**.
+# Every token has a surrogate (clipped, notebook 05) and a KL (k3, notebook
+# 06). The loss is minus the mean of surrogate − β · KL over **all tokens of
+# the batch**.
 #
-# A batch is too large to go through the model at once: its graph would not
-# fit in the processor's cache, and on a graphics card not in memory. So it
-# goes through in *parts*, one group each, and their gradients add up. Then
-# each part has to be divided by the tokens of the whole batch. Write the
-# loss of one part.
+# A whole batch is too large for one forward pass: its graph would not fit
+# in the processor's cache, and on a GPU not in memory. So the batch is
+# processed in *parts*, one group each, and their gradients are added up.
+# For that, each part must be divided by the number of tokens in the whole
+# batch. Write the loss of one part.
 #
-# Both functions below take and give (B, T);
+# Both functions below take and return (B, T), except that
 # `my_surrogate(logprobs, old_logprobs, advantages, low, high)` takes the
-# advantages as they are, (B,). Clip at 0.2 on both sides.
+# advantages as (B,). Clip at 0.2 on both sides.
 
 # %%
 from grpo_core.algorithm.kl import k3
@@ -131,7 +133,7 @@ def my_loss(
     beta: float,
     tokens: int,  # of the whole batch
 ) -> torch.Tensor:
-    """This part's share of the batch's loss, one number."""
+    """Return this part's share of the batch's loss, one number."""
     raise NotImplementedError  # your code here
 
 
@@ -148,9 +150,9 @@ def my_loss(
     beta: float,
     tokens: int,  # of the whole batch
 ) -> torch.Tensor:
-    """This part's share of the batch's loss, one number."""
-    gain = my_surrogate(logprobs, old_logprobs, advantages, 0.2, 0.2)
-    per_token = gain - beta * k3(logprobs, ref_logprobs)
+    """Return this part's share of the batch's loss, one number."""
+    surrogate = my_surrogate(logprobs, old_logprobs, advantages, 0.2, 0.2)
+    per_token = surrogate - beta * k3(logprobs, ref_logprobs)
     return -per_token[mask].sum() / tokens
 
 
@@ -159,11 +161,11 @@ check.loss(my_loss)
 # %% [markdown]
 # ## 2. The loop
 #
-# That is all. From here on the cell uses the kit's copies of the two
+# You now have all parts. The cell below uses the kit's copies of the two
 # functions (`check.my_logprobs`, `check.my_loss`), so that it runs whether
-# or not yours are finished. Once they are, put yours in.
+# or not yours are finished. Once they are, use your own.
 #
-# Read it line by line. Nothing in it is new.
+# Read it line by line. It uses only what notebooks 00 to 06 introduced.
 
 # %%
 from grpo_core.algorithm.advantages import group_advantages
@@ -174,11 +176,11 @@ from grpo_core.training.sampling import sample_groups
 
 G, T, BETA, LONGEST = 16, 1.0, 0.001, 160
 task = get_task("countdown")
-score = RewardSum(["accuracy_reward", "format_reward"], [1.0, 0.3])
+reward_sum = RewardSum(["accuracy_reward", "format_reward"], [1.0, 0.3])
 
 
 def train_step(policy, reference, optimizer, problems, generator):
-    """One step of GRPO: its loss, its rewards, its first group."""
+    """Take one GRPO step; return its loss, rewards and first group."""
     # a group of completions for every problem
     samples = sample_groups(
         policy,
@@ -191,9 +193,9 @@ def train_step(policy, reference, optimizer, problems, generator):
     count = len(problems) * G
     texts = [policy.decode(samples.completion(i)) for i in range(count)]
 
-    # their rewards, and how much better than their group they are
+    # their rewards, and their advantages within their group
     rows = [problem for problem in problems for _ in range(G)]
-    parts, rewards = score([], texts, **columns_of(task, rows))
+    parts, rewards = reward_sum([], texts, **columns_of(task, rows))
     advantages = group_advantages(torch.tensor(rewards).view(-1, G))
     advantages = advantages.flatten()
 
@@ -213,7 +215,7 @@ def train_step(policy, reference, optimizer, problems, generator):
         with torch.no_grad():
             logits = reference.model(input_ids=ids).logits
             ref_logprobs = check.my_logprobs(logits, ids, prompt, T)
-        logprobs.retain_grad()  # to see what each token was pushed to do
+        logprobs.retain_grad()  # for the push on each token
         part = check.my_loss(
             logprobs,
             logprobs.detach(),
@@ -237,21 +239,21 @@ def train_step(policy, reference, optimizer, problems, generator):
             push=-logprobs.grad,
         )
 
-    # one step of the optimizer
+    # one optimizer step
     torch.nn.utils.clip_grad_norm_(policy.model.parameters(), 1.0)
     optimizer.step()
     return loss, parts, samples, first
 
 
 # %% [markdown]
-# What goes around it: two copies of the model, an optimizer, a generator
-# of random numbers, problems in a random order, and a learning rate that
-# rises over the first five steps.
+# The function around it sets up two copies of the model, an optimizer, a
+# random number generator, problems in random order, and a learning rate
+# that warms up over the first five steps.
 
 
 # %%
 def train(steps, seed=0):
-    """Train the tiny model by `train_step`, and give what each returns."""
+    """Train the tiny model, and yield what each `train_step` returns."""
     policy = load_policy("tiny")
     reference = policy.frozen_copy()
     optimizer = torch.optim.AdamW(
@@ -270,14 +272,14 @@ def train(steps, seed=0):
 # %% [markdown]
 # ## 3. Is it right?
 #
-# It runs. That says nothing. Two loops that were written independently and
-# agree to six digits, step after step, say a lot. The kit has a `Trainer`,
-# which does the same with everything that makes it fast, and which is held
-# against a third, the TRL library's, by tests. Same model, same seed, same
-# settings:
+# It runs, but that proves nothing. If two independently written loops agree
+# to six digits, step after step, that is strong evidence. The kit has a
+# `Trainer`, which does the same computation with many optimisations, and
+# tests compare it with a third implementation, the TRL library's. Same
+# model, same seed, same settings:
 #
-# **Before you go on:** how far can two right loops be apart? They add up
-# the same numbers in another order.
+# **Before you go on:** how far apart can two correct loops be? They add up
+# the same numbers in a different order.
 
 # %% tags=["measured"]
 from grpo_core.core.config import GRPOConfig
@@ -307,27 +309,29 @@ for step, (loss, parts, _, _) in zip(theirs, ours, strict=True):
     )
 
 # %% [markdown]
-# Six digits agree, at all five steps. It does not last: the sums are
-# rounded differently, the difference grows, and at some step a sample comes
-# out differently by a hair's breadth. From there on the two are different
-# runs. That is as close as two right loops can be. (If the *first* line
-# differs in the third digit, something is wrong.)
+# Six digits agree at all five steps. It does not last: the sums are rounded
+# differently, the difference grows, and at some step a different token is
+# sampled. From there on the two are different runs. Two correct loops
+# cannot agree more closely than that. (If the *first* line differs in the
+# third digit, something is wrong.)
 #
-# ## 4. Watch it
+# ## 4. Watch it learn
 #
-# Twenty more steps, and the first group of each on the board: every token
-# shaded by what the update did to it, blue up and vermilion down.
+# Now twenty steps, with the first group of each on the board. Every token
+# is shaded by its push (minus the gradient of the loss with respect to its
+# log-probability): blue if the update increases its probability, orange if
+# it decreases it.
 #
-# **Before you go on:** which will the policy learn first, to answer in the
-# agreed form, to be right, or to search? Will it write more or less?
+# **Before you go on:** what will the policy learn first: to use the
+# required format, to be right, or to search? Will it write more or less?
 
 # %%
 board = Board()
 display(board)
-curve = {"right": [], "in form": [], "tokens": []}
+curve = {"right": [], "format": [], "tokens": []}
 for _, parts, samples, group in train(20):
     curve["right"].append(np.mean(parts["accuracy_reward"]))
-    curve["in form"].append(np.mean(parts["format_reward"]))
+    curve["format"].append(np.mean(parts["format_reward"]))
     curve["tokens"].append(samples.lengths.float().mean().item())
     board.show(group)
 
@@ -337,23 +341,24 @@ for name, values in curve.items():
     print(f"{name:>8}: {first:.2f} in steps 1-5, {last:.2f} in 16-20")
 
 # %% [markdown]
-# *See:* a completion has one colour throughout, since its tokens share an
-# advantage; a group of which all are pale has tied. In twenty steps the
-# form improves, completions get longer and more are right. (The recorded
-# run of notebook 09 goes on to 125 steps.)
+# *See:* a completion has one colour throughout, because its tokens share an
+# advantage; a group in which all are pale has zero reward variance. In
+# twenty steps the format improves, completions get longer and more of them
+# are right. (The recorded run of notebook 09 continues to 125 steps.)
 #
 # You have written GRPO.
 #
-# ## 5. Four loops that run
+# ## 5. Four wrong loops
 #
-# Four people have written the same loop, each with one mistake. None
-# raises, none gives a loss that is no number, none warns. (A has its KL in
-# the reward, as PPO has, and C samples at temperature 1.3. Neither is the
-# mistake: each has a right loop beside it with the same settings.) This is
-# what they print after their first step, all from the same seed:
+# Here are four versions of the same loop, each with one mistake. None
+# raises an error, prints a warning or has a loss that is NaN or infinite.
+# (A has its KL in the reward, as PPO has, and C samples at temperature 1.3.
+# Neither is the mistake: each is compared with a right loop with the same
+# settings.) This is what they print after their first step, all from the
+# same seed:
 
 # %% tags=["measured"]
-print("              right   form  tokens    loss  gradient")
+print("              right format  tokens    loss  gradient")
 for name, suspect in loop_variants.LOOPS.items():
     policy = load_policy("tiny")
     m = next(loop_variants.train(policy, task, suspect, steps=1, seed=0))
@@ -361,66 +366,67 @@ for name, suspect in loop_variants.LOOPS.items():
     print(f"{name:<12}  {rates} {m['loss']:>7.3f} {m['grad_norm']:>9.3f}")
 
 # %% [markdown]
-# *See:* all begin with the same samples, so the rewards agree (but for C
-# and the right loop beside it, which sample at another temperature). **A**
-# has a gradient three times as long as that of its right loop; **B** and
-# **C** have shorter ones; D differs by little. Would you have known what it
-# ought to be, without the line beside it? The loss is no help at all.
+# *See:* all start from the same samples, so the rewards agree (except for C
+# and its right loop, which sample at another temperature). The gradient
+# norm of **A** is three times that of its right loop; those of **B** and
+# **C** are smaller; that of **D** differs little. Would you have known the
+# right value, without the line beside it? The loss does not help at all.
 #
-# And these are the first 25 steps of two of them, with smaller groups and a
-# larger learning rate, so that one sees sooner what happens; one seed each
+# The figure shows the first 25 steps of two of them, with smaller groups
+# and a larger learning rate, so that the effects show sooner; one seed each
 # (`python data/make.py loops`). Dashed: the right loop.
 #
-# **Before you go on:** which of the two would you have noticed, if you had
-# only its own curve?
+# **Before you go on:** which of the two would you have noticed from its own
+# curve alone?
 
 # %%
 rows = pd.read_csv(data_dir() / "results" / "loops.csv")
 
 
 def run_of(name):
-    """The metrics of a loop by step, as the only seed there is."""
+    """Return the metrics of a loop by step, for its only seed."""
     return [rows[rows["loop"] == name].set_index("step")]
 
 
 figures.symptoms(
     {name: (run_of(name), run_of("right")) for name in ("B", "D")},
     {
-        "accuracy": ("Accuracy", "share right"),
-        "format": ("Format", "share in form"),
+        "accuracy": ("Accuracy", "fraction right"),
+        "format": ("Format", "fraction in the format"),
         "length": ("Length", "tokens"),
-        "grad_norm": ("Gradient", "norm, before the clip"),
+        "grad_norm": ("Gradient", "norm before clipping"),
     },
 )
 
 # %% [markdown]
-# *See:* **B** learns something, and never the form. One would look for the
-# mistake in the format reward. **D** cannot be told from the right loop; on
-# this seed it ends with more right answers. (One seed says nothing about
-# better or worse, and curves are this ragged with eight prompts a step.)
+# *See:* **B** learns something, but never the format. One would look for
+# the mistake in the format reward. **D** cannot be told apart from the
+# right loop; on this seed it ends with more right answers. (One seed says
+# nothing about better or worse, and with eight prompts per step the curves
+# are this noisy.)
 #
-# A curve tells *that* something is wrong, at best, and it takes a right
-# loop beside it. **A test tells what**, and needs one second. What to test?
-# Something that must hold whatever the model, the task and the rewards are:
-# a *property*. You know several:
+# A curve shows at best *that* something is wrong, and only beside the curve
+# of a right loop. **A property test shows which part is wrong**, and takes
+# a second. What should one test? Something that must hold for every model,
+# task and reward: a *property*. You know several:
 #
-# - a mask covers a completion up to its end, and with it;
+# - a mask covers a completion up to and including its EOS token;
 # - before the first update, every ratio is 1;
 # - advantages are constants.
 #
 # ### Exercise 3: a test for the mask
 #
-# `mask_of(ids, end)` takes completions (B, T) and the id that ends one, and
-# gives a mask (B, T). Say whether it is right: True or False. Your test is
-# tried on right masks and on eight broken ones.
+# `mask_of(ids, end)` takes completions (B, T) and the id of the EOS token,
+# and returns a mask (B, T). Return whether it is right: True or False. The
+# check runs your test on right masks and on eight broken ones.
 #
-# One thing to know: many tokenizers have no padding token, and fill up with
-# the end token itself.
+# One thing to know: many tokenizers have no padding token, and pad with the
+# EOS token itself.
 
 
 # %% tags=["exercise"]
 def my_mask_test(mask_of) -> bool:
-    """Whether mask_of(ids (B, T), end) -> (B, T) is right."""
+    """Return whether mask_of(ids (B, T), end) -> (B, T) is right."""
     raise NotImplementedError  # your code here
 
 
@@ -429,7 +435,7 @@ check.mask_test(my_mask_test)
 
 # %% tags=["solution"]
 def my_mask_test(mask_of) -> bool:
-    """Whether mask_of(ids (B, T), end) -> (B, T) is right."""
+    """Return whether mask_of(ids (B, T), end) -> (B, T) is right."""
     end = 9
     ids = torch.tensor(
         [[5, 6, end, end, end], [7, end, end, end, end], [5, 6, 7, 5, 6]]
@@ -443,19 +449,19 @@ def my_mask_test(mask_of) -> bool:
 check.mask_test(my_mask_test)
 
 # %% [markdown]
-# ### Exercise 4: a test for log-probs
+# ### Exercise 4: a test for log-probabilities
 #
-# You get what a loop computed (B, T), what was recorded when the tokens
-# were drawn (B, T), and the mask. Before the first update the two are the
-# same policy's. How exactly can one ask for that? (Look again at the table
-# of section 3.)
+# You get the log-probabilities that a loop computed (B, T), those that were
+# recorded during sampling (B, T), and the mask. Before the first update
+# both belong to the same policy. How large a difference should the test
+# allow? (Look again at the table of section 3.)
 
 
 # %% tags=["exercise"]
 def my_ratio_test(
     logprobs: torch.Tensor, sampled: torch.Tensor, mask: torch.Tensor
 ) -> bool:
-    """Whether log-probs (B, T) are those the tokens were sampled with."""
+    """Return whether log-probs (B, T) are those of the sampling."""
     raise NotImplementedError  # your code here
 
 
@@ -466,7 +472,7 @@ check.ratio_test(my_ratio_test)
 def my_ratio_test(
     logprobs: torch.Tensor, sampled: torch.Tensor, mask: torch.Tensor
 ) -> bool:
-    """Whether log-probs (B, T) are those the tokens were sampled with."""
+    """Return whether log-probs (B, T) are those of the sampling."""
     off = (logprobs - sampled)[mask].abs()
     return bool(off.max() < 1e-3)
 
@@ -476,15 +482,16 @@ check.ratio_test(my_ratio_test)
 # %% [markdown]
 # ### Exercise 5: a test for advantages
 #
-# `advantages_of(rewards, logprobs, ref_logprobs, mask, beta)` takes the KL
-# of each completion from its reward and compares what is left in the group:
-# rewards (N, G) and three tensors (N · G, T) to advantages (N · G,). The
-# policy gradient treats an advantage as a **constant**. Is it one?
+# `advantages_of(rewards, logprobs, ref_logprobs, mask, beta)` subtracts β
+# times the KL of each completion from its reward and compares the results
+# within the group. It takes rewards (N, G) and three tensors (N · G, T),
+# and returns advantages (N · G,). The policy gradient treats an advantage
+# as a **constant**. Is it one here?
 
 
 # %% tags=["exercise"]
 def my_constant_test(advantages_of) -> bool:
-    """Whether no gradient flows through advantages_of(...): see above."""
+    """Return whether no gradient flows through advantages_of(...)."""
     raise NotImplementedError  # your code here
 
 
@@ -493,7 +500,7 @@ check.constant_test(my_constant_test)
 
 # %% tags=["solution"]
 def my_constant_test(advantages_of) -> bool:
-    """Whether no gradient flows through advantages_of(...): see above."""
+    """Return whether no gradient flows through advantages_of(...)."""
     rewards = torch.tensor([[1.0, 0.0, 0.3, 0.0]])
     logprobs = torch.randn(4, 6, requires_grad=True)
     ref_logprobs, mask = torch.randn(4, 6), torch.ones(4, 6).bool()
@@ -504,16 +511,17 @@ def my_constant_test(advantages_of) -> bool:
 check.constant_test(my_constant_test)
 
 # %% [markdown]
-# ## 6. In the dock
+# ## 6. Test the four loops
 #
-# Now the four loops, part by part, through the three tests. (Here the kit's
-# copies; put yours in.) For the second, each loop samples two real groups
-# at its own temperature, and scores them.
+# Now apply the three tests to the parts of the four loops. (The cell uses
+# the kit's copies; use your own if you like.) For the second test, each
+# loop samples two real groups at its own temperature, and computes their
+# log-probabilities.
 
 
 # %%
 def tested(suspect):
-    """What the three tests say of a loop."""
+    """Return the results of the three tests on a loop."""
     policy = load_policy("tiny")
     prompts = [p.prompt for p in task.problems("train")[:2]]
     samples = sample_groups(
@@ -544,11 +552,11 @@ for name, suspect in loop_variants.LOOPS.items():
     print(f"{name:<12} {said[0]:>6} {said[1]:>10} {said[2]:>11}")
 
 # %% [markdown]
-# One second, and each has its place. Two of them share a broken mask; look
-# at what the masks say to tell them apart:
+# The tests take a second, and they locate every mistake. Two loops share a
+# broken mask; look at the masks to tell them apart:
 
 # %%
-ids = torch.tensor([[5, 6, 7, 9, 9, 9]])  # 9 is the end, and the padding
+ids = torch.tensor([[5, 6, 7, 9, 9, 9]])  # 9 is EOS, and the padding
 print("ids  ", ids[0].tolist())
 for name in ("right", "B", "D"):
     mask = loop_variants.LOOPS[name].mask(ids, 9)[0].int().tolist()
@@ -557,18 +565,19 @@ for name in ("right", "B", "D"):
 # %% [markdown]
 # What each mistake does:
 #
-# - **A**: its advantages are made of log-probs, so the gradient pushes on
-#   those too: every completion to be *compared* more favourably, whatever
-#   it earned. That comes on top, and is larger than what was wanted.
-# - **B** leaves the *first* token out, and trains one of padding. The first
-#   token decides whether a thought is opened at all: hence the form that
-#   never came.
-# - **C** samples boldly, at 1.3, and scores as if it had sampled at 1. Its
-#   ratios are not 1 before the first update, so its clip silences tokens
-#   for what they never did.
-# - **D** never trains an end. Here that does no harm one could see: the
-#   base ends its replies by itself. A model that rambles would never be
-#   taught to stop.
+# - **A**: its advantages depend on log-probabilities, so a gradient flows
+#   through them too. It increases each completion's *advantage* directly,
+#   whatever its reward is. This gradient is added to the intended one, and
+#   is larger.
+# - **B** leaves out the *first* token, and trains one token of padding. The
+#   first token decides whether the completion opens a thought at all, so
+#   the policy never learns the format.
+# - **C** samples at 1.3, but computes its log-probabilities as if it had
+#   sampled at 1. Its ratios are not 1 before the first update, so the clip
+#   removes the gradient of tokens that have not moved at all.
+# - **D** never trains an EOS token. Here that does no visible harm: the
+#   base model already ends its completions. A model that does not would
+#   never learn to stop.
 #
 # ## Quiz
 #
@@ -583,30 +592,31 @@ check.quiz(a="b", b="c", c="a", d="d", proof="b")
 # %% [markdown]
 # ## Summary
 #
-# - GRPO is **one screen of code**: sample, reward, compare, score, clip,
-#   leash, step.
-# - Parts of a batch add up exactly if each is divided by the **whole
-#   batch's** tokens.
-# - A loop that runs is not a loop that is right. **Compare it** with
-#   another, step by step, from the same seed.
-# - Silent bugs have soft symptoms, or none. **Property tests** are short,
-#   need no training, and say which part it is: the mask ends with the end;
-#   the first ratio is 1; an advantage is a constant.
-# - A test must be seen to **fail**, on something broken.
+# - GRPO is **one screen of code**: sample, reward, compare, compute
+#   log-probabilities, clip, penalise the KL, update.
+# - The gradients of parts of a batch add up exactly if each part is divided
+#   by the number of tokens in the **whole batch**.
+# - A loop that runs may still be wrong. **Compare it** with another one,
+#   step by step, from the same seed.
+# - Silent bugs have weak symptoms, or none. **Property tests** are short,
+#   need no training, and say which part is wrong: the mask ends with the
+#   EOS token; the first ratio is 1; an advantage is a constant.
+# - Before you rely on a test, see it **fail** on something broken.
 #
-# **Next:** notebook 08 holds GRPO against PPO and its critic.
+# **Next:** notebook 08 compares GRPO with PPO and its critic.
 #
 # ### Further reading
 #
 # - Shao et al. 2024, *DeepSeekMath*, arXiv:2402.03300. Algorithm 1: the
 #   loop.
 # - Engstrom et al. 2020, *Implementation Matters in Deep Policy Gradients*,
-#   arXiv:2005.12729. How much of PPO is in what papers do not say.
+#   arXiv:2005.12729. How much of PPO depends on details that papers do not
+#   mention.
 # - Huang et al. 2024, *The N+ Implementation Details of RLHF with PPO*,
-#   arXiv:2403.17031. Padding that is the end token, temperature, and many
+#   arXiv:2403.17031. Padding with the EOS token, temperature, and many
 #   more.
 # - Qi et al. 2025, *Defeating the Training-Inference Mismatch via FP16*,
-#   arXiv:2510.26788. What happens when sampler and trainer disagree about
-#   the log-probs, in large systems.
+#   arXiv:2510.26788. What happens in large systems when sampler and trainer
+#   disagree about the log-probabilities.
 # - Yu et al. 2025, *DAPO*, arXiv:2503.14476. Section 3.3: every token of
 #   the batch counts the same.

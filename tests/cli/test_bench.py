@@ -39,7 +39,7 @@ def test_bench_memory_in_words(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_pa
     code, out, _ = lab("bench", "memory")
     assert code == 0
     assert "770,816 weights" in out and "PPO, own critic" in out
-    assert "held all through" in out and "forward and backward" in out
+    assert "held throughout" in out and "forward and backward" in out
     monkeypatch.setenv("COLUMNS", "80")
     _, narrow, _ = lab("bench", "memory")
     assert "…" not in narrow.replace("… kept", "")  # nothing is cut off

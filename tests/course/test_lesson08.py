@@ -184,7 +184,7 @@ GAE: list[Attempt] = [
     ("padding_read", lambda r, v, m, lam: unmasked(r, v * m, lam, torch.zeros(len(v)), v)),
     ("rolled", lambda r, v, m, lam: unmasked(r * m, v * m, lam, v[:, 0] * m[:, 0], v * m)),
     (
-        "one_later_surprise",
+        "one_later_td_error",
         weighted(delta, lambda i, j, lam: {0: 1.0, 1: lam}.get(j - i, 0.0)),
     ),
     ("faded_here_too", loop(lambda r, v, m, lam, a, n: (lam * (r + n - v + a) * m, v * m))),
@@ -213,10 +213,10 @@ GAE: list[Attempt] = [
         weighted(lambda r, v: r + torch.roll(v, 1, dims=1) - v, later),
     ),
     (
-        "surprise_of_the_one_before",
+        "td_error_of_the_one_before",
         weighted(lambda r, v: r + v - torch.cat([0 * v[:, :1], v[:, :-1]], dim=1), later),
     ),
-    ("surprise_of_the_one_before", weighted(lambda r, v: r + v - torch.roll(v, 1, 1), later)),
+    ("td_error_of_the_one_before", weighted(lambda r, v: r + v - torch.roll(v, 1, 1), later)),
     ("reward_forgotten", loop(lambda r, v, m, lam, a, n: ((n - v + lam * a) * m, v * m))),
     ("one_minus_lambda", loop(lambda r, v, m, lam, a, n: ((r + n - v + (1 - lam) * a) * m, v * m))),
     ("turned_round", lambda r, v, m, lam: torch.flip(critic.gae(r, v, m, lam=lam)[0], [1])),

@@ -2,13 +2,13 @@
 
 A figure is returned and not shown, so that a notebook shows it once, as the value of a cell, and
 a script saves it. Backgrounds are transparent. Colours are Okabe and Ito's, which stay distinct
-for colour-blind readers; blue always means "up, good, likelier", vermilion the opposite.
+for colour-blind readers; blue always means "up, good, increased", orange (vermilion) the opposite.
 """
 
 from grpo_core.analysis.figures.advantages import (
     compared_advantages,
     groups_under_methods,
-    paid_by_the_line,
+    outcome_and_process,
     prompt_weights,
 )
 from grpo_core.analysis.figures.baselines import (
@@ -26,12 +26,18 @@ from grpo_core.analysis.figures.clipping import (
     clipped_surrogate,
     loss_along,
     many_updates,
-    shares,
     surrogates,
+    token_shares,
 )
 from grpo_core.analysis.figures.costs import memory_ledger, scaling_curves, step_seconds
-from grpo_core.analysis.figures.critic import credit, explained, faded, truth_and_noise, watched
-from grpo_core.analysis.figures.family import family_curves, finals, likeness, push_grid
+from grpo_core.analysis.figures.critic import (
+    critic_advantages,
+    explained_variance,
+    mean_and_noise,
+    td_error_decay,
+    values_along,
+)
+from grpo_core.analysis.figures.family import cosine_grid, family_curves, finals, push_grid
 from grpo_core.analysis.figures.group import (
     advantages_bars,
     rewards_to_advantages,
@@ -44,7 +50,7 @@ from grpo_core.analysis.figures.kl import (
     kl_estimates,
     kl_estimators,
     kl_gradients,
-    leashed,
+    trained_policies,
     two_probabilities,
 )
 from grpo_core.analysis.figures.pipeline import (
@@ -53,7 +59,7 @@ from grpo_core.analysis.figures.pipeline import (
     language_reward_curves,
     pipeline_flow,
     pipeline_stages,
-    what_became,
+    selection_outcomes,
 )
 from grpo_core.analysis.figures.rewards import reward_grid, verdict_grid
 from grpo_core.analysis.figures.runs import (
@@ -85,12 +91,12 @@ __all__ = [
     "clip_map",
     "clipped_surrogate",
     "compared_advantages",
-    "credit",
+    "cosine_grid",
+    "critic_advantages",
     "diagnosis",
     "distillation",
     "expected_gradients",
-    "explained",
-    "faded",
+    "explained_variance",
     "family_curves",
     "finals",
     "fine_tuning",
@@ -107,14 +113,13 @@ __all__ = [
     "language_reward_curves",
     "learning_bands",
     "learning_curves",
-    "leashed",
     "lengths_in_a_run",
-    "likeness",
     "loss_along",
     "many_updates",
+    "mean_and_noise",
     "memory_ledger",
     "method_curves",
-    "paid_by_the_line",
+    "outcome_and_process",
     "pass_at_k",
     "pipeline_flow",
     "pipeline_stages",
@@ -124,20 +129,21 @@ __all__ = [
     "reward_grid",
     "rewards_to_advantages",
     "scaling_curves",
-    "shares",
+    "selection_outcomes",
     "step_seconds",
     "surrogates",
     "symptoms",
+    "td_error_decay",
     "temperature_sweep",
     "temperatures",
     "token_push",
+    "token_shares",
     "token_values",
-    "truth_and_noise",
+    "trained_policies",
     "two_probabilities",
     "use_style",
     "useful_groups",
     "useful_in_a_run",
+    "values_along",
     "verdict_grid",
-    "watched",
-    "what_became",
 ]

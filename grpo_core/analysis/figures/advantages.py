@@ -1,4 +1,4 @@
-"""The same rewards under several methods of making advantages."""
+"""The advantages of the same rewards under several methods."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def compared_advantages(
     rewards: Sequence[float], methods: Mapping[str, Sequence[float]]
 ) -> "Figure":
-    """One group's rewards, and beside them the advantages that several methods make of them.
+    """Draw one group's rewards, and beside them its advantages under several methods.
 
     Args:
         rewards: G rewards.
@@ -43,10 +43,10 @@ def compared_advantages(
 
 
 def groups_under_methods(groups: Sequence[str], methods: Mapping[str, Any]) -> "Figure":
-    """Several groups, a line each, and where every method puts their completions.
+    """Draw the advantages of several groups, one row per group and one panel per method.
 
     Args:
-        groups: what stands before each line.
+        groups: the label of each row.
         methods: name -> (N, G) advantages.
     """
     figure, axes = plt.subplots(
@@ -68,11 +68,11 @@ def groups_under_methods(groups: Sequence[str], methods: Mapping[str, Any]) -> "
 
 
 def prompt_weights(chances: Sequence[float], weights: Mapping[str, Sequence[float]]) -> "Figure":
-    """How much a prompt counts by how often it is solved, and what is made large by counting so.
+    """Draw the weight of a prompt by how often it is solved, and the objective that follows.
 
     Args:
-        chances: p, the chance that a completion is right, in even steps from near 0 to near 1.
-        weights: method -> what the gradient of p is multiplied by, at each of them.
+        chances: p, the probability of a right completion, in even steps from near 0 to near 1.
+        weights: method -> the factor of the gradient of p, at each p.
     """
     p = np.asarray(chances, float)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
@@ -86,37 +86,37 @@ def prompt_weights(chances: Sequence[float], weights: Mapping[str, Sequence[floa
         right.plot(p, gained / gained[-1], **style)
     left.set(title="The weight of a prompt", ylabel="weight of ∇p")
     left.set_ylim(bottom=0)
-    right.set(title="What is made large", ylabel="objective, from 0 to 1")
+    right.set(title="The objective", ylabel="objective, scaled to 0 to 1")
     for ax in (left, right):
-        ax.set_xlabel("p, how often the policy solves it")
+        ax.set_xlabel("p, the probability of a right answer")
     left.legend()
     plt.close(figure)
     return figure
 
 
-def paid_by_the_line(
+def outcome_and_process(
     lines: Sequence[int],
     is_right: Sequence[bool],
     outcome: Sequence[float],
     process: Sequence[float],
 ) -> "Figure":
-    """What completions get for their outcome, and for their steps, by how much they wrote.
+    """Draw outcome advantages and process advantages of completions by their number of lines.
 
     Args:
-        lines: true lines of each completion.
-        is_right: whether its answer is.
-        outcome, process: its advantage by either, that of the first token.
+        lines: the number of true lines in each completion.
+        is_right: whether its answer is right.
+        outcome, process: the advantage of its first token under either kind of reward.
     """
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharex=True, layout="constrained")
     n, right = np.asarray(lines), np.asarray(is_right, bool)
-    titles = ("For the outcome", "For every line")
+    titles = ("Outcome rewards", "Process rewards")
     for ax, values, title in zip(axes, (outcome, process), titles, strict=True):
         v = np.asarray(values, float)
         ax.scatter(n[right], v[right], marker="o", s=48, color=UP, alpha=0.7, label="right")
         ax.scatter(n[~right], v[~right], marker="X", s=48, color=DOWN, alpha=0.7, label="wrong")
         ax.axhline(0, color=plt.rcParams["text.color"], linewidth=0.8)
         ax.set(title=title, xlabel="true lines in the completion")
-        ax.set_ylabel("advantage of its first token")
+        ax.set_ylabel("advantage of the first token")
     axes[0].legend(title="answer")
     plt.close(figure)
     return figure

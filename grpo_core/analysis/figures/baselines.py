@@ -1,4 +1,4 @@
-"""Policy gradients with and without a baseline: a bandit, and how noisy an estimate is."""
+"""Policy gradients with and without a baseline: a bandit, and the variance of its estimates."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def bandit_step(
     before: Sequence[float], after: Sequence[float], arms: Sequence[int], rewards: Sequence[float]
 ) -> "Figure":
-    """A policy over a few arms before and after one update, with the group it was made from.
+    """Draw a policy over a few arms before and after one update, with the group that it used.
 
     Args:
-        before, after: probabilities, one an arm.
-        arms: which arm each of G tries chose, counted from 0.
-        rewards: what each try was paid; above 0 is drawn as a success.
+        before, after: probabilities, one per arm.
+        arms: the arm of each of G samples, counted from 0.
+        rewards: the reward of each sample; above 0 is drawn as a success.
     """
     p, q = np.asarray(before, float), np.asarray(after, float)
     x = np.arange(len(p))
@@ -32,10 +32,10 @@ def bandit_step(
     ink = plt.rcParams["text.color"]
     axes.bar(x - 0.2, p, 0.38, color=ink, alpha=0.35, label="before")
     axes.bar(x + 0.2, q, 0.38, color=np.where(q >= p, UP, DOWN))
-    for color, label in ((UP, "after: likelier"), (DOWN, "after: rarer")):
+    for color, label in ((UP, "after: increased"), (DOWN, "after: decreased")):
         axes.bar(0, 0, color=color, label=label)
     axes.set_xticks(x, [f"{arm + 1}\n{seen}" for arm, seen in zip(x, tries, strict=True)])
-    axes.set(xlabel="arm, and how its tries went", ylabel="probability")
+    axes.set(xlabel="arm, and the rewards of its samples", ylabel="probability")
     axes.legend()
     plt.close(figure)
     return figure
@@ -44,24 +44,26 @@ def bandit_step(
 def policy_gradient(
     probabilities: Sequence[float], values: Sequence[float], gradient: Sequence[float]
 ) -> "Figure":
-    """A bandit's arms: how often each is chosen, what it pays, and which way its score is pushed.
+    """Draw a bandit's arms: their probabilities, expected rewards and exact gradients.
 
     Args:
-        probabilities, values, gradient: one number an arm.
+        probabilities, values, gradient: one number per arm.
     """
     p, q, g = (np.asarray(numbers, float) for numbers in (probabilities, values, gradient))
     rows, expected = np.arange(len(p)), float(p @ q)
     size = (9, 0.3 * len(p) + 1.3)
     figure, axes = plt.subplots(1, 3, figsize=size, sharey=True, layout="constrained")
     axes[0].barh(rows, p, color=OKABE_ITO["sky"])
-    axes[0].set(title="How often it is tried", xlabel="probability π")
+    axes[0].set(title="How often it is sampled", xlabel="probability π")
     axes[1].barh(rows, q, color=OKABE_ITO["green"])
     axes[1].axvline(expected, color=plt.rcParams["text.color"], linestyle="--")
-    axes[1].set(title="How good it is", xlabel=f"chance of a reward q (dashed: J = {expected:.2f})")
+    axes[1].set(
+        title="How good it is", xlabel=f"reward probability q (dashed: J = {expected:.2f})"
+    )
     name_rows(axes[0], [f"arm {i + 1}" for i in rows], "completion")
     axes[2].barh(rows, g, color=np.where(g >= 0, UP, DOWN))
     axes[2].axvline(0, color=plt.rcParams["text.color"], linewidth=1)
-    axes[2].set(title="Which way it is pushed", xlabel="∂J / ∂score = π (q − J)")
+    axes[2].set(title="The gradient", xlabel="∂J / ∂logit = π (q − J)")
     plt.close(figure)
     return figure
 
@@ -69,12 +71,12 @@ def policy_gradient(
 def gradient_estimates(
     clouds: Mapping[str, Any], truth: Sequence[float], names: tuple[str, str]
 ) -> "Figure":
-    """Many estimates of one gradient, two of its numbers, under several ways to estimate.
+    """Draw many estimates of two components of a gradient, for several estimators.
 
     Args:
-        clouds: way -> (N, 2) estimates.
-        truth: the two numbers they should be.
-        names: whose numbers these are.
+        clouds: estimator -> (N, 2) estimates.
+        truth: the exact values of the two components.
+        names: the names of the two components.
     """
     figure, panels = plt.subplots(
         1, len(clouds), figsize=(4.2 * len(clouds), 3.8), sharex=True, sharey=True,
@@ -101,11 +103,11 @@ def gradient_estimates(
 
 
 def expected_gradients(exact: Sequence[float], expected: Mapping[str, Sequence[float]]) -> "Figure":
-    """What several estimates come to on average, beside the gradient they are to estimate.
+    """Draw the means of several gradient estimates beside the exact gradient.
 
     Args:
-        exact: one number an arm.
-        expected: way to estimate -> one number an arm.
+        exact: one number per arm.
+        expected: estimator -> one number per arm.
     """
     figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
     bars = {"exact": exact, **expected}
@@ -116,7 +118,7 @@ def expected_gradients(exact: Sequence[float], expected: Mapping[str, Sequence[f
         axes.bar(x, np.asarray(values, float), width, color=colors[i], label=label)
     axes.axhline(0, color=plt.rcParams["text.color"], linewidth=1)
     axes.set_xticks(arms, [str(arm + 1) for arm in arms])
-    axes.set(xlabel="arm", ylabel="∂J / ∂score, on average")
+    axes.set(xlabel="arm", ylabel="∂J / ∂logit, on average")
     axes.legend()
     plt.close(figure)
     return figure
@@ -125,7 +127,7 @@ def expected_gradients(exact: Sequence[float], expected: Mapping[str, Sequence[f
 def gradient_variance(
     sizes: Sequence[int], variances: Mapping[str, Sequence[float]], relative_to: str
 ) -> "Figure":
-    """How noisy a gradient estimate is against the size of the group: itself, and against the best.
+    """Draw the variance of a gradient estimate over the group size, absolute and relative.
 
     Args:
         sizes: group sizes G.
@@ -140,8 +142,8 @@ def gradient_variance(
         style = {"color": color, "marker": markers[i], "markersize": 5, "label": label}
         left.plot(sizes, values, **style)
         right.plot(sizes, times, **style)
-    left.set(title="More samples, less noise", yscale="log", ylabel="variance of the estimate")
-    right.set(title=f"Against the {relative_to}", ylabel="times its variance")
+    left.set(title="Absolute variance", yscale="log", ylabel="variance of the estimate")
+    right.set(title=f"Relative to the {relative_to}", ylabel="relative variance")
     right.set_ylim(bottom=0.9)
     for axes in (left, right):
         axes.set_xscale("log", base=2)
@@ -155,12 +157,12 @@ def gradient_variance(
 def learning_bands(
     panels: Mapping[str, Mapping[str, Any]], label: str, best: float | None = None
 ) -> "Figure":
-    """Learning curves of many runs: the mean, in a band that holds the middle 80% of them.
+    """Draw learning curves of many runs: the mean, in a band of the middle 80%.
 
     Args:
         panels: title -> method -> (runs, steps) values.
-        label: what the values are.
-        best: the value that cannot be passed, if any.
+        label: the meaning of the values.
+        best: the best possible value, if any.
     """
     figure, axes = plt.subplots(
         1, len(panels), figsize=(4.6 * len(panels), 3.6), sharey=True, layout="constrained",
@@ -178,6 +180,6 @@ def learning_bands(
             ax.axhline(best, color=plt.rcParams["text.color"], linewidth=0.8, linestyle=":")
         ax.set(title=title, xlabel="step")
     axes[0][0].set_ylabel(label)
-    axes[0][0].legend(loc="lower right", title="mean, and the middle 80%", fontsize=8)
+    axes[0][0].legend(loc="lower right", title="mean and middle 80%", fontsize=8)
     plt.close(figure)
     return figure

@@ -1,4 +1,4 @@
-"""What completions do: how often each kind occurs, how it fares, and how long they are."""
+"""Kinds of completions: how often each occurs, how often it is right, and how long it is."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from grpo_core.analysis.figures.style import DOWN, LINES, OKABE_ITO, RUN_COLORS,
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# from the most work, at the bottom, to the least; grey for what does none
+# from the most work, at the bottom, to the least; grey for no work
 _KIND_COLORS = [OKABE_ITO["blue"], OKABE_ITO["green"], OKABE_ITO["orange"], "#9A9A9A"]
 _HATCHES = ["", "..", "//", ""]
 
@@ -22,13 +22,13 @@ def behaviours(
     window: int = 5,
     marks: Mapping[str, int] | None = None,
 ) -> "Figure":
-    """How often each kind of completion occurs, step by step: areas that fill the whole.
+    """Draw the share of each kind of completion, step by step, as stacked areas.
 
     Args:
-        panels: whose -> kind of completion, from the one that does most to the one that does
-            least -> its share at steps 1, 2, ...
-        window: steps that are averaged over.
-        marks: what happened first -> at which step, in the first panel.
+        panels: model -> kind of completion, from the most work to the least -> its share at
+            steps 1, 2, ...
+        window: the number of steps to average over.
+        marks: name of an event -> its step, marked in the first panel.
     """
     figure, axes = plt.subplots(
         1, len(panels), figsize=(4.6 * len(panels) + 1.2, 3.7), sharey=True, squeeze=False,
@@ -61,12 +61,12 @@ def kinds_compared(
     shares: Mapping[str, Sequence[float]],
     right: Mapping[str, Sequence[float]],
 ) -> "Figure":
-    """How often each kind of completion is chosen, and how often it is right when it is.
+    """Draw how often each kind of completion occurs, and how often it is right.
 
     Args:
-        kinds: of completions.
-        shares: whose -> share of each kind.
-        right: whose -> share of right ones among each kind; NaN where there is none.
+        kinds: the kinds of completions.
+        shares: model -> share of each kind.
+        right: model -> share of right completions in each kind; NaN if there are none.
     """
     figure, (left, middle) = plt.subplots(
         1, 2, figsize=(9.5, 0.6 * len(kinds) + 1.6), sharey=True, layout="constrained"
@@ -74,7 +74,7 @@ def kinds_compared(
     rows, height = np.arange(len(kinds)), 0.8 / len(shares)
     for axes, values, label in (
         (left, shares, "share of all completions"),
-        (middle, right, "right, when it does this"),
+        (middle, right, "share of this kind that is right"),
     ):
         for i, ((name, each), color) in enumerate(zip(values.items(), RUN_COLORS, strict=False)):
             at = rows + (i - (len(values) - 1) / 2) * height
@@ -84,9 +84,9 @@ def kinds_compared(
         axes.set(xlabel=label, xlim=(0, 1.12))
     left.set_yticks(rows, kinds)
     left.invert_yaxis()
-    left.set_ylabel("the completion")
-    left.set_title("How often")
-    middle.set_title("How well")
+    left.set_ylabel("kind of completion")
+    left.set_title("How often it occurs")
+    middle.set_title("How often it is right")
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center")
     plt.close(figure)
@@ -96,13 +96,12 @@ def kinds_compared(
 def lengths_in_a_run(
     lengths: Mapping[str, Sequence[float]], truncated: Sequence[float], window: int = 10
 ) -> "Figure":
-    """How long completions are, by what became of them, and how many were cut off.
+    """Draw the lengths of completions by outcome, and the share that is truncated.
 
     Args:
-        lengths: which completions -> their mean length at steps 1, 2, ...; NaN where there are
-            none.
-        truncated: share of all completions at each step.
-        window: steps that a line averages over.
+        lengths: outcome -> mean length at steps 1, 2, ...; NaN if there are none.
+        truncated: the share of truncated completions at each step.
+        window: the number of steps that a line averages over.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.5), layout="constrained")
     steps = np.arange(1, len(truncated) + 1)
@@ -112,17 +111,17 @@ def lengths_in_a_run(
         left.plot(steps, values, ".", color=color, alpha=0.35, markersize=4)
         left.plot(middle, _moving(values, window), line, color=color, linewidth=2, label=name)
     top = 1.2 * max(np.nanmax(np.asarray(values, float)) for values in lengths.values())
-    left.set(title="Length", xlabel="step", ylabel="tokens a completion", ylim=(0, top))
-    figure.suptitle(f"Dots: one group of a step. Lines: mean of {window} steps.", fontsize=9)
+    left.set(title="Length", xlabel="step", ylabel="tokens per completion", ylim=(0, top))
+    figure.suptitle(f"Dots: one group per step. Lines: mean of {window} steps.", fontsize=9)
     left.legend(loc="upper right", ncols=2, fontsize=8)
     right.plot(steps, truncated, ".", color=OKABE_ITO["orange"], alpha=0.35, markersize=4)
     right.plot(middle, _moving(truncated, window), color=OKABE_ITO["orange"], linewidth=2)
-    right.set(title="Cut off", xlabel="step", ylabel="share of completions", ylim=(0, None))
+    right.set(title="Truncated", xlabel="step", ylabel="share of completions", ylim=(0, None))
     plt.close(figure)
     return figure
 
 
 def _moving(values: ArrayLike, window: int) -> NDArray[np.float64]:
-    """Means over `window` neighbours, NaNs left out; shorter than `values` by window - 1."""
+    """Return means over `window` neighbours, ignoring NaN; window - 1 shorter than `values`."""
     runs = np.lib.stride_tricks.sliding_window_view(np.asarray(values, float), window)
     return np.array([np.nan if np.isnan(run).all() else np.nanmean(run) for run in runs])

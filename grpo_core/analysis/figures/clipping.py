@@ -1,4 +1,4 @@
-"""The clipped objective: value, gradient, and what the clip stops."""
+"""The clipped objective: its value, its gradient, and the tokens that are clipped."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def clipped_surrogate(epsilon_low: float = 0.2, epsilon_high: float = 0.2) -> "Figure":
-    """What one token adds to the objective as its probability moves, for a good and a bad one."""
+    """Draw one token's clipped objective over its ratio, for A = 1 and A = -1."""
     ratio = np.linspace(0, 2, 201)
     clipped = np.clip(ratio, 1 - epsilon_low, 1 + epsilon_high)
     figure, panels = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
     for axes, sign, color, title in [
-        (panels[0], 1, UP, "A good token (A = +1)"),
-        (panels[1], -1, DOWN, "A bad token (A = −1)"),
+        (panels[0], 1, UP, "A = +1"),
+        (panels[1], -1, DOWN, "A = −1"),
     ]:
         axes.plot(ratio, sign * ratio, color=color, linestyle=":", label="ratio × A")
         axes.plot(ratio, np.minimum(sign * ratio, sign * clipped), color=color, label="clipped")
@@ -36,17 +36,17 @@ def clipped_surrogate(epsilon_low: float = 0.2, epsilon_high: float = 0.2) -> "F
 
 
 def loss_along(lengths: Sequence[float], losses: Sequence[float]) -> "Figure":
-    """The loss as the weights move along the gradient, from where they are.
+    """Draw the loss as the weights move along the gradient.
 
     Args:
-        lengths: how far, 0 for where they are, above 0 downhill.
-        losses: the loss there.
+        lengths: the distances moved, 0 for the current weights, above 0 downhill.
+        losses: the loss at each distance.
     """
     figure, axes = plt.subplots(figsize=(6.5, 3), layout="constrained")
     x, y, ink = np.asarray(lengths), np.asarray(losses), plt.rcParams["text.color"]
     axes.axhline(0, color=ink, linewidth=0.8, linestyle=":")
     axes.plot(x, y, color=UP, marker=".")
-    axes.plot(0, float(np.interp(0, x, y)), "o", color=DOWN, markersize=9, label="here")
+    axes.plot(0, float(np.interp(0, x, y)), "o", color=DOWN, markersize=9, label="current weights")
     axes.set(xlabel="distance moved along the gradient (downhill: right)", ylabel="loss")
     axes.legend()
     plt.close(figure)
@@ -56,7 +56,7 @@ def loss_along(lengths: Sequence[float], losses: Sequence[float]) -> "Figure":
 def clip_at(
     ratio: float, advantage: float, epsilon_low: float = 0.2, epsilon_high: float = 0.2
 ) -> "Figure":
-    """One token under the clip: where it stands, and the weight of its gradient there."""
+    """Draw one token under the clip: its objective, and the weight of its gradient."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     x, ink = np.linspace(0, 2, 401), plt.rcParams["text.color"]
     bound = np.clip(x, 1 - epsilon_low, 1 + epsilon_high)
@@ -75,8 +75,8 @@ def clip_at(
             here = float(curve[np.abs(x - ratio).argmin()])
         axes.plot(ratio, here, "o", color=ink, markersize=9)
         axes.set(xlabel="ratio: new probability / old", ylabel=label, ylim=(-4.2, 4.2))
-    left.set_title("What the token adds")
-    right.set_title(f"What is passed on: {signed(here)}")
+    left.set_title("Objective")
+    right.set_title(f"Weight of its gradient: {signed(here)}")
     plt.close(figure)
     return figure
 
@@ -89,33 +89,33 @@ def clip_map(
     epsilon_high: float = 0.2,
     names: int = 4,
 ) -> "Figure":
-    """Tokens by their ratio and their advantage, and the two corners in which they are clipped.
+    """Draw tokens by ratio and advantage, with the two corners in which they are clipped.
 
     Args:
-        ratio, advantages: one number a token.
+        ratio, advantages: one number per token.
         tokens: the (untrusted) tokens.
         epsilon_low, epsilon_high: the bounds.
-        names: how many different tokens to name in each corner.
+        names: how many different tokens to label in each corner.
     """
     r, a = np.asarray(ratio, float), np.asarray(advantages, float)
     figure, axes = plt.subplots(figsize=(9, 4.8), layout="constrained")
     ink, (low, high) = plt.rcParams["text.color"], (1 - epsilon_low, 1 + epsilon_high)
     left, right = 0.3, 3.4
-    shown = r.clip(1.04 * left, right / 1.04)  # what is beyond stands at the edge
+    shown = r.clip(1.04 * left, right / 1.04)  # points beyond the edge are drawn at it
     reach = 1.4 * max(float(np.abs(a).max(initial=0.0)), 1.0)
     for x, width, y in ((high, right - high, 0.0), (left, low - left, -reach)):
         axes.add_patch(Rectangle((x, y), width, reach, facecolor=ink, alpha=0.13, linewidth=0))
     for x, y, text in (
-        ((high * right) ** 0.5, 0.88, "good, and likelier already:\nno gradient"),
-        ((left * low) ** 0.5, -0.88, "bad, and rarer already:\nno gradient"),
-        ((high * right) ** 0.5, -0.88, "bad, and likelier:\npushed back down"),
-        ((left * low) ** 0.5, 0.88, "good, and rarer:\npushed back up"),
+        ((high * right) ** 0.5, 0.88, "A > 0, increased:\nno gradient"),
+        ((left * low) ** 0.5, -0.88, "A < 0, decreased:\nno gradient"),
+        ((high * right) ** 0.5, -0.88, "A < 0, increased:\nmoves back down"),
+        ((left * low) ** 0.5, 0.88, "A > 0, decreased:\nmoves back up"),
     ):
         axes.text(x, y * reach, text, ha="center", va="center", fontsize=9)
     clipped = ((a > 0) & (r > high)) | ((a < 0) & (r < low))
     for chosen, marker, color, label in (
-        (~clipped & (a > 0), "o", UP, "pushed up"),
-        (~clipped & (a < 0), "v", DOWN, "pushed down"),
+        (~clipped & (a > 0), "o", UP, "push above 0"),
+        (~clipped & (a < 0), "v", DOWN, "push below 0"),
         (clipped, "x", ink, "clipped"),
     ):
         axes.scatter(
@@ -145,7 +145,7 @@ def clip_map(
 def _name_extremes(
     axes: "Axes", r: Any, a: Any, tokens: Sequence[str], among: Any, count: int
 ) -> None:
-    """Name the tokens that moved furthest, every one once."""
+    """Label the tokens whose ratio moved furthest, each only once."""
     order = [i for i in np.argsort(-np.abs(np.log(r))) if among[i]]
     for n, i in enumerate(different(tokens, order, count)):
         axes.annotate(
@@ -155,12 +155,12 @@ def _name_extremes(
 
 
 def surrogates(ratio: Sequence[float], methods: Mapping[str, Any]) -> "Figure":
-    """What several surrogates add, and pass on, for a good and for a bad token.
+    """Draw several surrogates and the weights of their gradients, for A = 1 and A = -1.
 
     Args:
-        ratio: where they are looked at, in order.
-        methods: name -> (4, len(ratio)): objective and weight of ∇ log π of a good token
-            (A = +1), then of a bad one (A = −1).
+        ratio: the ratios, increasing.
+        methods: name -> (4, len(ratio)): objective and weight of ∇ log π for A = +1, then for
+            A = −1.
     """
     figure, axes = plt.subplots(2, 2, figsize=(9, 5.4), sharex=True, layout="constrained")
     x = np.asarray(ratio, float)
@@ -173,8 +173,8 @@ def surrogates(ratio: Sequence[float], methods: Mapping[str, Any]) -> "Figure":
     for ax in axes.flat:
         ax.axhline(0, color=plt.rcParams["text.color"], linewidth=0.8)
         ax.axvline(1, color=plt.rcParams["text.color"], linewidth=0.8)
-    axes[0][0].set(title="A good token (A = +1)", ylabel="objective")
-    axes[0][1].set(title="A bad token (A = −1)")
+    axes[0][0].set(title="A = +1", ylabel="objective")
+    axes[0][1].set(title="A = −1")
     axes[1][0].set(xlabel="ratio: new probability / old", ylabel="weight of ∇ log π")
     axes[1][1].set(xlabel="ratio: new probability / old")
     for ax, other in ((axes[0][1], axes[0][0]), (axes[1][1], axes[1][0])):
@@ -186,11 +186,10 @@ def surrogates(ratio: Sequence[float], methods: Mapping[str, Any]) -> "Figure":
 
 
 def many_updates(panels: Mapping[str, tuple[str, Mapping[str, Sequence[float]]]]) -> "Figure":
-    """How something grows with every update on the same batch, by method.
+    """Draw a quantity after every update on the same batch, by method.
 
     Args:
-        panels: title -> (label of the axis, method -> a value before the first update and after
-            each).
+        panels: title -> (axis label, method -> the value before the first update and after each).
     """
     figure, axes = plt.subplots(
         1, len(panels), figsize=(4.6 * len(panels), 3.5), layout="constrained", squeeze=False
@@ -209,8 +208,10 @@ def many_updates(panels: Mapping[str, tuple[str, Mapping[str, Sequence[float]]]]
     return figure
 
 
-def shares(names: Sequence[str], values: Sequence[float], overall: float, label: str) -> "Figure":
-    """A share for each of several (untrusted) tokens, beside that of all."""
+def token_shares(
+    names: Sequence[str], values: Sequence[float], overall: float, label: str
+) -> "Figure":
+    """Draw a share for each of several (untrusted) tokens, beside the share of all tokens."""
     figure, axes = plt.subplots(figsize=(6.5, 0.32 * len(names) + 1.1), layout="constrained")
     v = np.asarray(values, float)
     axes.barh(np.arange(len(v)), 100 * v, color=np.where(v > overall, DOWN, OKABE_ITO["sky"]))

@@ -1,4 +1,4 @@
-"""Bytes and seconds: the memory ledger, a step's phases, and how both scale."""
+"""Bytes and seconds: the memory ledger, the phases of a step, and how both scale."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_HELD = {  # what a method holds -> name, colour and hatch: what is the critic's is hatched
+_HELD = {  # what a method holds -> name, colour and hatch: the critic's parts are hatched
     "parameters": ("weights", "blue", ""),
     "gradients": ("gradients", "sky", ""),
     "optimizer": ("optimizer", "green", ""),
@@ -24,7 +24,7 @@ _HELD = {  # what a method holds -> name, colour and hatch: what is the critic's
 }
 
 
-_PASSING = {  # what a phase adds for a while
+_PASSING = {  # temporary memory of a phase
     ("sampling", "cache"): ("sampling: cache", "purple", ""),
     ("update", "activations"): ("update: activations", "vermilion", ".."),
 }
@@ -39,10 +39,10 @@ _PHASES = {
 
 
 def memory_ledger(result: Mapping[str, Any]) -> "Figure":
-    """Where the bytes of each method are: what it holds throughout, and what a step adds to that.
+    """Draw the bytes of each method: held throughout, and added during a step.
 
     Args:
-        result: of `grpo-lab bench memory --json`.
+        result: the result of `grpo-lab bench memory --json`.
     """
     methods = list(result["methods"].values())
     figure, (left, right) = plt.subplots(
@@ -54,14 +54,14 @@ def memory_ledger(result: Mapping[str, Any]) -> "Figure":
 
     held = _stacked(left, [(mib("bytes", part), *look) for part, look in _HELD.items()])
     _totals(left, held, [f"{total:.1f}" for total in held])
-    left.set(title="Held all through training", xlabel="MiB")
+    left.set(title="Held throughout training", xlabel="MiB")
     ink = plt.rcParams["text.color"]
     for offset, ((phase, part), look) in zip((-0.2, 0.2), _PASSING.items(), strict=True):
         added = mib("bytes", part)
-        parts = [(mib("peaks", phase) - added, "held, and rollouts", ink, ""), (added, *look)]
+        parts = [(mib("peaks", phase) - added, "held, plus rollouts", ink, ""), (added, *look)]
         highest = _stacked(right, parts, offset=offset, height=0.36)
         _totals(right, highest, [f"{total:.1f}" for total in highest], offset)
-    right.set(title="At the highest point of a phase", xlabel="MiB")
+    right.set(title="At the peak of a phase", xlabel="MiB")
     name_rows(left, [method["label"] for method in methods], "method")
     for axes in (left, right):
         legend_below(axes, ncols=3)
@@ -70,10 +70,10 @@ def memory_ledger(result: Mapping[str, Any]) -> "Figure":
 
 
 def step_seconds(result: Mapping[str, Any]) -> "Figure":
-    """Where the seconds of a step go, method by method: medians, and a whisker from best to worst.
+    """Draw the seconds of a step by phase and method: medians, with a line from best to worst.
 
     Args:
-        result: of `grpo-lab bench memory --json`.
+        result: the result of `grpo-lab bench memory --json`.
     """
     methods = list(result["methods"].values())
     figure, axes = plt.subplots(figsize=(9, 0.5 * len(methods) + 1.7), layout="constrained")
@@ -89,7 +89,7 @@ def step_seconds(result: Mapping[str, Any]) -> "Figure":
     axes.errorbar(medians, rows, xerr=reach, fmt="none", ecolor=plt.rcParams["text.color"])
     worst = np.maximum(ends, [step["high"] for step in steps])
     _totals(axes, worst, [f"{median:.2f} s" for median in medians])
-    axes.set(title="A step (line: from the fastest repeat to the slowest)", xlabel="seconds")
+    axes.set(title="One step (line: from the fastest to the slowest repeat)", xlabel="seconds")
     name_rows(axes, [method["label"] for method in methods], "method")
     legend_below(axes, ncols=4)
     plt.close(figure)
@@ -97,14 +97,14 @@ def step_seconds(result: Mapping[str, Any]) -> "Figure":
 
 
 def scaling_curves(result: Mapping[str, Any]) -> "Figure":
-    """Seconds of a step against group size, completion length and model size, both axes in powers.
+    """Draw the seconds of a step over group size, completion length and model size (log-log).
 
-    A dotted line rises in proportion: where the step's line is flatter, more work costs less each.
+    The dotted line is proportional; where the curve is flatter, the cost per unit falls.
 
     Args:
-        result: of `grpo-lab bench scaling --json`.
+        result: the result of `grpo-lab bench scaling --json`.
     """
-    labels = {"group": "completions a prompt (G)", "length": "tokens of every completion"}
+    labels = {"group": "completions per prompt (G)", "length": "tokens per completion"}
     labels |= {"parameters": "weights of the model"}
     figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", sharey=True)
     for ax, (key, points) in zip(axes, result["curves"].items(), strict=True):
@@ -116,7 +116,7 @@ def scaling_curves(result: Mapping[str, Any]) -> "Figure":
             ends.append((float(y[-1]), name, look["color"]))
         step = points[-1]["step"]
         ax.plot(x, step * x / x[-1], ":", color=plt.rcParams["text.color"], lw=1)
-        ax.set(title=f"Against {labels[key]}", xlabel=labels[key], xscale="log", yscale="log")
+        ax.set(title=f"By {labels[key]}", xlabel=labels[key], xscale="log", yscale="log")
         ax.set_xticks(x, [_short(value) for value in x], minor=False)
         ax.set_xticks([], minor=True)
         ax.yaxis.set_major_formatter("{x:g}")
@@ -125,11 +125,11 @@ def scaling_curves(result: Mapping[str, Any]) -> "Figure":
                 f" {name}", (x[-1], value), va="center", color=color, xytext=(4, 0),
                 textcoords="offset points", annotation_clip=False,
             )  # fmt: skip
-    axes[0].set_ylabel("seconds a step")
+    axes[0].set_ylabel("seconds per step")
     work = result["work"]
     figure.suptitle(
-        f"{work['prompts']} prompts a step; where it is not varied: {work['group']} completions of "
-        f"{work['length']} tokens, the tiny model. Dotted: in proportion.",
+        f"{work['prompts']} prompts per step; unless varied: {work['group']} completions of "
+        f"{work['length']} tokens, the tiny model. Dotted: proportional.",
         fontsize=9,
     )
     plt.close(figure)
@@ -137,7 +137,7 @@ def scaling_curves(result: Mapping[str, Any]) -> "Figure":
 
 
 def _short(value: float) -> str:
-    """A count in few characters: 64, 771k, 17M."""
+    """Return a count in few characters: 64, 771k, 17M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g}{letter}"
@@ -151,12 +151,12 @@ def _stacked(
     offset: float = 0.0,
     height: float = 0.6,
 ) -> Any:
-    """Horizontal bars of several parts, each with its number where there is room; their ends.
+    """Draw stacked horizontal bars, numbered where there is room, and return their ends.
 
     Args:
-        axes: where to.
-        parts: sizes of a part (one a row), its name, its colour and its hatch.
-        offset, height: of the bars, in rows.
+        axes: the axes to draw on.
+        parts: sizes of a part (one per row), its name, its colour and its hatch.
+        offset, height: position and height of the bars, in rows.
     """
     rows, starts = np.arange(len(parts[0][0])) + offset, np.zeros(len(parts[0][0]))
     most = max(sum(sizes for sizes, *_ in parts))
@@ -198,13 +198,13 @@ _ON_BAR: dict[str, Any] = {
 
 
 def _totals(axes: "Axes", ends: Any, labels: Sequence[str], offset: float = 0.0) -> None:
-    """What each row of bars comes to, behind its end, and room for it."""
+    """Write the total of each row of bars after its end, and make room for it."""
     for row, (end, label) in enumerate(zip(ends, labels, strict=True)):
-        behind = (4, 0)
+        offset_points = (4, 0)
         axes.annotate(
             label,
             (end, row + offset),
-            behind,
+            offset_points,
             textcoords="offset points",
             va="center",
             fontsize=9,

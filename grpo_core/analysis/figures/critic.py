@@ -1,4 +1,4 @@
-"""A critic's work: values and advantages token by token, what lambda does, what it has learned."""
+"""Critics: values and advantages per token, the effect of lambda, explained variance."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def credit(
+def critic_advantages(
     tokens: Sequence[str], values: Any, rewards: Any, advantages: Mapping[str, Any]
 ) -> "Figure":
-    """A short completion: what the critic expected before each token, and the credit each gets.
+    """Draw a short completion: the critic's value before each token, and each advantage.
 
     Args:
         tokens: T texts.
-        values: T numbers.
-        rewards: T numbers, the token's own reward.
+        values: T numbers, the value before each token.
+        rewards: T numbers, the reward of each token.
         advantages: name -> T numbers, one row of bars each.
     """
     x = np.arange(len(tokens))
@@ -35,7 +35,7 @@ def credit(
     axes[0].step([*x, len(x)], [*values, 0.0], where="post", color=OKABE_ITO["green"], linewidth=2)
     axes[0].plot(x + 0.5, rewards, "v", color=OKABE_ITO["orange"], markersize=7)
     axes[0].set(ylabel="reward")
-    axes[0].set_title("Line: what the critic expects before each token. ▼: what the token brings")
+    axes[0].set_title("Line: the critic's value before each token. ▼: the token's reward")
     reach = 1.35 * max(float(np.abs(np.asarray(a)).max(initial=0.0)) for a in advantages.values())
     for ax, name in zip(axes[1:], names, strict=True):
         a = np.asarray(advantages[name], float)
@@ -51,35 +51,33 @@ def credit(
     return figure
 
 
-def faded(lams: Sequence[float], distance: int) -> "Figure":
-    """How much of a surprise reaches a token so many tokens before it, under several lambdas.
+def td_error_decay(lams: Sequence[float], distance: int) -> "Figure":
+    """Draw the share of a TD error that reaches an earlier token, for several lambdas.
 
     Args:
         lams: the lambdas.
-        distance: up to how many tokens.
+        distance: the largest number of tokens between the two.
     """
     x = np.arange(distance + 1)
     figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
     for lam, look in zip(lams, LOOKS, strict=False):
         every = max(1, distance // 8)
         axes.plot(x, lam**x, **look, linewidth=1.8, markersize=4.5, markevery=every, label=f"{lam}")
-    axes.set(
-        xlabel="tokens before it", ylabel="share that arrives: λ to that power", ylim=(0, 1.04)
-    )
+    axes.set(xlabel="tokens between", ylabel="share that arrives: λ to that power", ylim=(0, 1.04))
     axes.legend(title="λ")
     plt.close(figure)
     return figure
 
 
-def truth_and_noise(
+def mean_and_noise(
     lams: Sequence[float], critics: Mapping[str, tuple[Any, Any]], exact: float
 ) -> "Figure":
-    """What lambda does to an estimate: its mean beside the truth, and its noise beside its mean.
+    """Draw the mean and the standard deviation of a gradient estimate over lambda.
 
     Args:
-        lams: lambdas, rising.
-        critics: name -> its means and its standard deviations, one a lambda.
-        exact: what the mean should be.
+        lams: lambdas, increasing.
+        critics: name -> means and standard deviations, one per lambda.
+        exact: the exact gradient.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
     for (name, (mean, std)), look in zip(critics.items(), LOOKS, strict=False):
@@ -88,8 +86,8 @@ def truth_and_noise(
         right.plot(lams, np.asarray(std) / exact, **style)
     ink = plt.rcParams["text.color"]
     left.axhline(1, color=ink, linewidth=0.8, linestyle=":")
-    left.set(title="Of the true push arrives", ylabel="mean push / exact push", ylim=(-0.05, 1.25))
-    right.set(title="With this much noise", ylabel="standard deviation / exact push")
+    left.set(title="Mean", ylabel="mean estimate / exact gradient", ylim=(-0.05, 1.25))
+    right.set(title="Noise", ylabel="standard deviation / exact gradient")
     right.set_ylim(bottom=0)
     for axes in (left, right):
         axes.axvline(0.95, color=ink, linewidth=0.8, linestyle="--")
@@ -99,30 +97,30 @@ def truth_and_noise(
     return figure
 
 
-def explained(steps: Sequence[int], shares: Mapping[str, Sequence[float]]) -> "Figure":
-    """How much of what will come a critic knows, over training, at several places.
+def explained_variance(steps: Sequence[int], shares: Mapping[str, Sequence[float]]) -> "Figure":
+    """Draw the variance of the rewards that a critic explains, over training, at several places.
 
     Args:
         steps: training steps.
-        shares: place -> one share a step: 1 knows it all, 0 is no better than a constant, below 0
-            is worse than one.
+        shares: place -> explained variance per step: 1 is perfect, 0 is no better than a
+            constant, below 0 is worse.
     """
     figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
     for (place, values), look in zip(shares.items(), LOOKS, strict=False):
         axes.plot(steps, values, **look, linewidth=1.8, markersize=5, label=place)
     axes.axhline(0, color=plt.rcParams["text.color"], linewidth=1)
-    axes.set(xlabel="step", ylabel="share of the rewards' variance explained")
+    axes.set(xlabel="step", ylabel="explained variance of the rewards")
     axes.set_ylim(top=1)
-    axes.legend(title="asked")
+    axes.legend(title="value")
     plt.close(figure)
     return figure
 
 
-def watched(completions: Sequence[tuple[str, Sequence[str], Any, Any]]) -> "Figure":
-    """Real completions: what the critic expected before each token, with the steepest steps named.
+def values_along(completions: Sequence[tuple[str, Sequence[str], Any, Any]]) -> "Figure":
+    """Draw the critic's values along real completions, with the largest changes labelled.
 
     Args:
-        completions: title, tokens, values, reward of each.
+        completions: title, tokens, values and reward of each.
     """
     figure, grid = plt.subplots(
         len(completions), 1, figsize=(10, 2.5 * len(completions)), layout="constrained",
@@ -133,14 +131,14 @@ def watched(completions: Sequence[tuple[str, Sequence[str], Any, Any]]) -> "Figu
         axes.step(np.arange(len(v)), v, where="mid", color=OKABE_ITO["green"], linewidth=1.6)
         axes.axhline(reward, color=OKABE_ITO["orange"], linestyle="--", linewidth=1.2)
         _name_steps(axes, tokens, v)
-        axes.set(title=title, xlabel="token", ylabel="expected reward")
+        axes.set(title=title, xlabel="token", ylabel="value")
         axes.margins(y=0.25)
     plt.close(figure)
     return figure
 
 
 def _name_steps(axes: "Axes", tokens: Sequence[str], values: Any, count: int = 6) -> None:
-    """Write the token where the value rises or falls most: the one that was seen in between."""
+    """Label the largest changes of the value with the token that caused them."""
     moves = np.diff(values)
     placed: list[int] = []
     for i in np.argsort(-np.abs(moves), kind="stable"):

@@ -1,4 +1,4 @@
-"""The family of methods: how each pushes the same completions, and how each learns."""
+"""The family of methods: their pushes on the same completions, and their learning curves."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,15 +20,15 @@ ALIKE = LinearSegmentedColormap.from_list("alike", ["#F4F4F4", "#A9CDE9", "#5AA9
 
 
 def push_grid(rows: Sequence[str], methods: Mapping[str, Sequence[float]], label: str) -> "Figure":
-    """One number for each completion under each of several methods.
+    """Draw one number for each completion under each of several methods.
 
-    A method's numbers are divided by its largest, so columns are to be read downwards: an optimizer
-    such as Adam does not mind how large all of them are together.
+    A method's numbers are divided by its largest, because an optimizer such as Adam does not depend
+    on their common scale. Compare numbers within a column only.
 
     Args:
-        rows: what stands before each completion.
+        rows: the label of each completion.
         methods: name -> a number for each completion.
-        label: what the numbers are, without a unit.
+        label: the meaning of the numbers, without a unit.
     """
     figure, axes = plt.subplots(
         figsize=(1.9 + 0.56 * len(methods), 0.3 * len(rows) + 1.7), layout="constrained"
@@ -45,16 +45,16 @@ def push_grid(rows: Sequence[str], methods: Mapping[str, Sequence[float]], label
         tick.set(fontsize=8)
     _name_columns(axes, list(methods))
     axes.set_xlim(0, len(methods))
-    axes.set_xlabel(f"{label}, the largest of each method = 1")
+    axes.set_xlabel(f"{label} (largest per method = 1)")
     plt.close(figure)
     return figure
 
 
-def likeness(names: Sequence[str], panels: Mapping[str, Any]) -> "Figure":
-    """How alike the directions of several methods are, in one square a panel.
+def cosine_grid(names: Sequence[str], panels: Mapping[str, Any]) -> "Figure":
+    """Draw the cosines between the directions of several methods, one square per panel.
 
     Args:
-        names: of M methods.
+        names: the names of M methods.
         panels: title -> (M, M) cosines, 1 for the same direction.
     """
     size = 0.44 * len(names)
@@ -78,30 +78,30 @@ def likeness(names: Sequence[str], panels: Mapping[str, Any]) -> "Figure":
 
 
 def _name_columns(axes: "Axes", names: list[str]) -> None:
-    """Names under the columns of a grid of cells, slanted so that they do not meet."""
+    """Write names under the columns of a grid of cells, slanted so that they do not overlap."""
     axes.set_xticks(np.arange(len(names)) + 0.5, names, rotation=40, ha="right", fontsize=8)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
 
 Curve = tuple[Sequence[float], Sequence[float]]
-"""Where a run was measured, and what was measured there."""
+"""The x values at which a run was measured, and the values measured there."""
 
 
 def family_curves(
     runs: Mapping[str, Sequence[Curve]], xlabel: str, ylabel: str, columns: int = 4
 ) -> "Figure":
-    """How each of many methods learns: every seed, their mean, and the means of all the others.
+    """Draw the learning curves of many methods: every seed, their mean, and the other means.
 
-    A chart a method, since bands of eight methods in one chart hide each other.
+    Each method has its own chart, since bands of eight methods in one chart hide each other.
 
     Args:
         runs: method -> the curve of each of its seeds.
-        xlabel, ylabel: what the axes are, with their units.
-        columns: charts beside each other.
+        xlabel, ylabel: axis labels with their units.
+        columns: charts per row.
 
     Raises:
-        LabError: no runs.
+        LabError: there are no runs.
     """
     if not runs or not all(runs.values()):
         raise LabError("There is no run to draw.")
@@ -132,8 +132,8 @@ def family_curves(
     for ax in grid[:, 0]:
         ax.set_ylabel(ylabel)
     figure.suptitle(
-        "Blue: every seed, in a band from the worst to the best. Orange: their mean. "
-        "Thin: the means of the other methods.",
+        "Blue: all seeds, with a band from the worst to the best. Orange: their mean. "
+        "Thin: means of the other methods.",
         fontsize=9,
     )
     plt.close(figure)
@@ -141,7 +141,7 @@ def family_curves(
 
 
 def _mean_curve(seeds: Sequence[Curve]) -> tuple[Any, Any]:
-    """Where any seed was measured, up to where the first ends, and the mean of all there."""
+    """Return the x values of all seeds, up to where the shortest ends, and the mean at each."""
     last = min(max(x) for x, _ in seeds)
     at = np.unique(np.concatenate([np.asarray(x, float) for x, _ in seeds]))
     at = at[at <= last]
@@ -149,22 +149,22 @@ def _mean_curve(seeds: Sequence[Curve]) -> tuple[Any, Any]:
 
 
 def _read(curve: Curve, at: Any) -> Any:
-    """What a curve is at some places, on straight lines between those that were measured."""
+    """Return a curve's values at some x values, by linear interpolation."""
     return np.interp(at, np.asarray(curve[0], float), np.asarray(curve[1], float))
 
 
 def finals(
     methods: Mapping[str, Sequence[float]], label: str, chance: Mapping[str, float]
 ) -> "Figure":
-    """What every seed of every method came to, best mean at the top, and what luck alone makes.
+    """Draw the final value of every seed by method, best mean first, and differences by chance.
 
     Args:
-        methods: name -> one number a seed.
-        label: what the numbers are.
-        chance: what is said of a difference -> how large it is, drawn as a length to measure by.
+        methods: name -> one number per seed.
+        label: the meaning of the numbers.
+        chance: description of a difference -> its size, drawn as a length to compare with.
 
     Raises:
-        LabError: no runs.
+        LabError: there are no runs.
     """
     if not methods or not all(len(values) for values in methods.values()):
         raise LabError("There is no run to draw.")

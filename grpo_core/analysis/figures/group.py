@@ -1,4 +1,7 @@
-"""One group: its rewards and advantages, and what each token was pushed to do."""
+"""One group: its rewards, its advantages and the push on each token.
+
+Push is minus the gradient of the loss with respect to the token's log-probability.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def rewards_to_advantages(rewards: Sequence[float], advantages: Sequence[float]) -> "Figure":
-    """What normalisation does to one group: rewards left, advantages right.
+    """Draw the rewards of one group, and beside them its advantages.
 
     Args:
         rewards: G rewards.
@@ -38,9 +41,9 @@ def rewards_to_advantages(rewards: Sequence[float], advantages: Sequence[float])
     )
     left.barh(rows, r, color=OKABE_ITO["sky"])
     left.axvline(r.mean(), color=plt.rcParams["text.color"], linestyle="--")
-    spread = f" ± {r.std(ddof=1):.2f}" if len(r) > 1 else ""
-    left.set(title=f"Rewards: {r.mean():.2f}{spread}", xlabel="reward (dashed: mean of the group)")
-    name_rows(left, [f"completion {i + 1}" for i in rows], "the group")
+    std = f" ± {r.std(ddof=1):.2f}" if len(r) > 1 else ""
+    left.set(title=f"Rewards: {r.mean():.2f}{std}", xlabel="reward (dashed: group mean)")
+    name_rows(left, [f"completion {i + 1}" for i in rows], "completion")
     signed_bars(right, a, "advantage (standard deviations from the mean)")
     right.set_title("Advantages")
     plt.close(figure)
@@ -48,29 +51,27 @@ def rewards_to_advantages(rewards: Sequence[float], advantages: Sequence[float])
 
 
 def advantages_bars(group: Group) -> "Figure":
-    """The advantages of one group, with the rewards they come from."""
+    """Draw the advantages of one group, labelled with their rewards."""
     rows = [
         f"{i + 1}: reward {completion.reward:g}" for i, completion in enumerate(group.completions)
     ]
     figure, axes = plt.subplots(figsize=(7, 0.4 * len(rows) + 1.3), layout="constrained")
     signed_bars(axes, group.advantages, "advantage")
     name_rows(axes, rows, "completion")
-    axes.set_title(
-        "All rewards tie: every advantage is 0" if group.is_dead else "Better than its group?"
-    )
+    axes.set_title("All rewards are equal: every advantage is 0" if group.is_dead else "Advantages")
     plt.close(figure)
     return figure
 
 
 def token_push(group: Group, width: int = 72) -> "Figure":
-    """Every token of a group, shaded by what the update did to it.
+    """Draw every token of a group, shaded by its push.
 
     Args:
-        group: one whose completions have their `push` recorded.
-        width: characters a line, after which a completion goes on in the next.
+        group: a group whose completions have their `push` recorded.
+        width: characters per line, after which a completion is wrapped.
 
     Raises:
-        LabError: no push was recorded.
+        LabError: the group has no push recorded.
     """
     pushes = [c.push for c in group.completions if c.push is not None]
     if len(pushes) < len(group.completions):
@@ -88,13 +89,13 @@ def token_values(
     width: int = 72,
     largest: float | None = None,
 ) -> "Figure":
-    """Texts whose tokens are shaded by a number: blue above 0, vermilion below.
+    """Draw texts whose tokens are shaded by a number: blue above 0, orange below.
 
     Args:
-        rows: for each text its name, its (untrusted) tokens and a number a token.
-        label: what the number is.
-        width: characters a line.
-        largest: what is shaded in full, and whatever is beyond; None for the largest there is.
+        rows: for each text its name, its (untrusted) tokens and one number per token.
+        label: the meaning of the numbers.
+        width: characters per line.
+        largest: the absolute value from which on the colour is full; None for the largest one.
     """
     if largest is None:
         largest = max((abs(float(v)) for _, _, values in rows for v in values), default=0.0) or 1.0
@@ -108,7 +109,7 @@ def token_values(
 def _shaded(
     rows: Sequence[tuple[str, Sequence[str], Any]], colors: ScalarMappable, label: str, width: int
 ) -> "Figure":
-    """Tokens laid out as text, one block a row, each on the colour of its number."""
+    """Draw tokens laid out as text, one block per row, each on the colour of its number."""
     lines = [wrap([printable(t) for t in tokens], width) for _, tokens, _ in rows]
     tops = np.cumsum([0, *(len(wrapped) + 0.6 for wrapped in lines)])
     figure, axes = plt.subplots(
@@ -121,7 +122,7 @@ def _shaded(
     axes.set_yticks(tops[:-1] + 0.5, [name for name, _, _ in rows], fontsize=8)
     axes.tick_params(length=0)
     axes.set(xlim=(0, width + 1), ylim=(tops[-1], -0.2), xticks=[])
-    axes.set(xlabel="tokens, in the order they were sampled", ylabel="completions of one prompt")
+    axes.set(xlabel="tokens, in sampling order", ylabel="completions of one prompt")
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(colors, ax=axes, shrink=0.8, pad=0.01)
     bar.set_label(label)

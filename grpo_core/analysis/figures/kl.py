@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def kl_estimators(reach: float = 2.5) -> "Figure":
-    """The three estimators of one token, and their slopes, by d = log π − log π_ref."""
+    """Draw the three estimators for one token, and their slopes, over d = log π − log π_ref."""
     d = np.linspace(-reach, reach, 201)
     curves = {
         "k1 = d": (d, np.ones_like(d)),
@@ -30,7 +30,7 @@ def kl_estimators(reach: float = 2.5) -> "Figure":
     for ax in axes:
         ax.axhline(0, color=ink, linewidth=0.8)
         ax.axvline(0, color=ink, linewidth=0.8)
-        ax.set_xlabel("d (left: the reference likes the token better)")
+        ax.set_xlabel("d (left: more likely under the reference)")
     axes[0].set(title="Value", ylabel="estimate (nats)")
     axes[1].set(title="Slope", ylabel="weight of ∇ log π")
     axes[0].legend()
@@ -39,12 +39,12 @@ def kl_estimators(reach: float = 2.5) -> "Figure":
 
 
 def kl_estimates(exact: float, estimates: Mapping[str, Sequence[float]], size: int) -> "Figure":
-    """Many estimates of one KL, by estimator.
+    """Draw histograms of many estimates of one KL, by estimator.
 
     Args:
-        exact: the KL itself.
-        estimates: estimator -> its means, one a sample.
-        size: how many tokens each sample has.
+        exact: the exact KL.
+        estimates: estimator -> its estimates, one per sample.
+        size: the number of tokens in each sample.
     """
     figure, axes = plt.subplots(
         len(estimates), 1, figsize=(7.5, 1.15 * len(estimates) + 0.9), sharex=True, sharey=True,
@@ -70,11 +70,11 @@ def kl_estimates(exact: float, estimates: Mapping[str, Sequence[float]], size: i
 def kl_gradients(
     reverse: Sequence[float], forward: Sequence[float], uses: Mapping[str, Sequence[float]]
 ) -> "Figure":
-    """The average gradient of every use of a KL estimator, beside the two it might be.
+    """Draw the expected gradient of every use of a KL estimator, beside those of the two KLs.
 
     Args:
-        reverse, forward: the gradients of KL(pi, ref) and of KL(ref, pi), one number an answer.
-        uses: use -> its average gradient.
+        reverse, forward: the gradients of KL(pi, ref) and of KL(ref, pi), one number per answer.
+        uses: use -> its expected gradient.
     """
     wide, high = 3, -(-len(uses) // 3)
     figure, axes = plt.subplots(
@@ -83,34 +83,50 @@ def kl_gradients(
     )  # fmt: skip
     ink, x = plt.rcParams["text.color"], np.arange(len(reverse))
     for ax, (name, gradient) in zip(axes.flat, uses.items(), strict=False):
-        ax.bar(x, np.asarray(gradient, float), color=OKABE_ITO["sky"], label="average gradient")
+        ax.bar(x, np.asarray(gradient, float), color=OKABE_ITO["sky"], label="expected gradient")
         ax.axhline(0, color=ink, linewidth=0.8)
-        ax.plot(x, reverse, "o", color=ink, markersize=7, fillstyle="none", label="reverse KL's")
-        ax.plot(x, forward, "x", color=DOWN, markersize=7, markeredgewidth=2, label="forward KL's")
+        ax.plot(
+            x,
+            reverse,
+            "o",
+            color=ink,
+            markersize=7,
+            fillstyle="none",
+            label="gradient of the reverse KL",
+        )
+        ax.plot(
+            x,
+            forward,
+            "x",
+            color=DOWN,
+            markersize=7,
+            markeredgewidth=2,
+            label="gradient of the forward KL",
+        )
         ax.set_title(name, fontsize=10)
         ax.set_xticks(x, [str(i + 1) for i in x])
     for ax in axes[-1]:
         ax.set_xlabel("answer")
     for ax in axes[:, 0]:
-        ax.set_ylabel("∂ / ∂ score")
+        ax.set_ylabel("∂ / ∂ logit")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     plt.close(figure)
     return figure
 
 
-def leashed(
+def trained_policies(
     reference: Sequence[float],
     rewards: Sequence[float],
     best: Sequence[float],
     ends: Mapping[str, Sequence[float]],
 ) -> "Figure":
-    """Where training ends under several leashes, beside the best that the right one allows.
+    """Draw the policies at the end of training for several uses of the KL, beside the optimum.
 
     Args:
-        reference: probabilities of the answers where it starts.
-        rewards: what they earn.
-        best: the policy of the largest reward minus beta KL.
+        reference: probabilities of the answers at the start.
+        rewards: the rewards of the answers.
+        best: the policy that maximises the reward minus beta KL.
         ends: use of the KL -> probabilities after training.
     """
     wide, high = 3, -(-len(ends) // 3)
@@ -121,7 +137,7 @@ def leashed(
     ink, x = plt.rcParams["text.color"], np.arange(len(best))
     for ax, (name, end) in zip(axes.flat, ends.items(), strict=False):
         ax.bar(x, np.asarray(end, float), color=OKABE_ITO["sky"], label="after training")
-        ax.plot(x, best, "o", color=ink, markersize=7, fillstyle="none", label="best")
+        ax.plot(x, best, "o", color=ink, markersize=7, fillstyle="none", label="optimum")
         ax.plot(x, reference, "_", color=DOWN, markersize=16, markeredgewidth=2, label="reference")
         ax.set_title(name, fontsize=10)
         ax.set_xticks(x, [f"{i + 1}\nr={r:g}" for i, r in enumerate(rewards)])
@@ -142,13 +158,13 @@ def kl_drift(
     share: Sequence[float],
     window: int = 9,
 ) -> "Figure":
-    """How far a run drifts from its reference, and how few tokens make up the figure.
+    """Draw how far a run drifts from its reference, and the share of the top 1% of tokens.
 
     Args:
-        steps: of the run.
+        steps: the steps of the run.
         estimates: estimator -> its mean over the tokens of each step.
-        share: of k3's sum at each step, what the top 1% of the tokens make up.
-        window: steps that the thick lines average over.
+        share: the share of k3's sum at each step that the top 1% of the tokens contribute.
+        window: the number of steps that the thick lines average over.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
     colors = (OKABE_ITO["orange"], OKABE_ITO["green"], UP)
@@ -159,10 +175,12 @@ def kl_drift(
         mean = np.convolve(np.asarray(values, float), smooth, mode="valid")
         left.plot(middle, mean, line, color=color, linewidth=2, label=name)
     left.axhline(0, color=plt.rcParams["text.color"], linewidth=0.8)
-    left.set(title="Three estimates", xlabel="step", ylabel="KL (nats a token)")
+    left.set(title="Three estimates", xlabel="step", ylabel="KL (nats per token)")
     left.legend(title=f"thick: mean of {window} steps", fontsize=8)
     right.plot(steps, 100 * np.asarray(share, float), ".", color=UP)
-    right.set(title="One token in a hundred", xlabel="step", ylabel="% of k3's sum", ylim=(0, 103))
+    right.set(
+        title="Share of the top 1% of tokens", xlabel="step", ylabel="% of k3's sum", ylim=(0, 103)
+    )
     plt.close(figure)
     return figure
 
@@ -170,12 +188,12 @@ def kl_drift(
 def two_probabilities(
     logprobs: Sequence[float], ref_logprobs: Sequence[float], tokens: Sequence[str], names: int = 6
 ) -> "Figure":
-    """Sampled tokens by their probability under the reference and under the policy.
+    """Draw sampled tokens by their probability under the reference and under the policy.
 
     Args:
-        logprobs, ref_logprobs: of each token.
+        logprobs, ref_logprobs: one number per token.
         tokens: the (untrusted) tokens.
-        names: how many different tokens to name on each side.
+        names: how many different tokens to label on each side.
     """
     new, ref = np.exp(np.asarray(logprobs, float)), np.exp(np.asarray(ref_logprobs, float))
     figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
@@ -187,7 +205,7 @@ def two_probabilities(
     )
     lowest = 0.5 * float(min(new.min(), ref.min()))
     axes.plot([lowest, 1], [lowest, 1], color=plt.rcParams["text.color"], linewidth=0.8)
-    sides = (np.argsort(-d), np.argsort(d))  # what the reference did not expect; the opposite
+    sides = (np.argsort(-d), np.argsort(d))  # unlikely under the reference; under the policy
     for i in (i for side in sides for i in different(tokens, side, names)):
         axes.annotate(
             printable(tokens[i]), (ref[i], new[i]), xytext=(5, -4), textcoords="offset points",

@@ -1,4 +1,4 @@
-"""What several figures draw: signed bars, token cells, legends, and text that is safe to draw."""
+"""Parts that several figures share: signed bars, token cells, legends, and safe text."""
 
 import re
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def legend_below(axes: "Axes", ncols: int) -> None:
-    """A legend under the axis, where it hides nothing; handles as wide as their hatches need."""
+    """Draw a legend under the axes, where it hides nothing."""
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=ncols, fontsize=9)
 
 
 def signed_bars(axes: "Axes", values: Any, label: str) -> None:
-    """Horizontal bars around 0, coloured by sign, each with its number."""
+    """Draw horizontal bars around 0, coloured by sign, each with its number."""
     values = np.asarray(values, float)
     bars = axes.barh(np.arange(len(values)), values, color=np.where(values >= 0, UP, DOWN))
     axes.bar_label(bars, labels=[signed(v) for v in values], padding=3)
@@ -31,7 +31,7 @@ def signed_bars(axes: "Axes", values: Any, label: str) -> None:
 
 
 def signed(value: float) -> str:
-    """Two decimals with a sign, and a minus that is one."""
+    """Return a number with two decimals and a sign, with a typographic minus."""
     return f"{value:+.2f}".replace("-", "−") if value else "0"
 
 
@@ -43,14 +43,14 @@ def name_rows(axes: "Axes", names: list[str], label: str) -> None:
 
 
 def run_colors(n: int) -> list[Any]:
-    """One colour a run; beyond five runs they share a colour map."""
+    """Return one colour per run; for more than five runs, from a colour map."""
     if n <= len(RUN_COLORS):
         return RUN_COLORS[:n]
     return list(colormaps["viridis"](np.linspace(0.1, 0.9, n)))
 
 
 def wrap(tokens: list[str], width: int) -> list[list[tuple[int, int, str]]]:
-    """Lay tokens out as text: lines of (line, start column, token)."""
+    """Return tokens laid out as text: lines of (line, start column, token)."""
     lines: list[list[tuple[int, int, str]]] = [[]]
     column = 0
     for token in tokens:
@@ -63,7 +63,7 @@ def wrap(tokens: list[str], width: int) -> list[list[tuple[int, int, str]]]:
 
 
 def draw_cell(axes: "Axes", x: float, y: float, width: float, color: Any, text: str) -> None:
-    """One token on its ground. The text is a model's: never read as mathematics."""
+    """Draw one token on its background. The text is a model's, so it is never parsed as math."""
     axes.add_patch(Rectangle((x + 0.05, y + 0.06), width - 0.1, 0.88, color=color, linewidth=0))
     axes.text(
         x + width / 2,
@@ -79,20 +79,20 @@ def draw_cell(axes: "Axes", x: float, y: float, width: float, color: Any, text: 
 
 
 def shortened(text: str, longest: int = 46) -> str:
-    """A text for a label, with its middle left out where it is long."""
+    """Return a text for a label, without its middle if it is too long."""
     shown = " ".join(drawable(text).split())
     half = (longest - 3) // 2
     return shown if len(shown) <= longest else f"{shown[:half]} … {shown[-half:]}"
 
 
 def printable(token: str) -> str:
-    """The token with a sign for line breaks, and for what the font cannot draw."""
+    """Return the token with symbols for line breaks and for what the font cannot draw."""
     shown = drawable(token.strip(" ").replace("\n", "↵") or "␣")
     return shown if len(shown) <= 24 else shown[:23] + "…"
 
 
 def drawable(text: str) -> str:
-    """The text, with a box for what the font cannot draw. Line breaks and tabs become blanks."""
+    """Return the text with a box for what the font cannot draw, and blanks for line breaks."""
     font = font_manager.get_font(font_manager.findfont("DejaVu Sans Mono"))
     known = font.get_charmap()
     blank = re.sub(r"[\n\r\t]", " ", text)
@@ -100,7 +100,7 @@ def drawable(text: str) -> str:
 
 
 def different(tokens: Sequence[str], order: Any, count: int) -> list[int]:
-    """The first positions, in this order, of so many different tokens."""
+    """Return the first positions, in this order, of `count` different tokens."""
     first: dict[str, int] = {}
     for i in order:
         first.setdefault(tokens[i], int(i))

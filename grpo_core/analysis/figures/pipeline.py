@@ -1,4 +1,4 @@
-"""R1's pipeline: what each stage changed, the language reward, and distillation against RL."""
+"""R1's pipeline: the effect of each stage, the language reward, distillation and RL."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Record = dict[str, Any]
-"""A pipeline's record, as `grpo_core.pipeline.r1` leaves it and data/results/r1-seed<k>.json is."""
+"""A pipeline's record, as `grpo_core.pipeline.r1` writes it to data/results/r1-seed<k>.json."""
 
 _THROUGH = {
     "base": "base",
@@ -29,17 +29,17 @@ _CHARTS = {
     "accuracy": ("Accuracy", "share of held-out problems"),
     "format": ("Format", "share well-formed"),
     "language": ("Language", "share of verdicts in English"),
-    "mean_length": ("Length", "tokens a completion"),
+    "mean_length": ("Length", "tokens per completion"),
     "general/accuracy": ("General prompts: accuracy", "share of held-out questions"),
-    "general/mean_length": ("General prompts: length", "tokens a completion"),
+    "general/mean_length": ("General prompts: length", "tokens per completion"),
 }
 
 
 def pipeline_stages(records: Sequence[Record]) -> "Figure":
-    """What each stage's model does on held-out problems: a thin line a seed, and their mean.
+    """Draw each stage's model on held-out problems: one thin line per seed, and their mean.
 
     Args:
-        records: one a seed.
+        records: one per seed.
 
     Raises:
         LabError: no records.
@@ -58,22 +58,22 @@ def pipeline_stages(records: Sequence[Record]) -> "Figure":
 
 
 def language_reward_curves(records: Sequence[Record]) -> "Figure":
-    """Stage 2 with the language reward and without it: language and accuracy over the steps.
+    """Draw stage 2 with and without the language reward: language, accuracy and length.
 
-    One line a seed, each point the mean of the last five steps.
+    There is one line per seed; each point is the mean of the last five steps.
 
     Args:
-        records: one a seed, each with both runs.
+        records: one per seed, each with both runs.
 
     Raises:
         LabError: no records.
     """
     _some(records)
-    runs = {"with the language reward": "2-reasoning", "without it": "2-without-language"}
+    runs = {"with the language reward": "2-reasoning", "without": "2-without-language"}
     charts = {
-        "language": ("Language", "verdicts in English, share in the batch"),
-        "accuracy": ("Accuracy", "right answers, share of the batch"),
-        "length": ("Length", "tokens a completion"),
+        "language": ("Language", "share of verdicts in English (batch)"),
+        "accuracy": ("Accuracy", "share of right answers (batch)"),
+        "length": ("Length", "tokens per completion"),
     }
     figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.4), layout="constrained")
     for ax, (name, (title, label)) in zip(axes, charts.items(), strict=True):
@@ -82,7 +82,7 @@ def language_reward_curves(records: Sequence[Record]) -> "Figure":
             for i, (steps, values) in enumerate(curves):
                 style = {k: look[k] for k in ("color", "linestyle")}
                 ax.plot(steps, values, **style, linewidth=1.4, label=what if i == 0 else None)
-        ax.set(title=title, ylabel=label, xlabel="step of RL")
+        ax.set(title=title, ylabel=label, xlabel="RL step")
         ax.set_ylim(0, 1.03 if name != "length" else None)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2)
@@ -91,10 +91,10 @@ def language_reward_curves(records: Sequence[Record]) -> "Figure":
 
 
 def distillation(records: Sequence[Record]) -> "Figure":
-    """Two students, each taught and each trained by RL: held-out accuracy against operations.
+    """Draw held-out accuracy over operations for two students, distilled and trained by RL.
 
     Args:
-        records: one a seed, each with `same_size` and `compute`.
+        records: one per seed, each with `same_size` and `compute`.
 
     Raises:
         LabError: no records.
@@ -119,23 +119,23 @@ def distillation(records: Sequence[Record]) -> "Figure":
 def _taught_and_trained(
     axes: "Axes", cost: dict[str, Any], accuracy: float, is_labelled: bool
 ) -> None:
-    """One seed of one student: the curve of RL, and where distillation stands at its two costs."""
+    """Draw one seed of one student: the curve of RL, and distillation at its two costs."""
     spent, held_out = np.array(cost["rl"]).T
     label = "RL" if is_labelled else None
     axes.plot(spent / 1e12, held_out, color=OKABE_ITO["orange"], linewidth=1.4, label=label)
     own, teacher = cost["distilled"]["student"] / 1e12, cost["distilled"]["teacher"] / 1e12
     axes.plot((own, own + teacher), (accuracy, accuracy), ":", color=UP, linewidth=1.2)
-    texts = ("distilled: its fine-tuning", "and with the teacher's sampling")
+    texts = ("distilled: cost of fine-tuning", "plus the teacher's sampling")
     for x, marker, text in zip((own, own + teacher), "os", texts, strict=True):
         label = text if is_labelled else None
         axes.plot(x, accuracy, marker, color=UP, markersize=7, label=label)
 
 
 def pipeline_flow(records: Sequence[Record]) -> "Figure":
-    """Who learns from whose data: models as boxes with their accuracy, data on the arrows.
+    """Draw the flow of the pipeline: models as boxes with their accuracy, data on the arrows.
 
     Args:
-        records: one a seed; numbers are means over them.
+        records: one per seed; numbers are means over them.
 
     Raises:
         LabError: no records.
@@ -178,30 +178,30 @@ def pipeline_flow(records: Sequence[Record]) -> "Figure":
 
 
 def fine_tuning(losses: Sequence[float], before: float, after: float) -> "Figure":
-    """The loss of a fine-tuning, step by step, and of all traces before and after it.
+    """Draw the loss of each fine-tuning step, and that of all traces before and after.
 
     Args:
-        losses: of the steps, in nats a token.
-        before, after: of all traces.
+        losses: the losses of the steps, in nats per token.
+        before, after: the losses of all traces.
     """
     figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
     steps = np.arange(1, len(losses) + 1)
-    axes.plot(steps, losses, ".-", color=UP, linewidth=1.2, label="of the step's batch")
+    axes.plot(steps, losses, ".-", color=UP, linewidth=1.2, label="batch of the step")
     ends = (0, len(losses) + 1)
-    axes.plot(ends, (before, after), "s", color=OKABE_ITO["orange"], label="of all traces")
+    axes.plot(ends, (before, after), "s", color=OKABE_ITO["orange"], label="all traces")
     for x, value, side in zip(ends, (before, after), ("left", "right"), strict=True):
         axes.annotate(f"{value:.3f}", (x, value), (0, 8), textcoords="offset points", ha=side)
-    axes.set(xlabel="step", ylabel="loss (nats a token)", ylim=(0, 1.2 * max(before, *losses)))
+    axes.set(xlabel="step", ylabel="loss (nats per token)", ylim=(0, 1.2 * max(before, *losses)))
     axes.legend(loc="lower left", fontsize=9)
     plt.close(figure)
     return figure
 
 
-def what_became(counts: Mapping[str, int]) -> "Figure":
-    """What became of sampled completions: how many were kept, and why the others were not.
+def selection_outcomes(counts: Mapping[str, int]) -> "Figure":
+    """Draw how many sampled completions were kept, and why the others were discarded.
 
     Args:
-        counts: fate -> completions, in the order in which it is asked; "kept" is one of them.
+        counts: outcome -> completions, in the order of the checks; "kept" is one of them.
     """
     figure, axes = plt.subplots(figsize=(7, 0.45 * len(counts) + 0.9), layout="constrained")
     colors = [UP if fate == "kept" else plt.rcParams["text.color"] for fate in counts]
@@ -211,9 +211,7 @@ def what_became(counts: Mapping[str, int]) -> "Figure":
     total = sum(counts.values())
     axes.bar_label(bars, [f" {n:,}, {n / total:.0%}" for n in counts.values()], fontsize=9)
     axes.invert_yaxis()
-    axes.set(
-        xlabel="completions", ylabel="what became of it", xlim=(0, 1.18 * max(counts.values()))
-    )
+    axes.set(xlabel="completions", ylabel="outcome", xlim=(0, 1.18 * max(counts.values())))
     plt.close(figure)
     return figure
 
@@ -221,7 +219,7 @@ def what_became(counts: Mapping[str, int]) -> "Figure":
 def _box(
     axes: "Axes", x: float, y: float, title: str, records: Sequence[Record], name: str
 ) -> None:
-    """A model: its name and its accuracy, filled as far as it is right."""
+    """Draw a model as a box with its name and accuracy, filled in proportion to the accuracy."""
     width, height, ink = 1.75, 0.9, plt.rcParams["text.color"]
     found = [r["measured"][name]["accuracy"] for r in records if name in r["measured"]]
     share = _mean(found)
@@ -237,7 +235,7 @@ def _box(
 
 
 def _arrow(axes: "Axes", start: tuple[float, float], end: tuple[float, float], text: str) -> None:
-    """What goes from one model to the next."""
+    """Draw an arrow from one model to the next, labelled with what it passes on."""
     ink = plt.rcParams["text.color"]
     axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": ink, "linewidth": 1.2})
     x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
@@ -253,7 +251,7 @@ def _arrow(axes: "Axes", start: tuple[float, float], end: tuple[float, float], t
 
 
 def _lines(axes: "Axes", x: np.ndarray, seeds: np.ndarray) -> None:
-    """A thin line a seed (S, X), and their mean."""
+    """Draw one thin line per seed (S, X), and their mean."""
     for color, values in zip(run_colors(len(seeds)), seeds, strict=True):
         axes.plot(x, values, color=color, marker="o", markersize=4, linewidth=1, alpha=0.85)
     if len(seeds) > 1:
@@ -261,7 +259,7 @@ def _lines(axes: "Axes", x: np.ndarray, seeds: np.ndarray) -> None:
 
 
 def _legend(figure: "Figure", records: Sequence[Record]) -> None:
-    """Which colour is which seed."""
+    """Draw the legend of the seeds."""
     labels = [f"seed {r['config']['seed']}" for r in records] + ["mean"] * (len(records) > 1)
     colors = [*run_colors(len(records)), plt.rcParams["text.color"]]
     handles = [
@@ -272,7 +270,7 @@ def _legend(figure: "Figure", records: Sequence[Record]) -> None:
 
 
 def _smooth(curve: Sequence[Sequence[float]], width: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """A curve of [step, value] pairs as means over the last `width` steps."""
+    """Return a curve of [step, value] pairs as means over the last `width` steps."""
     steps, values = np.array(curve, dtype=float).T
     means = [values[max(0, i + 1 - width) : i + 1].mean() for i in range(len(values))]
     return steps, np.array(means)

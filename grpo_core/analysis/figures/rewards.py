@@ -1,4 +1,4 @@
-"""Verdicts and reward parts of many completions, as grids."""
+"""Verdicts and reward components of many completions, as grids."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def verdict_grid(rows: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> "Figure":
-    """What several verifiers make of the same answers.
+    """Draw the verdicts of several verifiers on the same answers.
 
     Args:
         rows: names of the answers.
-        verdicts: verifier -> "right", "wrong" or "raised" for each answer: whether what it said of
-            the answer is true.
+        verdicts: verifier -> "right", "wrong" or "raised" for each answer: whether its verdict on
+            the answer is correct.
     """
     looks = {
         "right": ("#5AA9DC", "✓"),
@@ -50,14 +50,14 @@ def reward_grid(
     advantages: Sequence[float],
     title: str = "",
 ) -> "Figure":
-    """A group as a heat map: completions by reward parts, their sum, and the advantage.
+    """Draw a group as a heat map: reward components, total reward and advantage per completion.
 
     Args:
-        names: what stands before each row: a name, or the completion's (untrusted) text.
-        parts: reward -> unweighted values, 0 to 1.
-        totals: weighted sums.
-        advantages: what the group makes of them.
-        title: above it; untrusted, too.
+        names: the label of each row: a name, or the completion's (untrusted) text.
+        parts: reward component -> unweighted values, 0 to 1.
+        totals: the weighted sums.
+        advantages: the advantages.
+        title: the title, also untrusted.
     """
     columns = {**parts, "reward": totals, "advantage": advantages}
     largest = float(np.abs(np.asarray(advantages)).max(initial=0.0)) or 1.0
@@ -77,7 +77,7 @@ def reward_grid(
     for label in axes.get_yticklabels():
         label.set(fontsize=8, parse_math=False)
     axes.set_xticks(np.arange(len(columns)) + 0.5, list(columns))
-    axes.set(xlim=(0, len(columns)), xlabel="what the group gets")
+    axes.set(xlim=(0, len(columns)), xlabel="rewards and advantage")
     axes.set_title(shortened(title, 60), parse_math=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

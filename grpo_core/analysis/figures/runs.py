@@ -1,4 +1,4 @@
-"""Whole runs: learning curves, methods compared, and the curve behind a diagnosis."""
+"""Whole runs: learning curves, comparisons of methods, and the metrics of a diagnosis."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -21,17 +21,17 @@ if TYPE_CHECKING:  # pandas takes a third of a second to import
 CURVES = {
     "eval/accuracy": ("Accuracy", "share of held-out problems"),
     "eval/format": ("Format", "share well-formed"),
-    "eval/mean_length": ("Length", "tokens a completion"),
-    "eval/backtracks": ("Backtracks", "tries given up a completion"),
-    "eval/truncated": ("Truncated", "share cut off"),
-    "kl": ("KL to the reference", "nats a token"),
+    "eval/mean_length": ("Length", "tokens per completion"),
+    "eval/backtracks": ("Backtracks", "abandoned attempts per completion"),
+    "eval/truncated": ("Truncated", "share truncated"),
+    "kl": ("KL to the reference", "nats per token"),
 }
 
 
-# metric -> its unit, where the name does not end in one; see docs/glossary.md
+# metric -> its unit, if the name does not end in one; see docs/glossary.md
 _UNITS = {
-    "kl": "nats a token",
-    "entropy": "nats a token",
+    "kl": "nats per token",
+    "entropy": "nats per token",
     "completions/mean_length": "tokens",
     "loss": "loss (no unit)",
     "grad_norm": "norm (no unit)",
@@ -44,14 +44,14 @@ _UNITS = {
 
 
 def learning_curves(runs: Sequence[tuple[str, "pd.DataFrame"]]) -> "Figure":
-    """What a run learned, in six small charts: one thin line a run and their mean.
+    """Draw what runs learned in six small charts: one thin line per run, and their mean.
 
     Args:
         runs: label and metrics of each run; the metrics indexed by step, with the columns that
             `CURVES` names. Held-out columns are empty at steps that did not evaluate.
 
     Raises:
-        LabError: no runs.
+        LabError: there are no runs.
     """
     if not runs:
         raise LabError("There is no run to draw.")
@@ -89,7 +89,7 @@ def method_curves(
     runs: Mapping[str, Sequence["pd.DataFrame"]],
     curves: Mapping[str, tuple[str, str]] = _OF_A_METHOD,
 ) -> "Figure":
-    """How several methods learn, each over several seeds: the mean, in a band from worst to best.
+    """Draw how several methods learn over several seeds: mean, and band from worst to best.
 
     Args:
         runs: method -> the metrics of each of its runs, indexed by step, evaluated at the same
@@ -97,7 +97,7 @@ def method_curves(
         curves: column -> title and axis label of its panel; as in `CURVES`.
 
     Raises:
-        LabError: no runs.
+        LabError: there are no runs.
     """
     if not runs or not all(runs.values()):
         raise LabError("There is no run to draw.")
@@ -118,26 +118,24 @@ def method_curves(
         ax.set_ylim(bottom=0)
         _label_ends(ax, float(steps[-1]), ends)
     seeds_each = "/".join(sorted({str(len(frames)) for frames in runs.values()}))
-    figure.suptitle(
-        f"Line: mean of {seeds_each} seeds. Band: from the worst seed to the best.", fontsize=9
-    )
+    figure.suptitle(f"Line: mean of {seeds_each} seeds. Band: worst to best seed.", fontsize=9)
     plt.close(figure)
     return figure
 
 
 def _label_ends(axes: "Axes", x: float, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Name lines where they end, moved apart where they would lie on each other.
+    """Label lines at their ends, and move labels apart that would overlap.
 
     Args:
-        axes: with the lines drawn.
-        x: where the lines end.
-        ends: of each line its last value, name and colour.
+        axes: the axes with the lines.
+        x: the end of the lines.
+        ends: the last value, name and colour of each line.
     """
     low, high = axes.get_ylim()
     apart = 0.075 * (high - low)
     ordered = sorted(ends)
     places = [value for value, _, _ in ordered]
-    for _ in range(100):  # push neighbours apart, a little each time
+    for _ in range(100):  # move neighbours apart, a little each time
         for i in range(len(places) - 1):
             overlap = apart - (places[i + 1] - places[i])
             if overlap > 0:
@@ -158,14 +156,14 @@ def _label_ends(axes: "Axes", x: float, ends: Sequence[tuple[float, str, str]]) 
 
 
 def diagnosis(frame: "pd.DataFrame", finding: "Finding") -> "Figure":
-    """The metrics that show a finding, over steps: small charts, the question above them.
+    """Draw the metrics behind a finding over steps, in small charts under its question.
 
     Args:
-        frame: metrics indexed by step, the one the finding was made from.
-        finding: what `grpo_core.analysis.diagnosis` found.
+        frame: metrics indexed by step, from which the finding was made.
+        finding: a finding of `grpo_core.analysis.diagnosis`.
 
     Raises:
-        LabError: the frame has none of its metrics.
+        LabError: the frame has none of the finding's metrics.
     """
     curves = {m: frame[m].astype(float) for m in finding.metrics if m in frame}
     curves = {m: curve[np.isfinite(curve)] for m, curve in curves.items()}
@@ -190,7 +188,9 @@ def symptoms(
     loops: Mapping[str, tuple[Sequence["pd.DataFrame"], Sequence["pd.DataFrame"]]],
     curves: Mapping[str, tuple[str, str]],
 ) -> "Figure":
-    """What several suspects do, a row each, beside what ought to be done: means and bands of seeds.
+    """Draw the metrics of several loops, one row each, beside those of right loops.
+
+    Lines are means over seeds, bands go from the worst seed to the best.
 
     Args:
         loops: name -> the metrics of its runs, and of right runs with the same settings, each

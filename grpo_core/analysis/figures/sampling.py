@@ -1,4 +1,4 @@
-"""Temperature, pass@k, and how often a group teaches anything."""
+"""Temperature, pass@k, and how often a group is useful."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def temperatures(
     tokens: Sequence[str], panels: Mapping[str, Sequence[float]], title: str = ""
 ) -> "Figure":
-    """The likeliest next tokens at several temperatures.
+    """Draw the most likely next tokens at several temperatures.
 
     Args:
-        tokens: untrusted; the likeliest first.
+        tokens: untrusted; the most likely first.
         panels: name of a temperature -> the tokens' probabilities.
         title: the prompt; untrusted.
     """
@@ -44,11 +44,11 @@ def temperatures(
 def temperature_sweep(
     temperatures: Sequence[float], curves: Mapping[str, Sequence[float]]
 ) -> "Figure":
-    """What changes with the temperature: shares, one line each.
+    """Draw how several shares change with the temperature, one line each.
 
     Args:
-        temperatures: what was sampled at.
-        curves: what is shared -> its share at each temperature, 0 to 1.
+        temperatures: the sampling temperatures.
+        curves: name of a share -> its value at each temperature, 0 to 1.
     """
     figure, axes = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
     markers = ("o", "s", "D", "^")
@@ -63,12 +63,12 @@ def temperature_sweep(
 def pass_at_k(
     ks: Sequence[int], curves: Mapping[str, Sequence[float]], level: tuple[str, float]
 ) -> "Figure":
-    """pass@k against k, and one level to compare with.
+    """Draw pass@k over k, and one level to compare with.
 
     Args:
         ks: numbers of samples.
-        curves: whose -> pass@k for each k.
-        level: what a dashed line stands for, and where it is.
+        curves: name -> pass@k for each k.
+        level: the name and the value of a dashed line.
     """
     figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
     for (name, shares), color, marker in zip(curves.items(), RUN_COLORS, "os^", strict=False):
@@ -76,7 +76,7 @@ def pass_at_k(
     axes.axhline(level[1], color=OKABE_ITO["green"], linestyle="--", label=level[0])
     axes.set_xscale("log", base=2)
     axes.set_xticks(ks, [str(k) for k in ks])
-    axes.set(xlabel="samples k", ylabel="share with a right one", ylim=(0, 1.03))
+    axes.set(xlabel="samples k", ylabel="pass@k", ylim=(0, 1.03))
     axes.legend(loc="lower right")
     plt.close(figure)
     return figure
@@ -85,12 +85,12 @@ def pass_at_k(
 def useful_groups(
     sizes: Sequence[int], at: float, measured: tuple[Sequence[int], Sequence[float]]
 ) -> "Figure":
-    """The chance that a group has both right and wrong completions: 1 - p^G - (1-p)^G.
+    """Draw the probability of a group with right and wrong completions: 1 - p^G - (1-p)^G.
 
     Args:
         sizes: group sizes G of the left panel, over p.
         at: the p of the right panel, over G.
-        measured: group sizes, and the share of useful groups that was counted.
+        measured: group sizes, and the measured share of useful groups.
     """
     p = np.linspace(0, 1, 201)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
@@ -99,12 +99,12 @@ def useful_groups(
         left.plot(p, 1 - p**size - (1 - p) ** size, color=color, label=f"G = {size}")
     ink = plt.rcParams["text.color"]
     left.axvline(at, color=ink, linestyle=":", linewidth=1.2, label="the tiny model")
-    left.set(xlabel="chance p that a completion is right", ylabel="chance that a group is useful")
+    left.set(xlabel="probability p of a right completion", ylabel="probability of a useful group")
     left.set_title("The formula")
     left.legend(loc="lower center", fontsize=8)
     g = np.arange(2, max(measured[0]) + 1)
     right.plot(g, 1 - at**g - (1 - at) ** g, color=UP, label=f"formula with p = {at:.2f}")
-    right.plot(*measured, "o", color=OKABE_ITO["orange"], markersize=7, label="counted")
+    right.plot(*measured, "o", color=OKABE_ITO["orange"], markersize=7, label="measured")
     right.set(title="The tiny model", xlabel="group size G")
     right.legend(loc="lower right")
     plt.close(figure)
@@ -118,24 +118,24 @@ def useful_in_a_run(
     predicted: Sequence[float],
     window: int = 10,
 ) -> "Figure":
-    """How many groups of a run are useful, against what its accuracy would let one expect.
+    """Draw the share of useful groups in a run, and the share predicted from its accuracy.
 
     Args:
-        steps: of the run.
-        accuracy: share of right completions in each.
-        measured: share of groups whose rewards differ.
-        predicted: the same by the formula.
-        window: steps that a line averages over; single steps are dots.
+        steps: the steps of the run.
+        accuracy: the share of right completions in each.
+        measured: the share of groups whose rewards differ.
+        predicted: the same share by the formula.
+        window: the number of steps that a line averages over; single steps are dots.
     """
     figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
     x, middle = np.asarray(steps), np.convolve(steps, np.ones(window) / window, "valid")
     for name, values, color, line in (
         ("right completions", accuracy, OKABE_ITO["green"], ":"),
-        ("useful groups, by the formula", predicted, UP, "--"),
-        ("useful groups, counted", measured, OKABE_ITO["orange"], "-"),
+        ("useful groups, predicted", predicted, UP, "--"),
+        ("useful groups, measured", measured, OKABE_ITO["orange"], "-"),
     ):
         y = np.asarray(values, float)
-        if name.endswith("counted"):
+        if name.endswith("measured"):
             axes.plot(x, y, ".", color=color, alpha=0.35, markersize=5)
         smooth = np.convolve(y, np.ones(window) / window, "valid")
         axes.plot(middle, smooth, line, color=color, linewidth=2, label=name)
@@ -146,22 +146,24 @@ def useful_in_a_run(
 
 
 def budget(budget: int, sizes: Sequence[int], chances: Sequence[float]) -> "Figure":
-    """What a number of samples buys, by group size: useful groups, and visits that teach.
+    """Draw what a budget of samples gives, by group size: useful groups, and useful visits.
 
     Args:
-        budget: samples a step.
+        budget: samples per step.
         sizes: group sizes G that divide it.
-        chances: chances p of a right completion, one line each.
+        chances: probabilities p of a right completion, one line each.
     """
     g = np.asarray(sizes, float)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
     for p, color, marker in zip(chances, RUN_COLORS, "os^Dv", strict=False):
         useful = 1 - p**g - (1 - p) ** g
-        style = {"color": color, "marker": marker, "label": f"solved in {p:.0%} of the tries"}
+        style = {"color": color, "marker": marker, "label": f"solved in {p:.0%} of the samples"}
         left.plot(sizes, budget / g * useful, **style)
         right.plot(sizes, useful, **style)
-    left.set(title=f"{budget} samples a step", ylabel="useful groups a step", ylim=(0, None))
-    right.set(title="A problem's chance to teach", ylabel="share of its visits", ylim=(0, 1.03))
+    left.set(title=f"{budget} samples per step", ylabel="useful groups per step", ylim=(0, None))
+    right.set(
+        title="One visit of a problem", ylabel="probability of a useful group", ylim=(0, 1.03)
+    )
     for axes in (left, right):
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])

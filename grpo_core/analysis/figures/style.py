@@ -37,10 +37,10 @@ LOOKS: list[dict[str, Any]] = [
 
 
 def use_style(dark: bool | None = None) -> None:
-    """Set the kit's look for all figures that follow.
+    """Set the kit's style for all figures that are drawn afterwards.
 
     Args:
-        dark: True for a dark page, False for a light one; None for a grey that reads on both.
+        dark: True for a dark page, False for a light one; None for a grey that is legible on both.
     """
     ink = {True: "#E6E6E6", False: "#222222", None: "#797979"}[dark]
     plt.rcParams.update(

@@ -48,7 +48,7 @@ def memory_table(result: dict[str, Any]) -> Table:
 
     table = [["MiB", *(method["label"] for method in methods)]]
     table += [row(name, [m["bytes"][part] for m in methods]) for part, name in HELD.items()]
-    table.append(row("held all through", [held(m) for m in methods]))
+    table.append(row("held throughout", [held(m) for m in methods]))
     table.append(_ratios("held", [held(m) for m in methods], methods))
     table += [row(name, [m["bytes"][part] for m in methods]) for part, name in PASSING.items()]
     table.append(row("… kept for backward", [m["saved"] for m in methods]))
@@ -66,10 +66,10 @@ def seconds_table(result: dict[str, Any]) -> Table:
     """Seconds by phase, a column a method: the median, and from the lowest to the highest."""
     methods = list(result["methods"].values())
     table = [["seconds", *(method["label"] for method in methods)]]
-    for phase, name in (PHASES | {"step": "a step"}).items():
+    for phase, name in (PHASES | {"step": "step"}).items():
         table.append([name, *(_spread(m["seconds"][phase], 1, 2) for m in methods)])
     steps = [m["seconds"]["step"]["median"] for m in methods]
-    return [*table, _ratios("a step", steps, methods)]
+    return [*table, _ratios("step", steps, methods)]
 
 
 def prediction_table(result: dict[str, Any]) -> Table:
@@ -78,7 +78,7 @@ def prediction_table(result: dict[str, Any]) -> Table:
     The last row is no count: what is there is the most that sampling took, working room included.
     """
     method = result["methods"]["ppo"]
-    table = [[f"bytes of {method['label']}", "predicted", "there"]]
+    table = [[f"bytes of {method['label']}", "predicted", "measured"]]
     for part, name in (HELD | {"cache": PASSING["cache"]}).items():
         table.append([name, f"{method['predicted'][part]:,}", f"{method['bytes'][part]:,}"])
     return table

@@ -8,7 +8,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_advantages(rewards: Tensor) -> Tensor:
-    """Rewards (N, G), one row a group -> advantages (N, G)."""
+    """Return advantages (N, G) of rewards (N, G), one row per group."""
     mean = rewards.mean(dim=1, keepdim=True)
     std = rewards.std(dim=1, keepdim=True)
     return (rewards - mean) / (std + 1e-4)

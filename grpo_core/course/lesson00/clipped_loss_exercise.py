@@ -17,7 +17,7 @@ def my_loss(
     mask: Tensor,
     epsilon: float = 0.2,
 ) -> Tensor:
-    """One number, to be made small."""
+    """Return the loss: one number to minimise."""
     ratio = torch.exp(logprobs - old_logprobs.detach())
     clipped = ratio.clamp(1 - epsilon, 1 + epsilon)
     a = advantages.unsqueeze(1)

@@ -9,7 +9,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_estimate(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor:
-    """Scores (K,), arms (G,) int64, weights (G,) -> estimate (K,)."""
+    """Return the estimate (K,); arms are (G,) int64, weights (G,)."""
     one_hot = torch.nn.functional.one_hot(actions, len(logits))
     score = one_hot - torch.softmax(logits, dim=0)
     return (advantages.unsqueeze(1) * score).mean(dim=0)

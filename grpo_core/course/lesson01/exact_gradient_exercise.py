@@ -9,7 +9,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_gradient(logits: Tensor, values: Tensor) -> Tensor:
-    """Scores (K,) and expected rewards (K,) -> dJ/dlogits (K,)."""
+    """Return dJ/dlogits (K,) of logits (K,) and expected rewards (K,)."""
     probabilities = torch.softmax(logits, dim=0)
     expected = (probabilities * values).sum()
     return probabilities * (values - expected)

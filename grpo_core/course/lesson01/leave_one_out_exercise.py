@@ -8,7 +8,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_leave_one_out(rewards: Tensor) -> Tensor:
-    """Rewards (N, G), one row a group -> advantages (N, G)."""
+    """Return advantages (N, G) of rewards (N, G), one row per group."""
     size = rewards.shape[1]
     others = rewards.sum(dim=1, keepdim=True) - rewards
     return rewards - others / (size - 1)

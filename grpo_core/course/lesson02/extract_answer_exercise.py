@@ -9,7 +9,7 @@ from grpo_core.course.outcomes import outcome_or_error, returned
 
 
 def my_answer(completion: str) -> str | None:
-    """The last complete answer outside thinking; None without one."""
+    """Return the last complete answer outside thinking, or None."""
     spoken = completion.split("</think>")[-1].split("<think>")[0]
     pattern = r"<answer>(.*?)</answer>"
     found = re.findall(pattern, spoken, re.DOTALL)

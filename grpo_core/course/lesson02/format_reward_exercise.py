@@ -9,7 +9,7 @@ from grpo_core.course.outcomes import returned
 
 
 def my_format(completion: str) -> float:
-    """1.0 for a completion in the agreed form, else 0.0."""
+    """Return 1.0 for a completion in the required format, else 0.0."""
     pattern = r"<think>(.+?)</think>\s*<answer>(.+?)</answer>"
     match = re.fullmatch(pattern, completion.strip(), re.DOTALL)
     if match is None:

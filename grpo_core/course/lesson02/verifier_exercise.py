@@ -20,7 +20,7 @@ Verifier = Callable[[str, list[int], int], bool]
 
 
 def my_verifier(answer: str, numbers: list[int], target: int) -> bool:
-    """Whether `answer` combines exactly `numbers` into `target`."""
+    """Return whether `answer` combines exactly `numbers` into `target`."""
     used = []
 
     def value(node: ast.expr) -> Fraction:
@@ -30,7 +30,7 @@ def my_verifier(answer: str, numbers: list[int], target: int) -> bool:
         if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
             left, right = value(node.left), value(node.right)
             return OPERATORS[type(node.op)](left, right)
-        raise ValueError("more than arithmetic")
+        raise ValueError("not arithmetic")
 
     if len(answer) > 200:
         return False

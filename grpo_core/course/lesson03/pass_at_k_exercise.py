@@ -7,7 +7,7 @@ from grpo_core.course.outcomes import number
 
 
 def my_pass_at_k(n: int, c: int, k: int) -> float:
-    """N samples, c of them right -> chance that k of them have one."""
+    """Return pass@k from n samples, of which c are right."""
     return 1 - math.comb(n - c, k) / math.comb(n, k)
 
 

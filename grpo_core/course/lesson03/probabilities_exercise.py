@@ -10,7 +10,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_probabilities(logits: Tensor, temperature: float) -> Tensor:
-    """Scores (V,) -> probabilities (V,) at a temperature of 0 or more."""
+    """Return probabilities (V,) of logits (V,); temperature >= 0."""
     if temperature == 0:
         greedy = torch.zeros_like(logits)
         greedy[logits.argmax()] = 1

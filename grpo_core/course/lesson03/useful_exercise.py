@@ -8,7 +8,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_useful(p: Tensor, size: int) -> Tensor:
-    """Chances of a right completion (N,) -> chance of a useful group."""
+    """Return the probability of a useful group (N,) for each p (N,)."""
     return 1 - p**size - (1 - p) ** size
 
 

@@ -11,11 +11,11 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_advantages(rewards: Tensor, scale: str) -> Tensor:
-    """Rewards (N, G), one row a group -> advantages (N, G)."""
+    """Return advantages (N, G) of rewards (N, G), one row per group."""
     advantages = rewards - rewards.mean(dim=1, keepdim=True)
     if scale == "group":
-        spread = rewards.std(dim=1, keepdim=True)
-        advantages = advantages / (spread + 1e-4)
+        std = rewards.std(dim=1, keepdim=True)
+        advantages = advantages / (std + 1e-4)
     elif scale == "batch":
         advantages = advantages / (rewards.std() + 1e-4)
     elif scale == "loo":

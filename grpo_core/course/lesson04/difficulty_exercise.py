@@ -12,14 +12,14 @@ from grpo_core.course.outcomes import number
 
 
 def my_weight(p: float, size: int, divide: bool) -> float:
-    """What the gradient of p is multiplied by, on average over groups."""
+    """Return the average factor that multiplies the gradient of p."""
     total = 0.0
-    for right in range(1, size):  # 0 and all right are ties: they add 0
-        chance = p**right * (1 - p) ** (size - right)
-        chance *= math.comb(size, right)
-        spread = right / size * (1 - right / size)
-        std = math.sqrt(spread * size / (size - 1))
-        total += chance * spread / (std if divide else 1.0)
+    for right in range(1, size):  # with 0 or all right, a group adds 0
+        probability = p**right * (1 - p) ** (size - right)
+        probability *= math.comb(size, right)
+        variance = right / size * (1 - right / size)
+        std = math.sqrt(variance * size / (size - 1))
+        total += probability * variance / (std if divide else 1.0)
     return total / (p * (1 - p))
 
 

@@ -8,7 +8,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_process(step_rewards: Tensor, step_ends: Tensor) -> Tensor:
-    """Rewards (G, T), read where step_ends (G, T) is True -> (G, T)."""
+    """Return token advantages (G, T); step_ends marks ends of steps."""
     pool = step_rewards[step_ends]
     scaled = torch.zeros_like(step_rewards)
     scaled[step_ends] = (pool - pool.mean()) / (pool.std() + 1e-4)

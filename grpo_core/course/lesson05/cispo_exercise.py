@@ -13,7 +13,7 @@ def my_cispo(
     advantages: Tensor,
     cap: float,
 ) -> Tensor:
-    """(B, T), (B, T) and (B,) -> (B, T), to be made large."""
+    """Return the objective (B, T) to maximise; advantages are (B,)."""
     ratio = torch.exp(logprobs - old_logprobs)
     weight = ratio.clamp(max=cap).detach()
     return weight * advantages.unsqueeze(1) * logprobs

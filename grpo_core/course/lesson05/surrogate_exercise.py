@@ -14,7 +14,7 @@ def my_surrogate(
     low: float,
     high: float,
 ) -> Tensor:
-    """(B, T), (B, T) and (B,) -> (B, T), to be made large."""
+    """Return the surrogate (B, T) to maximise; advantages are (B,)."""
     ratio = torch.exp(logprobs - old_logprobs.detach())
     clipped = ratio.clamp(1 - low, 1 + high)
     a = advantages.unsqueeze(1)

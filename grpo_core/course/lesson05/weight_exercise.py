@@ -11,7 +11,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_weight(ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
-    """What the clip passes on: the factor of the gradient of log pi."""
+    """Return the factor of the gradient of log pi under the clip."""
     too_likely = (advantages > 0) & (ratio > 1 + high)
     too_rare = (advantages < 0) & (ratio < 1 - low)
     return (ratio * advantages).masked_fill(too_likely | too_rare, 0.0)

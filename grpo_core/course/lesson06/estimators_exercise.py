@@ -8,7 +8,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_estimators(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
-    """Log-probs (T,) of sampled tokens -> k1, k2 and k3, (3, T)."""
+    """Return k1, k2, k3 (3, T) from log-probabilities of tokens (T,)."""
     d = logprobs - ref_logprobs
     return torch.stack([d, d**2 / 2, torch.exp(-d) + d - 1])
 

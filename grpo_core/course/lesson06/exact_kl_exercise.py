@@ -9,7 +9,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_kl(logits: Tensor, ref_logits: Tensor) -> Tensor:
-    """Scores (N, V) of two policies -> KL(policy, reference), (N,)."""
+    """Return KL(policy, reference) (N,) of two sets of logits (N, V)."""
     logprobs = torch.log_softmax(logits, dim=1)
     ref_logprobs = torch.log_softmax(ref_logits, dim=1)
     return (logprobs.exp() * (logprobs - ref_logprobs)).sum(dim=1)

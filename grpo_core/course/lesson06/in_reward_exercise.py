@@ -17,7 +17,7 @@ def my_rewards(
     mask: Tensor,
     beta: float,
 ) -> Tensor:
-    """Rewards (B,), log-probs and mask (B, T) -> rewards (B,)."""
+    """Return penalised rewards (B,); log-probs and mask are (B, T)."""
     d = (logprobs - ref_logprobs).detach()
     return rewards - beta * (d * mask).sum(dim=1)
 

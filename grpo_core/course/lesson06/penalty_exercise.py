@@ -12,7 +12,7 @@ from grpo_core.course.outcomes import WrongShape, tensor
 
 
 def my_penalty(logprobs: Tensor, old_logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
-    """Log-probs (T,) of sampled tokens -> what to add to the loss, (T,)."""
+    """Return what to add to the loss (T,), from log-probabilities (T,)."""
     ratio = torch.exp(logprobs - old_logprobs.detach())
     d = logprobs - ref_logprobs
     return ratio * (torch.exp(-d) + d - 1)

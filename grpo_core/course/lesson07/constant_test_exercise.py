@@ -11,7 +11,7 @@ from grpo_core.course.toys import loop_variants
 
 
 def my_constant_test(advantages_of: Callable[..., Tensor]) -> bool:
-    """Whether no gradient flows through advantages_of(...): see below."""
+    """Return whether no gradient flows through advantages_of(...)."""
     rewards = torch.tensor([[1.0, 0.0, 0.3, 0.0]])
     logprobs = torch.randn(4, 6, requires_grad=True)
     ref_logprobs, mask = torch.randn(4, 6), torch.ones(4, 6).bool()

@@ -12,7 +12,7 @@ from grpo_core.course.outcomes import tensor
 
 
 def my_logprobs(logits: Tensor, ids: Tensor, prompt: int, temperature: float) -> Tensor:
-    """Logits (B, P + T, V), ids (B, P + T), P -> log-probs (B, T)."""
+    """Return the completions' log-probs (B, T); logits (B, P + T, V)."""
     before = logits[:, prompt - 1 : -1] / temperature
     logprobs = torch.log_softmax(before, dim=2)
     chosen = ids[:, prompt:].unsqueeze(2)

@@ -21,9 +21,9 @@ def my_loss(
     beta: float,
     tokens: int,
 ) -> Tensor:
-    """This part's share of the batch's loss, one number."""
-    gain = my_surrogate(logprobs, old_logprobs, advantages, 0.2, 0.2)
-    per_token = gain - beta * k3(logprobs, ref_logprobs)
+    """Return this part's share of the batch's loss, one number."""
+    surrogate = my_surrogate(logprobs, old_logprobs, advantages, 0.2, 0.2)
+    per_token = surrogate - beta * k3(logprobs, ref_logprobs)
     return -per_token[mask].sum() / tokens
 
 

@@ -10,7 +10,7 @@ from grpo_core.course.toys import loop_variants
 
 
 def my_mask_test(mask_of: loop_variants.Mask) -> bool:
-    """Whether mask_of(ids (B, T), end) -> (B, T) is right."""
+    """Return whether mask_of(ids (B, T), end) -> (B, T) is right."""
     end = 9
     ids = torch.tensor([[5, 6, end, end, end], [7, end, end, end, end], [5, 6, 7, 5, 6]])
     right = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 1, 1]])

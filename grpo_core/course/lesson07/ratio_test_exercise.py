@@ -8,7 +8,7 @@ from grpo_core.course.lesson07.cases import NOISE, SAMPLED, panel
 
 
 def my_ratio_test(logprobs: Tensor, sampled: Tensor, mask: Tensor) -> bool:
-    """Whether log-probs (B, T) are those the tokens were sampled with."""
+    """Return whether log-probs (B, T) are those of the sampling."""
     off = (logprobs - sampled)[mask].abs()
     return bool(off.max() < 1e-3)
 

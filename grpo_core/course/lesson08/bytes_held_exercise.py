@@ -7,7 +7,7 @@ from grpo_core.course.outcomes import number
 
 
 def my_bytes(weights: int, critic: int, reference: bool, itemsize: int) -> int:
-    """How many bytes a method holds all through training, with AdamW."""
+    """Return the bytes that a method holds in training with AdamW."""
     trained = weights + critic
     frozen = weights if reference else 0
     return itemsize * (4 * trained + frozen)

@@ -14,7 +14,7 @@ from grpo_core.course.outcomes import WrongShape, tensor
 def my_critic_loss(
     values: Tensor, old_values: Tensor, advantages: Tensor, mask: Tensor, clip: float
 ) -> Tensor:
-    """Values now and then, advantages, mask, each (B, T) -> the loss."""
+    """Return the loss; values, advantages and mask are each (B, T)."""
     returns = advantages + old_values
     clipped = old_values + (values - old_values).clamp(-clip, clip)
     errors = torch.maximum((values - returns) ** 2, (clipped - returns) ** 2)

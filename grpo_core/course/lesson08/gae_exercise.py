@@ -12,7 +12,7 @@ from grpo_core.course.outcomes import WrongShape, tensor
 
 
 def my_gae(rewards: Tensor, values: Tensor, mask: Tensor, lam: float) -> Tensor:
-    """Rewards, values and mask (B, T) -> advantages (B, T), gamma 1."""
+    """Return advantages (B, T) by GAE with gamma 1; inputs are (B, T)."""
     advantages = torch.zeros_like(values)
     later_advantage = later_value = torch.zeros(len(values))
     for t in reversed(range(values.shape[1])):

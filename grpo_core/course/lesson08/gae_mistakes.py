@@ -125,7 +125,7 @@ def rolled() -> WrongAnswers:
     "You added only the next delta. Add all the later ones: lambda times the next *advantage*, "
     "which already contains the rest."
 )
-def one_later_surprise() -> WrongAnswers:
+def one_later_td_error() -> WrongAnswers:
     yield _estimate(total=lambda d, m, lam: d + lam * torch.nn.functional.pad(d, (0, 1))[:, 1:])
 
 
@@ -220,7 +220,7 @@ def value_before() -> WrongAnswers:
     "Your difference is this value minus the previous one: what the *previous* token changed. A "
     "value is the prediction before its token, so this token's effect appears in the next value."
 )
-def surprise_of_the_one_before() -> WrongAnswers:
+def td_error_of_the_one_before() -> WrongAnswers:
     yield _estimate(lambda r, v, m: (r + v - _moved_right(v)) * m)
     yield _estimate(lambda r, v, m: (r + v - v.roll(1, 1)) * m)
 

@@ -11,13 +11,13 @@ from grpo_core.course.lesson08.cases import mask_of_lengths
 from grpo_core.course.outcomes import WrongShape, tensor
 
 
-def my_token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
-    """Scores (B,), KL and mask (B, T) -> every token's reward (B, T)."""
-    rewards = -beta * kl * mask
+def my_token_rewards(rewards: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
+    """Return every token's reward (B, T) from the completions' (B,)."""
+    token_rewards = -beta * kl * mask
     last = mask.sum(dim=1) - 1
-    rows = torch.arange(len(scores))
-    rewards[rows, last] += scores
-    return rewards
+    rows = torch.arange(len(rewards))
+    token_rewards[rows, last] += rewards
+    return token_rewards
 
 
 _KL = torch.tensor([[0.2, 0.6, 0.4, 7.0], [0.5, 0.1, 7.0, 7.0], [0.3, 7.0, 7.0, 7.0]])

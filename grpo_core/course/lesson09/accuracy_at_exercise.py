@@ -7,7 +7,7 @@ from grpo_core.course.outcomes import number
 
 
 def my_accuracy_at(budget: int, tokens: list[int], accuracy: dict[int, float]) -> float:
-    """The accuracy of a run when it had sampled `budget` tokens."""
+    """Return the accuracy of a run after sampling `budget` tokens."""
     spent = [0, *accumulate(tokens)]  # after 0 steps, 1 step, ...
     within = [step for step in accuracy if spent[step] <= budget]
     return accuracy[max(within)]

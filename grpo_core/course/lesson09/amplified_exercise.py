@@ -8,7 +8,7 @@ from grpo_core.course.outcomes import number
 
 
 def my_amplified(before: list[str], right: list[bool], after: list[str]) -> float:
-    """The accuracy of the skills before with the habits after."""
+    """Return the accuracy with old skills and new habits."""
     total = 0.0
     for kind in after:
         same = [r for k, r in zip(before, right, strict=True) if k == kind]

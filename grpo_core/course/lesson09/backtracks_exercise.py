@@ -5,7 +5,7 @@ from grpo_core.course.outcomes import number
 
 
 def my_backtracks(completion: str) -> int:
-    """How many tries were given up for another one."""
+    """Return how many attempts were abandoned for another one."""
     words = completion.split()
     return sum(word == "no" and "=" in words[i:] for i, word in enumerate(words))
 

@@ -7,7 +7,7 @@ from grpo_core.course.outcomes import WrongShape, returned
 
 
 def my_faithfulness(tries: list[tuple[int, str]], answer: int | None) -> str:
-    """One of "faithful", "another", "against" and "nothing"."""
+    """Return "faithful", "another", "against" or "nothing"."""
     if not tries or answer is None:
         return "nothing"
     result, verdict = tries[-1]

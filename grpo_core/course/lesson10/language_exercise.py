@@ -5,7 +5,7 @@ from grpo_core.course.outcomes import number
 
 
 def my_language(completion: str) -> float:
-    """The share of the thought's verdicts that are English; 1 where there are none."""
+    """Return the English share of the thought's verdicts, 0 to 1."""
     thought = completion.split("<think>")[-1].split("</think>")[0]
     words = thought.split()
     english = sum(word in ("yes", "no") for word in words)

@@ -12,7 +12,7 @@ def my_rl_steps(
     epochs: int,
     per_step: int,
 ) -> float:
-    """Parameters of both; tokens sampled, learned and of an RL step -> steps."""
+    """Return how many RL steps cost as much as the distillation."""
     distillation = 2 * teacher * sampled + 6 * student * learned * epochs
     step = (2 + 2 + 4 + 2) * student * per_step
     return distillation / step

@@ -9,7 +9,7 @@ from grpo_core.pipeline.select import unreadable
 
 
 def my_selection(completions: list[str], right: list[bool], most: int) -> list[int]:
-    """Completions of one problem -> the numbers of those to keep, in their order."""
+    """Return the indices of the completions of one problem to keep."""
     kept: list[int] = []
     for i, text in enumerate(completions):
         is_new = all(text != completions[j] for j in kept)

@@ -13,7 +13,7 @@ PAD = 2  # the end token pads, too, as with many models
 
 
 def my_sft_loss(logits: Tensor, ids: Tensor, prompts: Tensor, lengths: Tensor) -> Tensor:
-    """Logits (N, T, V), ids (N, T), where prompts and rows end -> loss."""
+    """Return the loss; logits (N, T, V), ids (N, T), others (N,)."""
     logprobs = torch.log_softmax(logits[:, :-1], dim=2)
     targets = ids[:, 1:]
     chosen = logprobs.gather(2, targets.unsqueeze(2)).squeeze(2)

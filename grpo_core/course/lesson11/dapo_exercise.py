@@ -25,7 +25,7 @@ def my_dapo(
     high: float,
     tokens: int,
 ) -> torch.Tensor:
-    """A micro-batch (B, T) -> its share of the loss of the whole batch."""
+    """Return a micro-batch's (B, T) share of the whole batch's loss."""
     ratio = torch.exp(logprobs - old_logprobs.detach())
     clipped = ratio.clamp(1 - low, 1 + high)
     a = advantages.unsqueeze(1)

@@ -7,7 +7,7 @@ from grpo_core.course.outcomes import number
 
 
 def my_error(finals: torch.Tensor) -> float:
-    """One number a run (M, S) -> standard error of the difference of two means."""
+    """Return the standard error of a difference, from results (M, S)."""
     variance = finals.var(dim=1).mean()
     return (2 * variance / finals.shape[1]).sqrt().item()
 

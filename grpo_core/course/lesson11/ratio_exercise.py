@@ -15,7 +15,7 @@ _MOVES = torch.tensor([[0.1, -0.3, 0.05, 0.6], [0.4, -0.1, 5.0, 5.0], [-0.9, 0.1
 def my_ratio(
     logprobs: torch.Tensor, old_logprobs: torch.Tensor, mask: torch.Tensor
 ) -> torch.Tensor:
-    """Log-probs and mask (B, T) -> one ratio a completion, (B,)."""
+    """Return one ratio per completion (B,); the inputs are (B, T)."""
     moved = (logprobs - old_logprobs.detach()) * mask
     return torch.exp(moved.sum(dim=1) / mask.sum(dim=1))
 

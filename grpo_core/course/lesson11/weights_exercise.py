@@ -17,7 +17,7 @@ _MASK = torch.arange(_WIDTH)[None] < torch.tensor(_LENGTHS)[:, None]
 
 
 def my_weights(mask: torch.Tensor, how: str, max_length: int) -> torch.Tensor:
-    """What each token counts, 0 on padding: mask (B, T) -> (B, T)."""
+    """Return the weight of each token (B, T), 0 on padding."""
     if how == "sequence_mean":
         return mask / mask.sum(dim=1, keepdim=True) / len(mask)
     if how == "token_mean":

@@ -11,7 +11,7 @@ from grpo_core.course.outcomes import WrongShape, returned, tensor
 
 
 def my_best_of(proxy: Tensor, truth: Tensor, n: int) -> Tensor:
-    """Proxy and truth (N, G) -> the mean truth of the best of n."""
+    """Return the mean truth of the best of n; inputs are (N, G)."""
     best = proxy[:, :n].argmax(dim=1)
     rows = torch.arange(len(proxy))
     return truth[rows, best].mean()

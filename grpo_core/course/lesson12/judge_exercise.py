@@ -6,7 +6,7 @@ from grpo_core.rewards.format import parse
 
 
 def my_judge(completion: str) -> float:
-    """What the judge gives a reply, 0 to 1."""
+    """Return the judge's reward for a reply, 0 to 1."""
     parsed = parse(completion)
     words = (parsed.think or "").split()
     if parsed.answer is None or words[-1:] != ["yes"]:

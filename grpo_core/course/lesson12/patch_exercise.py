@@ -9,7 +9,7 @@ from grpo_core.course.outcomes import WrongShape, outcome_or_error, returned
 
 
 def my_check(thought: str, target: int) -> bool:
-    """Whether the last try is true, reaches the target and says so."""
+    """Return whether the last attempt is true and hits the target."""
     *work, verdict = thought.split() or [""]
     if "no" in work:
         work = work[len(work) - work[::-1].index("no") :]

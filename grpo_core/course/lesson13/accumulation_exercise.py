@@ -9,7 +9,7 @@ from grpo_core.course.outcomes import number, returned
 
 
 def my_accumulation(prompts: int, generations: int, processes: int, per_device: int) -> int:
-    """Micro-batches to accumulate, so that a step has so many prompts."""
+    """Return the number of micro-batches to accumulate for one step."""
     completions = prompts * generations
     return completions // (per_device * processes)
 

@@ -8,7 +8,7 @@ from grpo_core.course.outcomes import returned
 
 
 def my_arguments(config: dict[str, Any], known: set[str], per_device: int) -> dict[str, Any]:
-    """The kit's options -> arguments of trl.GRPOConfig, one process."""
+    """Return trl.GRPOConfig's arguments for one process."""
     arguments = {name: config[name] for name in config if name in known}
     completions = arguments.pop("generation_batch_size")
     arguments["per_device_train_batch_size"] = per_device

@@ -12,7 +12,7 @@ from grpo_core.rewards.format import parse
 
 
 def my_reward(completions: list[Any], solution: list[str], **columns: Any) -> list[float]:
-    """1.0 where the answer in the tags is `solution`, else 0.0."""
+    """Return 1.0 if the answer in the tags is `solution`, else 0.0."""
     rewards = []
     for completion, right in zip(completions, solution, strict=True):
         if not isinstance(completion, str):  # a conversation

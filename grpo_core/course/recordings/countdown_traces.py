@@ -22,7 +22,7 @@ from grpo_core.training.sampling import batched, sample_groups
 
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
-KINDS = ("no work", "one try, unchecked", "checked", "backtracks")
+KINDS = ("no work", "one attempt, unchecked", "checked", "backtracks")
 
 
 @dataclass(frozen=True)

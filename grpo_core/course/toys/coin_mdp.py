@@ -2,8 +2,8 @@
 
 A completion is T coins, heads or tails, and it is right if more than half of them are heads. So
 the true value before each coin is a sum of binomial coefficients, and the coin's effect is the
-difference of two such values. It is small enough to see what lambda does to both the bias and the
-noise of an advantage.
+difference of two such values. It is small enough to see the effect of lambda on both the bias and
+the variance of an advantage.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Critic = Callable[[Tensor], Tensor]
 """Turns the true values into those that the critic predicts."""
 
 CRITICS: dict[str, Critic] = {
-    "knows nothing": lambda values: torch.zeros_like(values),
+    "untrained": lambda values: torch.zeros_like(values),
     "half learned": lambda values: 0.5 + 0.5 * (values - 0.5),
     "perfect": lambda values: values,
 }
@@ -63,7 +63,7 @@ def toss(count: int, length: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor
 def push(
     coins: Tensor, rewards: Tensor, values: Tensor, lam: float, position: int = 0
 ) -> tuple[float, float, float]:
-    """Return what a policy gradient does to one coin, with advantages by GAE.
+    """Return a policy gradient's estimate for one coin, with advantages by GAE.
 
     The coin is a softmax over two answers at even odds, so a completion's estimate of the gradient
     is its advantage times (1 if heads, else 0, less 1/2).

@@ -53,7 +53,7 @@ def kl_gradients(logits: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def expected_gradient(logits: Tensor, reference: Tensor, penalty: Penalty) -> Tensor:
-    """Return the gradient of a penalty, on average over what the policy samples.
+    """Return the expected gradient of a penalty over the policy's samples.
 
     sum_a sg[pi(a)] d penalty(a) / d logits: no gradient flows through the sampling, just
     as with a batch of samples.
@@ -88,7 +88,7 @@ def train(
         reference: (K,) the reference's logits, from which the policy starts.
         penalty: the term of the loss for each answer.
         beta: the coefficient of the penalty.
-        steps, learning_rate: of plain gradient ascent.
+        steps, learning_rate: the number of steps and the learning rate of plain gradient ascent.
 
     Returns:
         (steps + 1, K) probabilities before each step and after the last. Logits are kept within

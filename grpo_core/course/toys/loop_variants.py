@@ -140,12 +140,13 @@ def train(
 
     Args:
         policy: trained in place.
-        task: where problems and rewards come from.
-        loop: the parts.
-        steps, seed: how long, and what decides problems and samples.
-        prompts, size: groups a step, and completions a group.
-        most_tokens: of a completion.
-        learning_rate, warmup_steps: of AdamW, as the kit trains.
+        task: the source of problems and rewards.
+        loop: the parts and settings of the loop.
+        steps: the number of steps.
+        seed: random seed of the problems and samples.
+        prompts, size: groups per step, and completions per group.
+        most_tokens: the maximum length of a completion.
+        learning_rate, warmup_steps: AdamW's, as in the kit's Trainer.
 
     Yields:
         accuracy, format, truncated: shares of this step's completions; length, in tokens; off, the
@@ -155,7 +156,7 @@ def train(
     weights = list(policy.model.parameters())
     optimizer = torch.optim.AdamW(weights, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     generator = torch.Generator().manual_seed(seed)
-    score = RewardSum(["accuracy_reward", "format_reward"], [1.0, 0.3])
+    reward_sum = RewardSum(["accuracy_reward", "format_reward"], [1.0, 0.3])
     for step, problems in enumerate(draw_problems(task, prompts, steps, seed), start=1):
         samples = sample_groups(
             policy,
@@ -167,7 +168,7 @@ def train(
         )
         texts = [policy.decode(samples.completion(row)) for row in range(len(problems) * size)]
         columns = columns_of(task, [problem for problem in problems for _ in range(size)])
-        parts, rewards = score([], texts, **columns)
+        parts, rewards = reward_sum([], texts, **columns)
         optimizer.zero_grad()
         loss, off = _backward(
             loop, policy, reference, samples, torch.tensor(rewards).view(-1, size)
@@ -201,7 +202,7 @@ def _backward(
     loop: Loop, policy: Policy, reference: Policy, samples: Samples, rewards: Tensor
 ) -> tuple[float, float]:
     """Accumulate a batch's gradients group by group; return its loss and the mean |log ratio|."""
-    # filled up with the end, as a tokenizer without a padding token of its own does
+    # padded with EOS, as by a tokenizer without a padding token
     end = policy.eos_ids[0]
     mask = loop.mask(samples.completion_ids.masked_fill(~samples.mask, end), end)
     tokens = int(mask.sum())
@@ -245,12 +246,13 @@ def as_group(
 
     Args:
         policy: for its tokenizer.
-        problem: the group's.
-        samples: of the whole batch.
-        rows: (G,) int64, the group's rows of it.
-        parts, rewards: of the whole batch.
-        advantages: (B,) of the whole batch.
-        logprobs, push: (G, T) of the group; push is minus the derivative of the loss by logprobs.
+        problem: the problem of the group.
+        samples: the samples of the whole batch.
+        rows: (G,) int64, the group's rows in the batch.
+        parts, rewards: reward components and rewards of the whole batch.
+        advantages: (B,), those of the whole batch.
+        logprobs, push: (G, T), those of the group; push is minus the gradient of the loss with
+            respect to logprobs.
     """
     completions = []
     for place, row in enumerate(rows.tolist()):

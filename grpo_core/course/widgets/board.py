@@ -9,12 +9,12 @@
         board.show(step)
 
 The cards, their shades and the numbers of a token are drawn by the dashboard's own script
-(dashboard/assets/), handed to the notebook through anywidget; nothing is fetched from anywhere.
-Under them lies a plain table of one group, hidden as long as the script runs: a saved notebook, a
-page of GitHub and an editor without widgets show that. With this module imported, a `Group` that is
-the last line of a cell shows as such a table too.
+(dashboard/assets/), passed to the notebook through anywidget; it makes no network requests.
+Under them is a plain table of one group, hidden while the script runs: a saved notebook, a page on
+GitHub and an editor without widgets show the table. Once this module is imported, a `Group` as the
+last line of a cell is shown as such a table too.
 
-Everything a model wrote is hostile: text nodes in the script, `html.escape` in the table.
+Everything that a model wrote is untrusted: the script uses text nodes, the table `html.escape`.
 """
 
 import json
@@ -62,7 +62,7 @@ class Board:
 
         Args:
             what: a step, or your own groups.
-            group: which one the table shows; on the live board the reader chooses it.
+            group: the group that the table shows; on the live board the reader chooses.
 
         Raises:
             IndexError: there is no such group.

@@ -1,7 +1,7 @@
 """One group as a plain table: for saved notebooks, GitHub and editors where no script runs.
 
-Small, and legible without its colours, as some of those pages strip them. What a model wrote is
-escaped, cut to a length, and rid of what a notebook file cannot hold.
+It is small, and legible without its colours, which some of those pages strip. A model's text is
+escaped, cut to a maximum length, and freed of characters that a notebook file cannot hold.
 """
 
 import html
@@ -19,7 +19,7 @@ MOST_TOKENS = 120  # of one completion
 MOST_LETTERS = 600  # of one completion, prompt or name
 MOST_BYTES = 40_000  # of rows, before a last one: a notebook has room for several tables
 
-_UP, _DOWN = "#0072b2", "#e26e14"  # likelier and less likely, as on the board
+_UP, _DOWN = "#0072b2", "#e26e14"  # probability increased and decreased, as on the board
 _ALPHA = ("", "12", "26", "40", "59")  # of a token's background, by the level of its push
 # Control characters, and half of a pair of surrogates, which UTF-8 cannot write.
 _UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -29,13 +29,13 @@ def static_board(index: int | None, groups: Sequence[Group], group: int = 0, nam
     """Return HTML that shows one group of a step.
 
     Args:
-        index: the step's, None for groups that belong to none.
-        groups: of the step; none at all gives a line that says so.
-        group: which of them.
-        name: by which a script can find it.
+        index: the index of the step, None for groups that belong to no step.
+        groups: the groups of the step; an empty list gives a line that says so.
+        group: the index of the group to show.
+        name: the name by which a script can find the table.
 
     Raises:
-        IndexError: there are groups, and not this one.
+        IndexError: there is no such group.
     """
     opening = f'<div data-grpo-still="{_text(name)}">'
     if not groups:
@@ -58,7 +58,7 @@ def _facts(group: Group) -> Iterator[str]:
     if group.completions:
         yield f"mean reward {group.rewards.mean():.3g}"
         if group.is_dead:
-            yield "<b>all rewards tie: nothing to learn here</b>"
+            yield "<b>all rewards are equal: no signal</b>"
 
 
 def _table(group: Group) -> str:
@@ -82,7 +82,7 @@ def _row(number: int, c: Completion, parts: Sequence[str], largest: float) -> st
     tint = f' style="background:{color}40"' if c.advantage else ""
     figures = [c.rewards.get(part, 0.0) for part in parts] + [c.reward]
     cells = "".join(f"<td>{value:.3g}</td>" for value in figures)
-    cut = " <em>(cut off)</em>" if c.truncated else ""
+    cut = " <em>(truncated)</em>" if c.truncated else ""
     text = f'<td dir="ltr" style="text-align:left">{_tokens(c, largest)}{cut}</td>'
     return f"<tr><td>{number}</td><td{tint}>{_signed(c.advantage)}</td>{cells}{text}</tr>"
 

@@ -257,7 +257,7 @@ def test_the_figure() -> None:
     frame = made(kl=3 * T)
     figure = figures.diagnosis(frame, ask("kl", frame))
     assert [axes.get_title() for axes in figure.axes] == ["kl", "reward", "grad_norm"]
-    assert figure.axes[0].get_ylabel() == "nats a token"
+    assert figure.axes[0].get_ylabel() == "nats per token"
     assert all(axes.get_xlabel() == "step" for axes in figure.axes)
     np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_ydata(), frame.kl.dropna())
     assert "Is KL out of hand? Trouble" in figure.get_suptitle()

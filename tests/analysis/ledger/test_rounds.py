@@ -69,13 +69,13 @@ def test_tables(answers: list[list[str]]) -> None:
         assert {len(row) for row in table} == {len(LABELS) + 1}
     rows = {row[0]: row[1:] for row in memory}
     assert rows["parameters"] == ["1.00"] * 4
-    assert rows["held all through"] == ["9.00"] * 4
+    assert rows["held throughout"] == ["9.00"] * 4
     assert rows["held, GRPO = 1"] == rows["peak, GRPO = 1"] == ["1.00"] * 4
     assert rows["peak of live tensors"] == ["12.00"] * 4
     assert rows["peak RSS"] == ["128"] * 4
     assert "CUDA peak" not in rows
     assert seconds[1] == ["sampling", "5.00 (1.00–9.00)", *seconds[1][2:]]
-    assert seconds[-1][:2] == ["a step, GRPO = 1", "1.00"]
+    assert seconds[-1][:2] == ["step, GRPO = 1", "1.00"]
     page = report.markdown(memory).splitlines()
     assert page[0] == "| MiB | GRPO | GRPO + reference | PPO, value head | PPO, own critic |"
     assert page[1] == "|---|---:|---:|---:|---:|"

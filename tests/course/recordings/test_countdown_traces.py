@@ -39,7 +39,7 @@ def test_a_search_is_read_try_by_try() -> None:
         ("<answer> 3 + 5 </answer>", "no work"),
         ("", "no work"),
         ("yes no yes", "no work"),  # verdicts about nothing
-        ("<think> 3 + 5 = 8 </think> <answer> 3 + 5 </answer>", "one try, unchecked"),
+        ("<think> 3 + 5 = 8 </think> <answer> 3 + 5 </answer>", "one attempt, unchecked"),
         ("3 + 5 = 8 yes 3 + 5", "checked"),
         ("3 + 5 = 8 no", "checked"),  # given up, and nothing else tried
         ("3 + 5 = 8 no 3 * 5 = 15", "backtracks"),  # cut off in the second
@@ -73,8 +73,8 @@ def test_documents_are_of_the_kind_they_were_made_to_be() -> None:
     expected = {
         "guess": {"no work"},
         "answer_only": {"no work"},
-        "one_try": {"one try, unchecked"},
-        "broken_try": {"one try, unchecked"},
+        "one_try": {"one attempt, unchecked"},
+        "broken_try": {"one attempt, unchecked"},
         "long_search": {"backtracks"},
     }
     corpus = Corpus(TASK, CORPORA["default"], seed=0)

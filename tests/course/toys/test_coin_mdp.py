@@ -46,11 +46,9 @@ def test_what_a_critic_gets_wrong_is_in_the_estimate_below_one() -> None:
     }
     exact = at["perfect", 1.0][2]
     assert at["half learned", 0.0][0] == pytest.approx(exact / 2, abs=0.002)
-    assert at["knows nothing", 0.0][0] == 0
+    assert at["untrained", 0.0][0] == 0
     for name in coin_mdp.CRITICS:
         assert at[name, 1.0][0] == pytest.approx(exact, abs=0.004)
-    assert at["knows nothing", 0.5][0] == pytest.approx(
-        0.5**8 * at["knows nothing", 1.0][0], abs=1e-6
-    )
+    assert at["untrained", 0.5][0] == pytest.approx(0.5**8 * at["untrained", 1.0][0], abs=1e-6)
     noise = [at["perfect", lam][1] for lam in (0.0, 0.5, 1.0)]
     assert noise == sorted(noise) and noise[2] > 2 * noise[0]

@@ -104,9 +104,9 @@ def test_a_group_that_ties_says_so() -> None:
     tied = group("a", "b")
     for c in tied.completions:
         c.advantage = 0.0
-    assert "nothing to learn here" in static_board(1, [tied])
+    assert "no signal" in static_board(1, [tied])
     lively = group("a", "b")
-    assert "nothing to learn here" not in static_board(1, [lively])
+    assert "no signal" not in static_board(1, [lively])
 
 
 def test_nothing_to_show() -> None:
