@@ -433,7 +433,7 @@ figures.token_shares(
 # one attempt and starts the next. It marks a decision, so its probability
 # was neither near 0 nor near 1, and it rises fast if it pays. In a large
 # model such tokens are *wait*, *however*, *recheck*. **In this run the clip
-# stops most often the tokens that the search consists of.** (Six steps of a
+# most often stops the token on which the search depends.** (Six steps of a
 # tiny model prove nothing in general. MiniMax observed the same in a large
 # one.)
 

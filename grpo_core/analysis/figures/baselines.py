@@ -57,9 +57,7 @@ def policy_gradient(
     axes[0].set(title="How often it is sampled", xlabel="probability π")
     axes[1].barh(rows, q, color=OKABE_ITO["green"])
     axes[1].axvline(expected, color=plt.rcParams["text.color"], linestyle="--")
-    axes[1].set(
-        title="How good it is", xlabel=f"reward probability q (dashed: J = {expected:.2f})"
-    )
+    axes[1].set(title="How good it is", xlabel=f"reward probability q (dashed: J = {expected:.2f})")
     name_rows(axes[0], [f"arm {i + 1}" for i in rows], "completion")
     axes[2].barh(rows, g, color=np.where(g >= 0, UP, DOWN))
     axes[2].axvline(0, color=plt.rcParams["text.color"], linewidth=1)
