@@ -1,13 +1,21 @@
-"""Mistakes in a task or reward of one's own are explained; test_plugins runs the docs' examples."""
+"""Mistakes in a task or reward of one's own are explained; test_plugins runs the docs' examples.
+
+The panel of the docs is run here.
+"""
 
 import importlib
+import json
+import re
+import shutil
 import sys
 import types
 from pathlib import Path
 
 import pytest
+from nodejs import run_node
 
 from grpo_core import tasks
+from grpo_core.app.dashboard.bundle import ASSETS
 from grpo_core.core import registry
 from grpo_core.core.errors import LabError
 from grpo_core.tasks import Problem, get_task
@@ -86,3 +94,41 @@ def test_columns_that_cannot_work(columns: list[dict], sentence: str) -> None:
     problems = [Problem(f"p{i}", c) for i, c in enumerate(columns)]
     with pytest.raises(LabError, match=sentence):
         columns_of(get_task("countdown"), problems)
+
+
+PANEL = """
+// As much of a document as a panel of text needs.
+class Element {
+  constructor() { Object.assign(this, { children: [], text: "", hidden: false }); }
+  append(child) { this.children.push(child); }
+  setAttribute() {}
+  get textContent() { return this.text; }
+  set textContent(text) { this.text = text; }
+}
+globalThis.document = { createElement: () => new Element() };
+const { longest } = await import(process.argv[1]);
+const parent = new Element();
+const columns = { "completions/max_length": null };
+const update = longest(parent, { series: (name) => columns[name] });
+const [panel] = parent.children;
+const seen = [];
+for (const lengths of [null, [3, 9, 4]]) {
+  columns["completions/max_length"] = lengths;
+  update();
+  seen.push([panel.hidden, panel.children[0].text]);
+}
+console.log(JSON.stringify(seen));
+"""
+
+
+def test_the_panel_of_the_docs_is_a_file_that_works(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "adding.md"
+    (code,) = re.findall(r"^```js\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+    shutil.copytree(ASSETS / "core", tmp_path / "core")
+    (tmp_path / "panels").mkdir()
+    module = tmp_path / "panels" / "longest.js"
+    module.write_text(code, encoding="utf-8")
+    (hidden, _), (shown, said) = json.loads(
+        run_node("--input-type=module", "-e", PANEL, module.as_uri())
+    )
+    assert hidden and not shown and said == "The longest completion so far has 9 tokens."

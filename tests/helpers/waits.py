@@ -52,8 +52,8 @@ def address(page: Any) -> str:
 
 def beats(page: Any, count: int) -> None:
     """Wait until a replay would have gone on so many times."""
-    begun = page.evaluate("grpoLab.session.ticks")
-    wait(page, "end => grpoLab.session.ticks >= end", begun + count)
+    begun = page.evaluate("grpoLab.session.beats")
+    wait(page, "end => grpoLab.session.beats >= end", begun + count)
 
 
 def tried(page: Any) -> None:

@@ -418,8 +418,9 @@ export class Session {
   }
 
   #beat() {
+    this.beats++;
     if (document.hidden) return;
-    if (++this.beats % REFRESH_BEATS === 0) this.others.fetch(this.view.others);
+    if (this.beats % REFRESH_BEATS === 0) this.others.fetch(this.view.others);
     if (this.player.beat()) this.touch();
   }
 

@@ -24,15 +24,21 @@ let bring = null; // has Gradio ask what its controls should show, once its page
  * @param {() => void} [ask] of Gradio's page: tells it to ask for the link's options
  */
 export function fill(element, ask) {
+  if (element?.dataset.lab === "runs" && ask) listen(ask);
   if (!element || filled.has(element)) return;
   filled.add(element);
-  if (element.dataset.lab !== "runs") return mount(element, session);
-  mountRuns(element, session);
-  if (!ask) return;
+  if (element.dataset.lab === "runs") mountRuns(element, session);
+  else mount(element, session);
+}
+
+/** Gradio's page is there: know how to have it ask, and follow what it renders when it likes. */
+function listen(ask) {
+  const first = bring === null;
   bring = ask;
-  syncButtons();
+  if (!first) return;
   const side = { childList: true, subtree: true, attributes: true, attributeFilter: ["disabled"] };
   new MutationObserver(syncButtons).observe(document.getElementById("lab-side"), side);
+  syncButtons();
 }
 
 /** Which of Gradio's buttons can do something now; they are rendered disabled. */
