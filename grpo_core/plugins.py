@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from grpo_core import models, rewards, tasks
 from grpo_core.algorithm import presets
-from grpo_core.core.errors import LabError, told
+from grpo_core.core.errors import LabError, format_error
 
 ENTRY_POINTS = "grpo_lab.plugins"
 
@@ -114,7 +114,9 @@ def load_installed() -> None:
         try:
             module = entry.load()
         except Exception as error:
-            raise LabError(f"The plugin {source} cannot be loaded: {told(error)}.") from error
+            raise LabError(
+                f"The plugin {source} cannot be loaded: {format_error(error)}."
+            ) from error
         folder = Path(getattr(module, "__file__", None) or ".").parent
         _register(module, source, folder)
         _loaded[source] = entry.value
@@ -132,7 +134,7 @@ def _run(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise LabError(f"The plugin {path} cannot be loaded: {told(error)}.") from error
+        raise LabError(f"The plugin {path} cannot be loaded: {format_error(error)}.") from error
     return module
 
 

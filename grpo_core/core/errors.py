@@ -1,4 +1,4 @@
-"""The one exception type that is written for people, and how it tells of other people's."""
+"""LabError, the exception with a message for users, and the formatting of other errors."""
 
 import importlib
 import re
@@ -13,31 +13,31 @@ _UNPRINTABLE = re.compile(
 
 
 def printable(text: str) -> str:
-    """Return `text` with control characters and other invisible ones written as escapes.
+    """Return `text` with control characters and invisible characters escaped.
 
-    For whatever a stranger may have chosen (the name of a folder, a value in a file, the text of an
-    error) on its way to a terminal or a log: the result is one line that moves no cursor.
+    Use it for untrusted text (the name of a folder, a value in a file, the text of an error) before
+    it goes to a terminal or a log: the result is one line without terminal control sequences.
     """
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class LabError(Exception):
-    """Something the user can put right; the message is one sentence that says what to do.
+    """An error that the user can fix; the message says what is wrong, where, and what to do.
 
-    The command line prints it without a traceback, the dashboard shows it in a banner. Every
-    other exception is a bug of ours and keeps its traceback. The message may quote what a stranger
-    chose, so it is always `printable`.
+    The command line prints it without a traceback; the dashboard shows it in a banner. Every other
+    exception is a bug in the kit and keeps its traceback. The message may quote untrusted text, so
+    it is always `printable`.
     """
 
     def __str__(self) -> str:
         return printable(super().__str__())
 
 
-def told(error: Exception) -> str:
-    """An exception from code that a learner wrote, as part of a sentence: what, and in which line.
+def format_error(error: Exception) -> str:
+    """Format an exception from a user's code as part of a sentence, with its file and line.
 
-    To be called where it was caught. The line is the deepest one in the file that was called from
-    there, which is the learner's, rather than in a library that it calls.
+    Call this where the exception is caught. The line is the deepest one in the user's file, rather
+    than one in a library that it calls.
     """
     below = traceback.extract_tb(error.__traceback__)[1:]
     frames = [f for f in below if not f.filename.startswith(("<", importlib.__file__))]

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from grpo_core.core.errors import LabError, told
+from grpo_core.core.errors import LabError, format_error
 
 
 def check(registry: Mapping[str, object], name: str, kind: str) -> None:
@@ -46,5 +46,6 @@ def load(registry: Mapping[str, Any], name: str, kind: str) -> Any:
         return getattr(importlib.import_module(module_name), attribute)
     except Exception as error:
         raise LabError(
-            f"The {kind} '{name}', registered as '{registered}', cannot be loaded: {told(error)}."
+            f"The {kind} '{name}', registered as '{registered}', cannot be loaded: "
+            f"{format_error(error)}."
         ) from error

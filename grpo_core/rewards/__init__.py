@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from grpo_core.core import registry
-from grpo_core.core.errors import LabError, told
+from grpo_core.core.errors import LabError, format_error
 
 RewardFunction = Callable[..., list[float]]
 StepRewardFunction = Callable[..., list[list[tuple[int, float]]]]
@@ -129,7 +129,7 @@ def _checked(
     except LabError:
         raise
     except Exception as error:
-        raise LabError(f"The reward {name} raised {told(error)}.") from error
+        raise LabError(f"The reward {name} raised {format_error(error)}.") from error
     try:
         numbers = [float(value) for value in values]
     except (TypeError, ValueError) as error:

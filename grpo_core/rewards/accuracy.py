@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from grpo_core.core.errors import LabError, told
+from grpo_core.core.errors import LabError, format_error
 from grpo_core.rewards.format import Completion, completion_text, parse
 from grpo_core.tasks import get_task
 
@@ -56,5 +56,5 @@ def _solves(task: str, answer: str, problem: dict[str, Any]) -> bool:
     except Exception as error:
         raise LabError(
             f"The verifier of task '{task}' must return True or False on any text, but on the "
-            f"answer {answer[:80]!r} it raised {told(error)}."
+            f"answer {answer[:80]!r} it raised {format_error(error)}."
         ) from error

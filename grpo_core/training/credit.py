@@ -14,7 +14,7 @@ from grpo_core.algorithm.critic import gae, token_rewards, whiten
 from grpo_core.algorithm.kl import KL_ESTIMATORS, sequence_penalty
 from grpo_core.algorithm.variant import Variant
 from grpo_core.core.config import GRPOConfig
-from grpo_core.core.errors import LabError, told
+from grpo_core.core.errors import LabError, format_error
 from grpo_core.models.policy import Policy
 from grpo_core.rewards import StepRewardFunction
 from grpo_core.tasks import Task
@@ -151,7 +151,7 @@ def find_steps(
     except LabError:
         raise
     except Exception as error:
-        raise LabError(f"The step reward {name} raised {told(error)}.") from error
+        raise LabError(f"The step reward {name} raised {format_error(error)}.") from error
     if len(found) != len(rows):
         raise LabError(f"The step reward {name} returned {len(found)} lists for {len(rows)} texts.")
     shape = (len(rows), rollout.samples.completion_ids.shape[1])

@@ -73,7 +73,7 @@ test("the tour finds its moments in the run", () => {
     run: { config: { reward_funcs: ["x_reward"], reward_weights: [2] } },
     series: (name) => (name === "eval/accuracy" ? [0.1, null, 0.7] : null),
   };
-  const firsts = { "solved after turning back": { step: 3, group: 1, completion: 0 } };
+  const firsts = { "solved after backtracking": { step: 3, group: 1, completion: 0 } };
   const facts = factsOf(session, { cells, firsts });
   assert.deepEqual(facts.mixed, [3, 0]); // well-formed more often than right tells more
   assert.deepEqual([facts.dead, facts.search, facts.student], [[1, 0], [3, 1], true]);
