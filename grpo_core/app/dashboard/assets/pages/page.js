@@ -105,6 +105,7 @@ globalThis.grpoLab = {
     };
     if (known.length) recipe = linked = settings.recipe;
     else if (recipe === linked) recipe = linked = null;
+    syncButtons();
     return controls.map((name, i) => {
       const since = before.get(name);
       const untouched = since !== undefined && values[i] === since.set;
