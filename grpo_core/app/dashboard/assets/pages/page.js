@@ -105,6 +105,7 @@ globalThis.grpoLab = {
     };
     if (known.length) experiment = linked = settings.experiment;
     else if (experiment === linked) experiment = linked = null;
+    syncButtons();
     return controls.map((name, i) => {
       const since = before.get(name);
       const untouched = since !== undefined && values[i] === since.set;
