@@ -224,7 +224,8 @@ def all_that_a_student_gets(
 ) -> dict[str, Any]:
     """Everything, in the world where the group earned these rewards; ids are the same in all."""
     record(home / "runs", config, place, rewards)
-    with serving(home, unlimited=True) as served:
+    with pytest.MonkeyPatch.context() as patch, serving(home, unlimited=True) as served:
+        patch.setattr("grpo_core.app.dashboard.feed.TICK", 0.01)  # the same is sent, only sooner
         student = served.student("Ada")
         (member,) = served.room.people.members.values()
         teacher = served.teacher()
