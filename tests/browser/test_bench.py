@@ -144,7 +144,7 @@ def test_every_method_has_its_formula(visit: Callable) -> None:
             "?.textContent === name",
             name,
         )
-        said(page, ".lab-lens-left", "on record" if name == "this run" else f"A trial: {name}.")
+        said(page, ".lab-lens-left", "Recorded push" if name == "this run" else f"A trial: {name}.")
         tried(page)
         row = page.locator(
             ".lab-lens-methods tr", has=page.get_by_role("button", name=name, exact=True)

@@ -289,7 +289,7 @@ def test_no_page_knows_the_metrics_of_the_step_until_the_reveal(
     steps = "grpoLab.session.steps.length"
     before = [(page.evaluate(KNOWN), page.evaluate(steps)) for page in pages]
     assert '"reward"' in before[0][0] and before[0] == before[1]
-    press(teacher.page, "Ask: does this group teach anything?")
+    press(teacher.page, "Ask: does this group give a learning signal?")
     for page in pages:
         page.wait_for_function(f"() => ({KNOWN})().split('],').length <= 1")
         assert json.loads(page.evaluate(KNOWN))[0][0] == "learning_rate"
@@ -305,7 +305,7 @@ def test_no_page_knows_the_metrics_of_the_step_until_the_reveal(
 
 def test_whether_a_group_teaches(teacher: Any, join: Callable) -> None:
     page = join("Carl").page
-    press(teacher.page, "Ask: does this group teach anything?")
+    press(teacher.page, "Ask: does this group give a learning signal?")
     at(page, STEP)
     press(page, "Yes, its rewards differ")
     expect(page.get_by_role("button", name="Yes, its rewards differ")).to_have_attribute(
@@ -327,7 +327,7 @@ def test_a_question_holds_pages_that_go_with_a_run_and_lets_them_go_on(
     lead.wait_for_function(f"() => ({run})() && ({shown})() >= 2")
     page = join("Quinn").page
     page.wait_for_function(f"() => ({run})() && ({shown})() >= 2")
-    press(lead, "Ask: does this group teach anything?")
+    press(lead, "Ask: does this group give a learning signal?")
     for one in (lead, page):
         expect(one.locator(".lab-class-poll")).to_be_visible()
     held = lead.evaluate("grpoLab.session.classroom.poll.step")

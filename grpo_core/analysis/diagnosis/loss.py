@@ -86,13 +86,13 @@ def why_is_my_loss_zero(
     if about == "about 0":
         return found(
             "fine",
-            "Expected: the gradient is not zero",
+            "Expected: there is a gradient",
             f"This is expected: {_why_it_cancels(options)}, so they cancel in the loss "
             f"({spoken(loss)}) but not in its gradient, whose norm is {spoken(norm)}.",
         )
     return found(
         "fine",
-        "Neither the loss nor the gradient is zero",
+        "Not zero, nor is the gradient",
         f"It is not zero: {about} over {last_steps(window(len(values_of(frame, 'loss'))))}, "
         "and either sign is normal, as the value says little. The gradient norm is "
         f"{spoken(norm)}.",

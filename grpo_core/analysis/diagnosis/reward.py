@@ -154,10 +154,10 @@ def _why_flat(
             "nats per "
             "token away. Try a beta a hundred times smaller."
         )
-        return "trouble", "Beta holds the policy at the reference", text, seen | {"beta": beta}
+        return "trouble", "Beta is too large", text, seen | {"beta": beta}
     if level["clip_ratio"] >= 0.5:  # most tokens are clipped
         text = f"Clipping removes the gradient of {level['clip_ratio']:.0%} of tokens."
-        return "look", "Clipping removes most gradients", text, seen
+        return "look", "Clipping removes gradients", text, seen
     if level["entropy"] < LOW_ENTROPY:
         text = (
             f"Entropy is {spoken(level['entropy'])} nats per token: a group's completions are "
