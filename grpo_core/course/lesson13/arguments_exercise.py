@@ -36,7 +36,7 @@ OURS = {
     "max_tokens_per_forward": 1024,
     "threads": 0,
 }
-"""The recipe for SmolLM2 in the kit's words, as far as it matters here."""
+"""The experiment for SmolLM2 in the kit's words, as far as it matters here."""
 
 
 KNOWN = {
@@ -85,7 +85,7 @@ arguments = Exercise(
     solution_function=my_arguments,
     cases=[
         Case(
-            "For the recipe of SmolLM2, 4 at a time (per device, generated at once, updates per "
+            "For the experiment of SmolLM2, 4 at a time (per device, generated at once, updates per "
             "batch; then the rest)",
             _read_by_trl(4),
         ),
@@ -101,5 +101,5 @@ arguments = Exercise(
         "per_device_train_batch_size × gradient_accumulation_steps (× processes) equals "
         "generation_batch_size here.",
     ],
-    well_done="your arguments give TRL the same recipe, update for update.",
+    well_done="your arguments give TRL the same experiment, update for update.",
 )
