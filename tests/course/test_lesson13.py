@@ -319,9 +319,9 @@ def test_every_known_mistake_is_planted_above(exercise: Exercise) -> None:
     assert_all_planted(exercise, ATTEMPTS[exercise])
 
 
-def test_the_configuration_of_the_exercise_is_the_recipe() -> None:
-    recipe = GRPOConfig.from_toml(data_dir() / "recipes" / "smollm2.toml").to_dict()
-    assert {name: recipe[name] for name in check.OURS} == check.OURS
+def test_the_configuration_of_the_exercise_is_the_experiment() -> None:
+    experiment = GRPOConfig.from_toml(data_dir() / "experiments" / "smollm2.toml").to_dict()
+    assert {name: experiment[name] for name in check.OURS} == check.OURS
 
 
 def test_the_notebooks_stub_is_no_mistake(capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,8 +85,8 @@ arguments = Exercise(
     solution_function=my_arguments,
     cases=[
         Case(
-            "For the experiment of SmolLM2, 4 at a time (per device, generated at once, updates per "
-            "batch; then the rest)",
+            "For the experiment of SmolLM2, 4 at a time (per device, generated at once, updates "
+            "per batch; then the rest)",
             _read_by_trl(4),
         ),
         Case(
