@@ -124,8 +124,8 @@ shown
 #     grpo-lab train --config smollm2
 #
 # The experiment (`data/experiments/smollm2.toml`) has 40 steps of 4
-# prompts × 8 completions. That takes a quarter of an hour on two idle cores,
-# so here are recorded runs, with held-out problems and three seeds.
+# prompts × 8 completions. That takes a quarter of an hour on two idle
+# cores, so here are recorded runs, with held-out problems and three seeds.
 #
 # **Before you go on:** two curves can rise, format and accuracy. Which one
 # rises first? Can accuracy ever be higher than format?
