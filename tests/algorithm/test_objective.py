@@ -626,7 +626,7 @@ def test_settings_that_no_switch_knows(field: dict[str, str], sentence: str) -> 
             {"multi_objective_aggregation": "normalize_then_sum", "scale_rewards": "loo"},
             "clashes with scale_rewards 'loo'",
         ),
-        ({"multi_objective_aggregation": "sum"}, "Unknown multi_objective_aggregation 'sum'"),
+        ({"multi_objective_aggregation": "sum"}, "aggregation 'sum'. Use one of: s"),
         ({"use_kl_in_reward": True, "use_bias_correction_kl": True}, "set one of them"),
         (
             {

@@ -172,7 +172,7 @@ def test_a_run_of_the_first_version_is_copied_and_continued(gift: Path) -> None:
 def test_a_run_that_is_being_trained_is_not_copied(gift: Path) -> None:
     state = {"status": "running", "host": "elsewhere", "heartbeat": time.time()}
     (gift / "state.json").write_text(json.dumps(state))
-    with pytest.raises(LabError, match="being trained elsewhere"):
+    with pytest.raises(LabError, match=r"being trained elsewhere\. Stop it there first"):
         adopt(Run(gift), gift.parent)
 
 

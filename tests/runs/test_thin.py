@@ -76,7 +76,7 @@ def test_refusals(finished: Path, tmp_path: Path) -> None:
             thin_copy(finished, tmp_path / "copy", **numbers)
     with RunWriter(finished) as writer:
         writer.write_state(status="running", host="elsewhere")
-        with pytest.raises(LabError, match="is running"):
+        with pytest.raises(LabError, match=r"is running\. Only a run that has ended"):
             thin_copy(finished, tmp_path / "copy")
         writer.write_state(status="stopped")
     (finished / "run.db").write_bytes(b"rubbish" * 1000)
