@@ -29,9 +29,8 @@ from trl import GRPOConfig, GRPOTrainer, TrlParser
 from grpo_core.models import resolve, smollm2
 from grpo_core.rewards.accuracy import accuracy_reward
 from grpo_core.rewards.format import format_reward
-from grpo_core.tasks import get_task
+from grpo_core.tasks import columns_of, get_task
 from grpo_core.tasks.conversation import as_messages
-from grpo_core.training.evaluation import columns_of
 
 # The kit's defaults where they differ from TRL's. All others are TRL's.
 DEFAULTS = {

@@ -18,6 +18,9 @@ from grpo_core.core.errors import LabError
 from grpo_core.core.regular import is_link, open_regular, read_bytes
 from grpo_core.runs import limits
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a system calls a disk, a quota or a file that holds no more."""
+
 
 @contextlib.contextmanager
 def told_plainly(path: Path, doing: str) -> Iterator[None]:
@@ -42,7 +45,7 @@ def _reason(error: sqlite3.Error | OSError | UnicodeDecodeError, path: Path) -> 
     """Why, and what to do about it."""
     code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
     number = getattr(error, "errno", 0)
-    if code == sqlite3.SQLITE_FULL or number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if code == sqlite3.SQLITE_FULL or number in FULL:
         return (
             "the disk is full. What was recorded before is safe: "
             f"free some space, then run `grpo-lab resume {path}`."
@@ -118,11 +121,12 @@ def replace_file(source: Path, target: Path) -> None:
 
 
 def disk_error(error: BaseException | None) -> OSError | None:
-    """The OSError behind an error; torch and safetensors raise types of their own for it."""
+    """Return the OSError behind an error; torch, safetensors and SQLite raise their own types."""
     while error is not None:
         if isinstance(error, OSError):
             return error
-        if re.search(r"No space left|os error (28|112)\b", str(error)):
+        is_full = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF == sqlite3.SQLITE_FULL
+        if is_full or re.search(r"No space left|os error (28|112)\b", str(error)):
             return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         error = error.__cause__ or error.__context__
     return None

@@ -117,3 +117,25 @@ def get_task(name: str, /, **options: Any) -> Task:
         if not options:
             raise  # no option is to blame: a bug of the task
         raise LabError(f"The task '{name}' cannot work with its options: {error}.") from error
+
+
+def columns_of(task: Task, problems: list[Problem]) -> dict[str, list[object]]:
+    """Return the columns that reward functions receive: column name -> one entry per problem.
+
+    The column `task` names the task whose verifier to use; the others are the problems' own.
+
+    Raises:
+        LabError: the problems have different columns, or a column with a reserved name.
+    """
+    names = problems[0].columns.keys()
+    if taken := names & {"task", "prompts", "completions"}:
+        raise LabError(f"A problem of '{task.name}' cannot have a column called '{min(taken)}'.")
+    for problem in problems:
+        if problem.columns.keys() != names:
+            raise LabError(
+                f"All problems of '{task.name}' must have the same columns: {problem.prompt!r} has "
+                f"{', '.join(problem.columns) or 'none'}, and another has "
+                f"{', '.join(names) or 'none'}."
+            )
+    columns: dict[str, list[object]] = {name: [p.columns[name] for p in problems] for name in names}
+    return {**columns, "task": [task.name] * len(problems)}

@@ -17,8 +17,7 @@ from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError, format_error
 from grpo_core.models.policy import Policy
 from grpo_core.rewards import StepRewardFunction
-from grpo_core.tasks import Task
-from grpo_core.training.evaluation import columns_of
+from grpo_core.tasks import Task, columns_of
 from grpo_core.training.rollout import Rollout
 
 

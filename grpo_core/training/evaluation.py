@@ -9,7 +9,7 @@ from grpo_core.core.errors import LabError
 from grpo_core.models.policy import Policy
 from grpo_core.rewards import get_reward
 from grpo_core.rewards.format import parse
-from grpo_core.tasks import Problem, Split, Task
+from grpo_core.tasks import Split, Task, columns_of
 from grpo_core.training.sampling import batched, sample_groups
 
 EVAL_SEED = 20250120  # the day of the R1 paper; fixed, so that all runs use the same problems
@@ -81,28 +81,6 @@ def evaluate(
         "truncated": truncated / len(problems),
         "n": len(problems),
     }
-
-
-def columns_of(task: Task, problems: list[Problem]) -> dict[str, list[object]]:
-    """Return the columns that reward functions receive: column name -> one entry per problem.
-
-    The column `task` names the task whose verifier to use; the others are the problems' own.
-
-    Raises:
-        LabError: the problems have different columns, or a column with a reserved name.
-    """
-    names = problems[0].columns.keys()
-    if taken := names & {"task", "prompts", "completions"}:
-        raise LabError(f"A problem of '{task.name}' cannot have a column called '{min(taken)}'.")
-    for problem in problems:
-        if problem.columns.keys() != names:
-            raise LabError(
-                f"All problems of '{task.name}' must have the same columns: {problem.prompt!r} has "
-                f"{', '.join(problem.columns) or 'none'}, and another has "
-                f"{', '.join(names) or 'none'}."
-            )
-    columns: dict[str, list[object]] = {name: [p.columns[name] for p in problems] for name in names}
-    return {**columns, "task": [task.name] * len(problems)}
 
 
 def _mean(values: list[float] | list[int] | list[bool]) -> float:

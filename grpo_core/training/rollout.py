@@ -10,8 +10,7 @@ from torch import Tensor
 
 from grpo_core.models.policy import Policy
 from grpo_core.rewards import RewardSum
-from grpo_core.tasks import Problem, Task
-from grpo_core.training.evaluation import columns_of
+from grpo_core.tasks import Problem, Task, columns_of
 from grpo_core.training.sampling import Samples, sample_groups
 from grpo_core.training.timing import Stopwatch
 

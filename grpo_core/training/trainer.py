@@ -245,7 +245,7 @@ class Trainer:
         """Return all state that the next step depends on besides the config, for torch.save."""
         state = {
             "step_index": self.step_index,
-            "reference": self.base_fingerprint,
+            "base_fingerprint": self.base_fingerprint,
             "model": self.policy.model.state_dict(),
             "optimizer": self.learner.optimizer.state_dict(),
             "generator": self.generator.get_state(),
@@ -263,7 +263,8 @@ class Trainer:
             LabError: the state belongs to another model or version, or the base model, which the KL
                 is measured to, has changed since the run began.
         """
-        if "reference" in state and state["reference"] != self.base_fingerprint:
+        base = state.get("base_fingerprint", state.get("reference"))  # its name in version 0.1.0
+        if base is not None and base != self.base_fingerprint:
             raise LabError(
                 f"The model '{self.config.model}' has changed since this run began, so the run "
                 "cannot continue. Start a new run."

@@ -125,7 +125,7 @@ figures.temperatures(
 
 # %%
 from grpo_core.rewards import get_reward
-from grpo_core.training.evaluation import columns_of
+from grpo_core.tasks import columns_of
 from grpo_core.training.sampling import sample_groups
 
 accuracy_reward = get_reward("accuracy_reward")

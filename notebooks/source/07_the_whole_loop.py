@@ -171,7 +171,7 @@ check.loss(my_loss)
 from grpo_core.algorithm.advantages import group_advantages
 from grpo_core.algorithm.logprobs import completion_mask
 from grpo_core.rewards import RewardSum
-from grpo_core.training.evaluation import columns_of
+from grpo_core.tasks import columns_of
 from grpo_core.training.sampling import sample_groups
 
 G, T, BETA, LONGEST = 16, 1.0, 0.001, 160

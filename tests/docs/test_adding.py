@@ -18,8 +18,7 @@ from grpo_core import tasks
 from grpo_core.app.dashboard.bundle import ASSETS
 from grpo_core.core import registry
 from grpo_core.core.errors import LabError
-from grpo_core.tasks import Problem, get_task
-from grpo_core.training.evaluation import columns_of
+from grpo_core.tasks import Problem, columns_of, get_task
 
 
 def module(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:

@@ -20,9 +20,8 @@ from grpo_core.pipeline.select import FATES, KEPT, unreadable
 from grpo_core.pipeline.traces import FILE, read_traces
 from grpo_core.rewards import RewardSum
 from grpo_core.rewards.format import parse
-from grpo_core.tasks import Problem, Task, get_task
+from grpo_core.tasks import Problem, Task, columns_of, get_task
 from grpo_core.tasks.countdown import Countdown
-from grpo_core.training.evaluation import columns_of
 from grpo_core.training.rollout import Rollout
 
 

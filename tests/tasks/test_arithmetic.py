@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from grpo_core.core.errors import LabError
 from grpo_core.models.policy import Policy, load_policy
 from grpo_core.rewards import RewardSum
-from grpo_core.tasks import Problem, get_task
+from grpo_core.tasks import Problem, columns_of, get_task
 from grpo_core.tasks.arithmetic import EXAMPLES, PLAIN, Arithmetic, number
 from grpo_core.tasks.conversation import as_messages
 from grpo_core.tasks.expression import MAX_LENGTH, MAX_SIZE, ExpressionError, evaluate, literals
 from grpo_core.training import evaluation
-from grpo_core.training.evaluation import columns_of
 from grpo_core.training.sampling import Samples, sample_groups
 
 TASK = Arithmetic()

@@ -5,8 +5,9 @@ import pytest
 from grpo_core.models.policy import Policy
 from grpo_core.models.pretrain import PretrainConfig, build_model
 from grpo_core.models.tokenizer import build_tokenizer
+from grpo_core.tasks import columns_of
 from grpo_core.tasks.countdown import Countdown
-from grpo_core.training.evaluation import columns_of, evaluate
+from grpo_core.training.evaluation import evaluate
 from grpo_core.training.sampling import Samples
 
 TASK = Countdown()

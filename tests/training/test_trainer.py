@@ -127,8 +127,11 @@ def test_a_checkpoint_of_another_model_is_refused() -> None:
         _trainer().load_state_dict({"model": {}})
 
 
-def test_a_checkpoint_of_another_base_is_refused() -> None:
-    state = _trainer().state_dict() | {"reference": "of other weights"}
+@pytest.mark.parametrize("name", ["base_fingerprint", "reference"])  # the latter in 0.1.0
+def test_a_checkpoint_of_another_base_is_refused(name: str) -> None:
+    state = _trainer().state_dict()
+    del state["base_fingerprint"]
+    state[name] = "of other weights"
     with pytest.raises(LabError, match="has changed since this run began"):
         _trainer().load_state_dict(state)
 

@@ -23,9 +23,8 @@ from grpo_core.core.errors import LabError
 from grpo_core.core.phases import breakdown
 from grpo_core.models.policy import load_policy
 from grpo_core.rewards import get_reward
-from grpo_core.tasks import get_task
+from grpo_core.tasks import columns_of, get_task
 from grpo_core.tasks.conversation import as_messages
-from grpo_core.training.evaluation import columns_of
 from grpo_core.training.threads import MOST, cores
 from grpo_core.training.trainer import Trainer
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grpo_core.core.errors import LabError
-from grpo_core.runs.disk import disk_error, remove, replace_file
+from grpo_core.runs.disk import FULL, disk_error, remove, replace_file
 
 
 def new_place(target: Path | str) -> Path:
@@ -52,15 +52,14 @@ def made_whole(target: Path) -> Iterator[Path]:
 
 
 def _of_the_disk(error: Exception) -> OSError | None:
-    """The OSError that is or caused an error; the writer of run.db says it in its own words."""
-    if isinstance(error, LabError):
-        full = "the disk is full" in str(error)
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if full else None
-    return disk_error(error)
+    """Return the OSError that is or caused an error; None where the error says enough itself."""
+    known = disk_error(error)
+    is_full = known is not None and known.errno in FULL
+    return known if is_full or not isinstance(error, LabError) else None
 
 
 def _reason(error: OSError, target: Path) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in FULL:
         return "the disk is full"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"there is no permission to write into {target.parent}"

@@ -14,10 +14,9 @@ from torch import Tensor
 from grpo_core.models.policy import Policy
 from grpo_core.rewards import get_reward
 from grpo_core.rewards.format import parse
-from grpo_core.tasks import Problem, Task
+from grpo_core.tasks import Problem, Task, columns_of
 from grpo_core.tasks.countdown import Countdown
 from grpo_core.tasks.expression import ExpressionError, evaluate
-from grpo_core.training.evaluation import columns_of
 from grpo_core.training.sampling import batched, sample_groups
 
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")

@@ -20,8 +20,7 @@ from grpo_core.algorithm.methods.clip import clip
 from grpo_core.core.records import Completion, Group
 from grpo_core.models.policy import Policy
 from grpo_core.rewards import RewardSum
-from grpo_core.tasks import Problem, Task
-from grpo_core.training.evaluation import columns_of
+from grpo_core.tasks import Problem, Task, columns_of
 from grpo_core.training.forward import forward
 from grpo_core.training.sampling import Samples, sample_groups
 

@@ -1,12 +1,15 @@
 """What is made is there whole or not at all."""
 
+import errno
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from grpo_core.app.share.whole import made_whole, new_place
 from grpo_core.core.errors import LabError
+from grpo_core.runs.disk import told_plainly
 
 
 def test_it_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -42,9 +45,19 @@ def test_what_the_disk_says_is_one_sentence(tmp_path: Path, number: int, said: s
     with pytest.raises(LabError, match=said), made_whole(tmp_path / "x") as path:
         path.touch()
         raise OSError(number, os.strerror(number))
-    with pytest.raises(LabError, match="x was not written: the disk is full"), \
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_is_known_by_what_failed_and_not_by_its_words(tmp_path: Path) -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    for error in (full, OSError(errno.ENOSPC, "no room")):
+        with pytest.raises(LabError, match="x was not written: the disk is full"), \
+                made_whole(tmp_path / "x"), told_plainly(tmp_path, "recording"):  # fmt: skip
+            raise error
+    with pytest.raises(LabError, match="^Its own words: the disk is full"), \
             made_whole(tmp_path / "x"):  # fmt: skip
-        raise LabError("Recording step 1 of run 'x' failed: the disk is full. Resume it.")
+        raise LabError("Its own words: the disk is full.")
     assert os.listdir(tmp_path) == []
 
 
