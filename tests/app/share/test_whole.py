@@ -55,7 +55,7 @@ def test_a_full_disk_is_known_by_what_failed_and_not_by_its_words(tmp_path: Path
         with pytest.raises(LabError, match="x was not written: the disk is full"), \
                 made_whole(tmp_path / "x"), told_plainly(tmp_path, "recording"):  # fmt: skip
             raise error
-    with pytest.raises(LabError, match="^Its own words: the disk is full"), \
+    with pytest.raises(LabError, match=r"^Its own words: the disk is full\."), \
             made_whole(tmp_path / "x"):  # fmt: skip
         raise LabError("Its own words: the disk is full.")
     assert os.listdir(tmp_path) == []
