@@ -58,17 +58,14 @@ def _row(run: "Run") -> dict[str, Any]:
         measured = last_measured(run, whole=False)[1]
     except LabError:
         measured = {}
-    try:
-        max_steps = run.options.get("max_steps")
-    except LabError:
-        max_steps = None
+    found = run.describe()
     return {
         "name": run.name,
-        "status": run.status,
-        "step": run.last_step_or_none(),
-        "max_steps": max_steps,
+        "status": found.status,
+        "step": found.step,
+        "max_steps": found.options.get("max_steps"),
         "accuracy": measured.get("accuracy"),
-        "created": run.created,
+        "created": found.created,
         "path": str(run.path),
-        "problem": run.problem,
+        "problem": found.problem,
     }

@@ -44,8 +44,9 @@ from grpo_core.runs.adopt import Adopted, adopt
 from grpo_core.runs.checkpoints import check_checkpoint, check_model
 from grpo_core.runs.control import Control, Want
 from grpo_core.runs.database import SCHEMA, SCHEMA_VERSION
+from grpo_core.runs.description import LIVE, STALE_SECONDS, Description
 from grpo_core.runs.folder import check_name, create_run, is_run, run_path
-from grpo_core.runs.reader import LIVE, STALE_SECONDS, Run, list_runs
+from grpo_core.runs.reader import Run, list_runs
 from grpo_core.runs.rows import GroupOutline, clean, pack, unpack
 from grpo_core.runs.thin import thin_copy
 from grpo_core.runs.writer import RunWriter
@@ -57,6 +58,7 @@ __all__ = [
     "STALE_SECONDS",
     "Adopted",
     "Control",
+    "Description",
     "GroupOutline",
     "Run",
     "RunWriter",

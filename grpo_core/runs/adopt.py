@@ -18,9 +18,10 @@ from grpo_core.core.regular import open_regular
 from grpo_core.runs import limits
 from grpo_core.runs.checkpoints import check_checkpoint, model_files
 from grpo_core.runs.database import copy_rows, new_database
+from grpo_core.runs.description import LIVE
 from grpo_core.runs.disk import remove, replace_file, told_plainly, write_json
 from grpo_core.runs.folder import check_name, create_run
-from grpo_core.runs.reader import LIVE, Run
+from grpo_core.runs.reader import Run
 
 
 @dataclass(frozen=True)

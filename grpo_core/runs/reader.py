@@ -2,30 +2,34 @@
 
 import contextlib
 import itertools
-import os
 import re
-import socket
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import filelock
-import psutil  # type: ignore[import-untyped]
 
 from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError, printable
 from grpo_core.core.records import Group, Step
 from grpo_core.core.regular import check_folder, check_regular
 from grpo_core.runs import limits
-from grpo_core.runs.control import MOST, Want, last_sequence
+from grpo_core.runs.control import Want, last_sequence
 from grpo_core.runs.database import (
     TABLES,
     check_schema,
     check_version,
     open_for_reading,
     open_foreign,
+)
+from grpo_core.runs.description import (
+    MAX_PROBLEM,
+    Description,
+    as_config,
+    created_at,
+    read_state,
+    status_of,
 )
 from grpo_core.runs.disk import read_json, told_plainly, write_json
 from grpo_core.runs.folder import is_run
@@ -41,14 +45,6 @@ from grpo_core.runs.snapshots import has_unfolded, snapshot
 
 if TYPE_CHECKING:
     import pandas
-
-LIVE = ("starting", "running", "paused")
-STALE_SECONDS = 30.0
-"""A writer that beats once a second and has not for so long is lost, whatever its pid says."""
-_STATUSES = ("new", *LIVE, "finished", "stopped", "failed")
-_LATEST = 2**34
-"""A Unix time in the year 2514: dates up to there can be written on every system."""
-_PROBLEM = 1000  # characters
 
 
 class Run:
@@ -91,37 +87,17 @@ class Run:
     @property
     def config(self) -> GRPOConfig:
         """The configuration. Raises LabError when it is missing, damaged, or refused."""
-        options = self.options
-        if not options:
-            raise LabError(f"{self.path / 'config.json'} is missing or empty.")
-        try:
-            return GRPOConfig.from_dict(options)
-        except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise LabError(f"{self.path / 'config.json'} is damaged: {error}.") from error
+        return as_config(self.options, self.path)
 
     @property
     def state(self) -> dict[str, Any]:
-        """state.json as its writer last left it; {} when there is none or it is damaged.
-
-        The state tells what a process is doing and nothing of what the run has done, so a damaged
-        one is as good as none; `problem` mentions it. A value that no writer writes is left out.
-        """
-        try:
-            state = read_json(self.path / "state.json")
-        except LabError:
-            return {}
-        return {k: v for k, v in state.items() if k not in _STATE or v is None or _STATE[k](v)}
+        """state.json as its writer last left it: see `description.read_state`."""
+        return read_state(self.path)[0]
 
     @property
     def created(self) -> float:
         """Unix time of creation."""
-        created = self.state.get("created")
-        if created is not None:
-            return float(created)
-        try:
-            return os.stat(self.path).st_mtime
-        except OSError:
-            return 0.0
+        return created_at(self.path, self.state)
 
     @property
     def status(self) -> str:
@@ -131,27 +107,35 @@ class Run:
         switched off) or has not beaten for STALE_SECONDS; `grpo-lab resume` continues it.
         """
         state = self.state
-        status = state.get("status")
-        if status is None:
-            return "new" if self.last_step_or_none() is None else "stopped"
-        return "lost" if status in LIVE and not _writer_lives(state) else str(status)
+        return status_of(state, self.last_step_or_none() if state.get("status") is None else None)
 
     @property
     def problem(self) -> str | None:
         """One sentence on what is wrong with the run, None while nothing is."""
+        return self.describe().problem
+
+    def describe(self) -> Description:
+        """Read config.json, state.json and the last step once each; say what they say together."""
+        state, problem = read_state(self.path)
+        options: dict[str, Any] = {}
+        step = None
         try:
-            read_json(self.path / "state.json")
-            self.config  # noqa: B018 (read for its errors)
-            self.last_step()
+            options = self.options
+            as_config(options, self.path)
         except LabError as error:
-            return str(error)[:_PROBLEM]
-        if self.status == "lost":
-            return (
+            problem = problem or str(error)
+        try:
+            step = self.last_step()
+        except LabError as error:
+            problem = problem or str(error)
+        status = status_of(state, step)
+        if problem is None and status == "lost":
+            problem = (
                 f"The process training run '{self.name}' is gone: "
                 f"`grpo-lab resume {self.name}` continues where it was."
             )
-        error_text = self.state.get("error")
-        return printable(error_text[:_PROBLEM]) if error_text else None
+        problem = printable((problem or state.get("error") or "")[:MAX_PROBLEM]) or None
+        return Description(options, state, status, created_at(self.path, state), step, problem)
 
     # What it has recorded
 
@@ -335,51 +319,3 @@ def list_runs(root: Path) -> list["Run"]:
             with contextlib.suppress(LabError, OSError):
                 runs.append(Run(path))
     return sorted(runs, key=lambda run: (run.created, run.name), reverse=True)
-
-
-def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= _LATEST  # NaN is neither
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < MOST
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-_STATE: dict[str, Callable[[Any], bool]] = {
-    "status": lambda value: value in _STATUSES,
-    "created": _is_time,
-    "started": _is_time,
-    "heartbeat": _is_time,
-    "pid_started": _is_time,
-    "pid": _is_count,
-    "step": _is_count,
-    "acknowledged": _is_count,
-    "host": _is_text,
-    "error": _is_text,
-}
-"""What state.json may hold, by name."""
-
-
-def _writer_lives(state: dict[str, Any]) -> bool:
-    """Whether the process that wrote `state` is still there and beating.
-
-    A pid alone proves nothing, as systems reuse them: the process must also have started when the
-    state says (or, should the clock have been set since, have beaten just now).
-    """
-    try:
-        age = time.time() - float(state.get("heartbeat") or 0)
-        if abs(age) > STALE_SECONDS:  # what is ahead was made up, or the clock has been set
-            return False
-        if state.get("host") != socket.gethostname():
-            return True
-        process = psutil.Process(int(state.get("pid") or 0))
-        same = abs(process.create_time() - float(state.get("pid_started") or 0)) < 2
-        return process.status() != psutil.STATUS_ZOMBIE and (same or age < 3)
-    except (psutil.NoSuchProcess, ValueError, TypeError, OverflowError):  # or edited by hand
-        return False
-    except psutil.AccessDenied:
-        return True

@@ -21,7 +21,7 @@ from grpo_core.core.config import GRPOConfig
 from grpo_core.core.errors import LabError
 from grpo_core.core.experiments import get_experiment
 from grpo_core.rewards import REWARDS
-from grpo_core.runs import LIVE, Run, adopt, check_model, create_run, list_runs
+from grpo_core.runs import LIVE, Description, Run, adopt, check_model, create_run, list_runs
 from grpo_core.tasks import TASKS, get_task
 
 RECORDED = "recorded:"
@@ -197,17 +197,17 @@ class RunBook:
 
 def describe(key: str, run: Run) -> dict[str, Any]:
     """One line of the run list; nothing in it changes while nothing happens to the run."""
-    state = run.state
-    status, problem = _status(run, state)
-    options = options_of(run)
+    found = run.describe()
+    state, options = found.state, found.options
+    status, problem = _status(run, found)
     return {
         "key": key,
         "name": run.name,
         "recorded": key.startswith(RECORDED),
         "status": status,
         "live": status in LIVE,
-        "step": run.last_step_or_none(),
-        "started": state.get("started") or run.created,
+        "step": found.step,
+        "started": state.get("started") or found.created,
         "ended": None if status in LIVE else state.get("heartbeat"),
         "problem": clip(problem, 500) if problem else None,
         "models": [step for step, _ in run.models()],
@@ -257,16 +257,15 @@ def options_of(run: Run) -> dict[str, Any]:
         return {}
 
 
-def _status(run: Run, state: dict[str, Any]) -> tuple[str, str | None]:
+def _status(run: Run, found: Description) -> tuple[str, str | None]:
     """Return the run's status, and its problem if it has one.
 
     A run whose worker has not reported yet is "starting": importing torch takes seconds.
     """
-    status = run.status
-    problem = run.problem
+    status, problem = found.status, found.problem
     if status != "new" or problem:
         return "failed" if status == "new" else status, problem
-    if time.time() - run.created < START_SECONDS:
+    if time.time() - found.created < START_SECONDS:
         return "starting", None
     log = run.path / "worker.log"
     return "failed", f"The training process did not start. Read {log} for the reason."
