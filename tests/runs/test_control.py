@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from grpo_core.core.errors import LabError
-from grpo_core.runs import Control, Run, RunWriter
+from grpo_core.runs import Control, Run, RunWriter, description, disk, reader
 
 
 def test_control_counts_up_and_the_writer_reads_it(path: Path) -> None:
@@ -119,3 +119,17 @@ def test_a_zombie_is_dead(path: Path) -> None:
         time.sleep(0.01)
     assert Run(path).status == "lost"
     child.communicate()
+
+
+def test_a_description_reads_each_file_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    real = disk.read_json
+    for module in (reader, description):
+        monkeypatch.setattr(
+            module, "read_json", lambda p, *a: (read.append(p.name), real(p, *a))[1]
+        )
+    found = Run(path).describe()
+    assert sorted(read) == ["config.json", "state.json"]
+    run = Run(path)
+    assert (found.status, found.created, found.problem) == (run.status, run.created, run.problem)
+    assert (found.options, found.state, found.step) == (run.options, run.state, run.last_step())
