@@ -4,6 +4,8 @@ Model text is hostile. Nothing is escaped here, because the page only ever sets 
 is done here is to bound sizes, so that no completion can stall a browser.
 """
 
+import bisect
+import itertools
 import json
 import math
 import re
@@ -34,6 +36,7 @@ Rows = Sequence[tuple[int, Mapping[str, float]]]
 MAX_PROMPT = 2_000  # characters
 MAX_TEXT = 12_000  # characters of a completion
 MAX_PIECES = 1_000  # words of a completion whose tokens were not recorded
+MAX_READ = 50_000  # characters of a completion in which its parts are looked for
 MAX_TOKENS = 1_024  # tokens of one completion
 MAX_TOKEN = 48  # characters of one token
 MAX_COMPLETIONS = 64  # cards of one group
@@ -167,6 +170,7 @@ def group_payload(group: Group, options: Mapping[str, Any] | None = None) -> Gro
 def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> Card:
     """One card. Arrays that say nothing new (a ratio of 1, no reference) are left out."""
     tokens = c.tokens or _pieces(clip(c.text, MAX_TEXT))
+    shown = [clip(token, MAX_TOKEN) for token in tokens[:MAX_TOKENS]]
     card: Card = {
         "reward": number(c.reward),
         "advantage": number(c.advantage),
@@ -174,9 +178,9 @@ def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> 
         "truncated": bool(c.truncated),
         "length": len(c),
         "text": clip(c.text, MAX_TEXT),
-        "tokens": [clip(token, MAX_TOKEN) for token in tokens[:MAX_TOKENS]],
-        "parts": parts_of_tokens(tokens)[:MAX_TOKENS],
-        "gap": " " if len(tokens) > 1 and not any(map(_BLANK.search, tokens)) else "",
+        "tokens": shown,
+        "parts": parts_of_tokens(tokens),
+        "gap": " " if len(tokens) > 1 and not any(map(_BLANK.search, shown)) else "",
         "logprob": _rounded(c.old_logprobs),
     }
     if not c.tokens:
@@ -206,15 +210,25 @@ def parts_of_tokens(tokens: Sequence[str]) -> str:
     The rule reads the joined text, as a tokenizer may spread a tag over several tokens.
 
     Returns:
-        a letter a token: t thinking, a answer, o outside both; A a tag of the answer, T any other.
+        a letter for each of the first MAX_TOKENS tokens: t thinking, a answer, o outside both; A a
+        tag of the answer, T any other.
     """
-    cut = spans("".join(tokens))
-    letters = "".join(_LETTERS[kind] * (stop - start) for start, stop, kind in cut)
-    found, at = [], 0
-    for token in tokens:
-        own = letters[at : at + len(token)] or letters[at : at + 1].lower()
-        found.append("A" if "A" in own else "T" if "T" in own else own[:1] or "o")
-        at += len(token)
+    total = list(itertools.accumulate(map(len, tokens)))
+    text = "".join(tokens[: bisect.bisect_right(total, MAX_READ)])
+    cut = [span for span in spans(text) if span.start < span.stop]
+    found: list[str] = []
+    at = first = 0
+    for token, end in zip(tokens[:MAX_TOKENS], total, strict=False):
+        while first < len(cut) and cut[first].stop <= at:
+            first += 1
+        last = first + 1
+        while last < len(cut) and cut[last].start < end:
+            last += 1
+        own = "".join(_LETTERS[span.kind] for span in cut[first:last]) or "o"
+        if not token:  # it belongs to what comes next
+            own = own.lower()
+        found.append("A" if "A" in own else "T" if "T" in own else own[0])
+        at = end
     return "".join(found)
 
 
