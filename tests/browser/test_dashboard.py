@@ -3,6 +3,7 @@
 The tests of this file share one dashboard and run in order: each leaves its run stopped.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -355,7 +356,9 @@ def test_real_training(visit_other: Callable, tmp_path: Path) -> None:
     """app.py, the real worker, the real trainer, and a model of random weights."""
     helpers = Path(__file__).parents[1] / "helpers"
     code = "import sys, mini_model; mini_model.make_model(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", code, tmp_path / "model"], check=True, cwd=helpers)
+    modules = os.pathsep.join((str(helpers), str(helpers.parents[1])))
+    environment = {**os.environ, "PYTHONPATH": modules}
+    subprocess.run([sys.executable, "-c", code, tmp_path / "model"], check=True, env=environment)
     page = visit_other("app.py", "--no-browser", "--port", "{port}", "--runs", tmp_path / "runs")
     page.wait_for_selector("#lab-start:not([disabled])")
     options = {**MINI, "model": str(tmp_path / "model")}

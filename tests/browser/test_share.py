@@ -137,7 +137,7 @@ def test_the_panels_work_without_a_server(open_file: Callable[..., Any], shared:
     first.click()
     expect(page.locator(".lab-board")).to_have_attribute("data-step", "1", timeout=PATIENCE)
     page.get_by_role("button", name="Side by side").click()
-    expect(page.locator(".lab-tool-compare")).to_contain_text("tokens are in both")
+    expect(page.locator(".lab-tool-compare")).to_contain_text("tokens are common to both")
     # nothing that takes a server is shown
     for name in ("Formula", "What if", "Walkthrough", "Fork", "Share this run", "Start"):
         assert page.get_by_role("button", name=name, exact=False).count() == 0, name
@@ -197,7 +197,7 @@ def test_completions_without_tokens(open_file: Callable[..., Any], tmp_path: Pat
     expect(page.locator(".lab-tip")).to_contain_text("were not recorded", timeout=PATIENCE)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Side by side").click()
-    expect(page.locator(".lab-tool-compare")).to_contain_text("words are in both")
+    expect(page.locator(".lab-tool-compare")).to_contain_text("words are common to both")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

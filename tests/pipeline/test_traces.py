@@ -44,12 +44,12 @@ def test_anybodys_file_of_prompts_and_completions_will_do(tmp_path: Path) -> Non
     [
         (b"", "is empty"),
         (b"\n\n", "is empty"),
-        (b'{"prompt": "p", "completion": "c"}\n{"prompt": "p", "compl', "Line 2 of .* no JSON"),
+        (b'{"prompt": "p", "completion": "c"}\n{"prompt": "p", "compl', "Line 2 of .* is not JSON"),
         (b'{"prompt": "p"}\n', "Line 1 of .* is not a trace"),
         (b'["p", "c"]\n', "Line 1 of .* is not a trace"),
         (b'{"prompt": "p", "completion": ["c"]}\n', "is not a trace"),
         (b'{"prompt": " ", "completion": "c"}\n', "is not a trace"),
-        (b"[" * 100_000, "no JSON"),
+        (b"[" * 100_000, "is not JSON"),
         (b"\xff\xfe\x00", "cannot be read as text"),
     ],
 )

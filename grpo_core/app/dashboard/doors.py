@@ -4,10 +4,11 @@ The protocols (see `protocols`) report each connection here. Three bounds:
 
 - **Number.** So many connections in all, which keeps file descriptors for runs, workers and the
   teacher, and so many from one address. Where an address has too many, a connection that nobody
-  has identified by a cookie gives way to the new one, the idle ones first. It is set aside: no
-  longer read or counted, but closed only when its time is over or all together are too many. An
-  attacker whose connection is closed opens another, which costs the server more than silence. Of
-  those with a member there are only so many per member.
+  has identified by a cookie gives way to the new one, the idle ones first. It is set aside:
+  no longer counted, and closed only when its time is over or all together are too many, for an
+  attacker whose connection is closed opens another, which costs the server more than silence. One
+  that sends something is counted again, and another gives way. Of those with a member there are
+  only so many per member.
 - **Deadlines.** A request's header has to be complete in HEAD_SECONDS, its body in BODY_SECONDS; an
   idle connection is closed; a peer that takes nothing of what it is sent is dropped.
 - **Reads.** An address whose connections send data faster than READS_PER_SECOND has its reads
@@ -55,7 +56,7 @@ class Connection:
         deadline: the time of the doors' clock at which it is dropped; None for no limit.
         stalled: since when its send buffer is full; None when it is not.
         closing: since when it is being closed; None when it is not.
-        is_aside: whether it gave way; it is not read any more.
+        is_aside: whether it gave way, and is not counted.
     """
 
     transport: asyncio.Transport
@@ -105,6 +106,8 @@ class Doors:
         client = (str(peer[0]), int(peer[1])) if peer else ("", id(transport))
         now = self.clock()
         place = Connection(transport, client, network(client[0]), now, deadline=now + HEAD_SECONDS)
+        if client in self._open:  # it came back before the end of the old one was noticed
+            self._drop(self._open[client])
         if not self._has_room(place.network):
             return None
         self._open[client] = place
@@ -130,8 +133,10 @@ class Doors:
     def seen(self, client: tuple[str, int] | None, who: str | None, rank: int) -> None:
         """Take note of whose a connection is; a member's oldest gives way to one too many."""
         place = self._open.get(client) if client else None
-        if place is None or place.is_aside:
+        if place is None:
             return
+        if rank > NOBODY:
+            self.come_back(place)
         if rank > place.rank:
             self._strengthen(place)
             place.rank = rank
@@ -193,10 +198,22 @@ class Doors:
                 return True
             self._uncount(place)
             place.is_aside = True
-            place.deadline = self.clock() + HEAD_SECONDS
+            end = self.clock() + HEAD_SECONDS
+            place.deadline = end if place.deadline is None else min(place.deadline, end)
             self._aside[place] = None
-            place.transport.pause_reading()
         return True
+
+    def come_back(self, place: Connection) -> None:
+        """Count a connection again that was set aside and now sends something."""
+        if not place.is_aside:
+            return
+        del self._aside[place]
+        place.is_aside = False
+        self._give_way(place.network)
+        place.since = self.clock()
+        self._counts[place.network] += 1
+        if place.rank <= NOBODY:
+            self._weak.setdefault((place.network, place.rank), {})[place] = None
 
     def _weakest(self, of: str) -> Connection | None:
         """A network's connection that matters least, the oldest of those."""

@@ -169,8 +169,9 @@ def group_payload(group: Group, options: Mapping[str, Any] | None = None) -> Gro
 
 def _completion(c: Completion, push_unit: float, options: Mapping[str, Any]) -> Card:
     """One card. Arrays that say nothing new (a ratio of 1, no reference) are left out."""
-    tokens = c.tokens or _pieces(clip(c.text, MAX_TEXT))
-    shown = [clip(token, MAX_TOKEN) for token in tokens[:MAX_TOKENS]]
+    tokens = shown = c.tokens or _pieces(clip(c.text, MAX_TEXT))
+    if c.tokens:
+        shown = [clip(token, MAX_TOKEN) for token in tokens[:MAX_TOKENS]]
     card: Card = {
         "reward": number(c.reward),
         "advantage": number(c.advantage),

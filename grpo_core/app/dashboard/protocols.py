@@ -81,6 +81,7 @@ class HttpProtocol(H11Protocol):
         """Parse, then see what the peer still owes, and whether it sends too fast."""
         if self.place is None:
             return
+        self.doors.come_back(self.place)
         super().data_received(data)
         self._set_deadline()
         self._pace(max(1.0, len(data) / READ_BYTES))
@@ -88,9 +89,6 @@ class HttpProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         super().on_response_complete()
-        if self.place is not None and self.place.is_aside:
-            self.transport.close()
-            return
         self._set_deadline()
         if self._paced is not None and not self.transport.is_closing():
             self.transport.pause_reading()
@@ -120,8 +118,6 @@ class HttpProtocol(H11Protocol):
 
     def _read_on(self) -> None:
         self._paced = None
-        if self.place is not None and self.place.is_aside:
-            return
         protocol = self.transport.get_protocol()
         if not self.transport.is_closing() and not self.flow.read_paused and protocol is self:
             self.transport.resume_reading()

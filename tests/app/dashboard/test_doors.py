@@ -30,16 +30,13 @@ class Transport:
 
     def __init__(self, address: str, port: int) -> None:
         self.peer = (address, port)
-        self.is_aborted = self.is_closed = self.is_paused = False
+        self.is_aborted = self.is_closed = False
 
     def get_extra_info(self, name: str) -> object:
         return self.peer if name == "peername" else None
 
     def abort(self) -> None:
         self.is_aborted = True
-
-    def pause_reading(self) -> None:
-        self.is_paused = True
 
     def is_closing(self) -> bool:
         return self.is_closed or self.is_aborted
@@ -74,12 +71,56 @@ def test_idle_connections_of_one_address_give_way_to_its_own_new_ones() -> None:
         assert world.doors._counts["10.0.0.66"] <= 2 * MAX_PER_ADDRESS
     world.now += CHANCE_SECONDS
     assert world.come("10.0.0.66") and world.doors._counts["10.0.0.66"] == MAX_PER_ADDRESS
-    assert all(place.transport.is_paused for place in idle) and not student.transport.is_paused
+    assert all(place.is_aside for place in idle) and not student.is_aside
     assert world.doors.full() == ["10.0.0.66"]
 
 
+def test_who_gave_way_comes_back_when_it_sends_something() -> None:
+    """A browser opens connections before it needs them; theirs is a request like any other."""
+    world = World()
+    early = world.come("10.0.0.66")
+    for _ in range(MAX_PER_ADDRESS - 1):
+        world.come("10.0.0.66")
+    world.now += CHANCE_SECONDS
+    world.come("10.0.0.66")
+    assert early.is_aside and world.doors._counts["10.0.0.66"] == MAX_PER_ADDRESS
+    deadline = early.deadline
+    for _ in range(3):  # it keeps to its first deadline, however often it comes and goes
+        world.doors.come_back(early)
+        assert not early.is_aside and world.doors._counts["10.0.0.66"] == MAX_PER_ADDRESS
+        for _ in range(MAX_PER_ADDRESS):
+            world.now += CHANCE_SECONDS
+            world.come("10.0.0.66")
+        assert early.is_aside and early.deadline == deadline
+    world.doors.seen(early.client, "ada", MEMBER)
+    assert not early.is_aside and early.rank == MEMBER
+    for place in list(world.doors._open.values()):
+        world.doors.leave(place)
+    assert not world.doors._open and not world.doors._counts and not world.doors._weak
+    assert not world.doors._aside
+
+
+@pytest.mark.parametrize("is_aside", [False, True])
+def test_a_peer_that_comes_again_from_the_same_port_leaves_nothing_behind(is_aside: bool) -> None:
+    world = World(most=2 * MAX_PER_ADDRESS)
+    first = world.come("10.0.0.66")
+    if is_aside:
+        for _ in range(MAX_PER_ADDRESS - 1):
+            world.come("10.0.0.66")
+        world.now += CHANCE_SECONDS
+        world.come("10.0.0.66")
+    assert first.is_aside == is_aside
+    again = world.doors.enter(Transport(*first.client))
+    assert first.transport.is_aborted and not again.transport.is_aborted
+    world.doors.leave(first)  # as the transport says a little later
+    assert world.doors.find(again.transport) is again and first not in world.doors._aside
+    for place in list(world.doors._open.values()):
+        world.doors.leave(place)
+    assert not world.doors._counts and not world.doors._aside
+
+
 def test_who_gave_way_is_not_closed_before_its_time() -> None:
-    """Closed, it would come back at once; so it is not read, and its time runs out."""
+    """Closed, it would come back at once."""
     world = World()
     places = [world.come("10.0.0.66") for _ in range(MAX_PER_ADDRESS)]
     world.now += CHANCE_SECONDS

@@ -72,6 +72,6 @@ def test_the_front_door(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         app.parse(["--new-class"])
     assert "needs --class" in capsys.readouterr().err
     assert app.main(["--host", "0.0.0.0", "--runs", str(tmp_path), "--no-browser"]) == 1
-    assert "add --class" in capsys.readouterr().err
+    assert "Add --class" in capsys.readouterr().err
     assert app.main(["--class", "\u200b", "--runs", str(tmp_path), "--no-browser"]) == 1
     assert "needs a title" in capsys.readouterr().err
