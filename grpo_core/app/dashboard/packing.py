@@ -48,6 +48,13 @@ class Message:
         """Encode and pack a message."""
         return cls(payloads.encode(message))
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, so that a message made again is not sent again."""
+        return isinstance(other, Message) and self.part == other.part
+
+    def __hash__(self) -> int:
+        return hash(self.part)
+
     def __len__(self) -> int:
         """Bytes of it."""
         return len(self.part)

@@ -35,3 +35,10 @@ def test_a_text_is_packed_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     messages = [Message.of({"text": str(i) * WORTHWHILE}) for i in range(3)]
     found = {frame(messages[i:]) for _ in range(100) for i in range(3)}
     assert len(found) == len(made) == 3
+
+
+def test_a_message_made_again_is_the_same_message() -> None:
+    for words in ("short", "long " * WORTHWHILE):
+        once, again = (Message.of({"words": words}) for _ in range(2))
+        assert once == again and len({once, again}) == 1
+        assert once != Message.of({"words": words + "!"}) and once != words

@@ -12,6 +12,7 @@ test("numbers are short, and missing ones are a dash", () => {
   ];
   for (const [value, text] of cases) assert.equal(number(value), text);
   assert.equal(number(0.98765, 2), "0.99");
+  assert.equal(number(1.5e-5, 2), "1.5e-5"); // the middle of an axis
 });
 
 test("signs", () => {

@@ -5,7 +5,7 @@ export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size < 1e-3 || size >= 1e5) return minus(value.toExponential(Math.max(0, digits - 2)));
+  if (size < 1e-3 || size >= 1e5) return minus(value.toExponential(Math.max(1, digits - 2)));
   const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
   return minus(String(Number(value.toFixed(Math.min(decimals, 6)))));
 }
