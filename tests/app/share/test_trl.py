@@ -1,5 +1,6 @@
 """TRL's completions, out and in: what a run has goes there and comes back."""
 
+import errno
 import json
 import math
 import os
@@ -253,11 +254,13 @@ def test_a_full_disk_leaves_nothing(
     made: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from grpo_core.runs import RunWriter
+    from grpo_core.runs.disk import told_plainly
 
     folder = export_trl(made("out", [learned(1)]), tmp_path / "trl")
 
-    def full(*_: object) -> None:
-        raise LabError("Recording step 1 of run 'r' failed: the disk is full. Free some space.")
+    def full(writer: RunWriter, step: object) -> None:
+        with told_plainly(writer.path, "recording step 1"):
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(RunWriter, "append", full)
     with pytest.raises(LabError, match=r"r was not written: the disk is full\."):
