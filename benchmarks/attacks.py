@@ -89,7 +89,7 @@ Attack = Callable[[str, list[str], str], Awaitable[None]]
 
 
 async def hold(addresses: list[str], count: int, first: bytes, drip: bytes) -> None:
-    """Keep so many connections open, each of which sent something and goes on in drops."""
+    """Keep `count` connections open, each of which sent `first` and continues with `drip`."""
 
     async def one(number: int) -> None:
         address = addresses[number % len(addresses)]

@@ -81,7 +81,7 @@ def measure(options: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
 
 
 def seconds(draw: Callable[[int], None], tokens: int) -> float:
-    """Wall time of drawing so many tokens a row."""
+    """Return the wall time, in seconds, of sampling that many tokens per row."""
     started = time.perf_counter()
     with torch.no_grad():
         draw(tokens)

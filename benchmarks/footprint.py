@@ -5,7 +5,7 @@
 Memory is the most that a process and all its children held at once, resident, sampled five times a
 second (so a library that two of them share is counted twice). It does not depend on how busy the
 machine is, so this one may run beside other work. What the file has already is not measured again;
-delete it to begin anew.
+delete it to start over.
 """
 
 import argparse

@@ -85,7 +85,7 @@ def dashboard(home: Path, seconds: float) -> Iterator[str]:
 def watch(
     page: Any, looks: int, every: float = EVERY, tries: int = TRIES
 ) -> list[dict[str, float]]:
-    """What the page is like, so many times; it shows a live run already."""
+    """Observe the page that many times; it already shows a live run."""
     client = page.context.new_cdp_session(page)
     client.send("Performance.enable")
     page.evaluate(BEGIN)

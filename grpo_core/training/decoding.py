@@ -41,7 +41,7 @@ class Decoder(Protocol):
         ...
 
     def advance(self, tokens: Tensor) -> None:
-        """Append one token to each row, (R,) int64, and work out `logits` anew."""
+        """Append one token to each row, (R,) int64, and recompute `logits`."""
         ...
 
 
@@ -52,7 +52,7 @@ def reader(policy: Policy, dtype: torch.dtype = torch.float32) -> Read:
     """What reads prompts and gives a decoder; made once for as long as the weights stay the same.
 
     Args:
-        policy: what is to be sampled from.
+        policy: the policy to sample from.
         dtype: what `LlamaDecoder` computes in; other models compute in their own.
 
     Returns:

@@ -2,13 +2,13 @@
 
 The protocols (see `protocols`) report each connection here. Three bounds:
 
-- **Number.** So many connections in all, which keeps file descriptors for runs, workers and the
-  teacher, and so many from one address. Where an address has too many, a connection that nobody
-  has identified by a cookie gives way to the new one, the idle ones first. It is set aside:
+- **Number.** A bounded number of connections in all, which keeps file descriptors for runs, workers
+  and the teacher, and a bounded number from one address. Where an address has too many, one that
+  nobody has identified by a cookie gives way to the new one, the idle ones first. It is set aside:
   no longer counted, and closed only when its time is over or all together are too many, for an
   attacker whose connection is closed opens another, which costs the server more than silence. One
-  that sends something is counted again, and another gives way. Of those with a member there are
-  only so many per member.
+  that sends something is counted again, and another gives way. Each member has at most
+  MAX_PER_MEMBER.
 - **Deadlines.** A request's header has to be complete in HEAD_SECONDS, its body in BODY_SECONDS; an
   idle connection is closed; a peer that takes nothing of what it is sent is dropped.
 - **Reads.** An address whose connections send data faster than READS_PER_SECOND has its reads

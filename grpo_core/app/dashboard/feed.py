@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 TICK = 0.2  # seconds between two boards to a viewer
 LOOK = 0.05  # seconds between two looks at a live run
 SCRUB_TICK = 0.04  # seconds between two answers to a viewer who moves about by hand
-LIST_LOOKS = 20  # the run list is read every so many looks
+LIST_LOOKS = 20  # looks between two readings of the run list
 DIAGNOSIS_SECONDS = 1.0  # between two diagnoses of a live run
 MAX_VIEWERS = 256
 STALLED_SECONDS = 30.0  # a page that takes nothing for so long is let go: it may come again

@@ -77,7 +77,7 @@ class Board(TypedDict):
     push_unit: NotRequired[float | None]
     completions: NotRequired[list[Card]]
     masked: NotRequired[Literal["group", "step"]]  # what a question hides, see masking
-    instead: NotRequired[bool]  # of a shared file: another step's, as the one asked for is left out
+    instead: NotRequired[bool]  # of a shared file: another step's, as the requested one is left out
     title: NotRequired[str]  # of a notebook's board
 
 
@@ -188,7 +188,7 @@ class Findings(TypedDict):
 
 
 class Gone(TypedDict):
-    """The run that was asked for is not there."""
+    """The requested run does not exist."""
 
     type: Literal["gone"]
     run: str

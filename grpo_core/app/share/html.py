@@ -109,8 +109,8 @@ class Boards:
         summaries: step -> what the picker says of all its groups.
         weights: step -> bytes of its summary.
         size: bytes so far.
-        groups: so many of each step are kept; None while all are.
-        every: of the chosen steps, every so many are kept.
+        groups: how many groups of each step are kept; None while all are.
+        every: keep one of every `every` chosen steps.
     """
 
     most: int
@@ -147,7 +147,7 @@ class Boards:
                 raise LabError(f"Not even one group fits. Raise --max-mb by at least {least:.1f}.")
 
     def _narrow(self, groups: int) -> None:
-        """Keep so many groups of each step."""
+        """Keep that many groups of each step."""
         self.groups = groups
         for step, blocks in self.data.items():
             self.size -= self._size(step)

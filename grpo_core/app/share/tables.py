@@ -283,7 +283,7 @@ def read_csv(path: Path | str) -> "pd.DataFrame":
     """A CSV of `export_tables` (without `spreadsheet`) as it was: texts and numbers exact.
 
     pandas' own `read_csv` takes a text "NA" for a missing number, ends a text at a NUL character
-    and rounds the last digit, unless told otherwise, so the file is read by Python's csv.
+    and rounds the last digit, by default, so the file is read by Python's csv.
     """
     import pandas as pd
 

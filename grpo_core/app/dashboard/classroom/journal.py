@@ -4,7 +4,7 @@
     <runs>/.class/NAME.key      the secret that signs the cookies
 
 Both can be read by their owner alone: there are names in one, and whoever has the other can be
-anybody. A class that was begun anew leaves its old events behind under their date.
+anybody. A class that was started over leaves its old events behind under their date.
 """
 
 import contextlib

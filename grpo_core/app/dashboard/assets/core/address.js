@@ -26,7 +26,7 @@ export class Address {
   }
 
   /**
-   * The view into the address. Browsers write so many in some seconds and no more (Safari 100,
+   * The view into the address. Browsers limit how many they write in a few seconds (Safari 100,
    * Firefox and Chromium 200; the first two throw), which a slider that is drawn about passes.
    */
   write(view) {

@@ -85,7 +85,7 @@ export interface Board {
   completions?: Array<Card>;
   /** what a question hides, see masking */
   masked?: "group" | "step";
-  /** of a shared file: another step's, as the one asked for is left out */
+  /** of a shared file: another step's, as the requested one is left out */
   instead?: boolean;
   /** of a notebook's board */
   title?: string;
@@ -203,7 +203,7 @@ export interface Findings {
   findings: Array<FindingEntry>;
 }
 
-/** The run that was asked for is not there. */
+/** The requested run does not exist. */
 export interface Gone {
   type: "gone";
   run: string;

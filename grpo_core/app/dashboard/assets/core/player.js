@@ -24,7 +24,7 @@ export class Player {
     this.resting = 0;
   }
 
-  /** The step so many recorded ones on; undefined while there are none. */
+  /** The step that many recorded steps later; undefined while there are none. */
   beside(by) {
     const { steps } = this.state;
     const at = steps.indexOf(this.step);

@@ -239,7 +239,7 @@ export class Session {
     this.look({ group, token: null });
   }
 
-  /** Look closer at one token, and hold the step it is of: the one that is shown unless told. */
+  /** Look closer at one token, and hold the step it is of: by default the one that is shown. */
   chooseToken(completion, token, step = this.record?.step) {
     this.goTo(step);
     this.look({ token: [completion, token] });

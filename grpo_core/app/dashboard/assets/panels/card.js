@@ -7,7 +7,7 @@ import { answerStart, paint } from "./tokens.js";
 /** What stands for numbers while a class votes on them. */
 export const MASKED = "hidden until the reveal";
 
-const LETTERS_A_LINE = [20, 32]; // of the reward parts' names: up to so many take one line, two
+const LETTERS_A_LINE = [20, 32]; // of the reward parts' names: at most this many fit in one line, two
 
 export class Card {
   /** @param {number} index the completion's place in the group */

@@ -163,7 +163,7 @@ class Detail {
     setText(this.compared, `As of step ${step}, ${over}: the first steps compared with the last.`);
   }
 
-  /** The metrics and the charts that show them, made anew only when others are named. */
+  /** The metrics and the charts that show them, rebuilt only when other names come. */
   #updateMetrics(metrics) {
     const names = [...this.session.history.metrics.keys()];
     const charts = [...new Set(metrics.map((metric) => chartOf(metric, names)).filter(Boolean))];

@@ -10,7 +10,7 @@ const WINDOW = 10; // steps, and held-out evaluations, whose seconds tell what t
  * checkpoints is not counted: of a large model they take some seconds a run.
  * @param {number} at the last step recorded
  * @param {number} planned how many there will be
- * @param {number|null|undefined} every so many steps it is evaluated, and after the last
+ * @param {number|null|undefined} steps between two evaluations; there is one after the last
  * @param {Array<number|null>} steps their seconds
  * @param {Array<number|null>} evaluations their seconds
  */
@@ -24,7 +24,7 @@ function recent(values) {
   return median(values.filter((value) => value !== null && value !== undefined).slice(-WINDOW));
 }
 
-/** How many evaluations come after step `at`: every so many steps, and one after the last. */
+/** How many evaluations come after step `at`: one every `every` steps, and one after the last. */
 export function evaluationsLeft(at, planned, every) {
   if (at >= planned) return 0;
   const whole = every ? Math.floor(planned / every) - Math.floor(at / every) : 0;

@@ -118,7 +118,7 @@ export function seconds(parent, session) {
     return element;
   }
 
-  /** The button with the phase's name, made anew only where the line was another phase's. */
+  /** The button with the phase's name, rebuilt only where the line was another phase's. */
   function name(line, phase) {
     const word = phaseName(phase);
     if (line.querySelector("button")?.textContent === word) return;

@@ -22,7 +22,7 @@ export function answerStart({ parts }) {
 const painted = new WeakMap(); // element -> the tokens it shows
 
 /**
- * Whether an element showed other tokens until now. Then all its text is to be set anew: a word
+ * Whether an element showed other tokens until now. Then all its text must be set again: a word
  * that happens to stay would count as one that was moved about, which is no text at rest.
  */
 export function isNew(parent, tokens) {
